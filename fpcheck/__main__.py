@@ -1,0 +1,5 @@
+"""`python -m fpcheck`."""
+
+from fpcheck.cli import main
+
+main()

@@ -1,0 +1,39 @@
+"""`fpcheck compare`: hold a model against its golden."""
+
+import typer
+
+from fpcheck.cli import options as opt
+from fpcheck.cli.console import check_format, progress, show
+from fpcheck.workflows.comparing import Request, compare_source
+
+
+def compare(
+    source: opt.SourceArg,
+    golden: opt.GoldenOption = None,
+    goldens: opt.Goldens = None,
+    levels: opt.Levels = None,
+    full: opt.Full = False,
+    tolerance: opt.Tolerance = None,
+    preprocess: opt.Preprocess = None,
+    weights: opt.Weights = "imagenet",
+    seed: opt.Seed = 0,
+    model: opt.ModelOption = None,
+    custom_objects: opt.CustomObjects = None,
+    trust: opt.Trust = False,
+    form: opt.Format = "text",
+    output: opt.Output = None,
+    verbose: opt.Verbose = False,
+    quiet: opt.Quiet = False,
+    debug: opt.Debug = False,
+) -> None:
+    """Compare SOURCE with a golden. Exit 0 match, 1 mismatch, 2 error, 3 incomplete."""
+    check_format(form)
+    request = Request(
+        golden=golden, goldens=goldens, levels=opt.split_levels(levels), full=full,
+        tolerance=tolerance, preprocess=preprocess,
+    )  # fmt: skip
+    loading = opt.loading(weights, seed, model, custom_objects, trust)
+    with progress(quiet) as step:
+        report = compare_source(source, request, loading, progress=step)
+    show(report, form, output, quiet, verbose)
+    raise typer.Exit(report.exit_code)

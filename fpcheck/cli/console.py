@@ -1,0 +1,89 @@
+"""Where output goes: results to stdout, progress and errors to stderr."""
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from fpcheck.errors import FpcheckError
+from fpcheck.report import json as json_report
+from fpcheck.report.text import WIDTH, clean, plain_text, render
+from fpcheck.report.value import Report
+
+FORMATS = ("text", "json")
+# What ends sooner needs no progress display.
+PATIENCE_SECONDS = 1.0
+
+
+def out() -> Console:
+    """For results."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
+
+
+def err() -> Console:
+    """For everything else."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def show(
+    report: Report, form: str, output: Path | None, quiet: bool = False, verbose: bool = False
+) -> None:
+    """Print a report, or write it to a file."""
+    if output is not None:
+        text = json_report.render(report) if form == "json" else plain_text(report, verbose)
+        write(output, text + "\n")
+    elif form == "json":
+        sys.stdout.write(json_report.render(report) + "\n")
+    elif not quiet:
+        out().print(render(report, verbose))
+
+
+def check_format(form: str) -> None:
+    """Refuse a format that there is not, before any work is done."""
+    if form not in FORMATS:
+        raise FpcheckError(f"--format {form}: no such format", f"Allowed: {', '.join(FORMATS)}.")
+
+
+def write(path: Path, text: str) -> None:
+    """Write a report to a file."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise FpcheckError(
+            f"--output {path}: cannot be written ({error.strerror})", "Choose another file."
+        ) from error
+
+
+def complain(error: FpcheckError) -> None:
+    """An error as one or two lines on stderr."""
+    console = err()
+    console.print(f"[bold red]error:[/] {escape(clean(error.fact, 500))}")
+    if error.advice:
+        console.print(escape(clean(error.advice, 500)))
+
+
+@contextmanager
+def progress(quiet: bool = False) -> Iterator[Callable[[str], None]]:
+    """Shows the current step and the time it takes, on a terminal, once a second has passed."""
+    console = err()
+    if quiet or not console.is_terminal:
+        yield lambda step: None
+        return
+    shown = Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(),
+        console=console, transient=True,
+    )  # fmt: skip
+    task = shown.add_task("starting", total=None)
+    timer = threading.Timer(PATIENCE_SECONDS, shown.start)
+    timer.start()
+    try:
+        yield lambda text: shown.update(task, description=escape(clean(text)))
+    finally:
+        timer.cancel()
+        timer.join()
+        shown.stop()

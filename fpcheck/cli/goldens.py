@@ -1,0 +1,54 @@
+"""`fpcheck list`, `show` and `verify`: the stored goldens."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from fpcheck.cli import options as opt
+from fpcheck.cli.console import complain, out
+from fpcheck.errors import EXIT_ERROR, FpcheckError
+from fpcheck.golden.store import Store
+from fpcheck.report.golden_text import render_golden
+from fpcheck.report.text import clean
+from fpcheck.workflows.choosing import find, goldens_folder, stores
+
+
+def list_goldens(goldens: opt.Goldens = None, debug: opt.Debug = False) -> None:
+    """List the goldens: those of the folder, then those that come with fpcheck."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
+    for column in ("golden", "versions", "levels", "parameters", "note"):
+        table.add_column(column)
+    for store in stores(goldens):
+        for entry in store.newest():
+            golden = entry.head()
+            note = entry.note()
+            table.add_row(
+                clean(golden.name), str(len(store.versions(golden.name))),
+                ",".join(golden.levels), f"{golden.model['parameters']:,}", clean(note),
+            )  # fmt: skip
+    out().print(table)
+
+
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME[@VERSION]")],
+    goldens: opt.Goldens = None,
+    debug: opt.Debug = False,
+) -> None:
+    """Show one golden: where it comes from, its layers and what it allows."""
+    out().print(render_golden(find(name, goldens).load()))
+
+
+def verify(goldens: opt.Goldens = None, debug: opt.Debug = False) -> None:
+    """Check the integrity of every version of every golden in the folder."""
+    sound = damaged = 0
+    for entry in Store(goldens_folder(goldens)).entries():
+        try:
+            entry.load()
+            sound += 1
+        except FpcheckError as error:
+            damaged += 1
+            complain(error)
+    out().print(f"{sound} sound, {damaged} damaged in {goldens_folder(goldens)}")
+    if damaged:
+        raise typer.Exit(EXIT_ERROR)

@@ -1,0 +1,22 @@
+"""`fpcheck hash`: the content id of a model's weights."""
+
+import typer
+
+from fpcheck.cli import options as opt
+from fpcheck.cli.console import progress
+from fpcheck.workflows.hashing import hash_weights
+
+
+def hash_source(
+    source: opt.SourceArg,
+    weights: opt.Weights = "imagenet",
+    seed: opt.Seed = 0,
+    model: opt.ModelOption = None,
+    custom_objects: opt.CustomObjects = None,
+    trust: opt.Trust = False,
+    debug: opt.Debug = False,
+) -> None:
+    """Print the content id: equal weights in equal places give an equal id."""
+    with progress() as step:
+        own = hash_weights(source, opt.loading(weights, seed, model, custom_objects, trust), step)
+    typer.echo(own)

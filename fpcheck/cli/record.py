@@ -1,0 +1,73 @@
+"""`fpcheck record`: take the fingerprint of a good model and store it."""
+
+from typing import Annotated
+
+import typer
+
+from fpcheck.cli import options as opt
+from fpcheck.cli.console import out, progress
+from fpcheck.report.text import clean, render
+from fpcheck.workflows.recording import Recording, Request, record_source
+
+
+def record(
+    source: opt.SourceArg,
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Of the golden.")] = None,
+    goldens: opt.Goldens = None,
+    levels: opt.Levels = None,
+    weights: opt.Weights = "imagenet",
+    seed: opt.Seed = 0,
+    model: opt.ModelOption = None,
+    custom_objects: opt.CustomObjects = None,
+    trust: opt.Trust = False,
+    preprocess: opt.Preprocess = "auto",
+    probes: opt.Probes = None,
+    data: opt.Data = None,
+    tolerance: opt.Tolerance = None,
+    note: opt.Note = "",
+    quiet: opt.Quiet = False,
+    debug: opt.Debug = False,
+) -> None:
+    """Take the fingerprint of SOURCE and store it as the next version of golden NAME."""
+    request = Request(
+        name=name, goldens=goldens, levels=opt.split_levels(levels), data=data, note=note,
+        preprocess=preprocess or "auto", probes=probes, tolerance=tolerance,
+    )  # fmt: skip
+    loading = opt.loading(weights, seed, model, custom_objects, trust)
+    with progress(quiet) as step:
+        recording = record_source(source, request, loading, progress=step)
+    if not quiet:
+        _show(recording)
+
+
+def _show(recording: Recording) -> None:
+    console, golden = out(), recording.golden
+    if not recording.stored:
+        console.print(f"{golden.label} already says the same: nothing stored ({golden.path})")
+        return
+    if recording.changes is not None:
+        console.print(render(recording.changes))
+    held = golden.fingerprint
+    console.print(
+        f"recorded {golden.label}: {', '.join(held.levels)}; {len(held.structure.layers)} layers, "
+        f"{held.structure.parameters:,} parameters"
+    )
+    if held.outputs is not None:
+        console.print(
+            f"  preprocess {held.outputs.preprocess}, noise {held.outputs.noise.largest:.1e}"
+        )
+    if held.accuracy is not None:
+        console.print(
+            f"  accuracy on {held.accuracy.count} examples: top-1 {held.accuracy.top1:.2%}, "
+            f"top-5 {held.accuracy.top5:.2%}"
+        )
+    for warning in _grouped(recording.warnings):
+        console.print(f"  [yellow]warning:[/] {warning}")
+    console.print(f"  {golden.path} and .h5: commit both")
+
+
+def _grouped(warnings: tuple[str, ...], most: int = 5) -> list[str]:
+    shown = [clean(warning) for warning in warnings[:most]]
+    if len(warnings) > most:
+        shown.append(f"and {len(warnings) - most} more like it (fpcheck show names them all)")
+    return shown

@@ -1,0 +1,45 @@
+"""Typed values to bytes and back, arrays included: what crosses a process or lies in a file."""
+
+from typing import Any, TypeVar
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+T = TypeVar("T")
+Array = NDArray[Any]
+
+
+class Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Base of every value that crosses a module: frozen, typed, compared by content."""
+
+
+def _to_builtin(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        contiguous = np.ascontiguousarray(value)
+        return [contiguous.dtype.str, list(value.shape), contiguous.tobytes()]
+    if isinstance(value, np.generic):
+        return value.item()
+    raise NotImplementedError(f"cannot send a {type(value).__name__}")
+
+
+def _from_builtin(kind: Any, value: Any) -> Any:
+    if getattr(kind, "__origin__", kind) is np.ndarray:
+        dtype, shape, data = value
+        return np.frombuffer(data, dtype=dtype).reshape(shape)
+    raise NotImplementedError(f"cannot receive a {kind}")
+
+
+def pack(value: Any) -> bytes:
+    """A value as MessagePack; arrays travel as dtype, shape and C-order bytes."""
+    return msgspec.msgpack.encode(value, enc_hook=_to_builtin)
+
+
+def unpack(data: bytes, kind: type[T]) -> T:
+    """The value of type `kind` that `pack` wrote; msgspec.ValidationError where it is not one."""
+    return msgspec.msgpack.decode(data, type=kind, dec_hook=_from_builtin)
+
+
+def canonical_json(value: Any) -> bytes:
+    """JSON with sorted keys and no white space: equal values give equal bytes."""
+    return msgspec.json.encode(value, order="deterministic")

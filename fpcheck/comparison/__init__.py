@@ -1,0 +1,1 @@
+"""Comparing fingerprints: which things are paired, how they differ, how tight, what verdict."""

@@ -1,0 +1,44 @@
+"""One difference between golden and candidate, or one thing that could not be compared."""
+
+from typing import Any, Literal
+
+from fpcheck.codec import Value
+from fpcheck.fingerprint.value import Level
+
+Severity = Literal["error", "note"]
+
+
+class Finding(Value, frozen=True):
+    """One finding.
+
+    Attributes:
+        level: where it was found.
+        code: what kind it is, stable.
+        layer: the layer's path in the golden, or in the candidate where the golden has none.
+        tensor: its role.
+        metric: what was measured, or the attribute that differs.
+        expected: the golden's value.
+        actual: the candidate's value, or the measured difference.
+        tolerance: what was allowed.
+        severity: errors decide the verdict, notes do not.
+    """
+
+    level: Level
+    code: str
+    layer: str | None = None
+    tensor: str | None = None
+    metric: str | None = None
+    expected: Any = None
+    actual: Any = None
+    tolerance: float | None = None
+    severity: Severity = "error"
+
+    @property
+    def where(self) -> str:
+        """The place as one word: `layer/tensor`, `layer`, or empty."""
+        return "/".join(part for part in (self.layer, self.tensor) if part)
+
+
+def within(difference: float, allowed: float) -> bool:
+    """Whether a difference is allowed. Written so that NaN is not."""
+    return difference <= allowed

@@ -1,0 +1,116 @@
+"""Which layer of the candidate stands for which layer of the golden."""
+
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+from functools import cached_property
+
+from fpcheck.codec import Value, canonical_json
+from fpcheck.fingerprint.structure import Layer, Structure, Tensor, layer_key
+
+
+class Pair(Value, frozen=True):
+    """A layer of the golden and the layer of the candidate that stands for it."""
+
+    golden: Layer
+    candidate: Layer
+
+    @property
+    def tensors(self) -> list[tuple[Tensor, Tensor | None]]:
+        """Each of the golden's tensors with the candidate's of the same role, or place."""
+        roles = {t.role: t for t in self.candidate.tensors}
+        places = {t.index: t for t in self.candidate.tensors}
+        same = len(self.golden.tensors) == len(self.candidate.tensors)
+        return [
+            (t, roles.get(t.role) or (places.get(t.index) if same else None))
+            for t in self.golden.tensors
+        ]
+
+
+class Pairing(Value, frozen=True, dict=True):
+    """All pairs, in the golden's order, and what is left over on either side.
+
+    Attributes:
+        pairs: layers that belong together.
+        removed: layers of the golden that the candidate lacks.
+        added: layers of the candidate that the golden lacks.
+        how: what they were paired by: `place`, `name` or `content`.
+    """
+
+    pairs: tuple[Pair, ...]
+    removed: tuple[Layer, ...]
+    added: tuple[Layer, ...]
+    how: str
+
+    @cached_property
+    def to_candidate(self) -> dict[str, str]:
+        """Path in the golden to path in the candidate."""
+        return {pair.golden.path: pair.candidate.path for pair in self.pairs}
+
+    @cached_property
+    def to_golden(self) -> dict[str, str]:
+        """Path in the candidate to path in the golden."""
+        return {pair.candidate.path: pair.golden.path for pair in self.pairs}
+
+    @property
+    def renamed(self) -> list[Pair]:
+        """Pairs whose names differ."""
+        return [pair for pair in self.pairs if pair.golden.path != pair.candidate.path]
+
+
+def pair(golden: Structure, candidate: Structure) -> Pairing:
+    """Pair two structures.
+
+    Where all but names is equal, by place: names then say nothing. Else by name, as long as names
+    are a good guide; what is left, by content, as the fewest edits.
+    """
+    if golden.shape_digest == candidate.shape_digest:
+        pairs = zip(golden.layers, candidate.layers, strict=True)
+        return Pairing(tuple(Pair(g, c) for g, c in pairs), (), (), "place")
+    by_name = _by_name(golden, candidate)
+    left = [layer for layer in golden.layers if layer.path not in by_name]
+    taken = set(by_name.values())
+    right = [layer for layer in candidate.layers if layer.path not in taken]
+    matched = by_name | _by_content(left, right)
+    places = {layer.path: layer for layer in candidate.layers}
+    used = set(matched.values())
+    return Pairing(
+        pairs=tuple(
+            Pair(layer, places[matched[layer.path]])
+            for layer in golden.layers
+            if layer.path in matched
+        ),
+        removed=tuple(layer for layer in golden.layers if layer.path not in matched),
+        added=tuple(layer for layer in candidate.layers if layer.path not in used),
+        how="name" if by_name else "content",
+    )
+
+
+def signature(layer: Layer) -> bytes:
+    """What a layer is, without its name and without what feeds it."""
+    _, class_name, dtype, config, _, tensors = layer_key(layer, {})
+    shown = None if config is None or "outputs" in config else config
+    return canonical_json([class_name, dtype, shown, tensors])
+
+
+def _by_name(golden: Structure, candidate: Structure) -> dict[str, str]:
+    """Equal names, unless they mostly stand for other things (running numbers that drifted)."""
+    theirs = {layer.path: layer for layer in candidate.layers}
+    shared = [layer for layer in golden.layers if layer.path in theirs]
+    same_class = sum(layer.class_name == theirs[layer.path].class_name for layer in shared)
+    agreeing = sum(signature(layer) == signature(theirs[layer.path]) for layer in shared)
+    drifted = agreeing < len(_by_content(golden.layers, candidate.layers)) / 2
+    if drifted or 2 * same_class < len(shared):
+        return {}
+    return {layer.path: layer.path for layer in shared}
+
+
+def _by_content(golden: Sequence[Layer], candidate: Sequence[Layer]) -> dict[str, str]:
+    """Layers with equal signatures, kept in order: the longest common subsequence."""
+    left = [signature(layer) for layer in golden]
+    right = [signature(layer) for layer in candidate]
+    matcher = SequenceMatcher(None, left, right, autojunk=False)
+    return {
+        golden[block.a + i].path: candidate[block.b + i].path
+        for block in matcher.get_matching_blocks()
+        for i in range(block.size)
+    }

@@ -1,0 +1,162 @@
+"""Differences of structure, layer by layer."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from fpcheck.comparison.finding import Finding
+from fpcheck.comparison.pairing import Pair, Pairing
+from fpcheck.fingerprint.structure import Edge, Layer, Port, Structure
+
+
+def compare_structure(golden: Structure, candidate: Structure, pairing: Pairing) -> list[Finding]:
+    """All findings of the level `structure`; no errors among them means that it passes."""
+    findings = list(_notes(pairing))
+    if golden.shape_digest == candidate.shape_digest:
+        return findings
+    findings += _ports(golden, candidate, pairing)
+    findings += [_whole("layer-removed", layer, golden=True) for layer in pairing.removed]
+    findings += [_whole("layer-added", layer, golden=False) for layer in pairing.added]
+    rewiring = _Rewiring(pairing)
+    for pair in pairing.pairs:
+        findings += _layer(pair)
+        findings += rewiring.findings(pair)
+    if not any(finding.severity == "error" for finding in findings):
+        # The digests differ, so something does, even where nothing above could name it.
+        findings += list(_unnamed(pairing)) or [Finding("structure", "structure-changed")]
+    return findings
+
+
+def _notes(pairing: Pairing) -> Iterator[Finding]:
+    if renamed := pairing.renamed:
+        first = renamed[0]
+        yield Finding("structure", "layers-renamed", first.golden.path, metric="names",
+                      expected=first.golden.path, actual=f"{first.candidate.path} "
+                      f"({len(renamed)} renamed)", severity="note")  # fmt: skip
+    for pair in pairing.pairs:
+        for key, expected, actual in _changes(pair.golden.training, pair.candidate.training):
+            yield Finding("structure", "training-config-changed", pair.golden.path, metric=key,
+                          expected=expected, actual=actual, severity="note")  # fmt: skip
+
+
+def _changes(golden: dict[str, Any], candidate: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    for key in sorted(golden.keys() | candidate.keys()):
+        expected, actual = golden.get(key), candidate.get(key)
+        if expected != actual:
+            yield key, expected, actual
+
+
+def _whole(code: str, layer: Layer, golden: bool) -> Finding:
+    expected, actual = (layer.class_name, None) if golden else (None, layer.class_name)
+    return Finding("structure", code, layer.path, metric="class", expected=expected, actual=actual)
+
+
+def _layer(pair: Pair) -> Iterator[Finding]:
+    golden, candidate = pair.golden, pair.candidate
+    where = golden.path
+    if golden.class_name != candidate.class_name:
+        yield Finding("structure", "class-changed", where, metric="class",
+                      expected=golden.class_name, actual=candidate.class_name)  # fmt: skip
+        return
+    if golden.dtype != candidate.dtype:
+        yield Finding("structure", "dtype-changed", where, metric="dtype",
+                      expected=golden.dtype, actual=candidate.dtype)  # fmt: skip
+    yield from _config(golden, candidate)
+    for tensor, other in pair.tensors:
+        if other is None:
+            yield Finding("structure", "tensor-missing", where, tensor.role)
+        elif tensor.shape != other.shape and not tensor.derived:
+            yield Finding("structure", "tensor-shape-changed", where, tensor.role, "shape",
+                          list(tensor.shape), list(other.shape))  # fmt: skip
+        elif tensor.dtype != other.dtype:
+            yield Finding("structure", "tensor-dtype-changed", where, tensor.role, "dtype",
+                          tensor.dtype, other.dtype)  # fmt: skip
+    known = {other.index for _, other in pair.tensors if other is not None}
+    for tensor in candidate.tensors:
+        if tensor.index not in known:
+            yield Finding("structure", "tensor-added", where, tensor.role)
+
+
+def _config(golden: Layer, candidate: Layer) -> Iterator[Finding]:
+    if golden.config is None or candidate.config is None or "outputs" in golden.config:
+        return
+    for key, expected, actual in _changes(golden.config, candidate.config):
+        for path, old, new in _deep(key, expected, actual):
+            yield Finding("structure", "config-changed", golden.path, metric=path,
+                          expected=old, actual=new)  # fmt: skip
+
+
+def _deep(key: str, expected: Any, actual: Any) -> Iterator[tuple[str, Any, Any]]:
+    """The innermost attributes that differ, so that a wrapper's change names the right one."""
+    if isinstance(expected, dict) and isinstance(actual, dict):
+        for inner, old, new in _changes(expected, actual):
+            yield from _deep(f"{key}.{inner}".replace(".config.", "."), old, new)
+    else:
+        yield key, expected, actual
+
+
+def _ports(golden: Structure, candidate: Structure, pairing: Pairing) -> Iterator[Finding]:
+    for code, old, new in (
+        ("input-changed", golden.inputs, candidate.inputs),
+        ("output-changed", golden.outputs, candidate.outputs),
+    ):
+        expected = [_port(port, pairing.to_candidate) for port in old]
+        actual = [_port(port, {}) for port in new]
+        if expected != actual:
+            yield Finding("structure", code, metric="ports",
+                          expected=[_port(port, {}) for port in old], actual=actual)  # fmt: skip
+
+
+def _port(port: Port, names: dict[str, str]) -> str:
+    shape = (
+        "?" if port.shape is None else ",".join("?" if s is None else str(s) for s in port.shape)
+    )
+    return f"{names.get(port.name, port.name)} ({shape}) {port.dtype}"
+
+
+class _Rewiring:
+    """What feeds a layer, looking through layers that only one side has: those are told already."""
+
+    def __init__(self, pairing: Pairing) -> None:
+        self.names = pairing.to_candidate
+        self.removed = {layer.path: layer for layer in pairing.removed}
+        self.added = {layer.path: layer for layer in pairing.added}
+
+    def findings(self, pair: Pair) -> Iterator[Finding]:
+        """Differences in what feeds a pair, how often, and with which arguments."""
+        old, new = pair.golden.calls, pair.candidate.calls
+        if old is None or new is None:
+            return
+        where = pair.golden.path
+        if len(old) != len(new):
+            yield Finding("structure", "sharing-changed", where, metric="calls",
+                          expected=len(old), actual=len(new))  # fmt: skip
+            return
+        for expected, actual in zip(old, new, strict=True):
+            before = [self._through(e, self.removed, self.names) for e in expected.inputs]
+            after = [self._through(e, self.added, {}) for e in actual.inputs]
+            if before != after:
+                yield Finding("structure", "graph-rewired", where, metric="inbound",
+                              expected=[e.layer for e in expected.inputs],
+                              actual=[e.layer for e in actual.inputs])  # fmt: skip
+            for key, left, right in _changes(expected.arguments, actual.arguments):
+                yield Finding("structure", "config-changed", where, metric=f"call.{key}",
+                              expected=left, actual=right)  # fmt: skip
+
+    def _through(
+        self, edge: Edge, extra: dict[str, Layer], names: dict[str, str], depth: int = 0
+    ) -> tuple[str, int, int]:
+        layer = extra.get(edge.layer)
+        calls = (layer.calls or ()) if layer else ()
+        if len(calls) == 1 and calls[0].inputs and depth < 1000:
+            return self._through(calls[0].inputs[0], extra, names, depth + 1)
+        return names.get(edge.layer, edge.layer), edge.call, edge.output
+
+
+def _unnamed(pairing: Pairing) -> Iterator[Finding]:
+    """Output shapes, which else only follow from differences told above."""
+    for pair in pairing.pairs:
+        old, new = pair.golden.output_shapes, pair.candidate.output_shapes
+        if old != new:
+            shapes = [list(s) for s in old], [list(s) for s in new]
+            yield Finding("structure", "output-shape-changed", pair.golden.path, None, "shape",
+                          *shapes)  # fmt: skip

@@ -1,0 +1,104 @@
+"""Differences of weights: equal by digest, or measured by the distance of sketches."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from fpcheck.comparison.finding import Finding, within
+from fpcheck.comparison.pairing import Pairing
+from fpcheck.fingerprint import sketch
+from fpcheck.fingerprint.structure import Structure
+from fpcheck.fingerprint.value import Fingerprint
+from fpcheck.fingerprint.weights import Details, Measurement
+
+Place = tuple[str, int]
+
+
+class Tensors:
+    """The measurements of a fingerprint by the layer's path and the tensor's place in it."""
+
+    def __init__(self, structure: Structure, weights: tuple[Measurement, ...]) -> None:
+        places = [(layer.path, tensor.index) for layer, tensor in structure.tensors]
+        self.by_place: dict[Place, Measurement] = dict(zip(places, weights, strict=True))
+        self.details = {m.digest: m.details for m in weights if m.details is not None}
+
+
+def compare_weights(
+    golden: Fingerprint, candidate: Fingerprint, pairing: Pairing, allowed: float
+) -> list[Finding]:
+    """All findings of the level `weights`.
+
+    Args:
+        golden: the reference.
+        candidate: may lack details of tensors that the golden holds.
+        pairing: of their layers.
+        allowed: relative L2 distance; 0 asks for equal digests.
+    """
+    if golden.weights is None or candidate.weights is None:
+        return []
+    ours = Tensors(golden.structure, golden.weights)
+    theirs = Tensors(candidate.structure, candidate.weights)
+    findings = list(_paired(pairing, ours, theirs, allowed))
+    for layer in pairing.removed:
+        findings += [
+            Finding("weights", "tensor-missing", layer.path, t.role) for t in layer.tensors
+        ]
+    for layer in pairing.added:
+        findings += [Finding("weights", "tensor-added", layer.path, t.role) for t in layer.tensors]
+    return findings
+
+
+def _paired(pairing: Pairing, ours: Tensors, theirs: Tensors, allowed: float) -> Iterator[Finding]:
+    for pair in pairing.pairs:
+        seen: set[int] = set()
+        for tensor, other in pair.tensors:
+            if other is None:
+                yield Finding("weights", "tensor-missing", pair.golden.path, tensor.role)
+                continue
+            seen.add(other.index)
+            expected = ours.by_place[pair.golden.path, tensor.index]
+            actual = theirs.by_place[pair.candidate.path, other.index]
+            if expected.digest == actual.digest:
+                continue
+            finding = Finding("weights", "tensor-changed", pair.golden.path, tensor.role)
+            if tensor.shape != other.shape or tensor.dtype != other.dtype:
+                yield _with(finding, metric="type", expected=_kind(tensor.shape, tensor.dtype),
+                            actual=_kind(other.shape, other.dtype))  # fmt: skip
+                continue
+            # What the golden holds elsewhere was not measured again.
+            details = actual.details or ours.details.get(actual.digest)
+            yield from _measured(finding, expected.details, details, allowed)
+        for tensor in pair.candidate.tensors:
+            if tensor.index not in seen:
+                yield Finding("weights", "tensor-added", pair.golden.path, tensor.role)
+
+
+def _measured(
+    finding: Finding, expected: Details | None, actual: Details | None, allowed: float
+) -> Iterator[Finding]:
+    if expected is None or actual is None:
+        yield _with(finding, metric="digest", tolerance=0.0)
+        return
+    difference = relative_distance(expected, actual)
+    # An estimate of nothing is no proof of equality: with nothing allowed the digests decide.
+    if allowed > 0 and within(difference, allowed):
+        return
+    bad = actual.statistics.nans + actual.statistics.infinities
+    if bad > expected.statistics.nans + expected.statistics.infinities:
+        yield _with(finding, code="non-finite", metric="non_finite_values", expected=0, actual=bad)
+        return
+    yield _with(finding, metric="relative_l2", actual=difference, tolerance=allowed)
+
+
+def relative_distance(golden: Details, candidate: Details) -> float:
+    """Estimated L2 distance, relative to the golden's L2 norm where that is not zero."""
+    distance = sketch.distance(golden.sketch, candidate.sketch)
+    return distance / golden.statistics.l2 if golden.statistics.l2 > 0 else distance
+
+
+def _kind(shape: tuple[int, ...], dtype: str) -> str:
+    return f"{dtype} {list(shape)}"
+
+
+def _with(finding: Finding, **changes: object) -> Finding:
+    return msgspec.structs.replace(finding, **changes)

@@ -1,0 +1,90 @@
+"""The bundled model with one real fault each, as sources: `fpcheck.demo.faults:kernel_flipped`.
+
+Every one of them loads without an error and gives outputs of the right shape.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from fpcheck.demo import MODEL
+
+
+def _good() -> Any:
+    import keras
+
+    return keras.saving.load_model(MODEL, compile=False)
+
+
+def _rebuilt(change: Callable[[str, dict[str, Any]], None]) -> Any:
+    """The good model with configurations changed by `change(name, config)`, and its weights."""
+    import keras
+
+    good = _good()
+
+    def clone(layer: Any) -> Any:
+        config = layer.get_config()
+        change(layer.name, config)
+        return layer.__class__.from_config(config)
+
+    model = keras.models.clone_model(good, clone_function=clone)
+    model.set_weights(good.get_weights())
+    return model
+
+
+def layer_never_loaded() -> Any:
+    """One convolution keeps its fresh initial values, as after a misspelt name."""
+    import keras
+
+    model = _good()
+    layer = model.get_layer("block2_conv1")
+    fresh = keras.initializers.GlorotUniform(seed=1)(layer.kernel.shape)
+    layer.kernel.assign(fresh)
+    return model
+
+
+def batchnorm_reset() -> Any:
+    """Only trainable weights were copied: moving statistics are 0 and 1."""
+    model = _good()
+    for layer in model.layers:
+        if type(layer).__name__ == "BatchNormalization":
+            layer.moving_mean.assign(layer.moving_mean * 0)
+            layer.moving_variance.assign(layer.moving_variance * 0 + 1)
+    return model
+
+
+def layers_swapped() -> Any:
+    """Two convolutions of one shape hold each other's weights."""
+    model = _good()
+    first, second = model.get_layer("block1_conv2"), model.get_layer("block2_conv1")
+    kept = first.get_weights()
+    first.set_weights(second.get_weights())
+    second.set_weights(kept)
+    return model
+
+
+def kernel_flipped() -> Any:
+    """One kernel is turned by 180 degrees, as by an old converter."""
+    model = _good()
+    layer = model.get_layer("conv1")
+    layer.set_weights([layer.get_weights()[0][::-1, ::-1], *layer.get_weights()[1:]])
+    return model
+
+
+def stride_changed() -> Any:
+    """One block no longer halves the image; all weights still fit."""
+
+    def change(name: str, config: dict[str, Any]) -> None:
+        if name in ("block3_conv1", "block3_conv_proj"):
+            config["strides"] = (1, 1)
+
+    return _rebuilt(change)
+
+
+def epsilon_changed() -> Any:
+    """BatchNormalization with another framework's epsilon."""
+
+    def change(name: str, config: dict[str, Any]) -> None:
+        if name == "bn1":
+            config["epsilon"] = 0.1
+
+    return _rebuilt(change)

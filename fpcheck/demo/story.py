@@ -1,0 +1,107 @@
+"""The story: record, a true copy, then faults that load without an error."""
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.rule import Rule
+from rich.text import Text
+
+from fpcheck.codec import Value
+from fpcheck.demo import MODEL, PREPROCESS, TEST_IMAGES
+from fpcheck.model.remote import RemoteSession
+from fpcheck.model.source import Options
+from fpcheck.progress import Progress, silent
+from fpcheck.report.text import render
+from fpcheck.report.value import Report
+from fpcheck.workflows import recording
+from fpcheck.workflows.comparing import Request, compare_source
+from fpcheck.workflows.recording import record_source
+from fpcheck.workflows.validating import validate_source
+
+Print = Callable[..., None]
+
+
+class Chapter(Value, frozen=True):
+    """One comparison of the story: what was done to the model, and what it should be called."""
+
+    title: str
+    source: str
+    diagnosis: str
+
+
+_FAULTS = "fpcheck.demo.faults"
+CHAPTERS = (
+    Chapter("a layer was never loaded", f"{_FAULTS}:layer_never_loaded", "not-loaded"),
+    Chapter(
+        "BatchNormalization statistics were not copied",
+        f"{_FAULTS}:batchnorm_reset",
+        "batchnorm-statistics-reset",
+    ),
+    Chapter("two layers are exchanged", f"{_FAULTS}:layers_swapped", "layers-swapped"),
+    Chapter("a kernel is flipped", f"{_FAULTS}:kernel_flipped", "kernel-flipped"),
+    Chapter("a stride was changed", f"{_FAULTS}:stride_changed", "config-changed"),
+    Chapter("an epsilon was changed", f"{_FAULTS}:epsilon_changed", "config-changed"),
+)
+
+
+class Teller:
+    """Records the bundled model into a folder and compares with it, saying all of it."""
+
+    def __init__(self, say: Print, folder: Path, remote: RemoteSession, step: Progress) -> None:
+        self.say = say
+        self.goldens = folder / "fingerprints"
+        self.copy = folder / "digits.keras"
+        self.remote = remote
+        self.step = step
+
+    def record(self) -> None:
+        """The first chapter: a golden."""
+        shutil.copy(MODEL, self.copy)
+        asked = recording.Request(goldens=self.goldens, preprocess=PREPROCESS, data=TEST_IMAGES)
+        golden = record_source(MODEL, asked, Options(), self.remote, self.step).golden
+        held = golden.fingerprint
+        self._title("fpcheck record digits.keras --preprocess tf --data digits_test.npz")
+        accuracy = f"{held.accuracy.top1:.1%} right" if held.accuracy else "unknown accuracy"
+        self.say(
+            f"A trained model that reads digits: {held.structure.parameters:,} parameters, "
+            f"{accuracy} on its test images.\nIts fingerprint is now the golden {golden.label}: "
+            "a YAML file to review, an HDF5 file with the numbers."
+        )
+
+    def compare(self, source: str | Path, title: str, preprocess: str | None = None) -> Report:
+        """One comparison."""
+        self._title(title)
+        asked = Request(golden="digits", goldens=self.goldens, preprocess=preprocess)
+        report = compare_source(source, asked, Options(), self.remote, self.step)
+        self.say(render(report))
+        return report
+
+    def validate(self, title: str, preprocess: str) -> Report:
+        """Accuracy with one preprocessing."""
+        self._title(title)
+        asked = Request(golden="digits", goldens=self.goldens, preprocess=preprocess)
+        report = validate_source(self.copy, TEST_IMAGES, asked, Options(), self.remote, self.step)
+        self.say(render(report))
+        return report
+
+    def _title(self, text: str) -> None:
+        self.say()
+        self.say(Rule(Text(text, "bold")))
+
+
+def tell(say: Print, progress: Progress = silent) -> list[Report]:
+    """Tell the whole story; returns the reports, in order."""
+    with tempfile.TemporaryDirectory(prefix="fpcheck-demo-") as folder, RemoteSession() as remote:
+        teller = Teller(say, Path(folder), remote, progress)
+        teller.record()
+        reports = [teller.compare(teller.copy, "a true copy")]
+        reports += [teller.compare(chapter.source, chapter.title) for chapter in CHAPTERS]
+        reports.append(
+            teller.compare(teller.copy, "the model is right, its preprocessing left out", "none")
+        )
+        reports.append(teller.validate("the same, seen in the accuracy", "none"))
+    say()
+    say("Now yours: fpcheck record MODEL, then fpcheck compare MODEL in CI or pre-commit.")
+    return reports

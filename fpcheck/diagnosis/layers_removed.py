@@ -1,0 +1,30 @@
+"""Layers that the golden has and the candidate lacks; tells a missing top from other gaps."""
+
+from collections.abc import Iterator
+
+from fpcheck.comparison.compare import Comparison
+from fpcheck.diagnosis.evidence import count, some
+from fpcheck.report.value import Diagnosis
+
+
+def diagnose(comparison: Comparison) -> Iterator[Diagnosis]:
+    """One diagnosis for all removed layers."""
+    removed = [layer.path for layer in comparison.pairing.removed]
+    if not removed or not comparison.pairing.pairs:
+        return
+    order = [layer.path for layer in comparison.golden.structure.layers]
+    is_top = set(order[-len(removed) :]) == set(removed) and not comparison.pairing.added
+    what = "its top is missing" if is_top else "missing from the middle"
+    summary = (
+        f"This is the body of the golden, {what}: {some(removed, 5)}."
+        if is_top
+        else f"{count(len(removed), 'layer')} of the golden {what}: {some(removed, 5)}."
+    )
+    yield Diagnosis(
+        code="layers-removed",
+        layers=removed,
+        confidence=1.0 if is_top else 0.95,
+        summary=summary,
+        evidence=[f"{len(comparison.pairing.pairs)} of {len(order)} layers are there"],
+        advice="Build it with include_top=True." if is_top else "Build the missing layers.",
+    )

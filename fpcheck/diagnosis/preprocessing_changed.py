@@ -1,0 +1,50 @@
+"""The model is the golden one, but its inputs are prepared otherwise."""
+
+from collections.abc import Iterator
+
+from fpcheck.comparison.compare import Comparison
+from fpcheck.comparison.outputs import matching_alternative
+from fpcheck.report.value import Diagnosis
+
+_SAYS = {
+    "none": "left out: raw pixels, 0 to 255, are fed",
+    "unit": "pixels are divided by 255 only",
+    "caffe": "mode 'caffe' is used (BGR, means subtracted)",
+    "tf": "mode 'tf' is used (-1 to 1)",
+    "torch": "mode 'torch' is used (0 to 1, then normalised)",
+    "channels-reversed": "the colour channels are reversed before it",
+    "channels-reversed-after": "the colour channels are reversed after it",
+    "twice": "it is applied twice",
+}
+
+
+def diagnose(comparison: Comparison) -> Iterator[Diagnosis]:
+    """A diagnosis where outputs differ although structure and weights are equal."""
+    golden, candidate = comparison.golden.outputs, comparison.candidate.outputs
+    if golden is None or candidate is None or any(f.level != "outputs" for f in comparison.errors):
+        return
+    allowed = comparison.tolerances.allowed_outputs(golden)
+    name = matching_alternative(golden, candidate, allowed)
+    if name is not None:
+        yield Diagnosis(
+            code="preprocessing-changed",
+            layers=[],
+            confidence=0.99,
+            summary=f"Preprocessing differs: {_SAYS[name]}; the golden was recorded with "
+            f"'{golden.preprocess}'.",
+            evidence=[
+                "structure and weights equal the golden",
+                f"the outputs equal those that the golden foretold for '{name}'",
+            ],
+            advice=f"Prepare inputs as the golden does: --preprocess {golden.preprocess}.",
+        )
+    elif candidate.preprocess != golden.preprocess:
+        yield Diagnosis(
+            code="preprocessing-changed",
+            layers=[],
+            confidence=0.9,
+            summary=f"Preprocessing differs: '{candidate.preprocess}', the golden was recorded "
+            f"with '{golden.preprocess}'.",
+            evidence=["structure and weights equal the golden", "the outputs differ"],
+            advice=f"Prepare inputs as the golden does: --preprocess {golden.preprocess}.",
+        )

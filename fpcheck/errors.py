@@ -1,0 +1,27 @@
+"""The one exception that users meet: a fact, where it holds, and what to do next."""
+
+EXIT_MATCH = 0
+EXIT_MISMATCH = 1
+EXIT_ERROR = 2
+EXIT_INCOMPLETE = 3
+
+
+class FpcheckError(Exception):
+    """Input that cannot be read, is refused, or does not exist; the command line exits with 2.
+
+    Args:
+        fact: what is the case and where, in one line.
+        advice: what is allowed, or the command to run next, in one line.
+    """
+
+    def __init__(self, fact: str, advice: str = "") -> None:
+        super().__init__(fact, advice)
+        self.fact = fact
+        self.advice = advice
+
+    def __str__(self) -> str:
+        return f"{self.fact}\n{self.advice}" if self.advice else self.fact
+
+
+class UnavailableError(FpcheckError):
+    """A level that this model or this machine cannot give; comparing goes on without it."""

@@ -1,0 +1,1 @@
+"""Measuring models: pure functions on arrays and configurations, no framework."""

@@ -1,0 +1,70 @@
+"""How well a classifier does on labelled examples, example by example."""
+
+import numpy as np
+
+from fpcheck.codec import Array, Value
+from fpcheck.fingerprint import digest
+
+EXAMPLE_BYTES = 16
+
+
+class Accuracy(Value, frozen=True, eq=False):
+    """Predictions on labelled examples.
+
+    Attributes:
+        examples: uint8 (n, EXAMPLE_BYTES), the start of BLAKE3 of each raw image.
+        labels: int64 (n,), the right class of each.
+        predicted: int64 (n,), the class with the highest score.
+        confidence: float32 (n,), that score.
+        margin: float32 (n,), how far it is above the next.
+        top1: share of examples whose class was predicted.
+        top5: share of examples whose class is among the five highest scores.
+        classes: names of the classes; empty where the data has none.
+        preprocess: how the images were prepared.
+    """
+
+    examples: Array
+    labels: Array
+    predicted: Array
+    confidence: Array
+    margin: Array
+    top1: float
+    top5: float
+    classes: tuple[str, ...]
+    preprocess: str
+
+    @property
+    def count(self) -> int:
+        """How many examples."""
+        return len(self.labels)
+
+
+def measure(
+    images: Array, labels: Array, scores: Array, classes: tuple[str, ...], preprocess: str
+) -> Accuracy:
+    """Judge predictions.
+
+    Args:
+        images: (n, height, width, channels), raw.
+        labels: int (n,).
+        scores: float (n, classes), higher is likelier.
+        classes: their names, or empty.
+        preprocess: how the images were prepared.
+    """
+    # A stable order, so that ties do not depend on the sorting algorithm.
+    order = np.argsort(-scores, axis=1, kind="stable")
+    hits = order == labels[:, None]
+    starts = [digest.of_array(image, str(image.dtype))[:EXAMPLE_BYTES] for image in images]
+    predicted = order[:, 0].astype(np.int64)
+    ranked = np.take_along_axis(scores, order[:, :2], axis=1).astype(np.float32)
+    return Accuracy(
+        examples=np.frombuffer(b"".join(starts), np.uint8).reshape(-1, EXAMPLE_BYTES),
+        labels=labels.astype(np.int64),
+        predicted=predicted,
+        confidence=ranked[:, 0],
+        margin=ranked[:, 0] - ranked[:, -1],
+        top1=float(hits[:, :1].any(axis=1).mean()),
+        top5=float(hits[:, :5].any(axis=1).mean()),
+        classes=classes,
+        preprocess=preprocess,
+    )

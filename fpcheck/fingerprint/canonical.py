@@ -1,0 +1,137 @@
+"""A layer's configuration by meaning: bookkeeping set aside, spellings made one."""
+
+from typing import Any
+
+import numpy as np
+
+from fpcheck.fingerprint import digest
+
+# Says where an object lives or how it was saved, never what it computes.
+BOOKKEEPING = frozenset(
+    {"name", "trainable", "dtype", "registered_name", "module", "build_config", "compile_config",
+     "shared_object_id", "batch_input_shape"}
+)  # fmt: skip
+# Only matters while training. These differences are notes.
+TRAINING_SUFFIXES = ("_initializer", "_regularizer", "_constraint")
+# (class or "*" for every class of the framework, attribute).
+TRAINING_ATTRIBUTES = frozenset(
+    {
+        ("*", "seed"),
+        ("*", "autocast"),
+        ("BatchNormalization", "momentum"),
+        ("BatchNormalization", "synchronized"),
+        ("Dropout", "rate"),
+        ("SpatialDropout1D", "rate"),
+        ("SpatialDropout2D", "rate"),
+        ("SpatialDropout3D", "rate"),
+        ("GaussianDropout", "rate"),
+        ("AlphaDropout", "rate"),
+        ("GaussianNoise", "stddev"),
+        ("LSTM", "dropout"),
+        ("LSTM", "recurrent_dropout"),
+        ("LSTM", "unit_forget_bias"),
+        ("GRU", "dropout"),
+        ("GRU", "recurrent_dropout"),
+        ("SimpleRNN", "dropout"),
+        ("SimpleRNN", "recurrent_dropout"),
+        ("MultiHeadAttention", "dropout"),
+        ("GroupQueryAttention", "dropout"),
+    }
+)
+# State that is measured as a tensor, since some containers keep it elsewhere.
+DERIVED_ATTRIBUTES = frozenset(
+    {
+        ("StringLookup", "vocabulary"),
+        ("IntegerLookup", "vocabulary"),
+        ("TextVectorization", "vocabulary"),
+        ("Normalization", "mean"),
+        ("Normalization", "variance"),
+    }
+)
+# Longer arrays in a configuration (Normalization's mean, say) are kept as their digest.
+LONGEST_ARRAY = 64
+
+
+def split_config(
+    config: dict[str, Any], class_name: str, custom: bool
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A layer's configuration as (what decides its outputs, what matters in training only).
+
+    Args:
+        config: what the layer's `get_config` gave, or what a file holds.
+        class_name: its class, without module.
+        custom: the class is not the framework's own; then every attribute may decide outputs.
+    """
+    decisive: dict[str, Any] = {}
+    training: dict[str, Any] = {}
+    for key, value in config.items():
+        # A missing attribute and one that is None mean the same, so that versions of the
+        # framework which know an attribute agree with those which do not.
+        if key in BOOKKEEPING or value is None or (class_name, key) in DERIVED_ATTRIBUTES:
+            continue
+        chosen = training if not custom and _is_training(class_name, key) else decisive
+        chosen[key] = plain(value)
+    return decisive, training
+
+
+def _is_training(class_name: str, key: str) -> bool:
+    return (
+        key.endswith(TRAINING_SUFFIXES)
+        or (class_name, key) in TRAINING_ATTRIBUTES
+        or ("*", key) in TRAINING_ATTRIBUTES
+    )
+
+
+def plain(value: Any) -> Any:
+    """A configuration value as plain JSON: the same meaning gives the same value."""
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, dict):
+        return _plain_dict(value)
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, set | frozenset):
+        return sorted((plain(item) for item in value), key=repr)
+    return _plain_leaf(value)
+
+
+def _plain_leaf(value: Any) -> Any:
+    if isinstance(value, np.ndarray | np.generic) or hasattr(value, "__array__"):
+        return _plain_array(np.asarray(value))
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value) if np.isfinite(value) else repr(float(value))
+    if isinstance(value, bytes):
+        return digest.text(digest.of_bytes(value))
+    # A live object that the layer did not serialise: its name is all that is stable about it.
+    kind = value if hasattr(value, "__qualname__") else type(value)
+    return f"{getattr(kind, '__module__', '?')}:{kind.__qualname__}"
+
+
+def _plain_array(array: Any) -> Any:
+    if array.size > LONGEST_ARRAY:
+        return digest.text(digest.of_array(array, str(array.dtype)))
+    return plain(array.tolist())
+
+
+def _plain_dict(value: dict[Any, Any]) -> Any:
+    class_name, config = value.get("class_name"), value.get("config")
+    if class_name is None or "config" not in value:
+        return {str(key): plain(item) for key, item in value.items()}
+    if class_name == "function":
+        return plain(config)
+    if class_name == "__lambda__":
+        return "lambda:" + digest.text(digest.of_value(plain(config)))
+    if class_name.endswith("DTypePolicy") and isinstance(config, dict) and set(config) == {"name"}:
+        return config["name"]
+    if not isinstance(config, dict):
+        return {"class": class_name, "config": plain(config)}
+    custom = value.get("registered_name") not in (None, class_name)
+    nested = split_config(config, class_name, custom)[0]
+    # A nested layer keeps its dtype: nothing else records it.
+    return {"class": class_name, "config": {**nested, **_dtype(config)}}
+
+
+def _dtype(config: dict[str, Any]) -> dict[str, Any]:
+    return {"dtype": plain(config["dtype"])} if config.get("dtype") is not None else {}

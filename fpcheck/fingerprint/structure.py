@@ -1,0 +1,235 @@
+"""The structure of a model: layers, what feeds what, and where each tensor belongs."""
+
+import math
+import re
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any
+
+import msgspec
+
+from fpcheck.codec import Value
+from fpcheck.fingerprint import digest
+
+RECIPE = "fpcheck-structure/1"
+Shape = tuple[int | None, ...]
+
+
+class Tensor(Value, frozen=True):
+    """One tensor of a layer.
+
+    Attributes:
+        role: what the layer calls it (`kernel`, `moving_mean`).
+        index: its place among the layer's own tensors, trainable ones first.
+        shape: its dimensions.
+        dtype: the framework's name of its type.
+        trainable: whether training would change it, the layer not being frozen; None if unknown.
+        derived: it follows from other state (a vocabulary, `Normalization.mean`), and weight
+            files do not hold it; so it is no part of the content id.
+    """
+
+    role: str
+    index: int
+    shape: tuple[int, ...]
+    dtype: str
+    trainable: bool | None
+    derived: bool = False
+
+    @property
+    def size(self) -> int:
+        """How many values it holds."""
+        return math.prod(self.shape)
+
+
+class Edge(Value, frozen=True):
+    """Where a value comes from: the path of a layer, which call of it, which of its outputs."""
+
+    layer: str
+    call: int = 0
+    output: int = 0
+
+
+class Call(Value, frozen=True):
+    """One use of a layer in a graph; a shared layer has several.
+
+    Attributes:
+        inputs: what feeds it, in order.
+        arguments: other arguments of the call, as plain JSON; empty for plain calls.
+        output_shapes: one for each output, None for sizes that are free.
+    """
+
+    inputs: tuple[Edge, ...]
+    arguments: dict[str, Any]
+    output_shapes: tuple[Shape, ...]
+
+
+class Layer(Value, frozen=True):
+    """One layer.
+
+    Attributes:
+        path: names from the model down to it, joined by `/`.
+        class_name: its class; registered name for custom classes.
+        custom: it, or a function that it holds, is not the framework's own code.
+        dtype: name of its dtype policy.
+        config: what decides its outputs; None where unknown, or where the enclosing layer's
+            configuration says it all.
+        training: what matters in training only.
+        calls: its uses in the graph; None where the model has no graph (subclassed models).
+        tensors: its own, without those of layers inside it.
+    """
+
+    path: str
+    class_name: str
+    custom: bool
+    dtype: str
+    config: dict[str, Any] | None
+    training: dict[str, Any]
+    calls: tuple[Call, ...] | None
+    tensors: tuple[Tensor, ...]
+
+    @property
+    def inbound(self) -> tuple[str, ...]:
+        """Paths of the layers that feed it, each once, in order."""
+        return tuple(dict.fromkeys(e.layer for call in self.calls or () for e in call.inputs))
+
+    @property
+    def output_shapes(self) -> tuple[Shape, ...]:
+        """The shapes of all outputs of all calls."""
+        return tuple(shape for call in self.calls or () for shape in call.output_shapes)
+
+    @property
+    def shared(self) -> bool:
+        """Whether it is used more than once."""
+        return len(self.calls or ()) > 1
+
+
+class Port(Value, frozen=True):
+    """One input or output of the model; `source` is what gives it, None where unknown."""
+
+    name: str
+    shape: Shape | None
+    dtype: str
+    source: Edge | None
+
+
+class Structure(Value, frozen=True, dict=True):
+    """The whole structure; layers in the model's own order."""
+
+    class_name: str
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    layers: tuple[Layer, ...]
+    recipe: str = RECIPE
+
+    @property
+    def tensors(self) -> list[tuple[Layer, Tensor]]:
+        """Every tensor with its layer, in the model's order."""
+        return [(layer, tensor) for layer in self.layers for tensor in layer.tensors]
+
+    @property
+    def parameters(self) -> int:
+        """How many values all tensors hold together, derived ones left out."""
+        return sum(t.size for _, t in self.tensors if not t.derived)
+
+    @property
+    def trainable_parameters(self) -> int:
+        """How many of them training would change."""
+        return sum(t.size for _, t in self.tensors if t.trainable and not t.derived)
+
+    @property
+    def custom_code(self) -> tuple[str, ...]:
+        """Paths of layers whose code is not the framework's."""
+        return tuple(layer.path for layer in self.layers if layer.custom)
+
+    @cached_property
+    def digest(self) -> bytes:
+        """Depends on names, and on all that decides outputs; not on training attributes."""
+        return digest.of_value(self._decisive({layer.path: layer.path for layer in self.layers}))
+
+    @cached_property
+    def shape_digest(self) -> bytes:
+        """The same without any name: layers are called by their place."""
+        return digest.of_value(
+            self._decisive({layer.path: str(i) for i, layer in enumerate(self.layers)})
+        )
+
+    def _decisive(self, names: dict[str, str]) -> list[Any]:
+        def port(value: Port) -> list[Any]:
+            named = value.name if names.get(value.name) == value.name else None
+            return [named, value.shape, value.dtype, edge_key(value.source, names)]
+
+        return [
+            [port(value) for value in self.inputs],
+            [port(value) for value in self.outputs],
+            [layer_key(layer, names) for layer in self.layers],
+        ]
+
+
+def edge_key(edge: Edge | None, names: dict[str, str]) -> list[Any] | None:
+    """An edge with its layer called by `names`."""
+    return None if edge is None else [names.get(edge.layer, edge.layer), edge.call, edge.output]
+
+
+def layer_key(layer: Layer, names: dict[str, str]) -> list[Any]:
+    """All of a layer that decides outputs, with layers called by `names`."""
+    calls = layer.calls and [
+        [[edge_key(e, names) for e in call.inputs], call.arguments, call.output_shapes]
+        for call in layer.calls
+    ]
+    tensors = [[t.role, t.shape, t.dtype] for t in layer.tensors]
+    config = renamed_edges(layer.config, names)
+    return [names.get(layer.path), layer.class_name, layer.dtype, config, calls, tensors]
+
+
+def renamed_edges(config: Any, names: dict[str, str]) -> Any:
+    """A nested model's configuration names the layers that give its outputs; call them anew."""
+    if isinstance(config, dict) and "outputs" in config and "inputs" in config:
+        ports = {key: [[names.get(e[0], e[0]), *e[1:]] for e in config[key]]
+                 for key in ("inputs", "outputs") if _are_edges(config[key])}  # fmt: skip
+        return {**config, **ports}
+    return config
+
+
+def _are_edges(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(e, list) and len(e) == 3 for e in value)
+
+
+def stable_names(names: Iterable[str]) -> list[str]:
+    """Names of layers inside a layer, made independent of the framework's running numbers.
+
+    Keras names a nameless layer by a counter of the process (`dense_7`), so inside custom layers
+    and subclassed models the same model has other names each time. Siblings of one stem are
+    called `dense`, `dense#1`, `dense#2` in the order of their numbers.
+    """
+    parts = [_split_name(name) for name in names]
+    ranks: dict[str, list[tuple[int, int]]] = {}
+    for place, (stem, number) in enumerate(parts):
+        ranks.setdefault(stem, []).append((number, place))
+    result = [""] * len(parts)
+    for stem, members in ranks.items():
+        for rank, (_, place) in enumerate(sorted(members)):
+            result[place] = f"{stem}#{rank}" if rank else stem
+    return result
+
+
+def _split_name(name: str) -> tuple[str, int]:
+    match = re.fullmatch(r"(.+?)_(\d+)", name)
+    return (match[1], int(match[2])) if match else (name, 0)
+
+
+def content_id(structure: Structure, digests: Iterable[bytes]) -> bytes:
+    """The id of a model's weights: equal weights in equal places give an equal id.
+
+    BLAKE3 of the sorted JSON list of [layer path, place among the layer's tensors, digest in
+    hexadecimal]. Containers that name layers but not roles can give the same.
+
+    Args:
+        structure: tells the places.
+        digests: one for each of `structure.tensors`, in order.
+    """
+    rows = [
+        [layer.path, tensor.index, own.hex()]
+        for (layer, tensor), own in zip(structure.tensors, digests, strict=True)
+        if not tensor.derived
+    ]
+    return digest.of_bytes(msgspec.json.encode(sorted(rows)))

@@ -1,0 +1,41 @@
+"""The fingerprint: all that is measured of one model."""
+
+from typing import Literal
+
+from fpcheck.codec import Value
+from fpcheck.fingerprint.accuracy import Accuracy
+from fpcheck.fingerprint.outputs import Outputs
+from fpcheck.fingerprint.structure import Structure, content_id
+from fpcheck.fingerprint.weights import Measurement
+
+Level = Literal["structure", "weights", "outputs"]
+LEVELS: tuple[Level, ...] = ("structure", "weights", "outputs")
+
+
+class Fingerprint(Value, frozen=True, eq=False):
+    """All that is measured of one model; a level that was not taken is None.
+
+    Attributes:
+        structure: layers and what feeds what.
+        weights: one measurement for each of `structure.tensors`, in order.
+        outputs: answers to probes.
+        accuracy: predictions on labelled data.
+    """
+
+    structure: Structure
+    weights: tuple[Measurement, ...] | None = None
+    outputs: Outputs | None = None
+    accuracy: Accuracy | None = None
+
+    @property
+    def content_id(self) -> bytes | None:
+        """The id of the weights; None where they were not taken."""
+        if self.weights is None:
+            return None
+        return content_id(self.structure, [m.digest for m in self.weights])
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """The levels that it holds."""
+        held = (self.structure, self.weights, self.outputs)
+        return tuple(n for n, part in zip(LEVELS, held, strict=True) if part is not None)

@@ -1,0 +1,233 @@
+"""A fingerprint as HDF5: everything at full precision, equal bytes for equal content.
+
+Variable parts are few and large, since every dataset costs some hundred bytes of header.
+`docs/golden-format.md` describes each dataset.
+"""
+
+import io
+from itertools import pairwise
+from typing import Any, TypeVar
+
+import h5py
+import msgspec
+import numpy as np
+
+from fpcheck.codec import Array, Value, canonical_json
+from fpcheck.fingerprint import sketch
+from fpcheck.fingerprint.accuracy import Accuracy
+from fpcheck.fingerprint.counterfactual import COUNTERFACTUALS
+from fpcheck.fingerprint.digest import DIGEST_BYTES
+from fpcheck.fingerprint.outputs import Activation, Answer, Noise, Outputs
+from fpcheck.fingerprint.probes import ProbeInput, Probes
+from fpcheck.fingerprint.structure import Structure, Tensor
+from fpcheck.fingerprint.value import Fingerprint
+from fpcheck.fingerprint.weights import QUANTILES, Details, Measurement, Statistics
+
+SCHEMA = "fpcheck-arrays/1"
+T = TypeVar("T")
+
+
+class _AnswerHead(Value, frozen=True):
+    name: str
+    shape: tuple[int, ...]
+    squashed: bool
+
+
+class _ActivationHead(Value, frozen=True):
+    layer: str
+    call: int
+    shape: tuple[int, ...]
+
+
+class _OutputsHead(Value, frozen=True):
+    """All of `Outputs` that is no array."""
+
+    recipe: str
+    probe_recipe: str
+    inputs: tuple[ProbeInput, ...]
+    count: int
+    given: bool
+    preprocess: str
+    environment: dict[str, str]
+    noise: Noise
+    unreached: tuple[str, ...]
+    answers: tuple[_AnswerHead, ...]
+    activations: tuple[_ActivationHead, ...]
+    alternatives: tuple[str, ...]
+
+
+class _AccuracyHead(Value, frozen=True):
+    top1: float
+    top5: float
+    classes: tuple[str, ...]
+    preprocess: str
+
+
+def encode(fingerprint: Fingerprint) -> bytes:
+    """The bytes of the HDF5 file."""
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w", libver="earliest") as file:
+        file.attrs["schema"] = SCHEMA
+        _put_json(file, "structure", fingerprint.structure)
+        if fingerprint.weights is not None:
+            _put_weights(file.create_group("weights"), fingerprint.weights)
+        if fingerprint.outputs is not None:
+            _put_outputs(file.create_group("outputs"), fingerprint.outputs)
+        if fingerprint.accuracy is not None:
+            _put_accuracy(file.create_group("accuracy"), fingerprint.accuracy)
+    return buffer.getvalue()
+
+
+def decode(data: bytes) -> Fingerprint:
+    """The fingerprint in the bytes of an HDF5 file; its digest must have been checked before."""
+    with h5py.File(io.BytesIO(data), "r") as file:
+        structure = _get_json(file, "structure", Structure)
+        tensors = [tensor for _, tensor in structure.tensors]
+        return Fingerprint(
+            structure=structure,
+            weights=_get_weights(file["weights"], tensors) if "weights" in file else None,
+            outputs=_get_outputs(file["outputs"]) if "outputs" in file else None,
+            accuracy=_get_accuracy(file["accuracy"]) if "accuracy" in file else None,
+        )
+
+
+def _put(group: Any, name: str, values: Array) -> None:
+    values = np.asarray(values)
+    squeeze = {"compression": "gzip", "shuffle": True} if values.size > 256 else {}
+    group.create_dataset(name, data=values, track_times=False, **squeeze)
+
+
+def _put_json(group: Any, name: str, value: Any) -> None:
+    _put(group, name, np.frombuffer(canonical_json(value), np.uint8))
+
+
+def _get_json(group: Any, name: str, kind: type[T]) -> T:
+    return msgspec.json.decode(group[name][()].tobytes(), type=kind)
+
+
+def _put_weights(group: Any, weights: tuple[Measurement, ...]) -> None:
+    details = [m.details for m in weights if m.details is not None]
+    group.attrs["statistics"] = list(Statistics.__struct_fields__)
+    group.attrs["quantiles"] = QUANTILES
+    group.attrs["sketch"] = sketch.RECIPE
+    group.attrs["counterfactuals"] = list(COUNTERFACTUALS)
+    _put(group, "digests", _rows([m.digest for m in weights]))
+    _put(group, "detailed", np.array([m.details is not None for m in weights], np.uint8))
+    figures = [msgspec.structs.astuple(d.statistics) for d in details]
+    _put(group, "statistics", np.array(figures, np.float64).reshape(len(details), -1))
+    _put(group, "quantiles", np.array([d.quantiles for d in details]))
+    _put(group, "sketches", np.array([d.sketch for d in details]))
+    profiles = [profile for d in details for profile in d.profiles]
+    _put(group, "profiles", np.concatenate([np.zeros(0, np.float32), *profiles]))
+    empty = bytes(DIGEST_BYTES)
+    mistakes = [d.counterfactuals.get(name, empty) for d in details for name in COUNTERFACTUALS]
+    _put(group, "counterfactuals", _rows(mistakes).reshape(len(details), -1, DIGEST_BYTES))
+
+
+def _rows(digests: list[bytes]) -> Array:
+    return np.frombuffer(b"".join(digests), np.uint8).reshape(-1, DIGEST_BYTES)
+
+
+def _get_weights(group: Any, tensors: list[Tensor]) -> tuple[Measurement, ...]:
+    arrays = {name: group[name][()] for name in group}
+    names = [str(name) for name in group.attrs["counterfactuals"]]
+    found: list[Measurement] = []
+    row = offset = 0
+    for place, tensor in enumerate(tensors):
+        own = arrays["digests"][place].tobytes()
+        if not arrays["detailed"][place]:
+            found.append(Measurement(own, None))
+            continue
+        sizes = tensor.shape if len(tensor.shape) > 1 else ()
+        bounds = np.cumsum([offset, *sizes])
+        profiles = [arrays["profiles"][a:b] for a, b in pairwise(bounds)]
+        mistakes = zip(names, (d.tobytes() for d in arrays["counterfactuals"][row]), strict=True)
+        details = Details(
+            statistics=_statistics(arrays["statistics"][row]),
+            quantiles=arrays["quantiles"][row],
+            sketch=arrays["sketches"][row],
+            profiles=tuple(profiles),
+            counterfactuals={name: value for name, value in mistakes if any(value)},
+        )
+        found.append(Measurement(own, details))
+        row, offset = row + 1, int(bounds[-1])
+    return tuple(found)
+
+
+def _statistics(row: Array) -> Statistics:
+    counts, figures = row[:4].astype(int), row[4:]
+    return Statistics(*(int(c) for c in counts), *(float(f) for f in figures))
+
+
+def _put_outputs(group: Any, outputs: Outputs) -> None:
+    probes = outputs.probes
+    head = _OutputsHead(
+        recipe=outputs.recipe,
+        probe_recipe=probes.recipe,
+        inputs=probes.inputs,
+        count=probes.count,
+        given=bool(probes.arrays),
+        preprocess=outputs.preprocess,
+        environment=outputs.environment,
+        noise=outputs.noise,
+        unreached=outputs.unreached,
+        answers=tuple(_AnswerHead(a.name, a.shape, a.squashed) for a in outputs.answers),
+        activations=tuple(_ActivationHead(a.layer, a.call, a.shape) for a in outputs.activations),
+        alternatives=tuple(outputs.alternatives),
+    )
+    _put_json(group, "head", head)
+    for place, array in enumerate(probes.arrays):
+        _put(group, f"probes/{place}", array)
+    for place, answer in enumerate(outputs.answers):
+        _put(group, f"logits/{place}", answer.logits)
+        _put(group, f"final/{place}", answer.final)
+    _put(group, "sketches", np.array([a.sketch for a in outputs.answers]))
+    _put(group, "activations", np.array([a.sketch for a in outputs.activations]))
+    _put(group, "norms", np.array([a.norm for a in outputs.activations]))
+    for number, logits in enumerate(outputs.alternatives.values()):
+        for place, array in enumerate(logits):
+            _put(group, f"alternatives/{number}/{place}", array)
+
+
+def _get_outputs(group: Any) -> Outputs:
+    head = _get_json(group, "head", _OutputsHead)
+    given = tuple(group[f"probes/{i}"][()] for i in range(len(head.inputs))) if head.given else ()
+    answers = tuple(
+        Answer(a.name, a.shape, group[f"logits/{i}"][()], group[f"final/{i}"][()], a.squashed,
+               group["sketches"][i])
+        for i, a in enumerate(head.answers)
+    )  # fmt: skip
+    sketches, norms = group["activations"][()], group["norms"][()]
+    return Outputs(
+        probes=Probes(head.inputs, head.count, given, head.probe_recipe),
+        preprocess=head.preprocess,
+        answers=answers,
+        activations=tuple(
+            Activation(a.layer, a.call, a.shape, float(norms[i]), sketches[i])
+            for i, a in enumerate(head.activations)
+        ),
+        environment=head.environment,
+        noise=head.noise,
+        unreached=head.unreached,
+        alternatives={
+            name: tuple(group[f"alternatives/{number}/{i}"][()] for i in range(len(answers)))
+            for number, name in enumerate(head.alternatives)
+        },
+        recipe=head.recipe,
+    )
+
+
+_ACCURACY = ("examples", "labels", "predicted", "confidence", "margin")
+
+
+def _put_accuracy(group: Any, accuracy: Accuracy) -> None:
+    head = _AccuracyHead(accuracy.top1, accuracy.top5, accuracy.classes, accuracy.preprocess)
+    _put_json(group, "head", head)
+    for name in _ACCURACY:
+        _put(group, name, getattr(accuracy, name))
+
+
+def _get_accuracy(group: Any) -> Accuracy:
+    head = _get_json(group, "head", _AccuracyHead)
+    arrays = {name: group[name][()] for name in _ACCURACY}
+    return Accuracy(**arrays, **msgspec.structs.asdict(head))

@@ -1,0 +1,223 @@
+"""The YAML side of a golden: for people and for review, protected by a digest of its own text.
+
+Above the seal stand the note and the tolerances, which may be edited. Below it every byte counts.
+"""
+
+from typing import Any
+
+import msgspec
+import yaml
+
+from fpcheck.codec import Value
+from fpcheck.comparison.tolerance import Tolerances
+from fpcheck.errors import FpcheckError
+from fpcheck.fingerprint import digest
+from fpcheck.fingerprint.structure import Layer, Structure, Tensor
+from fpcheck.fingerprint.value import Fingerprint
+from fpcheck.fingerprint.weights import Measurement
+from fpcheck.golden import strict_yaml
+from fpcheck.golden.value import SCHEMA, Golden, Provenance, SourceRecord
+
+SEAL = "# Recorded by fpcheck; not to be edited. BLAKE3 of all that follows the next line:\n"
+_LAYERS = "\nlayers:\n"
+# What nearly every layer says is left out of the lines for people; the HDF5 file has it all.
+USUAL = {
+    "activation": "linear",
+    "data_format": "channels_last",
+    "dilation_rate": [1, 1],
+    "groups": 1,
+    "use_bias": True,
+    "sparse": False,
+    "ragged": False,
+    "optional": False,
+    "center": True,
+    "scale": True,
+    "depth_multiplier": 1,
+    "strides": [1, 1],
+    "padding": "valid",
+    "axis": [-1],
+}
+
+
+class Editable(Value, frozen=True):
+    """The part above the seal."""
+
+    note: str = ""
+    tolerances: Tolerances = Tolerances()
+
+
+class Head(Value, frozen=True):
+    """The recorded part, as far as programs need it; layers and tensors follow for people."""
+
+    schema: str
+    name: str
+    version: int
+    arrays: str
+    levels: tuple[str, ...]
+    content_id: str | None
+    structure: str
+    shape: str
+    provenance: Provenance
+    source: SourceRecord
+    model: dict[str, Any]
+
+
+def write(golden: Golden, arrays: bytes) -> str:
+    """The text of the YAML file."""
+    editable = {
+        "note": golden.note,
+        "tolerances": msgspec.to_builtins(golden.tolerances),
+    }
+    recorded = _dump(msgspec.to_builtins(_head(golden, arrays))) + _lines(golden.fingerprint)
+    seal = f"{SEAL}digest: {digest.text(digest.of_bytes(recorded.encode()))}\n"
+    return _dump(editable) + seal + recorded
+
+
+def read(text: str, where: str) -> tuple[Editable, Head]:
+    """Both parts, the digest checked.
+
+    Raises:
+        FpcheckError: damaged, edited below the seal, or of a schema that this version cannot read.
+    """
+    above, seal, below = text.partition(SEAL)
+    line, _, recorded = below.partition("\n")
+    if not seal:
+        raise FpcheckError(f"{where}: damaged golden: its seal is missing", _RESTORE)
+    if line != f"digest: {digest.text(digest.of_bytes(recorded.encode()))}":
+        raise FpcheckError(f"{where}: damaged golden: its recorded part was changed", _RESTORE)
+    schema = recorded.partition("\n")[0]
+    if schema != f"schema: {SCHEMA}":
+        raise FpcheckError(
+            f"{where}: {schema}, this fpcheck reads {SCHEMA}", "Update: pip install -U fpcheck"
+        )
+    head = strict_yaml.load(recorded.partition(_LAYERS)[0], Head, where)
+    return strict_yaml.load(above, Editable, where), head
+
+
+_RESTORE = "Restore it from version control (git checkout), or record it again."
+
+
+def _dump(value: Any) -> str:
+    text: str = yaml.dump(
+        value, Dumper=_DUMPER, sort_keys=False, allow_unicode=False, width=10**9,
+        default_flow_style=False,
+    )  # fmt: skip
+    return text
+
+
+_DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+def _flow(value: dict[str, Any]) -> str:
+    text: str = yaml.dump(
+        value, Dumper=_DUMPER, sort_keys=False, allow_unicode=False, width=10**9,
+        default_flow_style=True,
+    )  # fmt: skip
+    return f"- {text}"
+
+
+def _head(golden: Golden, arrays: bytes) -> Head:
+    fingerprint = golden.fingerprint
+    own = fingerprint.content_id
+    return Head(
+        schema=SCHEMA,
+        name=golden.name,
+        version=golden.version,
+        arrays=digest.text(digest.of_bytes(arrays)),
+        levels=fingerprint.levels,
+        content_id=digest.text(own) if own else None,
+        structure=digest.text(fingerprint.structure.digest),
+        shape=digest.text(fingerprint.structure.shape_digest),
+        provenance=golden.provenance,
+        source=golden.source,
+        model=_summary(fingerprint),
+    )
+
+
+def _summary(fingerprint: Fingerprint) -> dict[str, Any]:
+    structure, outputs, accuracy = fingerprint.structure, fingerprint.outputs, fingerprint.accuracy
+    summary: dict[str, Any] = {
+        "class": structure.class_name,
+        "layers": len(structure.layers),
+        "parameters": structure.parameters,
+        "trainable": structure.trainable_parameters,
+        "inputs": [f"{p.name} {_shape(p.shape)} {p.dtype}" for p in structure.inputs],
+        "outputs": [f"{p.name} {_shape(p.shape)} {p.dtype}" for p in structure.outputs],
+    }
+    if outputs is not None:
+        noise = msgspec.to_builtins(outputs.noise)
+        summary |= {
+            "preprocess": outputs.preprocess,
+            "probes": [f"{i.name} {i.kind} {_shape((outputs.probes.count, *i.shape))}"
+                       for i in outputs.probes.inputs],
+            "noise": {k: None if v is None else _round(v) for k, v in noise.items()},
+            "unreached": list(outputs.unreached),
+            "logits": {a.name: [_round(v) for v in a.logits[0, :5].tolist()]
+                       for a in outputs.answers},
+        }  # fmt: skip
+    if accuracy is not None:
+        summary["accuracy"] = {
+            "examples": accuracy.count,
+            "top1": _round(accuracy.top1),
+            "top5": _round(accuracy.top5),
+        }
+    return summary
+
+
+def _shape(shape: tuple[int | None, ...] | None) -> str:
+    if shape is None:
+        return "(?)"
+    return f"({', '.join('?' if size is None else str(size) for size in shape)})"
+
+
+def _round(value: float) -> float:
+    return float(f"{value:.6g}")
+
+
+def _lines(fingerprint: Fingerprint) -> str:
+    layers = "".join(_flow(_layer(layer)) for layer in fingerprint.structure.layers)
+    return f"layers:\n{layers}tensors:\n{_tensor_lines(fingerprint)}"
+
+
+def _tensor_lines(fingerprint: Fingerprint) -> str:
+    structure: Structure = fingerprint.structure
+    weights = fingerprint.weights or (None,) * len(structure.tensors)
+    return "".join(
+        _flow(_tensor(layer, tensor, measured))
+        for (layer, tensor), measured in zip(structure.tensors, weights, strict=True)
+    )
+
+
+def _layer(layer: Layer) -> dict[str, Any]:
+    line: dict[str, Any] = {"layer": layer.path, "class": layer.class_name}
+    if layer.inbound:
+        line["from"] = list(layer.inbound)
+    if layer.output_shapes:
+        line["output"] = [list(shape) for shape in layer.output_shapes]
+    if layer.dtype not in ("", "float32"):
+        line["dtype"] = layer.dtype
+    if layer.shared:
+        line["calls"] = len(layer.calls or ())
+    shown = {k: v for k, v in (layer.config or {}).items() if k not in USUAL or v != USUAL[k]}
+    return {**line, "config": shown} if shown else line
+
+
+def _tensor(layer: Layer, tensor: Tensor, measured: Measurement | None) -> dict[str, Any]:
+    line: dict[str, Any] = {
+        "tensor": f"{layer.path}/{tensor.role}",
+        "shape": list(tensor.shape),
+        "dtype": tensor.dtype,
+    }
+    if measured is None:
+        return line
+    if measured.details is not None:
+        figures = measured.details.statistics
+        line |= {
+            "mean": _round(figures.mean),
+            "std": _round(figures.std),
+            "min": _round(figures.minimum),
+            "max": _round(figures.maximum),
+        }
+        if figures.zeros:
+            line["zeros"] = figures.zeros
+    return {**line, "digest": digest.text(measured.digest)}

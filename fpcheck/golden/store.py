@@ -1,0 +1,186 @@
+"""A folder of goldens: versions that are only ever added, checked whenever they are read."""
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from fpcheck.errors import FpcheckError
+from fpcheck.fingerprint import digest
+from fpcheck.golden import arrays, document
+from fpcheck.golden.value import Golden
+
+FOLDER = "fingerprints"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+class Entry:
+    """One stored version: where it is, read only as far as asked."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.name = path.parent.name
+        self.version = int(path.stem)
+
+    @property
+    def label(self) -> str:
+        """`name@version`."""
+        return f"{self.name}@{self.version}"
+
+    def head(self) -> document.Head:
+        """The recorded part of the YAML, its digest checked."""
+        return self._document()[1]
+
+    def note(self) -> str:
+        """The note, as it stands now."""
+        return self._document()[0].note
+
+    def load(self) -> Golden:
+        """The whole golden, both files checked.
+
+        Raises:
+            FpcheckError: either file is missing, damaged, or of an unknown schema.
+        """
+        editable, head = self._document()
+        data = _read(self.path.with_suffix(".h5"), self.label)
+        if digest.text(digest.of_bytes(data)) != head.arrays:
+            raise FpcheckError(
+                f"{self.path.with_suffix('.h5')}: damaged golden: it is not the file that "
+                f"{self.path.name} describes",
+                "Restore it from version control (git checkout), or record it again.",
+            )
+        return Golden(
+            name=head.name,
+            version=head.version,
+            fingerprint=arrays.decode(data),
+            note=editable.note,
+            tolerances=editable.tolerances,
+            provenance=head.provenance,
+            source=head.source,
+            path=self.path,
+        )
+
+    def _document(self) -> tuple[document.Editable, document.Head]:
+        data = _read(self.path, self.label)
+        try:
+            text = data.decode()
+        except UnicodeDecodeError as error:
+            raise FpcheckError(
+                f"{self.path}: damaged golden: not UTF-8 text",
+                "Restore it from version control (git checkout).",
+            ) from error
+        editable, head = document.read(text, str(self.path))
+        if (head.name, head.version) != (self.name, self.version):
+            raise FpcheckError(
+                f"{self.path}: holds the golden {head.name}@{head.version}",
+                f"Move it to {head.name}/{head.version}.yaml.",
+            )
+        return editable, head
+
+
+def _read(path: Path, label: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise FpcheckError(
+            f"{path}: golden {label} cannot be read ({error.strerror})",
+            "Restore it from version control (git checkout).",
+        ) from error
+
+
+class Store:
+    """The goldens in one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def names(self) -> list[str]:
+        """Names of all goldens, sorted."""
+        if not self.folder.is_dir():
+            return []
+        return sorted(p.name for p in self.folder.iterdir() if p.is_dir() and self.versions(p.name))
+
+    def versions(self, name: str) -> list[int]:
+        """The stored versions of a golden, oldest first."""
+        found = (self.folder / name).glob("*.yaml")
+        return sorted(int(p.stem) for p in found if p.stem.isdecimal())
+
+    def entry(self, name: str, version: int | None = None) -> Entry | None:
+        """One version, the newest if none is named; None where there is none."""
+        versions = self.versions(name) if _NAME.fullmatch(name) else []
+        wanted = version if version is not None else (versions or [0])[-1]
+        return Entry(self.folder / name / f"{wanted}.yaml") if wanted in versions else None
+
+    def entries(self) -> Iterator[Entry]:
+        """Every version of every golden."""
+        for name in self.names():
+            for version in self.versions(name):
+                yield Entry(self.folder / name / f"{version}.yaml")
+
+    def newest(self) -> Iterator[Entry]:
+        """The newest version of every golden."""
+        for name in self.names():
+            entry = self.entry(name)
+            if entry is not None:
+                yield entry
+
+    def save(self, golden: Golden) -> Entry:
+        """Store a golden as the version that it bears.
+
+        The YAML file is written last: without it there is no golden. Neither file is ever replaced.
+
+        Raises:
+            FpcheckError: the name is not allowed, the version is there, or the disk refuses.
+        """
+        if not _NAME.fullmatch(golden.name):
+            raise FpcheckError(
+                f"{golden.name}: not a name for a golden",
+                "Allowed: letters, digits, '.', '_' and '-', at most 128.",
+            )
+        folder = self.folder / golden.name
+        data = arrays.encode(golden.fingerprint)
+        path = folder / f"{golden.version}.yaml"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            orphan = path.with_suffix(".h5")
+            if not path.exists():
+                orphan.unlink(missing_ok=True)  # left by a recording that was cut off
+            _write_new(orphan, data)
+            _write_new(path, document.write(golden, data).encode())
+        except OSError as error:
+            raise FpcheckError(
+                f"{path}: cannot be stored ({error.strerror})",
+                "Choose another folder with --goldens DIR.",
+            ) from error
+        return Entry(path)
+
+
+def _write_new(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all, and never over another one."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".tmp-")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        os.link(temporary, path)  # fails where the path exists; a rename would replace it
+    finally:
+        temporary.unlink()
+
+
+def nearest_folder(start: Path) -> Path:
+    """The nearest `fingerprints/` from a folder up; where there is none, the folder's own."""
+    for folder in (start, *start.parents):
+        if (folder / FOLDER).is_dir():
+            return folder / FOLDER
+    return start / FOLDER
+
+
+def shipped() -> Store:
+    """The goldens that come with fpcheck."""
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "shipped_fingerprints"
+    return Store(installed if installed.is_dir() else package.parent / FOLDER)

@@ -1,0 +1,56 @@
+"""The golden: a fingerprint that somebody approved."""
+
+from pathlib import Path
+
+from fpcheck.codec import Value
+from fpcheck.comparison.tolerance import Tolerances
+from fpcheck.fingerprint.value import Fingerprint
+
+SCHEMA = "fpcheck-golden/1"
+
+
+class Provenance(Value, frozen=True):
+    """Where and when a golden was recorded; no part of any comparison."""
+
+    time: str
+    fpcheck: str
+    python: str
+    platform: str
+    environment: dict[str, str]
+
+
+class SourceRecord(Value, frozen=True):
+    """What it was recorded from: the source as given, its format, the digest of its file."""
+
+    text: str
+    format: str
+    digest: str | None = None
+
+
+class Golden(Value, frozen=True, eq=False):
+    """An approved fingerprint under a name and a version.
+
+    Attributes:
+        name: of the golden.
+        version: 1, 2, 3 ...
+        fingerprint: what was measured.
+        note: for people; may be edited.
+        tolerances: what is allowed; may be edited.
+        provenance: where and when.
+        source: from what.
+        path: of its YAML file; None before it is stored.
+    """
+
+    name: str
+    version: int
+    fingerprint: Fingerprint
+    note: str
+    tolerances: Tolerances
+    provenance: Provenance
+    source: SourceRecord
+    path: Path | None = None
+
+    @property
+    def label(self) -> str:
+        """`name@version`."""
+        return f"{self.name}@{self.version}"

@@ -1,0 +1,1 @@
+"""Getting at models: sources, the worker process, and the framework at its far end."""

@@ -1,0 +1,240 @@
+"""Running a live model on probes: logits, final outputs, and what every layer gives."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from fpcheck.codec import Array
+from fpcheck.errors import UnavailableError
+from fpcheck.fingerprint import sketch
+from fpcheck.fingerprint.outputs import Activation, Answer, answer
+from fpcheck.fingerprint.probes import PASSIVE
+from fpcheck.model import live
+
+# Functions that flatten what precedes them, so that changes no longer show.
+SQUASHING = frozenset({"softmax", "sigmoid"})
+SQUASHING_CLASSES = frozenset({"Softmax", "Sigmoid"})
+
+
+class Recorder:
+    """Watches every layer of a model while it runs.
+
+    `before` maps the identity of a squashed or passed-on tensor to (what it was made from, whether
+    by squashing). It holds both tensors, so that an identity is not used again meanwhile.
+    """
+
+    def __init__(self, keep_activations: bool) -> None:
+        self.keep_activations = keep_activations
+        self.activations: list[Activation] = []
+        self.before: dict[int, tuple[Any, bool, Any]] = {}
+        self._counts: dict[str, int] = {}
+
+    def called(self, path: str, layer: Any, inputs: Any, result: Any) -> None:
+        """A layer gave a result."""
+        import keras
+
+        kind = type(layer).__name__
+        if kind in PASSIVE:
+            self.passed(inputs, result, squashed=False)
+        elif kind in SQUASHING_CLASSES:
+            self.passed(inputs, result, squashed=True)
+        if self.keep_activations:
+            for tensor in keras.tree.flatten(result):
+                self._keep(path, tensor)
+
+    def passed(self, given: Any, result: Any, squashed: bool) -> None:
+        """`result` was made from `given` by squashing it or by handing it on."""
+        if result is not given:
+            self.before[id(result)] = (given, squashed, result)
+
+    def logits(self, output: Any) -> tuple[Any, bool]:
+        """What an output was before the last softmax or sigmoid, and whether there was one."""
+        current = output
+        while (step := self.before.get(id(current))) is not None:
+            current, squashed, _ = step
+            if squashed:
+                return current, True
+        return output, False
+
+    def _keep(self, path: str, tensor: Any) -> None:
+        if not hasattr(tensor, "shape") or not _is_concrete(tensor):
+            return
+        values = _to_numpy(tensor)
+        if values.dtype.kind in "OSU":
+            return
+        values = values.astype(np.float32)
+        call = self._counts[path] = self._counts.get(path, -1) + 1
+        norm = float(np.sqrt(np.sum(np.square(values, dtype=np.float64))))
+        self.activations.append(Activation(path, call, values.shape, norm, sketch.of_array(values)))
+
+
+def _is_concrete(tensor: Any) -> bool:
+    """Whether a tensor has values: inside a traced function it has none."""
+    import keras
+
+    return (
+        not isinstance(tensor, keras.KerasTensor)
+        and hasattr(tensor, "__array__")
+        and (not hasattr(tensor, "graph") or hasattr(tensor, "numpy"))
+    )
+
+
+def _to_numpy(tensor: Any) -> Array:
+    import keras
+
+    array: Array = np.asarray(keras.ops.convert_to_numpy(tensor))
+    return array
+
+
+@contextmanager
+def watched(model: Any, recorder: Recorder) -> Iterator[None]:
+    """While inside, every layer of the model reports to the recorder."""
+    changed: list[tuple[Any, str, Any]] = []
+
+    def replace(layer: Any, name: str, make: Callable[[Any], Any]) -> None:
+        original = getattr(layer, name)
+        held = vars(layer).get(name, _MISSING)
+        changed.append((layer, name, held))
+        # Past Keras's own __setattr__, which would track what is set.
+        object.__setattr__(layer, name, make(original))
+
+    try:
+        for place in live.walk(model):
+            if place.covered:
+                continue
+            layer = place.layer
+            if getattr(layer, "call", None) is not None:
+                quantized = getattr(layer, "quantization_mode", None) is not None
+                replace(layer, "quantized_call" if quantized else "call", _calling(recorder, place))
+            function = getattr(layer, "activation", None)
+            if getattr(function, "__name__", None) in SQUASHING:
+                replace(layer, "activation", _squashing(recorder))
+        yield
+    finally:
+        for layer, name, held in reversed(changed):
+            if held is _MISSING:
+                object.__delattr__(layer, name)
+            else:
+                object.__setattr__(layer, name, held)
+
+
+_MISSING = object()
+
+
+def _calling(recorder: Recorder, place: live.Place) -> Callable[[Any], Any]:
+    def wrap(original: Any) -> Any:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            result = original(*args, **kwargs)
+            recorder.called(place.path, place.layer, args[0] if args else None, result)
+            return result
+
+        return call
+
+    return wrap
+
+
+def _squashing(recorder: Recorder) -> Callable[[Any], Any]:
+    def wrap(original: Any) -> Any:
+        def activation(given: Any, *args: Any, **kwargs: Any) -> Any:
+            result = original(given, *args, **kwargs)
+            recorder.passed(given, result, squashed=True)
+            return result
+
+        return activation
+
+    return wrap
+
+
+def packed(model: Any, arrays: list[Any]) -> Any:
+    """Arrays, one for each input, in the form in which the model wants to be called."""
+    import keras
+
+    tensors = [a if a.dtype.kind not in "OSU" else _strings(a) for a in arrays]
+    shape = getattr(model, "_inputs_struct", None)
+    if shape is not None:
+        return keras.tree.pack_sequence_as(shape, tensors)
+    shapes = getattr(model, "_build_shapes_dict", None) or {}
+    if len(shapes) == 1 and isinstance(only := next(iter(shapes.values())), dict):
+        return dict(zip(only, tensors, strict=True))
+    return tensors[0] if len(tensors) == 1 else tensors
+
+
+def _strings(array: Array) -> Any:
+    import tensorflow
+
+    return tensorflow.constant(array.tolist())
+
+
+def forward(
+    model: Any, arrays: list[Any], recorder: Recorder
+) -> tuple[list[Any], list[tuple[Any, bool]]]:
+    """One run in inference mode: outputs, and for each its logits and whether it is squashed."""
+    import keras
+
+    with watched(model, recorder):
+        outputs = keras.tree.flatten(_call(model, packed(model, arrays)))
+    return outputs, [recorder.logits(output) for output in outputs]
+
+
+def _call(model: Any, inputs: Any) -> Any:
+    if model._call_has_training_arg:
+        return model(inputs, training=False)
+    return model(inputs)
+
+
+def run(
+    model: Any, arrays: list[Array], *, activations: bool = False, xla: bool = False
+) -> tuple[tuple[Answer, ...], tuple[Activation, ...]]:
+    """Run a model on prepared inputs.
+
+    Args:
+        model: a built Keras model.
+        arrays: one for each input, shape (probes, ...).
+        activations: also reduce what every layer gives.
+        xla: compile the whole run with XLA (TensorFlow only).
+
+    Raises:
+        UnavailableError: the model cannot be run on these inputs.
+    """
+    recorder = Recorder(activations)
+    try:
+        if xla:
+            outputs, before = _run_compiled(model, arrays, recorder)
+        else:
+            outputs, before = forward(model, arrays, recorder)
+    except Exception as error:  # whatever a model's own code may raise
+        raise UnavailableError(
+            f"the model cannot be run on its probes: {first_line(error)}",
+            "Give inputs that it accepts with --probes FILE.npz, or choose --levels "
+            "structure,weights.",
+        ) from error
+    names = live.output_names(model, len(outputs))
+    answers = tuple(
+        answer(name, _to_numpy(logits), _to_numpy(final), squashed)
+        for name, final, (logits, squashed) in zip(names, outputs, before, strict=True)
+    )
+    return answers, tuple(recorder.activations)
+
+
+def _run_compiled(model: Any, arrays: list[Array], recorder: Recorder) -> Any:
+    import tensorflow
+
+    flags: list[bool] = []
+
+    def compiled(inputs: list[Any]) -> Any:
+        outputs, before = forward(model, inputs, recorder)
+        flags.extend(squashed for _, squashed in before)
+        return outputs, [logits for logits, _ in before]
+
+    jitted = tensorflow.function(compiled, jit_compile=True)
+    outputs, logits = jitted([tensorflow.constant(a) for a in arrays])
+    return outputs, list(zip(logits, flags, strict=True))
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error that says something, cut to a bearable length."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = [line for line in lines if not line.startswith("Exception encountered when calling")]
+    return (telling or lines or [type(error).__name__])[0][:200]

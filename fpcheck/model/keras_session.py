@@ -1,0 +1,131 @@
+"""A live Keras model as a session: in this process, or at the far end of a worker."""
+
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from fpcheck.codec import Array
+from fpcheck.errors import UnavailableError
+from fpcheck.fingerprint.digest import of_array
+from fpcheck.fingerprint.outputs import (
+    Answer,
+    Noise,
+    Outputs,
+    kept,
+    largest_difference,
+)
+from fpcheck.fingerprint.structure import Structure
+from fpcheck.fingerprint.weights import Measurement, measure
+from fpcheck.model import live
+from fpcheck.model.environment import environment
+from fpcheck.model.execution import run
+from fpcheck.model.preprocess import mistakes, prepare, step
+from fpcheck.model.sensitivity import unreached
+from fpcheck.model.session import OutputPlan, Predictions
+
+# Examples that go through the model at once when it predicts.
+PREDICT_BATCH = 32
+# Words that a model's vocabularies give to probes.
+MOST_WORDS = 200
+
+
+class KerasSession:
+    """Answers from a live `keras.Model`; see `Session`."""
+
+    def __init__(self, model: Any, kind: str) -> None:
+        self.model = model
+        self.format = kind
+
+    def structure(self) -> Structure:
+        """See `Session`."""
+        return live.read_structure(self.model)
+
+    def weights(self, known: frozenset[bytes] = frozenset()) -> tuple[Measurement, ...]:
+        """See `Session`."""
+        return tuple(
+            measure(values, dtype, known) for values, dtype in live.read_tensors(self.model)
+        )
+
+    def digests(self) -> tuple[bytes, ...]:
+        """See `Session`."""
+        return tuple(of_array(values, dtype) for values, dtype in live.read_tensors(self.model))
+
+    def words(self) -> tuple[str, ...]:
+        """See `Session`."""
+        return live.vocabulary_words(self.model, MOST_WORDS)
+
+    def outputs(self, plan: OutputPlan) -> Outputs:
+        """See `Session`."""
+        raw = plan.probes.make()
+        arrays = prepare(plan.probes, raw, plan.preprocess)
+        answers, activations = run(self.model, arrays, activations=True)
+        taken = Outputs(
+            probes=plan.probes,
+            preprocess=plan.preprocess,
+            answers=answers,
+            activations=activations,
+            environment=self.environment(),
+        )
+        if not plan.recording:
+            return taken
+        return msgspec.structs.replace(
+            taken,
+            noise=self._noise(arrays, answers),
+            unreached=unreached(self.model, arrays, plan.allowed),
+            alternatives=self._alternatives(plan, raw, arrays, answers),
+        )
+
+    def answers(self, plan: OutputPlan) -> tuple[Answer, ...]:
+        """See `Session`."""
+        return run(self.model, prepare(plan.probes, plan.probes.make(), plan.preprocess))[0]
+
+    def predict(self, images: Array, preprocess: str) -> Predictions:
+        """See `Session`."""
+        prepared = step(preprocess)(images)
+        parts: list[Array] = []
+        for start in range(0, len(prepared), PREDICT_BATCH):
+            (answer, *others), _ = run(self.model, [prepared[start : start + PREDICT_BATCH]])
+            if others or len(answer.shape) != 2:
+                raise UnavailableError(
+                    "the model is no classifier of single images",
+                    "Accuracy needs one output of shape (examples, classes).",
+                )
+            parts.append(answer.final)
+        return Predictions(np.concatenate(parts))
+
+    def environment(self) -> dict[str, str]:
+        """See `Session`."""
+        return environment()
+
+    def close(self) -> None:
+        """See `Session`."""
+
+    def _noise(self, arrays: list[Array], answers: tuple[Answer, ...]) -> Noise:
+        logits = tuple(a.logits for a in answers)
+        again = tuple(a.logits for a in run(self.model, arrays)[0])
+        single = [
+            run(self.model, [a[place : place + 1] for a in arrays])[0]
+            for place in range(len(arrays[0]))
+        ]
+        joined = tuple(
+            np.concatenate([answer[output].logits for answer in single])
+            for output in range(len(answers))
+        )
+        return Noise(largest_difference(logits, again), largest_difference(logits, joined))
+
+    def _alternatives(
+        self, plan: OutputPlan, raw: list[Array], right: list[Array], answers: tuple[Answer, ...]
+    ) -> dict[str, tuple[Array, ...]]:
+        images = plan.probes.images
+        if not images:
+            return {}
+        found: dict[str, tuple[Array, ...]] = {}
+        for name, wrong in mistakes(plan.preprocess, raw[images[0]].shape[-1]).items():
+            arrays = [wrong(a) if i in images else right[i] for i, a in enumerate(raw)]
+            if all(np.array_equal(a, b) for a, b in zip(arrays, right, strict=True)):
+                continue
+            logits = tuple(kept(a.logits) for a in run(self.model, arrays)[0])
+            if largest_difference(tuple(a.logits for a in answers), logits) > plan.allowed:
+                found[name] = logits
+        return found

@@ -1,0 +1,358 @@
+"""Reading the structure and the tensors of a live Keras model."""
+
+from collections.abc import Iterator
+from types import BuiltinFunctionType, FunctionType
+from typing import Any
+
+import numpy as np
+from msgspec.structs import astuple
+
+from fpcheck.codec import Array, Value
+from fpcheck.errors import FpcheckError
+from fpcheck.fingerprint.canonical import plain, split_config
+from fpcheck.fingerprint.structure import (
+    Call,
+    Edge,
+    Layer,
+    Port,
+    Shape,
+    Structure,
+    Tensor,
+    stable_names,
+)
+
+# Stands for the input of a Sequential model, which has no layer of its own in every container.
+SEQUENTIAL_INPUT = "(input)"
+
+
+class Place(Value, frozen=True):
+    """A layer (or operation) and where it stands.
+
+    Attributes:
+        path: its path in the model.
+        layer: the live object.
+        parent: the model or layer that holds it.
+        prefix: what precedes the names of layers of that parent.
+        covered: the configuration of an enclosing framework layer already says all of its own.
+    """
+
+    path: str
+    layer: Any
+    parent: Any
+    prefix: str
+    covered: bool
+
+
+def walk(model: Any) -> list[Place]:
+    """Every layer below a model, outer ones first, in the model's order, each once."""
+    places: list[Place] = []
+    _descend(model, "", False, {id(model)}, places)
+    return places
+
+
+def _descend(parent: Any, prefix: str, covered: bool, seen: set[int], places: list[Place]) -> None:
+    children = [c for c in _children(parent) if id(c) not in seen]
+    names = [child.name for child in children]
+    if not _names_its_layers(parent):
+        names = stable_names(names)
+    for child, name in zip(children, names, strict=True):
+        if id(child) in seen:
+            continue
+        seen.add(id(child))
+        place = Place(prefix + name, child, parent, prefix, covered)
+        below: list[Place] = []
+        inside = covered or (_is_builtin(type(child)) and not _is_model(child))
+        _descend(child, place.path + "/", inside, seen, below)
+        if covered and not below and not own_variables(child):
+            continue
+        places += [place, *below]
+
+
+def _children(parent: Any) -> list[Any]:
+    import keras
+
+    if isinstance(parent, keras.Sequential):
+        return list(parent.layers)
+    if _graph(parent) is not None:
+        return list(parent._operations)
+    if hasattr(parent, "get_vocabulary"):
+        return []
+    layers = getattr(parent, "_layers", None) or []
+    return list({id(layer): layer for layer in layers}.values())
+
+
+def _graph(parent: Any) -> Any:
+    import keras
+
+    if isinstance(parent, keras.Sequential):
+        return parent._functional
+    return parent if isinstance(parent, keras.src.models.functional.Functional) else None
+
+
+def _names_its_layers(parent: Any) -> bool:
+    import keras
+
+    return isinstance(parent, keras.Sequential) or _graph(parent) is not None
+
+
+def _is_model(layer: Any) -> bool:
+    import keras
+
+    return isinstance(layer, keras.Model)
+
+
+def _is_builtin(kind: Any) -> bool:
+    return str(getattr(kind, "__module__", "")).split(".")[0] == "keras"
+
+
+def own_variables(layer: Any) -> list[Any]:
+    """A layer's variables without those of layers inside it, seeds and metrics left out."""
+    trainable = getattr(layer, "_trainable_variables", None) or []
+    fixed = getattr(layer, "_non_trainable_variables", None) or []
+    return list({id(v): v for v in [*trainable, *fixed]}.values())
+
+
+def read_structure(model: Any) -> Structure:
+    """The structure of a built Keras model.
+
+    Raises:
+        FpcheckError: the model is not built, so that its layers have no weights yet.
+    """
+    if not model.built:
+        raise FpcheckError(
+            f"model '{model.name}' is not built: its layers have no weights yet",
+            "Give it an Input, or call it once on data of the right shape.",
+        )
+    places = walk(model)
+    return Structure(
+        class_name=_class_name(model),
+        inputs=_input_ports(model),
+        outputs=_output_ports(model),
+        layers=tuple(_read_layer(place) for place in places),
+    )
+
+
+def read_tensors(model: Any) -> Iterator[tuple[Array, str]]:
+    """Values and dtype of every tensor, in the order of `Structure.tensors`."""
+    import keras
+
+    for place in walk(model):
+        for variable in own_variables(place.layer):
+            values = np.asarray(keras.ops.convert_to_numpy(variable.value))
+            yield values, keras.backend.standardize_dtype(variable.dtype)
+        for _, array, dtype in derived_tensors(place.layer):
+            yield array, dtype
+
+
+def derived_tensors(layer: Any) -> list[tuple[str, Array, str]]:
+    """State that weight files do not hold: (role, values, dtype)."""
+    import keras
+
+    if hasattr(layer, "get_vocabulary"):
+        try:
+            words = layer.get_vocabulary()
+        except (RuntimeError, ValueError):  # not adapted yet
+            return []
+        if words and not isinstance(words[0], str):
+            return [("vocabulary", np.asarray(words, np.int64), "int64")]
+        return [("vocabulary", np.asarray(words, object), "string")]
+    if isinstance(layer, keras.layers.Normalization) and layer.built:
+        pairs = (("mean", layer.mean), ("variance", layer.variance))
+        return [
+            (role, np.asarray(keras.ops.convert_to_numpy(value), np.float32), "float32")
+            for role, value in pairs
+            if value is not None
+        ]
+    return []
+
+
+def vocabulary_words(model: Any, most: int) -> tuple[str, ...]:
+    """The first words of all vocabularies, each once, those that stand for others left out."""
+    words = [
+        str(word)
+        for place in walk(model)
+        for role, values, dtype in derived_tensors(place.layer)
+        if (role, dtype) == ("vocabulary", "string")
+        for word in values[: most + 2]
+        if word and not str(word).startswith("[")
+    ]
+    return tuple(dict.fromkeys(words))[:most]
+
+
+def _read_layer(place: Place) -> Layer:
+    layer = place.layer
+    custom = _is_custom(layer)
+    config, training = (None, {}) if place.covered else _read_config(layer, custom, place.path)
+    if hasattr(layer, "trainable") and own_variables(layer):
+        training = {**training, "trainable": bool(layer.trainable)}
+    policy = getattr(layer, "dtype_policy", None)
+    return Layer(
+        path=place.path,
+        class_name=_class_name(layer),
+        custom=custom,
+        dtype=str(policy.name) if policy is not None else "",
+        config=config,
+        training=training,
+        calls=_calls(place),
+        tensors=tuple(_tensors(layer)),
+    )
+
+
+def _class_name(layer: Any) -> str:
+    import keras
+
+    kind = type(layer)
+    if not _is_builtin(kind):
+        return str(keras.saving.get_registered_name(kind))
+    return kind.__name__ if isinstance(layer, keras.layers.Layer) else f"ops.{kind.__name__}"
+
+
+def _read_config(
+    layer: Any, custom: bool, path: str
+) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+    graph = _graph(layer)
+    if graph is not None:
+        edges = {
+            key: [_edge(tensor, layer, path + "/") for tensor in getattr(graph, key)]
+            for key in ("inputs", "outputs")
+        }
+        return {key: [list(astuple(e)) for e in value] for key, value in edges.items()}, {}
+    try:
+        config = dict(layer.get_config())
+    except NotImplementedError:
+        # Keras refuses where a custom layer does not say what it was made of.
+        return None, {}
+    return split_config(config, type(layer).__name__, custom)
+
+
+def _is_custom(layer: Any) -> bool:
+    if not _is_builtin(type(layer)):
+        return True
+    held = [value for value in vars(layer).values() if isinstance(value, _FUNCTIONS)]
+    return any(not _is_builtin(value) for value in held)
+
+
+_FUNCTIONS = (FunctionType, BuiltinFunctionType)
+
+
+def _tensors(layer: Any) -> Iterator[Tensor]:
+    import keras
+
+    trainable = {id(v) for v in getattr(layer, "_trainable_variables", None) or []}
+    index = -1
+    for index, variable in enumerate(own_variables(layer)):
+        yield Tensor(
+            role=variable.name,
+            index=index,
+            shape=tuple(variable.shape),
+            dtype=keras.backend.standardize_dtype(variable.dtype),
+            trainable=id(variable) in trainable,
+        )
+    for place, (role, values, dtype) in enumerate(derived_tensors(layer), index + 1):
+        yield Tensor(role, place, values.shape, dtype, trainable=False, derived=True)
+
+
+def _calls(place: Place) -> tuple[Call, ...] | None:
+    graph = _graph(place.parent)
+    if graph is None:
+        return None
+    return tuple(
+        Call(
+            inputs=tuple(
+                _edge(tensor, place.parent, place.prefix) for tensor in node.input_tensors
+            ),
+            arguments=_arguments(node),
+            output_shapes=tuple(_shape(tensor.shape) for tensor in node.outputs),
+        )
+        for node in _own_nodes(place.layer, graph)
+    )
+
+
+def _edge(tensor: Any, parent: Any, prefix: str) -> Edge:
+    import keras
+
+    history = tensor._keras_history
+    if isinstance(parent, keras.Sequential) and isinstance(
+        history.operation, keras.layers.InputLayer
+    ):
+        return Edge(SEQUENTIAL_INPUT)
+    call = _rank(_graph(parent), history)
+    return Edge(prefix + history.operation.name, call, history.tensor_index)
+
+
+def _own_nodes(operation: Any, graph: Any) -> list[Any]:
+    """The layer's calls within this graph; it may be called in other graphs too."""
+    from keras.src.ops.function import make_node_key
+
+    return [
+        node
+        for place, node in enumerate(operation._inbound_nodes)
+        if make_node_key(operation, place) in graph._nodes
+    ]
+
+
+def _rank(graph: Any, history: Any) -> int:
+    """Which of the layer's calls within this graph gave a tensor."""
+    wanted = history.operation._inbound_nodes[history.node_index]
+    return _own_nodes(history.operation, graph).index(wanted)
+
+
+def _arguments(node: Any) -> dict[str, Any]:
+    """What a call passes beside plain tensors; these stand as `$0`, `$1` ... in it."""
+    import keras
+
+    numbers = {id(tensor): f"${i}" for i, tensor in enumerate(node.input_tensors)}
+    named = {k: v for k, v in node.arguments.kwargs.items() if v is not None}
+    if not named and all(id(leaf) in numbers for leaf in keras.tree.flatten(node.arguments.args)):
+        return {}
+
+    def numbered(leaf: Any) -> Any:
+        return numbers[id(leaf)] if id(leaf) in numbers else plain(leaf)
+
+    return {
+        "args": plain(keras.tree.map_structure(numbered, list(node.arguments.args))),
+        "kwargs": plain(keras.tree.map_structure(numbered, named)),
+    }
+
+
+def _input_ports(model: Any) -> tuple[Port, ...]:
+    graph = _graph(model)
+    if graph is None:
+        return _called_inputs(model)
+    return tuple(_port(tensor, model) for tensor in graph.inputs)
+
+
+def _output_ports(model: Any) -> tuple[Port, ...]:
+    graph = _graph(model)
+    return tuple(_port(tensor, model) for tensor in graph.outputs) if graph is not None else ()
+
+
+def output_names(model: Any, count: int) -> list[str]:
+    """The model's names of its outputs; made up where it has none."""
+    names = [port.name for port in _output_ports(model)]
+    return names if len(names) == count else [f"output_{place}" for place in range(count)]
+
+
+def _port(tensor: Any, model: Any) -> Port:
+    source = _edge(tensor, model, "")
+    return Port(source.layer, _shape(tensor.shape), str(tensor.dtype), source)
+
+
+def _called_inputs(model: Any) -> tuple[Port, ...]:
+    """Inputs of a model without a graph: Keras notes the shapes that it was first called with."""
+    import keras
+
+    shapes = getattr(model, "_build_shapes_dict", None) or {}
+    found: list[Port] = []
+    for name, shape in shapes.items():
+        nested = shape.items() if isinstance(shape, dict) else [(name, shape)]
+        for port, sizes in nested:
+            if isinstance(sizes, list | tuple) and all(
+                size is None or isinstance(size, int) for size in sizes
+            ):
+                found.append(Port(str(port), (None, *sizes[1:]), keras.config.floatx(), None))
+    return tuple(found)
+
+
+def _shape(shape: Any) -> Shape:
+    return tuple(None if size is None else int(size) for size in shape)

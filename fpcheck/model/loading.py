@@ -1,0 +1,196 @@
+"""Making a live Keras model from a source. Runs where the framework runs."""
+
+import importlib
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from fpcheck.errors import FpcheckError
+from fpcheck.model.execution import first_line
+from fpcheck.model.keras2 import load_legacy_h5
+from fpcheck.model.source import Kind, Options, Source, parse
+
+
+def load(source: Source, options: Options) -> tuple[Any, str]:
+    """The live model, and the name of its format.
+
+    Raises:
+        FpcheckError: it cannot be loaded; says why, and what would help.
+    """
+    if source.kind is Kind.APPLICATION:
+        return _load_application(source, options), "application"
+    if source.kind is Kind.CALLABLE:
+        return _load_callable(source), "callable"
+    return _load_file(source, options)
+
+
+def _load_application(source: Source, options: Options) -> Any:
+    import keras
+
+    make = getattr(keras.applications, source.target)
+    keras.utils.set_random_seed(options.seed)
+    if options.weights == "random":
+        return make(weights=None)
+    if options.weights != "imagenet":
+        file = parse(options.weights)
+        with _telling(f"{options.weights}: does not fit {source.target}"):
+            return _with_weights(make(weights=None), Path(file.target))
+    try:
+        return make(weights="imagenet")
+    except Exception as error:  # Keras raises a bare Exception where a download fails
+        raise FpcheckError(
+            f"{source.text}: its ImageNet weights cannot be had: {first_line(error)}",
+            f"Use --weights random --seed 0, or --weights FILE with a file of {source.target}'s "
+            "weights.",
+        ) from error
+
+
+def architecture(source: Source) -> Any:
+    """An application without any weights: its variables are never filled, so it takes no time."""
+    import keras
+    from keras.src.backend.common import global_state
+
+    with keras.StatelessScope():
+        model = getattr(keras.applications, source.target)(weights=None)
+        global_state.set_global_attribute("uninitialized_variables", [])
+    return model
+
+
+def _load_callable(source: Source) -> Any:
+    import keras
+
+    module, _, attribute = source.target.partition(":")
+    target = _imported(module, source.text)
+    for part in attribute.split("."):
+        target = getattr(target, part, None)
+    if not callable(target):
+        raise FpcheckError(
+            f"{source.text}: {module} has no function {attribute}", "Check the name."
+        )
+    with _telling(f"{source.text}: raised"):
+        model = target()
+    if not isinstance(model, keras.Model):
+        raise FpcheckError(
+            f"{source.text}: returned a {type(model).__name__}, not a keras.Model",
+            "Name a function without arguments that returns the model.",
+        )
+    return model
+
+
+def _imported(module: str, asked: str) -> Any:
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise FpcheckError(
+            f"{asked}: cannot import {module}: {first_line(error)}",
+            "Run from the folder that holds it, or install it.",
+        ) from error
+
+
+def custom_objects(module: str | None) -> dict[str, Any]:
+    """Every class and function that a module defines, by the names that files ask for."""
+    import keras
+
+    if module is None:
+        return {}
+    held = vars(_imported(module, f"--custom-objects {module}"))
+    own = {n: v for n, v in held.items() if callable(v) and getattr(v, "__module__", "") == module}
+    registered = {keras.saving.get_registered_name(v): v for v in own.values()}
+    return {**own, **registered}
+
+
+def _load_file(source: Source, options: Options) -> tuple[Any, str]:
+    path = Path(source.target)
+    kind = file_format(path)
+    if kind in ("weights-h5", "keras-h5-weights"):
+        if options.model is None:
+            raise FpcheckError(
+                f"{source.text}: holds weights only, no architecture",
+                "Name the architecture: --model resnet50, --model FILE.keras or "
+                "--model package.module:function.",
+            )
+        inner = Options(weights="random", custom_objects=options.custom_objects,
+                        trust=options.trust)  # fmt: skip
+        model, _ = load(parse(options.model), inner)
+        with _telling(f"{source.text}: does not fit --model {options.model}"):
+            return _with_weights(model, path), kind
+    objects = custom_objects(options.custom_objects)
+    with _telling(f"{source.text}: cannot be loaded"):
+        if kind == "keras":
+            with _suffixed(path, ".keras") as named:
+                return _load_keras(named, objects, options), kind
+        return load_legacy_h5(path, objects, safe_mode=not options.trust), kind
+
+
+def _load_keras(path: Path, objects: dict[str, Any], options: Options) -> Any:
+    import keras
+
+    return keras.saving.load_model(
+        path, custom_objects=objects, compile=False, safe_mode=not options.trust
+    )
+
+
+def _with_weights(model: Any, path: Path) -> Any:
+    suffix = {"weights-h5": ".weights.h5", "keras": ".keras"}.get(file_format(path), ".h5")
+    with _suffixed(path, suffix) as named:
+        model.load_weights(named)
+    return model
+
+
+def file_format(path: Path) -> str:
+    """Which container a file is, by its content.
+
+    Returns:
+        `keras`, `keras-h5` (a full legacy model), `keras-h5-weights`, or `weights-h5`.
+    """
+    with path.open("rb") as file:
+        if file.read(2) == b"PK":
+            return "keras"
+    try:
+        with h5py.File(path, "r") as opened:
+            if "model_config" in opened.attrs:
+                return "keras-h5"
+            return "keras-h5-weights" if "layer_names" in opened.attrs else "weights-h5"
+    except OSError as error:
+        raise FpcheckError(
+            f"{path}: damaged HDF5 file ({first_line(error)})", "Save or download it again."
+        ) from error
+
+
+@contextmanager
+def _suffixed(path: Path, suffix: str) -> Iterator[Path]:
+    """The file under a name from which Keras sees what it is."""
+    if path.name.endswith(suffix) and not (suffix == ".h5" and path.name.endswith(".weights.h5")):
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="fpcheck-") as folder:
+        named = Path(folder) / f"model{suffix}"
+        named.symlink_to(path)
+        yield named
+
+
+@contextmanager
+def _telling(fact: str) -> Iterator[None]:
+    """Turn whatever Keras raises into a fact and an advice."""
+    try:
+        yield
+    except FpcheckError:
+        raise
+    except Exception as error:  # eighteen classes were seen
+        raise FpcheckError(f"{fact}: {first_line(error)}", _advice(error)) from error
+
+
+def _advice(error: Exception) -> str:
+    text = str(error)
+    if "safe_mode" in text or "unsafe deserialization" in text or "lambda" in text.lower():
+        return "It holds code. If you trust where it comes from, allow it with --trust."
+    if "custom_objects" in text or "Could not locate" in text or "Unknown layer" in text:
+        return "Name the module of its layers: --custom-objects package.module."
+    return "Save or download it again; --debug shows the whole error."

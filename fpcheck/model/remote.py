@@ -1,0 +1,136 @@
+"""The parent's side of a worker: start it, ask it, survive its end."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from types import TracebackType
+from typing import Any, TypeVar
+
+from fpcheck.codec import Array, pack, unpack
+from fpcheck.errors import FpcheckError, UnavailableError
+from fpcheck.fingerprint.outputs import Answer, Outputs
+from fpcheck.fingerprint.structure import Structure
+from fpcheck.fingerprint.weights import Measurement
+from fpcheck.model import worker
+from fpcheck.model.environment import environment
+from fpcheck.model.session import OutputPlan, Predictions
+from fpcheck.model.source import Options, Source
+from fpcheck.model.worker import Reply
+
+T = TypeVar("T")
+# Chatter of the framework; errors reach users through replies.
+_QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "HDF5_PLUGIN_PATH": "disable", "HDF5_PLUGIN_PRELOAD": "::"}
+
+
+class RemoteSession:
+    """A model opened in a worker process; see `Session`.
+
+    Args:
+        threads: how many threads one operation may use; the framework's choice if None.
+    """
+
+    def __init__(self, threads: int | None = None) -> None:
+        self.format = ""
+        self.debug_trace = ""
+        limits = {"TF_NUM_INTRAOP_THREADS": str(threads)} if threads else {}
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", worker.__name__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            env={**os.environ, **_QUIET, **limits},
+        )
+
+    def open(self, source: Source, options: Options, architecture_only: bool = False) -> None:
+        """Load a source in the worker, in place of the one that was open."""
+        self.format = self._ask(worker.Open(source, options, architecture_only), str)
+
+    def structure(self) -> Structure:
+        """See `Session`."""
+        return self._ask(worker.AskStructure(), Structure)
+
+    def weights(self, known: frozenset[bytes] = frozenset()) -> tuple[Measurement, ...]:
+        """See `Session`."""
+        return self._ask(worker.AskWeights(known), tuple[Measurement, ...])
+
+    def digests(self) -> tuple[bytes, ...]:
+        """See `Session`."""
+        return self._ask(worker.AskDigests(), tuple[bytes, ...])
+
+    def words(self) -> tuple[str, ...]:
+        """See `Session`."""
+        return self._ask(worker.AskWords(), tuple[str, ...])
+
+    def outputs(self, plan: OutputPlan) -> Outputs:
+        """See `Session`."""
+        return self._ask(worker.AskOutputs(plan), Outputs)
+
+    def answers(self, plan: OutputPlan) -> tuple[Answer, ...]:
+        """See `Session`."""
+        return self._ask(worker.AskAnswers(plan), tuple[Answer, ...])
+
+    def predict(self, images: Array, preprocess: str) -> Predictions:
+        """See `Session`."""
+        return self._ask(worker.AskPredictions(images, preprocess), Predictions)
+
+    def labels(self) -> tuple[str, ...]:
+        """ImageNet's class names; empty where they cannot be had."""
+        return self._ask(worker.AskLabels(), tuple[str, ...])
+
+    def environment(self) -> dict[str, str]:
+        """See `Session`."""
+        return environment()
+
+    def close(self) -> None:
+        """End the worker."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process.kill()
+        self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        self._log.close()
+
+    def __enter__(self) -> "RemoteSession":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _ask(self, request: Any, kind: type[T]) -> T:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            worker.send(self._process.stdin, pack(request))  # type: ignore[arg-type]
+            data = worker.receive(self._process.stdout)  # type: ignore[arg-type]
+        except (BrokenPipeError, ConnectionResetError):
+            data = None
+        if data is None:
+            raise self._died()
+        reply = unpack(data, Reply)
+        if not reply.fact:
+            return unpack(reply.result, kind)
+        self.debug_trace = reply.trace
+        raised = UnavailableError if reply.unavailable else FpcheckError
+        error = raised(reply.fact, reply.advice)
+        error.add_note(reply.trace)
+        raise error
+
+    def _died(self) -> FpcheckError:
+        code = self._process.wait()
+        self._log.seek(0)
+        said = self._log.read()[-2000:].decode(errors="replace")
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with status {code}"
+        error = FpcheckError(
+            f"the process that loads the model {how}",
+            "It may have run out of memory, or the file is damaged; --debug shows what it said.",
+        )
+        error.add_note(said)
+        return error

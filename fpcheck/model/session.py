@@ -1,0 +1,65 @@
+"""What can be asked of an opened model, wherever it runs."""
+
+from typing import Protocol
+
+from fpcheck.codec import Array, Value
+from fpcheck.fingerprint.outputs import Answer, Outputs
+from fpcheck.fingerprint.probes import Probes
+from fpcheck.fingerprint.structure import Structure
+from fpcheck.fingerprint.weights import Measurement
+
+
+class OutputPlan(Value, frozen=True, eq=False):
+    """How to take the outputs.
+
+    Attributes:
+        probes: what to run on.
+        preprocess: how to prepare it.
+        recording: also measure noise, sensitivity and the usual mistakes.
+        allowed: the difference that a comparison will allow; sensitivity is judged by it.
+    """
+
+    probes: Probes
+    preprocess: str
+    recording: bool = False
+    allowed: float = 1e-4
+
+
+class Predictions(Value, frozen=True, eq=False):
+    """What a classifier says of labelled examples: final outputs, float32 (examples, classes)."""
+
+    scores: Array
+    names: tuple[str, ...] = ()
+
+
+class Session(Protocol):
+    """An opened model."""
+
+    format: str
+
+    def structure(self) -> Structure:
+        """Its structure."""
+
+    def weights(self, known: frozenset[bytes] = frozenset()) -> tuple[Measurement, ...]:
+        """Its tensors, measured in the order of `Structure.tensors`; details for unknown ones."""
+
+    def digests(self) -> tuple[bytes, ...]:
+        """The digests of its tensors alone, in the same order."""
+
+    def words(self) -> tuple[str, ...]:
+        """Words of its vocabularies, a few hundred at most."""
+
+    def outputs(self, plan: OutputPlan) -> Outputs:
+        """What it answers; UnavailableError where it cannot be run."""
+
+    def answers(self, plan: OutputPlan) -> tuple[Answer, ...]:
+        """Only the answers, without anything else."""
+
+    def predict(self, images: Array, preprocess: str) -> Predictions:
+        """Class scores of raw images, shape (examples, ...); UnavailableError if it is none."""
+
+    def environment(self) -> dict[str, str]:
+        """Versions and settings that decide rounding."""
+
+    def close(self) -> None:
+        """Give back what it holds."""

@@ -1,0 +1,184 @@
+"""The child process in which the framework and a stranger's model run.
+
+It reads requests from its standard input and writes replies to the file that was its standard
+output. Whatever a model prints goes to standard error instead, so that it cannot disturb them.
+"""
+
+import os
+import struct
+import sys
+import traceback
+from typing import Any, BinaryIO
+
+from fpcheck.codec import Array, Value, pack, unpack
+from fpcheck.errors import FpcheckError, UnavailableError
+from fpcheck.model.session import OutputPlan
+from fpcheck.model.source import Options, Source
+
+_LENGTH = struct.Struct("<Q")
+
+
+class Open(Value, frozen=True, tag=True):
+    """Load a source; the reply is the name of its format. Replaces the one that was open."""
+
+    source: Source
+    options: Options
+    architecture_only: bool = False
+
+
+class AskStructure(Value, frozen=True, tag=True):
+    """The reply is a `Structure`."""
+
+
+class AskWeights(Value, frozen=True, tag=True):
+    """The reply is a tuple of `Measurement`."""
+
+    known: frozenset[bytes] = frozenset()
+
+
+class AskDigests(Value, frozen=True, tag=True):
+    """The reply is a tuple of digests."""
+
+
+class AskWords(Value, frozen=True, tag=True):
+    """The reply is a tuple of words."""
+
+
+class AskOutputs(Value, frozen=True, tag=True, eq=False):
+    """The reply is `Outputs`."""
+
+    plan: OutputPlan
+
+
+class AskAnswers(Value, frozen=True, tag=True, eq=False):
+    """The reply is a tuple of `Answer`."""
+
+    plan: OutputPlan
+
+
+class AskPredictions(Value, frozen=True, tag=True, eq=False):
+    """The reply is `Predictions`."""
+
+    images: Array
+    preprocess: str
+
+
+class AskLabels(Value, frozen=True, tag=True):
+    """The reply is the ImageNet label of each class, or an empty tuple where they cannot be had."""
+
+
+Request = (
+    Open
+    | AskStructure
+    | AskWeights
+    | AskDigests
+    | AskWords
+    | AskOutputs
+    | AskAnswers
+    | AskPredictions
+    | AskLabels
+)
+
+
+class Reply(Value, frozen=True):
+    """What a worker answers: a packed result, or a fact and an advice.
+
+    Attributes:
+        result: the packed result; empty after an error.
+        fact: what is wrong; empty otherwise.
+        advice: what to do about it.
+        unavailable: the level cannot be had, but comparing can go on.
+        trace: where it happened, for --debug.
+    """
+
+    result: bytes = b""
+    fact: str = ""
+    advice: str = ""
+    unavailable: bool = False
+    trace: str = ""
+
+
+def send(stream: BinaryIO, data: bytes) -> None:
+    """Write one message: its length, then its bytes."""
+    stream.write(_LENGTH.pack(len(data)) + data)
+    stream.flush()
+
+
+def receive(stream: BinaryIO) -> bytes | None:
+    """Read one message; None at the end of the stream."""
+    head = stream.read(_LENGTH.size)
+    if len(head) < _LENGTH.size:
+        return None
+    size = _LENGTH.unpack(head)[0]
+    data = stream.read(size)
+    return data if len(data) == size else None
+
+
+class Worker:
+    """Holds the open model and answers requests."""
+
+    def __init__(self) -> None:
+        self.session: Any = None
+
+    def answer(self, request: Request) -> Any:
+        """The result of one request."""
+        match request:
+            case Open():
+                return self._open(request)
+            case AskStructure():
+                return self.session.structure()
+            case AskWeights(known):
+                return self.session.weights(known)
+            case AskDigests():
+                return self.session.digests()
+            case AskWords():
+                return self.session.words()
+            case AskOutputs(plan):
+                return self.session.outputs(plan)
+            case AskAnswers(plan):
+                return self.session.answers(plan)
+            case AskPredictions(images, preprocess):
+                return self.session.predict(images, preprocess)
+            case AskLabels():
+                from fpcheck.model.labels import imagenet_labels
+
+                return imagenet_labels()
+
+    def _open(self, request: Open) -> str:
+        from fpcheck.model import loading
+        from fpcheck.model.keras_session import KerasSession
+
+        self.session = None
+        if request.architecture_only:
+            model, kind = loading.architecture(request.source), "application"
+        else:
+            model, kind = loading.load(request.source, request.options)
+        self.session = KerasSession(model, kind)
+        return kind
+
+
+def reply_to(worker: Worker, request: Request) -> Reply:
+    """Answer a request; every error becomes a reply."""
+    try:
+        return Reply(pack(worker.answer(request)))
+    except FpcheckError as error:
+        unavailable = isinstance(error, UnavailableError)
+        return Reply(b"", error.fact, error.advice, unavailable, traceback.format_exc())
+    except Exception as error:  # a worker must answer; the parent says what happened
+        return Reply(b"", f"the model's process failed: {type(error).__name__}: {error}"[:500],
+                     "--debug shows where.", False, traceback.format_exc())  # fmt: skip
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    requests = sys.stdin.buffer
+    replies = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    sys.path.insert(0, os.getcwd())  # noqa: PTH109  # a string is wanted
+    worker = Worker()
+    while (data := receive(requests)) is not None:
+        send(replies, pack(reply_to(worker, unpack(data, Request))))  # type: ignore[arg-type]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Rendering: one module a format, all from the same Report."""

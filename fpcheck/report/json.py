@@ -1,0 +1,13 @@
+"""The report as JSON, for programs; the contract fixes its keys."""
+
+import msgspec
+
+from fpcheck.report.value import SCHEMA, Report
+
+
+def render(report: Report) -> str:
+    """One JSON document. Numbers that JSON lacks (NaN, infinity) become null."""
+    value = {"schema": SCHEMA, **msgspec.to_builtins(report)}
+    if value["accuracy"] is None:
+        del value["accuracy"]
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()

@@ -1,0 +1,166 @@
+"""The report for a person: the verdict at one glance, then why, then what to do next."""
+
+import io
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from fpcheck.comparison.finding import Finding
+from fpcheck.report.value import Diagnosis, LevelResult, Report
+
+WORST = 5
+# Where there is no terminal whose width could be asked for.
+WIDTH = 120
+_MARKS = {"match": ("✓", "green"), "mismatch": ("✗", "red"), "incomplete": ("?", "yellow")}
+_STATUS = {"pass": "green", "fail": "red", "proved": "green", "skipped": "yellow"}
+# Differences first, measured ones by their size.
+_UNMEASURED = float("inf")
+
+
+def render(report: Report, verbose: bool = False) -> RenderableType:
+    """The report as something rich can print; `verbose` shows every finding."""
+    parts: list[RenderableType] = [_headline(report), _levels(report)]
+    if report.accuracy is not None:
+        parts.append(_accuracy(report))
+    if report.first_divergent_layer is not None:
+        parts.append(_line("first divergent layer: ", Text(report.first_divergent_layer, "bold")))
+    parts += [_diagnosis(d) for d in report.diagnoses]
+    parts += _findings(report, verbose)
+    parts += [_line("note: ", Text(clean(note, 400))) for note in report.notes]
+    if report.verdict != "match":
+        parts.append(_next(report, verbose))
+    return Group(*parts)
+
+
+def plain_text(report: Report, verbose: bool = False) -> str:
+    """The same without colours, WIDTH columns wide."""
+    buffer = io.StringIO()
+    Console(file=buffer, width=WIDTH, no_color=True, force_terminal=False, highlight=False).print(
+        render(report, verbose)
+    )
+    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines())
+
+
+def clean(text: Any, longest: int = 200) -> str:
+    """A name from a stranger's file, safe for a terminal: controls escaped, cut where too long."""
+    shown = "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text)
+    )
+    return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
+
+
+def _line(label: str, text: Text) -> RenderableType:
+    return Padding(Text.assemble((label, "dim"), text), (0, 0, 0, 2))
+
+
+def _headline(report: Report) -> RenderableType:
+    mark, colour = _MARKS[report.verdict]
+    golden = f"{report.golden.name}@{report.golden.version}"
+    note = f" — {clean(report.golden.note)}" if report.golden.note else ""
+    return Group(
+        Text.assemble(
+            (f"{mark} {report.verdict}", f"bold {colour}"), "  ",
+            clean(report.candidate.source), (f" ({report.candidate.format})", "dim"),
+        ),
+        _line("golden     ", Text(f"{golden}, {report.golden.why}{note}")),
+    )  # fmt: skip
+
+
+def _levels(report: Report) -> RenderableType:
+    table = Table.grid(padding=(0, 2))
+    for name, result in report.levels.items():
+        table.add_row(Text(name, "dim"), Text(result.status, _STATUS[result.status]),
+                      Text(_reason(report, name, result)))  # fmt: skip
+    return Padding(table, (0, 0, 0, 2))
+
+
+def _reason(report: Report, level: str, result: LevelResult) -> str:
+    errors = [f for f in report.errors if f.level == level]
+    if result.status != "fail":
+        return clean(result.reason or "")
+    places = len({f.where for f in errors})
+    kind = {"structure": "place", "weights": "tensor", "outputs": "output"}[level]
+    return f"{places} {kind}{'' if places == 1 else 's'} differ{'s' if places == 1 else ''}"
+
+
+def _accuracy(report: Report) -> RenderableType:
+    result = report.accuracy
+    assert result is not None
+    return Group(
+        _line("accuracy   ", Text(
+            f"top-1 {result.top1:.2%} (golden {result.expected_top1:.2%}), "
+            f"top-5 {result.top5:.2%} (golden {result.expected_top5:.2%})"
+        )),
+        _line("examples   ", Text(
+            f"{result.changed} of {result.compared} predictions changed"
+        )),
+    )  # fmt: skip
+
+
+def _diagnosis(diagnosis: Diagnosis) -> RenderableType:
+    sure = "proved" if diagnosis.confidence == 1.0 else f"{diagnosis.confidence:.0%}"
+    head = Text.assemble((diagnosis.code, "bold cyan"), (f" ({sure})", "dim"))
+    lines: list[RenderableType] = [head, Padding(Text(clean(diagnosis.summary, 400)), (0, 0, 0, 2))]
+    lines += [Padding(Text(f"· {clean(line)}", "dim"), (0, 0, 0, 2)) for line in diagnosis.evidence]
+    lines.append(Padding(Text(f"→ {clean(diagnosis.advice, 400)}"), (0, 0, 0, 2)))
+    return Padding(Group(*lines), (1, 0, 0, 2))
+
+
+def _findings(report: Report, verbose: bool) -> list[RenderableType]:
+    errors = sorted(report.errors, key=lambda f: -_size(f))
+    shown = errors if verbose else errors[:WORST]
+    notes = [f for f in report.findings if f.severity == "note"]
+    shown += notes if verbose else []
+    if not shown:
+        return [_line("", Text(_hidden(len(notes), "note")))] if notes else []
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
+    for column in ("where", "what", "found", "golden / allowed"):
+        table.add_column(column, overflow="fold")
+    for finding in shown:
+        table.add_row(clean(finding.where), finding.code, _found(finding), _allowed(finding))
+    parts: list[RenderableType] = [Padding(table, (1, 0, 0, 2))]
+    if len(errors) > len(shown):
+        parts.append(_line("", Text(_hidden(len(errors) - len(shown), "more finding"))))
+    return parts
+
+
+def _hidden(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'} (--verbose shows them)"
+
+
+def _size(finding: Finding) -> float:
+    value = finding.actual
+    return value if isinstance(value, float) and value == value else _UNMEASURED
+
+
+_SHORT = {"max_difference_over_rms": "max/RMS", "relative_l2": "relative L2"}
+
+
+def _found(finding: Finding) -> str:
+    metric = _SHORT.get(finding.metric or "", finding.metric)
+    if isinstance(finding.actual, float):
+        return f"{metric} {finding.actual:.3g}"
+    if finding.actual is None:
+        return "missing" if finding.expected is not None else ""
+    return f"{metric} {clean(finding.actual)}"
+
+
+def _allowed(finding: Finding) -> str:
+    if finding.expected is not None:
+        return clean(finding.expected)
+    return "" if finding.tolerance is None else f"{finding.tolerance:g}"
+
+
+def _next(report: Report, verbose: bool) -> RenderableType:
+    golden = f"{report.golden.name}@{report.golden.version}"
+    source = clean(report.candidate.source)
+    if report.verdict == "incomplete":
+        command = f"fpcheck compare {source} --golden {golden} --full"
+    elif verbose:
+        command = f"fpcheck record {source} {report.golden.name}   (if the change is wanted)"
+    else:
+        command = f"fpcheck compare {source} --golden {golden} --verbose"
+    return Padding(Text.assemble(("next: ", "dim"), command), (1, 0, 0, 2))

@@ -1,0 +1,115 @@
+"""The report: what a comparison found, the same for every renderer."""
+
+from typing import Literal
+
+from fpcheck.codec import Value
+from fpcheck.comparison.finding import Finding
+from fpcheck.errors import EXIT_INCOMPLETE, EXIT_MATCH, EXIT_MISMATCH
+from fpcheck.fingerprint.value import Level
+
+SCHEMA = "fpcheck-report/1"
+Status = Literal["pass", "fail", "proved", "skipped"]
+Verdict = Literal["match", "mismatch", "incomplete"]
+_EXIT = {"match": EXIT_MATCH, "mismatch": EXIT_MISMATCH, "incomplete": EXIT_INCOMPLETE}
+
+
+class LevelResult(Value, frozen=True):
+    """How one level ended; `reason` says why it was proved or skipped."""
+
+    status: Status
+    reason: str | None = None
+
+
+class Diagnosis(Value, frozen=True):
+    """A named cause that explains findings.
+
+    Attributes:
+        code: stable, like a linter's rule.
+        layers: those that it concerns, by the golden's names.
+        confidence: 1.0 for a proof.
+        summary: one sentence.
+        evidence: what it rests on.
+        advice: what to do next.
+    """
+
+    code: str
+    layers: list[str]
+    confidence: float
+    summary: str
+    evidence: list[str]
+    advice: str
+
+
+class GoldenRef(Value, frozen=True):
+    """The golden that was compared with, and why that one."""
+
+    name: str
+    version: int
+    content_id: str | None
+    why: str
+    note: str = ""
+
+
+class CandidateRef(Value, frozen=True):
+    """What was compared."""
+
+    source: str
+    format: str
+    content_id: str | None
+
+
+class AccuracyResult(Value, frozen=True):
+    """Accuracy on labelled examples, recorded and now; counts of predictions that changed."""
+
+    examples: int
+    compared: int
+    expected_top1: float
+    top1: float
+    expected_top5: float
+    top5: float
+    changed: int
+
+
+class MismatchError(AssertionError):
+    """Raised by `Report.assert_match`; its text is what the console prints."""
+
+
+class Report(Value, frozen=True):
+    """The outcome of a comparison."""
+
+    verdict: Verdict
+    golden: GoldenRef
+    candidate: CandidateRef
+    levels: dict[Level, LevelResult]
+    first_divergent_layer: str | None
+    findings: list[Finding]
+    diagnoses: list[Diagnosis]
+    notes: list[str]
+    accuracy: AccuracyResult | None
+    elapsed_seconds: float
+
+    @property
+    def exit_code(self) -> int:
+        """0 match, 1 mismatch, 3 incomplete."""
+        return _EXIT[self.verdict]
+
+    @property
+    def errors(self) -> list[Finding]:
+        """The findings that decide the verdict."""
+        return [finding for finding in self.findings if finding.severity == "error"]
+
+    def assert_match(self) -> None:
+        """Raise unless the verdict is `match`.
+
+        Raises:
+            MismatchError: an AssertionError whose text is what the console prints.
+        """
+        if self.verdict != "match":
+            from fpcheck.report.text import plain_text
+
+            raise MismatchError("\n" + plain_text(self))
+
+    def __str__(self) -> str:
+        from fpcheck.report.text import plain_text
+
+        return plain_text(self)

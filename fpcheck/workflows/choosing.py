@@ -1,0 +1,157 @@
+"""Which golden a source is held against, and why that one."""
+
+from pathlib import Path
+
+from fpcheck.codec import Value
+from fpcheck.comparison.compare import compare_fingerprints
+from fpcheck.comparison.pairing import pair
+from fpcheck.comparison.tolerance import Tolerances
+from fpcheck.errors import FpcheckError
+from fpcheck.fingerprint import digest
+from fpcheck.fingerprint.structure import Structure
+from fpcheck.fingerprint.value import Fingerprint
+from fpcheck.golden.store import Entry, Store, nearest_folder, shipped
+from fpcheck.golden.value import Golden
+from fpcheck.model.applications import APPLICATIONS
+from fpcheck.model.source import Source
+from fpcheck.settings import locate
+
+# Below this share of equal layers nothing is called the nearest.
+LEAST_SIMILAR = 0.5
+
+
+class Choice(Value, frozen=True):
+    """A golden and why it was taken."""
+
+    entry: Entry
+    why: str
+
+
+def goldens_folder(asked: str | Path | None) -> Path:
+    """The folder of goldens: as asked, as configured, or the nearest `fingerprints/`."""
+    if asked is not None:
+        return Path(asked)
+    located = locate(Path.cwd())
+    if located.settings.goldens is not None:
+        return located.folder / located.settings.goldens
+    return nearest_folder(Path.cwd())
+
+
+def stores(asked: str | Path | None) -> list[Store]:
+    """Where goldens are looked for: the user's folder, then those that come with fpcheck."""
+    own, bundled = Store(goldens_folder(asked)), shipped()
+    return [own] if own.folder.resolve() == bundled.folder.resolve() else [own, bundled]
+
+
+def find(name: str, goldens: str | Path | None = None) -> Entry:
+    """The golden that `NAME[@VERSION]` or a path to its YAML names.
+
+    Raises:
+        FpcheckError: there is none.
+    """
+    if name.endswith((".yaml", ".yml")):
+        path = Path(name)
+        if not path.is_file() or not path.stem.isdecimal():
+            raise FpcheckError(
+                f"{name}: no such golden", "Give fingerprints/NAME/VERSION.yaml, or NAME[@VERSION]."
+            )
+        return Entry(path)
+    stem, _, version = name.partition("@")
+    if version and not version.isdecimal():
+        raise FpcheckError(f"{name}: no such golden", "A version is a number: NAME@2.")
+    for store in stores(goldens):
+        entry = store.entry(stem, int(version) if version else None)
+        if entry is not None:
+            return entry
+    known = [n for store in stores(goldens)[:1] for n in store.names()]
+    raise FpcheckError(
+        f"{name}: no such golden in {goldens_folder(goldens)}",
+        f"There: {', '.join(known[:8])}. All: fpcheck list" if known
+        else "Record one: fpcheck record SOURCE NAME",
+    )  # fmt: skip
+
+
+def choose(
+    source: Source, asked: str | None, goldens: str | Path | None, structure: Structure | None
+) -> Choice | None:
+    """The golden for a source, by the first rule that gives one.
+
+    Args:
+        source: what is compared.
+        asked: `--golden`, or what the configuration maps the source to.
+        goldens: `--goldens`.
+        structure: the candidate's; without it only the rules that need none are tried, and None
+            says that the structure is needed.
+
+    Raises:
+        FpcheckError: no golden; names the nearest.
+    """
+    if asked is not None:
+        return Choice(find(asked, goldens), "named by --golden")
+    for store in stores(goldens):
+        entry = store.entry(source.name)
+        if entry is not None:
+            return Choice(entry, "the golden of the same name")
+    if structure is None:
+        return None
+    for store in stores(goldens):
+        choice = _by_structure(source, store, structure)
+        if choice is not None:
+            return choice
+    raise _none(source, goldens, structure)
+
+
+def _by_structure(source: Source, store: Store, structure: Structure) -> Choice | None:
+    shape = digest.text(structure.shape_digest)
+    heads = [(entry, entry.head()) for entry in store.newest()]
+    fitting = [(entry, head) for entry, head in heads if head.shape == shape]
+    if len(fitting) > 1:
+        named = digest.text(structure.digest)
+        fitting = [(e, h) for e, h in fitting if h.structure == named] or fitting
+    if len(fitting) > 1:
+        names = ", ".join(entry.label for entry, _ in fitting)
+        raise FpcheckError(
+            f"{source.text}: its structure matches several goldens: {names}",
+            f"Name one: fpcheck compare {source.text} --golden {fitting[0][0].label}",
+        )
+    return Choice(fitting[0][0], "the only golden whose structure matches") if fitting else None
+
+
+def _none(source: Source, goldens: str | Path | None, structure: Structure) -> FpcheckError:
+    found = nearest(structure, goldens)
+    fact = f"{source.text}: no golden of that name, and none has its structure"
+    if found is None:
+        return FpcheckError(fact, f"Record it, if it is good: fpcheck record {source.text}")
+    golden, share = found
+    return FpcheckError(
+        f"{fact}; nearest is {golden.label}: {_likeness(golden, structure, share)}",
+        f"Compare with it: fpcheck compare {source.text} --golden {golden.label}",
+    )
+
+
+def nearest(structure: Structure, goldens: str | Path | None) -> tuple[Golden, float] | None:
+    """The golden that shares the largest part of its layers, and that share."""
+    best: tuple[Golden, float] | None = None
+    for store in stores(goldens):
+        for entry in store.newest():
+            golden = entry.load()
+            pairs = pair(golden.fingerprint.structure, structure).pairs
+            layers = golden.fingerprint.structure.layers
+            share = len(pairs) / max(len(layers), len(structure.layers), 1)
+            if share >= LEAST_SIMILAR and (best is None or share > best[1]):
+                best = golden, share
+    return best
+
+
+def _likeness(golden: Golden, structure: Structure, share: float) -> str:
+    from fpcheck.diagnosis import layers_removed
+
+    comparison = compare_fingerprints(
+        Fingerprint(golden.fingerprint.structure), Fingerprint(structure), Tolerances()
+    )
+    proper = {name.lower(): name for name in APPLICATIONS}.get(golden.name, golden.name)
+    for diagnosis in layers_removed.diagnose(comparison):
+        if diagnosis.confidence == 1.0:
+            tops = ", ".join(diagnosis.layers)
+            return f"this is a {proper} body, its top is missing ({tops})"
+    return f"{share:.0%} of its layers are the same"

@@ -1,0 +1,319 @@
+"""Compare: a source with a golden, or two of either with each other."""
+
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from fpcheck.codec import Value
+from fpcheck.comparison.compare import Comparison, compare_fingerprints
+from fpcheck.comparison.tolerance import Tolerances
+from fpcheck.comparison.verdict import judged, outputs_proved, verdict
+from fpcheck.diagnosis import diagnose
+from fpcheck.errors import FpcheckError, UnavailableError
+from fpcheck.fingerprint import digest
+from fpcheck.fingerprint.structure import Structure
+from fpcheck.fingerprint.value import LEVELS, Fingerprint, Level
+from fpcheck.golden import official
+from fpcheck.golden.store import shipped
+from fpcheck.golden.value import Golden
+from fpcheck.model.environment import environment
+from fpcheck.model.remote import RemoteSession
+from fpcheck.model.session import OutputPlan, Session
+from fpcheck.model.source import Kind, Options, Source
+from fpcheck.progress import Progress, silent
+from fpcheck.report.value import CandidateRef, GoldenRef, LevelResult, Report
+from fpcheck.settings import ModelSettings, locate
+from fpcheck.workflows.choosing import Choice, choose
+from fpcheck.workflows.opening import AUTO, opened, own_preprocess, resolve
+
+
+class Request(Value, frozen=True, kw_only=True):
+    """What a comparison is asked to do; fields as the command line's options.
+
+    Attributes:
+        golden: NAME[@VERSION] or a YAML file; chosen by the contract's rules if None.
+        goldens: the folder of goldens.
+        levels: those that the verdict asks for; None for all that the golden holds.
+        full: run even what is proved.
+        tolerance: a row of the table, for weights and outputs; None for the golden's own.
+        preprocess: None for the golden's own.
+    """
+
+    golden: str | None = None
+    goldens: str | Path | None = None
+    levels: tuple[str, ...] | None = None
+    full: bool = False
+    tolerance: str | None = None
+    preprocess: str | None = None
+
+
+def compare_source(
+    source: object,
+    request: Request,
+    options: Options,
+    remote: RemoteSession | None = None,
+    progress: Progress = silent,
+) -> Report:
+    """Open a source, choose its golden, compare, and diagnose."""
+    with compared(source, request, options, remote, progress) as result:
+        return result.report
+
+
+class Compared(Value, frozen=True, eq=False):
+    """A finished comparison whose model is still open."""
+
+    report: Report
+    session: Session
+    structure: Structure
+    golden: Golden
+
+
+@contextmanager
+def compared(
+    source: object,
+    request: Request,
+    options: Options,
+    remote: RemoteSession | None = None,
+    progress: Progress = silent,
+) -> Iterator[Compared]:
+    """Compare, and keep the model open for more."""
+    start = time.monotonic()
+    check_levels(request.levels)
+    parsed = resolve(source)
+    request, options, why = _configured(parsed, request, options)
+    choice = choose(parsed, request.golden, request.goldens, None)
+    golden = choice.entry.load() if choice else None
+    bare = parsed.kind is Kind.APPLICATION and _structure_only(golden, request)
+    progress(f"loading {parsed.text}")
+    with opened(source, parsed, options, remote, architecture_only=bare) as session:
+        structure = session.structure()
+        choice = choice or choose(parsed, None, request.goldens, structure)
+        assert choice is not None  # with a structure, choose gives one or raises
+        golden = _tolerant(golden or choice.entry.load(), request.tolerance)
+        preprocess = _preprocess(parsed, golden, request, options)
+        candidate, levels = take(session, structure, golden, request, preprocess, progress)
+        report = judge_report(
+            compare_fingerprints(golden.fingerprint, candidate, golden.tolerances),
+            golden,
+            levels,
+            asked=request.levels,
+            start=start,
+            why=why or choice.why,
+            candidate=_named(parsed, session, candidate),
+            notes=_notes(parsed, choice),
+        )
+        yield Compared(report, session, structure, golden)
+
+
+def compare_with(
+    source: object,
+    golden: Golden,
+    request: Request,
+    options: Options,
+    why: str,
+    progress: Progress = silent,
+) -> Report:
+    """Compare a source with a golden that is at hand."""
+    start = time.monotonic()
+    parsed = resolve(source)
+    progress(f"loading {parsed.text}")
+    with opened(source, parsed, options) as session:
+        preprocess = _preprocess(parsed, golden, request, options)
+        candidate, levels = take(
+            session, session.structure(), golden, request, preprocess, progress
+        )
+        return judge_report(
+            compare_fingerprints(golden.fingerprint, candidate, golden.tolerances),
+            golden,
+            levels,
+            asked=request.levels,
+            start=start,
+            why=why,
+            candidate=_named(parsed, session, candidate),
+            notes=[],
+        )
+
+
+def _named(source: Source, session: Session, candidate: Fingerprint) -> CandidateRef:
+    return CandidateRef(source.text, session.format, _content_id(candidate))
+
+
+def reference(golden: Golden) -> CandidateRef:
+    """A golden as the candidate's side of a comparison."""
+    return CandidateRef(golden.label, "golden", _content_id(golden.fingerprint))
+
+
+def check_levels(levels: Collection[str] | None) -> None:
+    """Refuse levels that there are not."""
+    for name in levels or ():
+        if name not in LEVELS:
+            raise FpcheckError(f"--levels {name}: no such level", f"Allowed: {', '.join(LEVELS)}.")
+
+
+def take(
+    session: Session,
+    structure: Structure,
+    golden: Golden,
+    request: Request,
+    preprocess: str,
+    progress: Progress = silent,
+) -> tuple[Fingerprint, dict[Level, LevelResult]]:
+    """Measure of a candidate what the golden holds and the verdict asks for.
+
+    Returns:
+        The candidate's fingerprint, and how each level stands before findings are known: `pass`
+        for those that were taken.
+    """
+    held, asked = golden.fingerprint, request.levels
+    levels: dict[Level, LevelResult] = {"structure": LevelResult("pass")}
+    candidate = Fingerprint(structure)
+    levels["weights"] = _skipped("weights", held, asked) or LevelResult("pass")
+    if levels["weights"].status == "pass":
+        progress("measuring weights")
+        known = frozenset(m.digest for m in held.weights or ())
+        candidate = Fingerprint(structure, session.weights(known))
+    levels["outputs"] = _skipped("outputs", held, asked) or LevelResult("pass")
+    if levels["outputs"].status != "pass" or held.outputs is None:
+        return candidate, levels
+    proof = None if request.full else outputs_proved(held, candidate, environment(), preprocess)
+    if proof is not None:
+        levels["outputs"] = LevelResult("proved", proof)
+        return candidate, levels
+    progress("running the model on its probes")
+    try:
+        outputs = session.outputs(OutputPlan(held.outputs.probes, preprocess))
+    except UnavailableError as error:
+        levels["outputs"] = LevelResult("skipped", error.fact)
+        return candidate, levels
+    return msgspec.structs.replace(candidate, outputs=outputs), levels
+
+
+def _skipped(level: Level, held: Fingerprint, asked: tuple[str, ...] | None) -> LevelResult | None:
+    if level not in held.levels:
+        return LevelResult("skipped", "the golden does not hold it")
+    if asked is not None and level not in asked:
+        return LevelResult("skipped", "--levels")
+    return None
+
+
+def _structure_only(golden: Golden | None, request: Request) -> bool:
+    wanted = request.levels or (golden.fingerprint.levels if golden else LEVELS)
+    return set(wanted) == {"structure"}
+
+
+def _configured(
+    source: Source, request: Request, options: Options
+) -> tuple[Request, Options, str | None]:
+    """What the configuration says of a file, wherever the command line is silent."""
+    if source.kind is not Kind.FILE:
+        return request, options, None
+    located = locate(Path.cwd())
+    said: ModelSettings | None = located.of(Path(source.target))
+    if said is None:
+        return request, options, None
+    why = None if request.golden else f"{located.folder.name}/fpcheck.yaml maps the file to it"
+    request = msgspec.structs.replace(
+        request,
+        golden=request.golden or said.golden,
+        preprocess=request.preprocess or said.preprocess,
+        tolerance=request.tolerance or said.tolerance,
+    )
+    options = msgspec.structs.replace(
+        options,
+        model=options.model or said.model,
+        custom_objects=options.custom_objects or said.custom_objects,
+        trust=options.trust or said.trust,
+    )
+    return request, options, why
+
+
+def _tolerant(golden: Golden, asked: str | None) -> Golden:
+    if asked is None:
+        return golden
+    return msgspec.structs.replace(golden, tolerances=Tolerances(weights=asked, outputs=asked))
+
+
+def _preprocess(source: Source, golden: Golden, request: Request, options: Options) -> str:
+    recorded = golden.fingerprint.outputs.preprocess if golden.fingerprint.outputs else "none"
+    if request.preprocess is None:
+        return recorded
+    if request.preprocess == AUTO:
+        return own_preprocess(source, options)
+    return request.preprocess
+
+
+def _notes(source: Source, choice: Choice) -> list[str]:
+    """Whether a file is one of Keras's own, where its name or its golden suggests the question."""
+    path = Path(source.target)
+    bundled = choice.entry.path.is_relative_to(shipped().folder)
+    if source.kind is not Kind.FILE or not (bundled or path.name in official.official_files()):
+        return []
+    return [official.recognise(path) or "It is none of Keras's official weight files."]
+
+
+def _content_id(fingerprint: Fingerprint) -> str | None:
+    own = fingerprint.content_id
+    return digest.text(own) if own else None
+
+
+def judge_report(
+    comparison: Comparison,
+    golden: Golden,
+    levels: dict[Level, LevelResult],
+    *,
+    asked: tuple[str, ...] | None,
+    start: float,
+    why: str,
+    candidate: CandidateRef,
+    notes: list[str],
+) -> Report:
+    """The report on a comparison.
+
+    Args:
+        comparison: what differs.
+        golden: the reference.
+        levels: how each level stands before findings are known.
+        asked: the levels that the verdict asks for.
+        start: when it began, by time.monotonic.
+        why: why this golden.
+        candidate: what was compared.
+        notes: what else to say.
+    """
+    findings = list(comparison.findings)
+    finished = {
+        name: judged(name, findings) if result.status == "pass" else result
+        for name, result in levels.items()
+    }
+    return Report(
+        verdict=verdict(finished, comparison.golden, asked),
+        golden=GoldenRef(
+            golden.name, golden.version, _content_id(golden.fingerprint), why, golden.note
+        ),
+        candidate=candidate,
+        levels=finished,
+        first_divergent_layer=comparison.first_divergent_layer,
+        findings=findings,
+        diagnoses=diagnose(comparison),
+        notes=notes,
+        accuracy=None,
+        elapsed_seconds=round(time.monotonic() - start, 3),
+    )
+
+
+def compare_goldens(golden: Golden, other: Fingerprint, named: CandidateRef, why: str) -> Report:
+    """The report on two fingerprints that are both at hand; the golden is the reference."""
+    start = time.monotonic()
+    levels: dict[Level, LevelResult] = {}
+    for level in LEVELS:
+        both = level in golden.fingerprint.levels and level in other.levels
+        levels[level] = LevelResult("pass") if both else LevelResult("skipped", _ONE_SIDE)
+    comparison = compare_fingerprints(golden.fingerprint, other, golden.tolerances)
+    return judge_report(
+        comparison, golden, levels, asked=None, start=start, why=why, candidate=named, notes=[]
+    )
+
+
+_ONE_SIDE = "not on both sides"

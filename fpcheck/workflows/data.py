@@ -1,0 +1,122 @@
+"""Labelled examples and given probes, from `.npz` files and folders of images."""
+
+from pathlib import Path
+
+import numpy as np
+
+from fpcheck.codec import Array, Value
+from fpcheck.errors import FpcheckError
+from fpcheck.fingerprint.structure import Structure
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
+
+
+class Examples(Value, frozen=True, eq=False):
+    """Labelled images.
+
+    Attributes:
+        images: (n, height, width, channels), raw.
+        labels: int64 (n,).
+        classes: names of the classes, by number; empty where unknown.
+    """
+
+    images: Array
+    labels: Array
+    classes: tuple[str, ...]
+
+
+def load_examples(path: Path, structure: Structure) -> Examples:
+    """Read `--data`: an `.npz` with `x`, `y` and perhaps `labels`, or one folder per class.
+
+    Raises:
+        FpcheckError: nothing there, or not of that form.
+    """
+    if path.is_dir():
+        return _from_folders(path, structure)
+    arrays = _npz(path, "--data")
+    if not {"x", "y"} <= arrays.keys():
+        raise FpcheckError(
+            f"{path}: holds {sorted(arrays)}, not x and y",
+            "Give an .npz with x (images) and y (class numbers), or a folder per class.",
+        )
+    images, labels = arrays["x"], arrays["y"].reshape(-1)
+    if len(images) != len(labels) or not len(labels):
+        raise FpcheckError(
+            f"{path}: {len(images)} images, {len(labels)} labels", "Give one label an image."
+        )
+    classes = tuple(str(name) for name in arrays.get("labels", ()))
+    return Examples(images, labels.astype(np.int64), classes)
+
+
+def probe_arrays(path: Path, structure: Structure) -> dict[str, Array]:
+    """Read `--probes`: an `.npz` with one array per input, an `.npy`, or a folder of images."""
+    if path.is_dir():
+        files = _images_in(path)
+        if not files:
+            raise FpcheckError(f"{path}: holds no images", f"Allowed: {', '.join(IMAGE_SUFFIXES)}.")
+        return {"image": _load_images(files, structure)}
+    if path.suffix == ".npy":
+        return {"probe": _numpy(path, "--probes")}
+    return _npz(path, "--probes")
+
+
+def _npz(path: Path, option: str) -> dict[str, Array]:
+    loaded = _numpy(path, option)
+    if not isinstance(loaded, np.lib.npyio.NpzFile):
+        raise FpcheckError(f"{option} {path}: a single array", "Give an .npz file.")
+    try:
+        with loaded:
+            return {name: loaded[name] for name in loaded.files}
+    except ValueError as error:
+        raise FpcheckError(f"{option} {path}: {error}", "Store plain arrays only.") from error
+
+
+def _numpy(path: Path, option: str) -> Array:
+    try:
+        array: Array = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not a numpy file"
+        raise FpcheckError(
+            f"{option} {path}: {reason}", "Give an .npz file, or a folder of images."
+        ) from error
+    return array
+
+
+def _from_folders(path: Path, structure: Structure) -> Examples:
+    folders = sorted(p for p in path.iterdir() if p.is_dir())
+    files = [(number, f) for number, folder in enumerate(folders) for f in _images_in(folder)]
+    if not files:
+        raise FpcheckError(
+            f"{path}: no images in folders below it",
+            "Give one folder per class, named like the class, with its images.",
+        )
+    images = _load_images([file for _, file in files], structure)
+    labels = np.array([number for number, _ in files], np.int64)
+    return Examples(images, labels, tuple(folder.name for folder in folders))
+
+
+def _images_in(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
+
+
+def _load_images(files: list[Path], structure: Structure) -> Array:
+    """Images as uint8 of the size that the model takes, or of the first image where it is free."""
+    from PIL import Image, UnidentifiedImageError
+
+    shape = (structure.inputs[0].shape or ()) if structure.inputs else ()
+    if len(shape) != 4:
+        raise FpcheckError("the model takes no images", "Give an .npz file instead.")
+    mode = {1: "L", 3: "RGB", 4: "RGBA"}.get(shape[3] or 3, "RGB")
+    size = (shape[2], shape[1]) if shape[1] and shape[2] else None
+    loaded: list[Array] = []
+    for file in files:
+        try:
+            with Image.open(file) as opened:
+                image = opened.convert(mode)
+        except (OSError, UnidentifiedImageError) as error:
+            raise FpcheckError(f"{file}: not a readable image", "Remove or mend it.") from error
+        size = size or image.size
+        resized = image if image.size == size else image.resize(size, Image.Resampling.BILINEAR)
+        pixels = np.asarray(resized, np.uint8)
+        loaded.append(pixels[..., None] if pixels.ndim == 2 else pixels)
+    return np.stack(loaded)

@@ -1,0 +1,107 @@
+"""The gate: changed model files against their goldens, and the integrity of changed goldens."""
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from fpcheck.codec import Value
+from fpcheck.errors import EXIT_ERROR, EXIT_INCOMPLETE, EXIT_MATCH, EXIT_MISMATCH, FpcheckError
+from fpcheck.golden.store import Entry
+from fpcheck.model.remote import RemoteSession
+from fpcheck.model.source import Options
+from fpcheck.progress import Progress, silent
+from fpcheck.report.value import Report
+from fpcheck.settings import locate
+from fpcheck.workflows.choosing import goldens_folder
+from fpcheck.workflows.comparing import Request, compare_source
+
+MODEL_SUFFIXES = (".keras", ".h5", ".hdf5")
+# The worst outcome decides: what could not be judged weighs more than what was judged bad.
+_ORDER = (EXIT_MATCH, EXIT_INCOMPLETE, EXIT_MISMATCH, EXIT_ERROR)
+
+
+class Outcome(Value, frozen=True):
+    """What the gate says of one file: a report, an error, or that a golden is sound."""
+
+    path: Path
+    report: Report | None = None
+    error: str | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """The contract's code for this file alone."""
+        if self.error is not None:
+            return EXIT_ERROR
+        return self.report.exit_code if self.report else EXIT_MATCH
+
+
+def exit_code(outcomes: Sequence[Outcome]) -> int:
+    """The code for all files together."""
+    return max((o.exit_code for o in outcomes), key=_ORDER.index, default=EXIT_MATCH)
+
+
+def gate(
+    paths: Sequence[Path], goldens: str | Path | None = None, progress: Progress = silent
+) -> list[Outcome]:
+    """Judge each file; without any, every file that `fpcheck.yaml` names."""
+    located = locate(Path.cwd())
+    folder = goldens_folder(goldens)
+    chosen = list(paths) or located.files()
+    stored = {_yaml_of(p) for p in chosen if _in_folder(p, folder)}
+    outcomes = [_check_golden(path) for path in sorted(stored)]
+    models = [
+        p for p in chosen
+        if p.name.endswith(MODEL_SUFFIXES) and not _in_folder(p, folder) and not located.ignores(p)
+    ]  # fmt: skip
+    if not models:
+        return outcomes
+    with RemoteSession() as remote:
+        for path in models:
+            outcomes.append(_check_model(path, goldens, remote, progress))
+    return outcomes
+
+
+def _in_folder(path: Path, folder: Path) -> bool:
+    return path.resolve().is_relative_to(folder.resolve())
+
+
+def _yaml_of(path: Path) -> Path:
+    return path.with_suffix(".yaml")
+
+
+def _check_golden(path: Path) -> Outcome:
+    try:
+        if not path.stem.isdecimal():
+            return Outcome(path)
+        Entry(path).load()
+        _check_rewritten(path)
+    except FpcheckError as error:
+        return Outcome(path, error=str(error))
+    return Outcome(path)
+
+
+def _check_rewritten(path: Path) -> None:
+    """A committed version must stay as it is below its seal."""
+    from fpcheck.golden.document import SEAL
+
+    shown = subprocess.run(
+        ["git", "show", f"HEAD:./{path.name}"], cwd=path.parent, capture_output=True, check=False
+    )
+    if shown.returncode != 0:
+        return
+    before, now = shown.stdout.decode(errors="replace"), path.read_text(encoding="utf-8")
+    if before.partition(SEAL)[2] != now.partition(SEAL)[2]:
+        raise FpcheckError(
+            f"{path}: a stored version was rewritten",
+            f"Restore it (git checkout HEAD -- {path}) and record a new version.",
+        )
+
+
+def _check_model(
+    path: Path, goldens: str | Path | None, remote: RemoteSession, progress: Progress
+) -> Outcome:
+    try:
+        report = compare_source(path, Request(goldens=goldens), Options(), remote, progress)
+    except FpcheckError as error:
+        return Outcome(path, error=str(error))
+    return Outcome(path, report)

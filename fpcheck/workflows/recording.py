@@ -1,0 +1,254 @@
+"""Record: take the fingerprint of a good model and store it as the next version of a golden."""
+
+import platform
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+import fpcheck
+from fpcheck.codec import Array, Value
+from fpcheck.comparison.tolerance import Tolerances, of_structure, row
+from fpcheck.errors import FpcheckError
+from fpcheck.fingerprint import accuracy
+from fpcheck.fingerprint.accuracy import Accuracy
+from fpcheck.fingerprint.outputs import Outputs, largest_difference
+from fpcheck.fingerprint.structure import Structure
+from fpcheck.fingerprint.value import LEVELS, Fingerprint
+from fpcheck.golden.store import Entry, Store
+from fpcheck.golden.value import Golden, Provenance, SourceRecord
+from fpcheck.model.environment import environment
+from fpcheck.model.remote import RemoteSession
+from fpcheck.model.session import OutputPlan, Session
+from fpcheck.model.source import Kind, Options, Source
+from fpcheck.progress import Progress, silent
+from fpcheck.report.value import Report
+from fpcheck.workflows import data
+from fpcheck.workflows.choosing import goldens_folder
+from fpcheck.workflows.comparing import check_levels, compare_goldens, reference
+from fpcheck.workflows.opening import (
+    AUTO,
+    chosen_probes,
+    opened,
+    own_preprocess,
+    resolve,
+    source_digest,
+)
+
+# The second run, for noise, uses this many threads; the first uses what the framework chooses.
+NOISE_THREADS = 1
+
+
+class Request(Value, frozen=True, kw_only=True):
+    """What a recording is asked to do; fields as the command line's options."""
+
+    name: str | None = None
+    goldens: str | Path | None = None
+    levels: tuple[str, ...] | None = None
+    preprocess: str = AUTO
+    probes: str | None = None
+    data: str | Path | None = None
+    tolerance: str | None = None
+    note: str = ""
+
+
+class Recording(Value, frozen=True, eq=False):
+    """What became of a recording.
+
+    Attributes:
+        golden: the stored one; the newest version where nothing was stored.
+        stored: whether a version was added.
+        changes: against the version before; None for a first version.
+        warnings: what a person should know of the new golden.
+    """
+
+    golden: Golden
+    stored: bool
+    changes: Report | None
+    warnings: tuple[str, ...]
+
+
+def record_source(
+    source: object,
+    request: Request,
+    options: Options,
+    remote: RemoteSession | None = None,
+    progress: Progress = silent,
+) -> Recording:
+    """Take a fingerprint and store it, unless the newest version says the same."""
+    store = Store(goldens_folder(request.goldens))
+    golden = unstored(source, request, options, progress, remote)
+    before = store.entry(golden.name)
+    version = before.version + 1 if before else 1
+    return _store(store, msgspec.structs.replace(golden, version=version), before)
+
+
+def unstored(
+    source: object,
+    request: Request,
+    options: Options,
+    progress: Progress = silent,
+    remote: RemoteSession | None = None,
+) -> Golden:
+    """The golden that recording a source would give, as version 1."""
+    check_levels(request.levels)
+    parsed = resolve(source)
+    levels = request.levels or LEVELS
+    bare = parsed.kind is Kind.APPLICATION and set(levels) == {"structure"}
+    progress(f"loading {parsed.text}")
+    with opened(source, parsed, options, remote, architecture_only=bare) as session:
+        fingerprint = _take(session, parsed, request, options, progress)
+        kind = session.format
+    return Golden(
+        name=request.name or parsed.name,
+        version=1,
+        fingerprint=fingerprint,
+        note=request.note,
+        tolerances=_tolerances(fingerprint.structure, request.tolerance),
+        provenance=_provenance(),
+        source=SourceRecord(parsed.text, kind, source_digest(parsed)),
+    )
+
+
+def _take(
+    session: Session, source: Source, request: Request, options: Options, progress: Progress
+) -> Fingerprint:
+    levels = request.levels or LEVELS
+    structure = session.structure()
+    fingerprint = Fingerprint(structure)
+    if "weights" in levels:
+        progress("measuring weights")
+        fingerprint = Fingerprint(structure, session.weights())
+    preprocess = request.preprocess
+    if preprocess == AUTO:
+        preprocess = own_preprocess(source, options)
+    if "outputs" in levels:
+        tolerances = _tolerances(structure, request.tolerance)
+        plan = OutputPlan(
+            chosen_probes(request.probes, session, structure), preprocess, recording=True,
+            allowed=_sensible(tolerances),
+        )  # fmt: skip
+        progress("running the model on probes, measuring noise and sensitivity")
+        outputs = _outputs(session, source, options, plan)
+        fingerprint = msgspec.structs.replace(fingerprint, outputs=outputs)
+    if request.data is not None:
+        progress("predicting the labelled examples")
+        measured = judge(session, structure, Path(request.data), preprocess)
+        fingerprint = msgspec.structs.replace(fingerprint, accuracy=measured)
+    return fingerprint
+
+
+def judge(session: Session, structure: Structure, path: Path, preprocess: str) -> Accuracy:
+    """Predict labelled examples and say how well."""
+    examples = data.load_examples(path, structure)
+    scores = session.predict(examples.images, preprocess).scores
+    if examples.labels.min() < 0 or examples.labels.max() >= scores.shape[1]:
+        raise FpcheckError(
+            f"{path}: labels go up to {examples.labels.max()}, the model has {scores.shape[1]} "
+            "classes",
+            "Number the classes from 0.",
+        )
+    return accuracy.measure(examples.images, examples.labels, scores, examples.classes, preprocess)
+
+
+def _outputs(session: Session, source: Source, options: Options, plan: OutputPlan) -> Outputs:
+    with ThreadPoolExecutor(1) as pool:
+        elsewhere = None
+        if source.kind is not Kind.MEMORY:
+            elsewhere = pool.submit(_answers_elsewhere, source, options, plan)
+        outputs = session.outputs(plan)
+        if not all(np.isfinite(a.logits).all() for a in outputs.answers):
+            raise FpcheckError(
+                f"{source.text}: gives NaN or infinity on its probes, so it cannot be approved",
+                "Mend the model, or record it without outputs: --levels structure,weights",
+            )
+        if elsewhere is None:
+            return outputs
+        logits = tuple(a.logits for a in outputs.answers)
+        threads = largest_difference(logits, elsewhere.result())
+    noise = msgspec.structs.replace(outputs.noise, threads=threads)
+    return msgspec.structs.replace(outputs, noise=noise)
+
+
+def _answers_elsewhere(source: Source, options: Options, plan: OutputPlan) -> tuple[Array, ...]:
+    """The same run in another process with another number of threads."""
+    with RemoteSession(threads=NOISE_THREADS) as other:
+        other.open(source, options)
+        return tuple(a.logits for a in other.answers(plan))
+
+
+def _tolerances(structure: Structure, asked: str | None) -> Tolerances:
+    return Tolerances(outputs=asked) if asked else of_structure(structure)
+
+
+def _sensible(tolerances: Tolerances) -> float:
+    bound = tolerances.outputs
+    return row(bound).outputs if isinstance(bound, str) else bound
+
+
+def _provenance() -> Provenance:
+    return Provenance(
+        time=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        fpcheck=fpcheck.__version__,
+        python=platform.python_version(),
+        platform=platform.platform(),
+        environment=environment(),
+    )
+
+
+def _store(store: Store, golden: Golden, before: Entry | None) -> Recording:
+    changes = None
+    if before is not None:
+        newest = before.load()
+        changes = compare_goldens(
+            newest, golden.fingerprint, reference(golden), "the version before"
+        )
+        if _same(newest, golden, changes):
+            return Recording(newest, False, changes, ())
+    entry = store.save(golden)
+    stored = msgspec.structs.replace(golden, path=entry.path)
+    return Recording(stored, True, changes, _warnings(golden))
+
+
+def _same(newest: Golden, golden: Golden, changes: Report) -> bool:
+    """Whether the newest version says the same: levels, preprocessing, and within tolerance all."""
+    old, new = newest.fingerprint, golden.fingerprint
+    if old.levels != new.levels or changes.verdict != "match" or changes.findings:
+        return False
+    if golden.note and golden.note != newest.note:
+        return False
+    if old.outputs and new.outputs:
+        probes = (old.outputs.probes.inputs, old.outputs.probes.count, old.outputs.preprocess)
+        if probes != (new.outputs.probes.inputs, new.outputs.probes.count, new.outputs.preprocess):
+            return False
+    if (old.accuracy is None) != (new.accuracy is None):
+        return False
+    if old.accuracy is None or new.accuracy is None:
+        return True
+    return np.array_equal(old.accuracy.examples, new.accuracy.examples) and np.array_equal(
+        old.accuracy.predicted, new.accuracy.predicted
+    )
+
+
+def _warnings(golden: Golden) -> tuple[str, ...]:
+    found: list[str] = []
+    outputs = golden.fingerprint.outputs
+    if outputs is not None:
+        found += [
+            f"the probes do not reach {path}: a change there would not show in the outputs"
+            for path in outputs.unreached
+        ]
+        if outputs.noise.largest > _sensible(golden.tolerances):
+            found.append(
+                f"the model is noisy: the same probes differ by {outputs.noise.largest:.2g}, "
+                "so ten times that is allowed"
+            )
+    for (layer, tensor), measured in zip(
+        golden.fingerprint.structure.tensors, golden.fingerprint.weights or (), strict=False
+    ):
+        details = measured.details
+        if details and details.statistics.nans + details.statistics.infinities:
+            found.append(f"{layer.path}/{tensor.role} holds NaN or infinity")
+    return tuple(found)

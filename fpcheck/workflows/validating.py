@@ -1,0 +1,119 @@
+"""Validate: predictions on labelled data now, against those that the golden recorded."""
+
+import time
+from pathlib import Path
+
+import msgspec
+
+from fpcheck.comparison.finding import Finding
+from fpcheck.errors import FpcheckError
+from fpcheck.fingerprint.accuracy import Accuracy
+from fpcheck.model.remote import RemoteSession
+from fpcheck.model.source import Options
+from fpcheck.progress import Progress, silent
+from fpcheck.report.value import AccuracyResult, Diagnosis, Report
+from fpcheck.workflows.comparing import Request, compared
+from fpcheck.workflows.recording import judge
+
+# Rounding may exchange two classes whose scores are this close; it changes no other prediction.
+CLOSE_SCORES = 1e-3
+
+
+def validate_source(
+    source: object,
+    path: Path,
+    request: Request,
+    options: Options,
+    remote: RemoteSession | None = None,
+    progress: Progress = silent,
+) -> Report:
+    """Compare structure and weights with the golden, then predictions on the same examples.
+
+    Raises:
+        FpcheckError: the golden recorded no accuracy, or none of these examples.
+    """
+    start = time.monotonic()
+    if request.levels is None:
+        request = msgspec.structs.replace(request, levels=("structure", "weights"))
+    with compared(source, request, options, remote, progress) as opened:
+        golden, report = opened.golden, opened.report
+        recorded = golden.fingerprint.accuracy
+        if recorded is None:
+            raise FpcheckError(
+                f"golden {golden.label} recorded no accuracy",
+                f"Record it with data: fpcheck record {report.candidate.source} {golden.name} "
+                f"--data {path}",
+            )
+        preprocess = request.preprocess or recorded.preprocess
+        progress("predicting the labelled examples")
+        measured = judge(opened.session, opened.structure, path, preprocess)
+    result = compare_accuracy(recorded, measured)
+    if not result.compared:
+        raise FpcheckError(
+            f"{path}: holds none of the examples that golden {golden.label} recorded",
+            "Validate on the data that was recorded, or record anew with --data.",
+        )
+    return _with_accuracy(report, result, recorded, measured, time.monotonic() - start)
+
+
+def compare_accuracy(recorded: Accuracy, measured: Accuracy) -> AccuracyResult:
+    """Predictions on the examples that both sides hold, paired by their content."""
+    places = {row.tobytes(): place for place, row in enumerate(recorded.examples)}
+    pairs = [
+        (places[row.tobytes()], place)
+        for place, row in enumerate(measured.examples)
+        if row.tobytes() in places
+    ]
+    changed = sum(
+        recorded.predicted[old] != measured.predicted[new]
+        and not max(recorded.margin[old], measured.margin[new]) <= CLOSE_SCORES
+        for old, new in pairs
+    )
+    return AccuracyResult(
+        examples=measured.count,
+        compared=len(pairs),
+        expected_top1=recorded.top1,
+        top1=measured.top1,
+        expected_top5=recorded.top5,
+        top5=measured.top5,
+        changed=int(changed),
+    )
+
+
+def _with_accuracy(
+    report: Report, result: AccuracyResult, recorded: Accuracy, measured: Accuracy, elapsed: float
+) -> Report:
+    added = msgspec.structs.replace(report, accuracy=result, elapsed_seconds=round(elapsed, 3))
+    if result.compared < result.examples:
+        unknown = f"{result.examples - result.compared} examples are not in the golden"
+        added = msgspec.structs.replace(added, notes=[*added.notes, unknown])
+    if not result.changed:
+        return added
+    finding = Finding(
+        "outputs", "predictions-changed", metric="examples", expected=0, actual=result.changed,
+        tolerance=0.0,
+    )  # fmt: skip
+    explained = [] if report.errors else [_preprocessing(result, recorded, measured)]
+    return msgspec.structs.replace(
+        added,
+        verdict="mismatch",
+        findings=[*report.findings, finding],
+        diagnoses=[*report.diagnoses, *explained],
+    )
+
+
+def _preprocessing(result: AccuracyResult, recorded: Accuracy, measured: Accuracy) -> Diagnosis:
+    other = measured.preprocess != recorded.preprocess
+    return Diagnosis(
+        code="preprocessing-changed",
+        layers=[],
+        confidence=0.95 if other else 0.6,
+        summary=f"Structure and weights are the golden ones, {result.changed} of {result.compared} "
+        f"predictions are not: preprocessing is '{measured.preprocess}', recorded was "
+        f"'{recorded.preprocess}'.",
+        evidence=[
+            f"top-1 {result.top1:.2%}, recorded {result.expected_top1:.2%}",
+            "structure and weights equal the golden",
+        ],
+        advice=f"Prepare images as recorded: --preprocess {recorded.preprocess}.",
+    )
