@@ -5,7 +5,7 @@ from difflib import SequenceMatcher
 from functools import cached_property
 
 from fpcheck.codec import Value, canonical_json
-from fpcheck.fingerprint.structure import Layer, Structure, Tensor, layer_key
+from fpcheck.fingerprint.structure import Layer, Structure, Tensor, layer_key, stable_paths
 
 
 class Pair(Value, frozen=True):
@@ -53,8 +53,10 @@ class Pairing(Value, frozen=True, dict=True):
 
     @property
     def renamed(self) -> list[Pair]:
-        """Pairs whose names differ."""
-        return [pair for pair in self.pairs if pair.golden.path != pair.candidate.path]
+        """Pairs whose names differ by more than the running numbers of the framework."""
+        ours = stable_paths(pair.golden.path for pair in self.pairs)
+        theirs = stable_paths(pair.candidate.path for pair in self.pairs)
+        return [p for p in self.pairs if ours[p.golden.path] != theirs[p.candidate.path]]
 
 
 def pair(golden: Structure, candidate: Structure) -> Pairing:

@@ -212,6 +212,20 @@ def stable_names(names: Iterable[str]) -> list[str]:
     return result
 
 
+def stable_paths(paths: Iterable[str]) -> dict[str, str]:
+    """Each path with the names on it made stable among their siblings."""
+    below: dict[str, list[str]] = {}
+    for path in paths:
+        first, _, rest = path.partition("/")
+        below.setdefault(first, []).append(rest)
+    found: dict[str, str] = {}
+    for first, name in zip(below, stable_names(below), strict=True):
+        inner = stable_paths(rest for rest in below[first] if rest)
+        found |= {f"{first}/{old}": f"{name}/{new}" for old, new in inner.items()}
+        found[first] = name
+    return found
+
+
 def _split_name(name: str) -> tuple[str, int]:
     match = re.fullmatch(r"(.+?)_(\d+)", name)
     return (match[1], int(match[2])) if match else (name, 0)
@@ -220,16 +234,19 @@ def _split_name(name: str) -> tuple[str, int]:
 def content_id(structure: Structure, digests: Iterable[bytes]) -> bytes:
     """The id of a model's weights: equal weights in equal places give an equal id.
 
-    BLAKE3 of the sorted JSON list of [layer path, place among the layer's tensors, digest in
-    hexadecimal]. Containers that name layers but not roles can give the same.
+    BLAKE3 of the sorted JSON list of [stable path of the layer, place among the layer's tensors,
+    digest in hexadecimal], over tensors that weight files hold. Containers that name layers but
+    not roles can give the same, and so can a process that numbered the layers otherwise.
 
     Args:
         structure: tells the places.
         digests: one for each of `structure.tensors`, in order.
     """
-    rows = [
-        [layer.path, tensor.index, own.hex()]
+    held = [
+        (layer.path, tensor.index, own.hex())
         for (layer, tensor), own in zip(structure.tensors, digests, strict=True)
         if not tensor.derived
     ]
+    stable = stable_paths(path for path, _, _ in held)
+    rows = [[stable[path], index, own] for path, index, own in held]
     return digest.of_bytes(msgspec.json.encode(sorted(rows)))

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     import h5py
     import keras
@@ -46,6 +48,7 @@ _CLASSES = {
     "BatchNormalizationV1": "BatchNormalization",
     "SyncBatchNormalization": "BatchNormalization",
 }
+_CHANGED = ("RandomCrop",)  # crops in training only, in Keras 3
 # What Keras 2 did before it had the argument, where Keras 3 does otherwise by default.
 _IMPLIED = {"GRU": {"reset_after": False}, "GRUCell": {"reset_after": False}}
 _INNER = ("layer", "backward_layer", "cell", "cells")  # arguments that hold layers
@@ -184,15 +187,26 @@ class _Mender:
             module, config = "keras.src.models.functional", self._functional(config)
         elif "layers" in config:
             module, config = "keras", self._sequential(config)
-        elif kind != "RandomCrop" and isinstance(getattr(layers, kind, None), type) and not custom:
+        elif custom:
+            module = None
+        elif isinstance(getattr(layers, kind, None), type) and kind not in _CHANGED:
             module, config = "keras.layers", self._arguments(kind, config)
-        elif not custom:  # RandomCrop crops only in training, in Keras 3
-            raise ValueError(f"layer {name}: Keras 3 has no {kind}, nor have the custom objects")
+        else:
+            raise ValueError(f"layer {name}: Keras 3 has no such {kind}, nor custom_objects any")
         if "layers" in config:
             self._orders[name] = [layer["name"] for layer in config["layers"]]
         mended = {"class_name": kind, "config": config, "name": name}
         # Keras 3 looks for a class in the module named, and without one among the custom objects.
         return mended if custom else mended | {"module": module, "registered_name": None}
+
+    def _inner(self, entry: Config) -> Config:
+        """The same for a layer within another, whose only input or output stands bare."""
+        mended = self.layer(entry)
+        for end in ("input_layers", "output_layers"):
+            links = mended["config"].get(end)
+            if isinstance(links, list) and len(links) == 1:
+                mended["config"][end] = links[0]
+        return mended
 
     def _arguments(self, kind: str, config: Config) -> Config:
         config = _lambda(config) if kind == "Lambda" else config
@@ -204,14 +218,14 @@ class _Mender:
                     raise ValueError(f"layer {config['name']}: Keras 3 has no {key}={value!r}")
         for key, value in config.items():
             if key in _INNER and isinstance(value, list):
-                config[key] = [self.layer(inner) for inner in value]
+                config[key] = [self._inner(inner) for inner in value]
             elif key in _INNER and value is not None:
-                config[key] = self.layer(value)
+                config[key] = self._inner(value)
             elif key.endswith("_initializer") and isinstance(value, dict):
                 value["config"].pop("dtype", None)  # the values come from the file
             elif key == "axis" and isinstance(value, list) and len(value) == 1:
                 config[key] = value[0]
-            elif (kind, key) == ("Embedding", "dtype") and "int" in value:
+            elif (kind, key) == ("Embedding", "dtype") and "int" in str(value):
                 config[key] = None  # Keras 2.0 meant the input
         return _IMPLIED.get(kind, {}) | config
 
@@ -222,21 +236,22 @@ class _Mender:
             inputs = {key: first.get(key) for key in ("batch_input_shape", "dtype")}
             inputs["name"] = f"{first['name']}_input"
             layers = [{"class_name": "InputLayer", "config": inputs}, *layers]
-        return config | {"layers": [self.layer(layer) for layer in layers]}
+        return config | {"layers": [self._inner(layer) for layer in layers]}
 
     def _functional(self, config: Config) -> Config:
         graph, layers = _Graph(config), []
         for entry in config["layers"]:
             shared = (entry.get("shared_object_id"), entry["name"])
-            if shared in self._shared:  # Keras 2 writes the connections of one in the other too
+            if shared in self._shared:  # Keras 2 has written the connections of one in both
                 raise ValueError(f"layer {entry['name']} is shared by models: connections are lost")
-            self._shared |= {shared} if shared[0] is not None else set()
+            if shared[0] is not None and entry["inbound_nodes"]:
+                self._shared.add(shared)
             if entry["class_name"] in ("TFOpLambda", "SlicingOpLambda"):
                 layers.append(_operation(entry, graph))
             else:
                 states = entry["class_name"] in _RECURRENT
                 nodes = [graph.call(node, states) for node in entry["inbound_nodes"]]
-                layers.append(self.layer(entry) | {"inbound_nodes": nodes})
+                layers.append(self._inner(entry) | {"inbound_nodes": nodes})
         ends = {key: graph.ends(config[key]) for key in ("input_layers", "output_layers")}
         return config | ends | {"layers": layers}
 
@@ -258,15 +273,13 @@ class _Mender:
 
 
 def _lambda(config: Config) -> Config:
-    """A Lambda layer, whose functions are code (run only outside of safe mode) or names."""
+    """A Lambda layer, whose functions are code (run only outside of safe mode)."""
     mended = dict(config)
     for part in ("function", "output_shape"):
         value, form = config.get(part), config.get(f"{part}_type")
         if form == "lambda" and isinstance(value, list):
             code = dict(zip(("code", "defaults", "closure"), value, strict=True))
             mended[part] = {"class_name": "__lambda__", "config": code}
-        elif form == "function":
-            mended[part] = {"class_name": "function", "config": value, "registered_name": value}
     return mended
 
 
@@ -336,23 +349,24 @@ class _Graph:
         first = self._rewrite(node, self._tensor)
         kwargs = self._rewrite(link[3] if len(link) == 4 else {}, self._tensor)
         if isinstance(first, list) and (states or len(first) == 1):
-            kwargs |= {"initial_state": first[1:] or None}
+            kwargs |= {"initial_state": first[1:]} if first[1:] else {}
             first = first[0]
         kwargs = {key: value for key, value in kwargs.items() if value is not None}
         return {"args": [first], "kwargs": kwargs}
 
 
 def _constant(value: object) -> object:
-    if isinstance(value, list):
-        return {"class_name": "__numpy__", "config": {"value": value, "dtype": "float32"}}
-    return value
+    if not isinstance(value, list):
+        return value
+    dtype = {"i": "int32", "f": "float32"}[np.asarray(value).dtype.kind]
+    return {"class_name": "__numpy__", "config": {"value": value, "dtype": dtype}}
 
 
 def _operation(entry: Config, graph: _Graph) -> Config:
     """A call of a TensorFlow function, as the operation of Keras 3 that it is."""
     name, symbol, nodes = entry["name"], entry["config"]["function"], entry["inbound_nodes"]
     if symbol not in _OPERATIONS or len(nodes) != 1:
-        raise ValueError(f"layer {name} calls tf.{symbol}, unknown here")
+        raise ValueError(f"layer {name} calls tf.{symbol}, for which no operation is known")
     module, kind = _OPERATIONS[symbol].split(".")
     call, config = graph.call(nodes[0]), {"name": _name(name)}
     args, kwargs = call["args"], call["kwargs"]
@@ -366,7 +380,7 @@ def _operation(entry: Config, graph: _Graph) -> Config:
         elif key in _SECOND:
             args.append(_constant(value))
         elif key != "name" and value is not False:
-            raise ValueError(f"layer {name} calls tf.{symbol} with {key}={value!r}, unknown here")
+            raise ValueError(f"layer {name} calls tf.{symbol} with {key}={value!r}")
     return {
         **{"class_name": kind, "config": config, "name": config["name"]},
         **{"module": f"keras.src.ops.{module}", "registered_name": None},

@@ -145,10 +145,14 @@ class Worker:
                 return imagenet_labels()
 
     def _open(self, request: Open) -> str:
+        import keras
+
         from fpcheck.model import loading
         from fpcheck.model.keras_session import KerasSession
 
         self.session = None
+        # Frees the last model, and numbers nameless layers as a fresh process would.
+        keras.utils.clear_session()
         if request.architecture_only:
             model, kind = loading.architecture(request.source), "application"
         else:

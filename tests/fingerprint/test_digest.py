@@ -1,0 +1,100 @@
+"""Digests: equal exactly where type, shape and every bit are."""
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from fpcheck.fingerprint import digest
+
+BASE = np.array([[0.0, 1.0, -2.5], [3.0, 4.0, 5.0]], np.float32)
+
+
+def of(values: object, dtype: str = "float32") -> bytes:
+    return digest.of_array(np.asarray(values), dtype)
+
+
+def test_the_digest_of_a_tensor_is_blake3_of_header_and_values() -> None:
+    assert of(BASE) == digest.of_bytes(b"float32|2,3|" + BASE.astype("<f4").tobytes())
+    assert digest.text(of(BASE)) == (
+        "b3:ad4c7c66cde94afa7f1d11a7b61bb10cf0c6b91e33d1a9ae4ba1a2b9a7a7aba1"
+    )
+
+
+def test_the_digest_of_a_value_does_not_depend_on_the_order_of_keys() -> None:
+    assert digest.of_value({"a": 1, "b": [2]}) == digest.of_value({"b": [2], "a": 1})
+    assert digest.of_value({"a": 1}) != digest.of_value({"a": 2})
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("another type's name", of(BASE, "float16")),
+        ("another shape", of(BASE.reshape(3, 2))),
+        ("flattened", of(BASE.ravel())),
+        ("one more axis", of(BASE[None])),
+        ("transposed", of(BASE.T)),
+        ("negative zero", of(np.where(BASE == 0, -0.0, BASE).astype(np.float32))),
+        ("one unit in the last place", of(np.nextafter(BASE, np.float32(9)))),
+        ("other bytes of the same values", of(BASE.astype(np.float64))),
+    ],
+)
+def test_it_changes_with(name: str, other: bytes) -> None:
+    assert other != of(BASE), name
+
+
+@pytest.mark.parametrize("kind", ["f2", "f4", "f8", "i2", "i4", "i8", "u4"])
+def test_byte_order_does_not_matter(kind: str) -> None:
+    values = np.arange(-3, 9).astype(kind)
+    assert of(values.astype(f">{kind}")) == of(values.astype(f"<{kind}"))
+
+
+def test_memory_order_does_not_matter() -> None:
+    cube = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+    assert of(np.asfortranarray(cube)) == of(cube) == of(np.repeat(cube, 2, axis=2)[:, :, ::2])
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        ml_dtypes.bfloat16,
+        ml_dtypes.float8_e4m3fn,
+        ml_dtypes.float8_e5m2,
+        np.float16,
+        np.float64,
+        np.int8,
+        np.uint64,
+        np.bool_,
+    ],
+)
+def test_every_type_is_hashed_by_its_own_bytes(kind: type) -> None:
+    values = np.array([0, 1, 1, 0, 1]).astype(kind)
+    name = values.dtype.name
+    assert of(values, name) == digest.of_bytes(f"{name}|5|".encode() + values.tobytes())
+    assert of(values[::-1], name) == of(values[::-1].copy(), name)
+    assert of(values[:-1], name) != of(values, name)
+
+
+def test_empty_and_scalar_tensors_are_told_apart_by_shape() -> None:
+    shapes = [(), (1,), (0,), (0, 3), (3, 0), (1, 1)]
+    found = [of(np.zeros(shape, np.float32)) for shape in shapes]
+    assert len(set(found)) == len(shapes)
+    assert found[0] == digest.of_bytes(b"float32||" + bytes(4))
+    assert found[2] == digest.of_bytes(b"float32|0|")
+
+
+def test_strings_are_hashed_alike_from_every_type_of_array() -> None:
+    words = ["", "cat", "Käse", "鱼"]
+    found = {
+        of(np.array(words, object), "string"),
+        of(np.array(words), "string"),
+        of(np.array([w.encode() for w in words], object), "string"),
+        of(np.array([w.encode() for w in words]), "string"),
+    }
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize(
+    "other", [["ab", "c", ""], ["a", "b", "c"], ["a", "bc", " "], ["bc", "a", ""], ["a", "bc"]]
+)
+def test_strings_are_told_apart_by_their_borders_and_order(other: list[str]) -> None:
+    assert of(np.array(other, object), "string") != of(np.array(["a", "bc", ""], object), "string")

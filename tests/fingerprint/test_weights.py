@@ -1,0 +1,146 @@
+"""Measuring one tensor of any type."""
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from fpcheck.codec import Array
+from fpcheck.fingerprint import digest, sketch, weights
+from fpcheck.fingerprint.weights import QUANTILE_SAMPLE, QUANTILES, Details, Statistics
+
+NUMERIC = [
+    np.float16, ml_dtypes.bfloat16, np.float32, np.float64, np.int8, np.int16, np.int32, np.int64,
+    np.uint8, np.uint16, np.uint32, np.uint64, np.bool_, ml_dtypes.float8_e4m3fn,
+    ml_dtypes.float8_e5m2, ml_dtypes.int4,
+]  # fmt: skip
+
+
+def details(values: Array, dtype: str = "float32") -> Details:
+    found = weights.measure(values, dtype).details
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("kind", NUMERIC, ids=lambda kind: np.dtype(kind).name)
+def test_every_numeric_type_is_measured(kind: type) -> None:
+    values = np.array([[0, 1, 1], [1, 0, 1]]).astype(kind)
+    name = values.dtype.name
+    measured = weights.measure(values, name)
+    assert measured.digest == digest.of_array(values, name)
+    assert measured.details is not None
+    assert measured.details.statistics == Statistics(
+        count=6, zeros=2, nans=0, infinities=0, minimum=0.0, maximum=1.0,
+        mean=pytest.approx(4 / 6), std=pytest.approx(np.sqrt(2) / 3), l1=4.0, l2=2.0,
+    )  # fmt: skip
+    assert measured.details.sketch.tobytes() == sketch.of_array(values).tobytes()
+    rows, columns = measured.details.profiles
+    np.testing.assert_allclose(rows, [np.sqrt(2)] * 2, rtol=1e-6)
+    np.testing.assert_allclose(columns, [1, 1, np.sqrt(2)], rtol=1e-6)
+    assert measured.details.quantiles.tolist() == [0.0] * 5 + [1.0] * 6
+
+
+@pytest.mark.parametrize("shape", [(1000,), (70_000,), (3, 3, 64, 128), (2, 300_000)], ids=str)
+def test_statistics_agree_with_numpy(shape: tuple[int, ...]) -> None:
+    values = np.random.default_rng(0).normal(3, 2, shape).astype(np.float32)
+    values.reshape(-1)[::7] = 0
+    found, wide = details(values).statistics, values.astype(np.float64)
+    assert (found.count, found.zeros) == (wide.size, int((wide == 0).sum()))
+    assert (found.minimum, found.maximum) == (wide.min(), wide.max())
+    figures = (found.mean, found.std, found.l1, found.l2)
+    expected = (wide.mean(), wide.std(), np.abs(wide).sum(), np.linalg.norm(wide))
+    assert figures == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_deviation_survives_a_large_mean() -> None:
+    values = 1e8 + np.random.default_rng(0).normal(size=200_000)
+    assert details(values, "float64").statistics.std == pytest.approx(np.std(values), rel=1e-9)
+
+
+def test_nan_and_infinity_are_counted_and_left_out_of_the_figures() -> None:
+    values = np.array([np.nan, 1, -np.inf, 3, np.inf, np.nan, 0], np.float32)
+    found = details(values)
+    assert found.statistics == Statistics(
+        7, 1, 2, 2, 0.0, 3.0, pytest.approx(4 / 3), pytest.approx(np.std([0, 1, 3])), 4.0,
+        pytest.approx(np.sqrt(10)),
+    )  # fmt: skip
+    assert np.isnan(found.sketch).all()
+    assert found.quantiles.tolist() == [0.0] * 4 + [0.0, 1.0] + [3.0] * 5
+
+
+def test_a_tensor_of_nothing_but_nan_has_figures_of_zero() -> None:
+    found = details(np.full((2, 2), np.nan, np.float32))
+    assert found.statistics == Statistics(4, 0, 4, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    assert found.quantiles.tolist() == [0.0] * len(QUANTILES)
+
+
+@pytest.mark.parametrize(
+    ("shape", "profiles"), [((0,), []), ((0, 3), [0, 3]), ((3, 0), [3, 0]), ((2, 0, 1), [2, 0, 1])]
+)
+def test_an_empty_tensor_is_measured(shape: tuple[int, ...], profiles: list[int]) -> None:
+    found = details(np.zeros(shape, np.float32))
+    assert found.statistics == Statistics(0, 0, 0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    assert [profile.tolist() for profile in found.profiles] == [[0.0] * size for size in profiles]
+    assert found.counterfactuals.keys() <= {"transposed"}
+
+
+def test_a_scalar_is_measured() -> None:
+    found = details(np.array(-2.5, np.float32))
+    assert found.statistics == Statistics(1, 0, 0, 0, -2.5, -2.5, -2.5, 0.0, 2.5, 2.5)
+    assert found.quantiles.tolist() == [-2.5] * len(QUANTILES)
+    assert (found.profiles, found.counterfactuals) == ((), {})
+
+
+@pytest.mark.parametrize("words", [["cat", "dog"], ["1"], []])
+def test_strings_have_a_digest_and_no_figures(words: list[str]) -> None:
+    measured = weights.measure(np.array(words, dtype="U3"), "string")
+    assert measured.details is None
+    assert measured.digest == digest.of_array(np.array(words, object), "string")
+
+
+def test_what_the_golden_knows_is_not_measured_again() -> None:
+    values = np.ones((2, 2), np.float32)
+    own = digest.of_array(values, "float32")
+    assert weights.measure(values, "float32", frozenset({own})).details is None
+    assert weights.measure(values, "float32", frozenset({bytes(32)})).details is not None
+
+
+def test_quantiles_of_a_small_tensor_are_exact_values_of_it() -> None:
+    values = np.random.default_rng(0).permutation(1001).astype(np.float32).reshape(7, 143)
+    assert details(values).quantiles.tolist() == [
+        0, 1, 10, 50, 250, 500, 750, 950, 990, 999, 1000,
+    ]  # fmt: skip
+
+
+def test_quantiles_of_a_large_tensor_are_those_of_a_fixed_stride() -> None:
+    values = np.random.default_rng(0).normal(size=3 * QUANTILE_SAMPLE - 5).astype(np.float32)
+    sample = np.sort(values[::3].astype(np.float64))
+    wanted = sample[np.rint(np.array(QUANTILES) * (sample.size - 1)).astype(int)]
+    assert details(values).quantiles.tobytes() == wanted.tobytes()
+
+
+@pytest.mark.parametrize("shape", [(4, 9), (3, 3, 8, 16), (700, 2000), (3, 1_100_000)], ids=str)
+def test_profiles_are_the_norms_of_slices(shape: tuple[int, ...]) -> None:
+    values = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    found = details(values).profiles
+    assert [profile.dtype for profile in found] == [np.dtype(np.float32)] * len(shape)
+    for axis, profile in enumerate(found):
+        others = tuple(other for other in range(len(shape)) if other != axis)
+        wanted = np.sqrt(np.square(values.astype(np.float64)).sum(axis=others))
+        np.testing.assert_allclose(profile, wanted, rtol=1e-6)
+
+
+def test_memory_order_changes_nothing() -> None:
+    values = np.random.default_rng(0).normal(size=(30, 40, 80)).astype(np.float32)
+    first, second = details(values), details(np.asfortranarray(values))
+    assert first.statistics == second.statistics
+    assert first.counterfactuals == second.counterfactuals
+    assert first.quantiles.tobytes() == second.quantiles.tobytes()
+    assert first.sketch.tobytes() == second.sketch.tobytes()
+    assert [p.tobytes() for p in first.profiles] == [p.tobytes() for p in second.profiles]
+
+
+def test_the_tensor_itself_is_left_alone() -> None:
+    values = np.random.default_rng(0).normal(size=(3, 3, 3, 4)).astype(np.float32)
+    before = values.tobytes()
+    weights.measure(values, "float32")
+    assert values.tobytes() == before
