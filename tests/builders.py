@@ -1,4 +1,4 @@
-"""Structures, fingerprints and goldens made by hand, so that pure parts are tested without Keras."""
+"""Structures, fingerprints and goldens made by hand: pure parts are tested without Keras."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -103,9 +103,9 @@ def trained(structure: Structure, seed: int = 0) -> Values:
     for owner, tensor in structure.tensors:
         values = random.gamma(2.0, 0.2, tensor.shape) * random.choice([-1, 1], tensor.shape)
         positive = tensor.role in ("gamma", "moving_variance")
-        found[f"{owner.path}/{tensor.role}"] = (np.abs(values) + 0.1 if positive else values).astype(
-            np.float32
-        )
+        found[f"{owner.path}/{tensor.role}"] = (
+            np.abs(values) + 0.1 if positive else values
+        ).astype(np.float32)
     return found
 
 
@@ -121,7 +121,7 @@ def fingerprint(
     return Fingerprint(structure, measured, **parts)
 
 
-def edited(structure: Structure, path: str, **changes: Any) -> Structure:
+def edited(structure: Structure, path: str, /, **changes: Any) -> Structure:
     """The structure with one layer changed."""
     return relayered(structure, lambda la: replace(la, **changes) if la.path == path else la)
 

@@ -17,13 +17,13 @@ class Pair(Value, frozen=True):
     @property
     def tensors(self) -> list[tuple[Tensor, Tensor | None]]:
         """Each of the golden's tensors with the candidate's of the same role, or place."""
-        roles = {t.role: t for t in self.candidate.tensors}
-        places = {t.index: t for t in self.candidate.tensors}
-        same = len(self.golden.tensors) == len(self.candidate.tensors)
-        return [
-            (t, roles.get(t.role) or (places.get(t.index) if same else None))
-            for t in self.golden.tensors
-        ]
+        ours, theirs = self.golden.tensors, self.candidate.tensors
+        if len(ours) == len(theirs):
+            roles = [t.role for t in ours]
+            if sorted(roles) != sorted(t.role for t in theirs) or len(set(roles)) < len(roles):
+                return list(zip(ours, theirs, strict=True))
+        by_role = {t.role: t for t in theirs}
+        return [(t, by_role.get(t.role)) for t in ours]
 
 
 class Pairing(Value, frozen=True, dict=True):

@@ -38,9 +38,10 @@ TRAINING_ATTRIBUTES = frozenset(
         ("GroupQueryAttention", "dropout"),
     }
 )
-# State that is measured as a tensor, since some containers keep it elsewhere.
-DERIVED_ATTRIBUTES = frozenset(
+# Measured elsewhere: as a tensor, since some containers keep it apart, or as a port's shape.
+TOLD_ELSEWHERE = frozenset(
     {
+        ("InputLayer", "batch_shape"),
         ("StringLookup", "vocabulary"),
         ("IntegerLookup", "vocabulary"),
         ("TextVectorization", "vocabulary"),
@@ -67,7 +68,7 @@ def split_config(
     for key, value in config.items():
         # A missing attribute and one that is None mean the same, so that versions of the
         # framework which know an attribute agree with those which do not.
-        if key in BOOKKEEPING or value is None or (class_name, key) in DERIVED_ATTRIBUTES:
+        if key in BOOKKEEPING or value is None or (class_name, key) in TOLD_ELSEWHERE:
             continue
         chosen = training if not custom and _is_training(class_name, key) else decisive
         chosen[key] = plain(value)

@@ -151,7 +151,7 @@ def packed(model: Any, arrays: list[Any]) -> Any:
     """Arrays, one for each input, in the form in which the model wants to be called."""
     import keras
 
-    tensors = [a if a.dtype.kind not in "OSU" else _strings(a) for a in arrays]
+    tensors = [_strings(a) if _is_text(a) else a for a in arrays]
     shape = getattr(model, "_inputs_struct", None)
     if shape is not None:
         return keras.tree.pack_sequence_as(shape, tensors)
@@ -159,6 +159,10 @@ def packed(model: Any, arrays: list[Any]) -> Any:
     if len(shapes) == 1 and isinstance(only := next(iter(shapes.values())), dict):
         return dict(zip(only, tensors, strict=True))
     return tensors[0] if len(tensors) == 1 else tensors
+
+
+def _is_text(array: Any) -> bool:
+    return isinstance(array, np.ndarray) and array.dtype.kind in "OSU"
 
 
 def _strings(array: Array) -> Any:

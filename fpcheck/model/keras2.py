@@ -106,6 +106,8 @@ def load_legacy_h5(path: Path, custom_objects: dict[str, object], safe_mode: boo
             config = mender.layer(json.loads(config, object_hook=_plain))
         else:
             config = json_utils.decode(config)
+            # Keras 3 writes its operations (masks, `x + 1`) into these files, and forgets them.
+            custom_objects = {**_own_operations(), **custom_objects}
         with saving_options.keras_option_scope(use_legacy_config=True), SafeModeScope(safe_mode):
             model = saving_utils.model_from_config(config, custom_objects=custom_objects)
             mender.check(model)
@@ -114,6 +116,20 @@ def load_legacy_h5(path: Path, custom_objects: dict[str, object], safe_mode: boo
         if isinstance(layer, keras.layers.Normalization):
             layer.finalize_state()  # Keras lets only those at the top use what it has loaded
     return model
+
+
+def _own_operations() -> dict[str, object]:
+    """Keras's operations by name; where a layer has the same name, that is meant."""
+    from keras import layers
+    from keras.src.ops import core, image, linalg, math, nn, numpy
+    from keras.src.ops.operation import Operation
+
+    return {
+        name: value
+        for module in (core, image, linalg, math, nn, numpy)
+        for name, value in vars(module).items()
+        if isinstance(value, type) and issubclass(value, Operation) and not hasattr(layers, name)
+    }
 
 
 def redefined_builtins(config: Config) -> list[str]:

@@ -157,9 +157,10 @@ def derived_tensors(layer: Any) -> list[tuple[str, Array, str]]:
             return [("vocabulary", np.asarray(words, np.int64), "int64")]
         return [("vocabulary", np.asarray(words, object), "string")]
     if isinstance(layer, keras.layers.Normalization) and layer.built:
-        pairs = (("mean", layer.mean), ("variance", layer.variance))
+        pairs = (("used_mean", layer.mean), ("used_variance", layer.variance))
+        # Flat, since Keras gives it another rank before and after it is first used.
         return [
-            (role, np.asarray(keras.ops.convert_to_numpy(value), np.float32), "float32")
+            (role, np.ravel(keras.ops.convert_to_numpy(value)).astype(np.float32), "float32")
             for role, value in pairs
             if value is not None
         ]

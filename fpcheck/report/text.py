@@ -53,7 +53,11 @@ def clean(text: Any, longest: int = 200) -> str:
 
 
 def _line(label: str, text: Text) -> RenderableType:
-    return Padding(Text.assemble((label, "dim"), text), (0, 0, 0, 2))
+    return _indented(Text.assemble((label, "dim"), text))
+
+
+def _indented(content: RenderableType, above: int = 0, left: int = 2) -> RenderableType:
+    return Padding(content, (above, 0, 0, left), expand=False)
 
 
 def _headline(report: Report) -> RenderableType:
@@ -74,7 +78,7 @@ def _levels(report: Report) -> RenderableType:
     for name, result in report.levels.items():
         table.add_row(Text(name, "dim"), Text(result.status, _STATUS[result.status]),
                       Text(_reason(report, name, result)))  # fmt: skip
-    return Padding(table, (0, 0, 0, 2))
+    return _indented(table)
 
 
 def _reason(report: Report, level: str, result: LevelResult) -> str:
@@ -103,10 +107,10 @@ def _accuracy(report: Report) -> RenderableType:
 def _diagnosis(diagnosis: Diagnosis) -> RenderableType:
     sure = "proved" if diagnosis.confidence == 1.0 else f"{diagnosis.confidence:.0%}"
     head = Text.assemble((diagnosis.code, "bold cyan"), (f" ({sure})", "dim"))
-    lines: list[RenderableType] = [head, Padding(Text(clean(diagnosis.summary, 400)), (0, 0, 0, 2))]
-    lines += [Padding(Text(f"· {clean(line)}", "dim"), (0, 0, 0, 2)) for line in diagnosis.evidence]
-    lines.append(Padding(Text(f"→ {clean(diagnosis.advice, 400)}"), (0, 0, 0, 2)))
-    return Padding(Group(*lines), (1, 0, 0, 2))
+    lines: list[RenderableType] = [head, _indented(Text(clean(diagnosis.summary, 400)))]
+    lines += [_indented(Text(f"· {clean(line)}", "dim")) for line in diagnosis.evidence]
+    lines.append(_indented(Text(f"→ {clean(diagnosis.advice, 400)}")))
+    return _indented(Group(*lines), 1, 2)
 
 
 def _findings(report: Report, verbose: bool) -> list[RenderableType]:
@@ -121,7 +125,7 @@ def _findings(report: Report, verbose: bool) -> list[RenderableType]:
         table.add_column(column, overflow="fold")
     for finding in shown:
         table.add_row(clean(finding.where), finding.code, _found(finding), _allowed(finding))
-    parts: list[RenderableType] = [Padding(table, (1, 0, 0, 2))]
+    parts: list[RenderableType] = [_indented(table, 1, 2)]
     if len(errors) > len(shown):
         parts.append(_line("", Text(_hidden(len(errors) - len(shown), "more finding"))))
     return parts
@@ -163,4 +167,4 @@ def _next(report: Report, verbose: bool) -> RenderableType:
         command = f"fpcheck record {source} {report.golden.name}   (if the change is wanted)"
     else:
         command = f"fpcheck compare {source} --golden {golden} --verbose"
-    return Padding(Text.assemble(("next: ", "dim"), command), (1, 0, 0, 2))
+    return _indented(Text.assemble(("next: ", "dim"), command), 1, 2)

@@ -214,7 +214,7 @@ def _configured(
     said: ModelSettings | None = located.of(Path(source.target))
     if said is None:
         return request, options, None
-    why = None if request.golden else f"{located.folder.name}/fpcheck.yaml maps the file to it"
+    why = None if request.golden else "fpcheck.yaml maps the file to it"
     request = msgspec.structs.replace(
         request,
         golden=request.golden or said.golden,

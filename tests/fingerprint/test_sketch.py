@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fpcheck.codec import Array
-from fpcheck.fingerprint import sketch
+from fpcheck.fingerprint import digest, sketch
 
 SHAPES = [(5,), (64,), (3, 3, 3, 16), (7, 7, 3, 64), (300, 500), (1, 1, 512, 512), (70_000,)]
 # The standard deviation of an estimate is 1 / sqrt(2 * PROJECTIONS); three of them.
@@ -45,7 +45,11 @@ def test_estimates_are_right_on_average() -> None:
 
 def test_a_sketch_is_these_bytes_for_ever() -> None:
     values = (np.arange(70_000, dtype=np.int64) * 7919 % 1009 - 500).astype(np.float32) / 256
-    assert sketch.of_array(values)[:4].tolist() == [1.0, 2.0, 3.0, 4.0]
+    found = sketch.of_array(values)
+    assert found[:4].tolist() == [-93.95703125, -13.39453125, -311.59765625, 95.57421875]
+    assert digest.text(digest.of_array(found, "float64")) == (
+        "b3:a72b1911eb7fcb36e69c57411657c5d7db584338731c065a22ef6a2d258fd68f"
+    )
 
 
 def test_it_does_not_depend_on_memory_order_or_type() -> None:

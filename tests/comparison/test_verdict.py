@@ -1,0 +1,153 @@
+"""From levels to the verdict, and what proves outputs without running them."""
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+from builders import ENVIRONMENT, edited, fingerprint, outputs, perceptron, renamed, trained
+from msgspec.structs import replace
+
+from fpcheck.comparison.finding import Finding
+from fpcheck.comparison.verdict import judged, outputs_proved, verdict
+from fpcheck.fingerprint.outputs import Noise
+from fpcheck.fingerprint.structure import Structure
+from fpcheck.fingerprint.value import LEVELS, Fingerprint, Level
+from fpcheck.report.value import LevelResult
+
+NET = perceptron(4)
+FULL = fingerprint(NET, outputs=outputs(NET))
+LETTERS = {"p": "pass", "f": "fail", "=": "proved", "s": "skipped"}
+
+
+def ended(states: str) -> dict[Level, LevelResult]:
+    return {n: LevelResult(LETTERS[s]) for n, s in zip(LEVELS, states, strict=True)}  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("states", "asked", "wanted"),
+    [
+        ("ppp", None, "match"),
+        ("pp=", None, "match"),
+        ("pps", None, "incomplete"),
+        ("psp", None, "incomplete"),
+        ("sss", None, "incomplete"),
+        ("fpp", None, "mismatch"),
+        ("pfs", None, "mismatch"),
+        ("sfs", None, "mismatch"),
+        ("pps", ("structure", "weights"), "match"),
+        ("pps", ("outputs",), "incomplete"),
+        ("pss", ("structure",), "match"),
+        ("pss", ("weights",), "incomplete"),
+        ("ssp", ("outputs",), "match"),
+        ("ss=", ("outputs",), "match"),
+        ("pfs", ("structure",), "mismatch"),
+    ],
+)
+def test_the_levels_make_the_verdict(
+    states: str, asked: tuple[str, ...] | None, wanted: str
+) -> None:
+    assert verdict(ended(states), FULL, asked) == wanted
+
+
+@pytest.mark.parametrize("states", ["".join(s) for s in product(LETTERS, repeat=3)])
+def test_no_match_while_a_level_failed_or_was_not_checked(states: str) -> None:
+    found = verdict(ended(states), FULL, None)
+    assert (found == "match") == (set(states) <= {"p", "="})
+    assert (found == "mismatch") == ("f" in states)
+
+
+@pytest.mark.parametrize(
+    ("golden", "states", "asked", "wanted"),
+    [
+        (fingerprint(NET), "pps", None, "match"),
+        (fingerprint(NET), "pss", None, "incomplete"),
+        (Fingerprint(NET), "pss", None, "match"),
+        (Fingerprint(NET), "sss", None, "incomplete"),
+        (Fingerprint(NET), "pss", ("outputs",), "incomplete"),
+    ],
+)
+def test_only_what_the_golden_holds_is_wanted_unless_asked(
+    golden: Fingerprint, states: str, asked: tuple[str, ...] | None, wanted: str
+) -> None:
+    assert verdict(ended(states), golden, asked) == wanted
+
+
+def test_a_level_fails_by_its_own_errors_only() -> None:
+    note = Finding("structure", "layers-renamed", severity="note")
+    error = Finding("weights", "tensor-changed")
+    assert judged("structure", [note, error]) == LevelResult("pass")
+    assert judged("weights", [note, error]) == LevelResult("fail")
+    assert judged("outputs", []) == LevelResult("pass")
+
+
+def proved(
+    golden: Fingerprint = FULL,
+    candidate: Fingerprint | None = None,
+    environment: dict[str, str] = ENVIRONMENT,
+    preprocess: str = "none",
+) -> str | None:
+    return outputs_proved(golden, candidate or fingerprint(NET), environment, preprocess)
+
+
+WHY = "same weights, configuration and environment, no custom code"
+ALL_RENAMED = renamed(NET, {la.path: f"x{n}" for n, la in enumerate(NET.layers)})
+
+
+def test_equal_models_prove_their_outputs() -> None:
+    assert proved() == WHY
+    assert proved(candidate=replace(fingerprint(NET), structure=ALL_RENAMED)) == WHY
+
+
+def with_outputs(**changes: Any) -> dict[str, Any]:
+    return {"golden": fingerprint(NET, outputs=outputs(NET, **changes))}
+
+
+def both(structure: Structure) -> dict[str, Any]:
+    golden = fingerprint(structure, trained(structure), outputs=outputs(NET))
+    return {"golden": golden, "candidate": fingerprint(structure, trained(structure))}
+
+
+ONE_ULP = trained(NET) | {
+    "last/bias": np.nextafter(trained(NET)["last/bias"], np.float32(9))
+}  # fmt: skip
+SWAPPED = trained(NET) | {
+    "first/kernel": trained(NET)["second/kernel"], "second/kernel": trained(NET)["first/kernel"]
+}  # fmt: skip
+NOTHING = Structure("Functional", NET.inputs, NET.outputs, NET.layers[:1])
+
+
+@pytest.mark.parametrize(
+    "hindrance",
+    [
+        pytest.param({"golden": fingerprint(NET)}, id="golden without outputs"),
+        pytest.param({"golden": replace(FULL, weights=None)}, id="golden without weights"),
+        pytest.param({"candidate": Fingerprint(NET)}, id="candidate without weights"),
+        pytest.param({"candidate": fingerprint(NET, ONE_ULP)}, id="one unit in the last place"),
+        pytest.param({"candidate": fingerprint(NET, SWAPPED)}, id="weights in other places"),
+        pytest.param(
+            {"candidate": fingerprint(edited(NET, "first", config={}))}, id="configuration"
+        ),
+        pytest.param({"candidate": fingerprint(edited(NET, "first", dtype="float16"))}, id="dtype"),
+        pytest.param(both(edited(NET, "first", custom=True)), id="custom code"),
+        pytest.param(
+            {"candidate": fingerprint(edited(NET, "first", custom=True))}, id="custom here"
+        ),
+        pytest.param({"environment": {**ENVIRONMENT, "keras": "3.16.0"}}, id="another version"),
+        pytest.param({"environment": {}}, id="unknown environment"),
+        pytest.param({"preprocess": "caffe"}, id="preprocessing"),
+        pytest.param(
+            {**with_outputs(preprocess="mine:prepare"), "preprocess": "mine:prepare"},
+            id="preprocessing by custom code",
+        ),
+        pytest.param(with_outputs(noise=Noise(1e-9, 0.0, 0.0)), id="not repeatable"),
+        pytest.param(with_outputs(noise=Noise(None, 0.0, 0.0)), id="repeatability not measured"),
+        pytest.param(both(NOTHING), id="no weights at all"),
+    ],
+)
+def test_outputs_are_not_proved_by(hindrance: dict[str, Any]) -> None:
+    assert proved(**hindrance) is None
+
+
+def test_noise_of_other_batch_sizes_prevents_no_proof() -> None:
+    assert proved(**with_outputs(noise=Noise(0.0, 1e-6, 1e-6))) == WHY
