@@ -12,6 +12,7 @@ from fpcheck.fingerprint import sketch
 from fpcheck.fingerprint.outputs import Activation, Answer, answer
 from fpcheck.fingerprint.probes import PASSIVE
 from fpcheck.model import live
+from fpcheck.model.walking import Place, walk
 
 # Functions that flatten what precedes them, so that changes no longer show.
 SQUASHING = frozenset({"softmax", "sigmoid"})
@@ -101,7 +102,7 @@ def watched(model: Any, recorder: Recorder) -> Iterator[None]:
         object.__setattr__(layer, name, make(original))
 
     try:
-        for place in live.walk(model):
+        for place in walk(model):
             if place.covered:
                 continue
             layer = place.layer
@@ -123,7 +124,7 @@ def watched(model: Any, recorder: Recorder) -> Iterator[None]:
 _MISSING = object()
 
 
-def _calling(recorder: Recorder, place: live.Place) -> Callable[[Any], Any]:
+def _calling(recorder: Recorder, place: Place) -> Callable[[Any], Any]:
     def wrap(original: Any) -> Any:
         def call(*args: Any, **kwargs: Any) -> Any:
             result = original(*args, **kwargs)

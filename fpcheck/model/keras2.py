@@ -6,17 +6,15 @@ that Keras 3 implements, and anything else is refused by name rather than loaded
 
 import json
 import re
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
+from fpcheck.model.keras2_graph import Config, Graph, operation, plain_name
 
 if TYPE_CHECKING:
     import h5py
     import keras
 
-Config = dict[str, Any]
 
 # Arguments that Keras 3 lacks: patterns of class and argument, and the values that it implements
 # (none are listed where Keras 2 only keeps a record in the argument, or does not use it).
@@ -53,30 +51,6 @@ _CHANGED = ("RandomCrop",)  # crops in training only, in Keras 3
 _IMPLIED = {"GRU": {"reset_after": False}, "GRUCell": {"reset_after": False}}
 _INNER = ("layer", "backward_layer", "cell", "cells")  # arguments that hold layers
 _RECURRENT = ("SimpleRNN", "RNN", "LSTM", "GRU", "ConvLSTM2D", "Bidirectional")
-
-# TensorFlow functions in a graph, and the operations of Keras 3 (below keras.src.ops) they are.
-_FUNCTIONS = """
-    math.abs=numpy.Absolute math.exp=numpy.Exp math.log=numpy.Log math.negative=numpy.Negative
-    math.sqrt=numpy.Sqrt math.rsqrt=math.Rsqrt math.square=numpy.Square math.tanh=numpy.Tanh
-    math.sigmoid=nn.Sigmoid math.softplus=nn.Softplus nn.softmax=nn.Softmax nn.relu=nn.Relu
-    nn.relu6=nn.Relu6 nn.leaky_relu=nn.LeakyRelu nn.elu=nn.Elu nn.selu=nn.Selu nn.silu=nn.Silu
-    __operators__.add=numpy.Add math.add=numpy.Add math.subtract=numpy.Subtract
-    math.multiply=numpy.Multiply math.truediv=numpy.TrueDivide math.divide=numpy.TrueDivide
-    math.pow=numpy.Power math.maximum=numpy.Maximum math.minimum=numpy.Minimum
-    math.reduce_max=numpy.Max math.reduce_mean=numpy.Mean math.reduce_min=numpy.Min
-    math.reduce_sum=numpy.Sum linalg.matmul=numpy.Matmul clip_by_value=numpy.Clip
-    __operators__.getitem=numpy.GetItem cast=core.Cast concat=numpy.Concatenate
-    stack=numpy.Stack tile=numpy.Tile reshape=numpy.Reshape expand_dims=numpy.ExpandDims
-    compat.v1.squeeze=numpy.Squeeze compat.v1.transpose=numpy.Transpose
-"""
-_OPERATIONS = {function.split("=")[0]: function.split("=")[1] for function in _FUNCTIONS.split()}
-# Their further arguments: those of the call, and those that Keras 3 takes beforehand.
-_SECOND = ("y", "b", "slice_spec")
-_SETTINGS = {
-    **{name: name for name in ("axis", "keepdims", "dtype")},
-    **{"perm": "axes", "shape": "newshape", "multiples": "repeats", "alpha": "negative_slope"},
-    **{"clip_value_min": "x_min", "clip_value_max": "x_max"},
-}
 
 
 def load_legacy_h5(path: Path, custom_objects: dict[str, object], safe_mode: bool) -> "keras.Model":
@@ -132,6 +106,19 @@ def _own_operations() -> dict[str, object]:
     }
 
 
+def redefined_names(path: Path) -> tuple[str, ...]:
+    """One sentence for each use, in a Keras 2 file, of a name that means another function now."""
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        if not _is_keras2(file):
+            return ()
+        found = redefined_builtins(json.loads(file.attrs["model_config"]))
+    return tuple(
+        f"{use}: Keras 3 computes relu6(x + 3) / 6, Keras 2 computed 0.2 x + 0.5" for use in found
+    )
+
+
 def redefined_builtins(config: Config) -> list[str]:
     """The uses of names that mean another function in Keras 3 ("layer: attribute hard_sigmoid").
 
@@ -175,10 +162,6 @@ def _plain(value: Config) -> object:
     return value["value"] if keys == {"type", "value"} and value["type"] == "ndarray" else value
 
 
-def _name(name: Any) -> Any:
-    return name and name.replace("/", "_")  # Keras 3 allows no slash
-
-
 class _Mender:
     """Writes the configuration of a model in the spelling of Keras 3."""
 
@@ -196,7 +179,7 @@ class _Mender:
         config = entry["config"]
         if isinstance(config, list):  # a Sequential of Keras 2.0 and 2.1
             config = {"layers": config}
-        name = _name(entry.get("name", config.get("name")))
+        name = plain_name(entry.get("name", config.get("name")))
         config = config | {"name": name}
         custom = get_registered_object(kind, self._custom_objects) is not None
         if "output_layers" in config:
@@ -255,7 +238,7 @@ class _Mender:
         return config | {"layers": [self._inner(layer) for layer in layers]}
 
     def _functional(self, config: Config) -> Config:
-        graph, layers = _Graph(config), []
+        graph, layers = Graph(config), []
         for entry in config["layers"]:
             shared = (entry.get("shared_object_id"), entry["name"])
             if shared in self._shared:  # Keras 2 has written the connections of one in both
@@ -263,7 +246,7 @@ class _Mender:
             if shared[0] is not None and entry["inbound_nodes"]:
                 self._shared.add(shared)
             if entry["class_name"] in ("TFOpLambda", "SlicingOpLambda"):
-                layers.append(_operation(entry, graph))
+                layers.append(operation(entry, graph))
             else:
                 states = entry["class_name"] in _RECURRENT
                 nodes = [graph.call(node, states) for node in entry["inbound_nodes"]]
@@ -281,11 +264,11 @@ class _Mender:
             ranks = [order.index(i.name) for i in getattr(layer, "layers", []) if i.name in order]
             if ranks != sorted(ranks):
                 raise ValueError(f"Keras 3 orders the layers of {layer.name} otherwise")
-            for operation in getattr(layer, "operations", []):
-                for node in operation._inbound_nodes if isinstance(operation, Add) else []:
+            for added in getattr(layer, "operations", []):
+                for node in added._inbound_nodes if isinstance(added, Add) else []:
                     shapes = [tuple(getattr(x, "shape", ())) for x in node.arguments.args]
                     if _misplaces(*shapes):
-                        raise ValueError(f"layer {operation.name}: Keras 3 adds {shapes} wrongly")
+                        raise ValueError(f"layer {added.name}: Keras 3 adds {shapes} wrongly")
 
 
 def _lambda(config: Config) -> Config:
@@ -297,111 +280,6 @@ def _lambda(config: Config) -> Config:
             code = dict(zip(("code", "defaults", "closure"), value, strict=True))
             mended[part] = {"class_name": "__lambda__", "config": code}
     return mended
-
-
-class _Graph:
-    """The connections of a functional model, each written as [layer, call, output].
-
-    Keras 2 adds the further arguments of the call, and counts the calls of most nested models
-    from 1. Keras 3 does so at the outputs of the model only, and there for functional ones only.
-    """
-
-    def __init__(self, config: Config):
-        layers = {layer["name"]: layer for layer in config["layers"]}
-        self._names = {"_CONSTANT_VALUE", *layers}
-        self._functional = {n for n, layer in layers.items() if "output_layers" in layer["config"]}
-        self._first: dict[str, int] = {}
-        nodes = [layer["inbound_nodes"] for layer in layers.values()]
-        for name, call, *_ in self._links([nodes, config["input_layers"], config["output_layers"]]):
-            self._first[name] = min(call, self._first.get(name, call))
-
-    def _is_link(self, value: Any) -> bool:
-        shaped = isinstance(value, list) and len(value) in (3, 4) and isinstance(value[0], str)
-        return shaped and value[0] in self._names
-
-    def _links(self, value: Any) -> Iterator[list[Any]]:
-        if self._is_link(value):
-            yield value
-            value = value[3:]
-        if isinstance(value, (dict, list)):
-            for item in value.values() if isinstance(value, dict) else value:
-                yield from self._links(item)
-
-    def _rewrite(self, value: Any, write: Callable[[str, int, Any], Any]) -> Any:
-        if self._is_link(value):
-            return write(*value[:3])
-        if isinstance(value, dict):
-            return {key: self._rewrite(item, write) for key, item in value.items()}
-        return [self._rewrite(v, write) for v in value] if isinstance(value, list) else value
-
-    def ends(self, links: Any) -> Any:
-        """The inputs or outputs of the model."""
-        return self._rewrite(
-            links,
-            lambda name, call, output: [
-                _name(name),
-                call - self._first[name] + (name in self._functional),
-                output,
-            ],
-        )
-
-    def _tensor(self, name: str, call: int, output: Any) -> object:
-        if name == "_CONSTANT_VALUE":
-            return _constant(output)
-        history = [_name(name), call - self._first[name], output]
-        tensor = {"shape": [], "dtype": "float32", "keras_history": history}
-        return {"class_name": "__keras_tensor__", "config": tensor}
-
-    def call(self, node: Any, states: bool = False) -> Config:
-        """A call, its further arguments being written after each tensor of the first one.
-
-        Args:
-            node: the call as Keras 2 writes it.
-            states: whether all tensors but the first are the initial state.
-        """
-        link = next(self._links(node), None)
-        if link is None:
-            raise ValueError(f"a layer is called on {node!r}, which the model has not")
-        first = self._rewrite(node, self._tensor)
-        kwargs = self._rewrite(link[3] if len(link) == 4 else {}, self._tensor)
-        if isinstance(first, list) and (states or len(first) == 1):
-            kwargs |= {"initial_state": first[1:]} if first[1:] else {}
-            first = first[0]
-        kwargs = {key: value for key, value in kwargs.items() if value is not None}
-        return {"args": [first], "kwargs": kwargs}
-
-
-def _constant(value: object) -> object:
-    if not isinstance(value, list):
-        return value
-    dtype = {"i": "int32", "f": "float32"}[np.asarray(value).dtype.kind]
-    return {"class_name": "__numpy__", "config": {"value": value, "dtype": dtype}}
-
-
-def _operation(entry: Config, graph: _Graph) -> Config:
-    """A call of a TensorFlow function, as the operation of Keras 3 that it is."""
-    name, symbol, nodes = entry["name"], entry["config"]["function"], entry["inbound_nodes"]
-    if symbol not in _OPERATIONS or len(nodes) != 1:
-        raise ValueError(f"layer {name} calls tf.{symbol}, for which no operation is known")
-    module, kind = _OPERATIONS[symbol].split(".")
-    call, config = graph.call(nodes[0]), {"name": _name(name)}
-    args, kwargs = call["args"], call["kwargs"]
-    if symbol in ("concat", "stack") and not isinstance(args[0], list):
-        args = [args]
-    for key, value in kwargs.items():
-        if key in _SETTINGS and "__keras_tensor__" not in repr(value):
-            config[_SETTINGS[key]] = value
-        elif key == "slice_spec":
-            args.append(value if isinstance(value, list) else [value])
-        elif key in _SECOND:
-            args.append(_constant(value))
-        elif key != "name" and value is not False:
-            raise ValueError(f"layer {name} calls tf.{symbol} with {key}={value!r}")
-    return {
-        **{"class_name": kind, "config": config, "name": config["name"]},
-        **{"module": f"keras.src.ops.{module}", "registered_name": None},
-        "inbound_nodes": [{"args": args, "kwargs": {}}],
-    }
 
 
 def _misplaces(a: tuple[int | None, ...], b: tuple[int | None, ...]) -> bool:

@@ -36,6 +36,7 @@ class KerasSession:
     def __init__(self, model: Any, kind: str) -> None:
         self.model = model
         self.format = kind
+        self.notes: list[str] = []
 
     def structure(self) -> Structure:
         """See `Session`."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from msgspec.structs import astuple
 
-from fpcheck.codec import Array, Value
+from fpcheck.codec import Array
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint.canonical import plain, split_config
 from fpcheck.fingerprint.structure import (
@@ -18,98 +18,11 @@ from fpcheck.fingerprint.structure import (
     Shape,
     Structure,
     Tensor,
-    stable_names,
 )
+from fpcheck.model.walking import Place, graph_of, is_builtin, own_variables, walk
 
 # Stands for the input of a Sequential model, which has no layer of its own in every container.
 SEQUENTIAL_INPUT = "(input)"
-
-
-class Place(Value, frozen=True):
-    """A layer (or operation) and where it stands.
-
-    Attributes:
-        path: its path in the model.
-        layer: the live object.
-        parent: the model or layer that holds it.
-        prefix: what precedes the names of layers of that parent.
-        covered: the configuration of an enclosing framework layer already says all of its own.
-    """
-
-    path: str
-    layer: Any
-    parent: Any
-    prefix: str
-    covered: bool
-
-
-def walk(model: Any) -> list[Place]:
-    """Every layer below a model, outer ones first, in the model's order, each once."""
-    places: list[Place] = []
-    _descend(model, "", False, {id(model)}, places)
-    return places
-
-
-def _descend(parent: Any, prefix: str, covered: bool, seen: set[int], places: list[Place]) -> None:
-    children = [c for c in _children(parent) if id(c) not in seen]
-    names = [child.name for child in children]
-    if not _names_its_layers(parent):
-        names = stable_names(names)
-    for child, name in zip(children, names, strict=True):
-        if id(child) in seen:
-            continue
-        seen.add(id(child))
-        place = Place(prefix + name, child, parent, prefix, covered)
-        below: list[Place] = []
-        inside = covered or (_is_builtin(type(child)) and not _is_model(child))
-        _descend(child, place.path + "/", inside, seen, below)
-        if covered and not below and not own_variables(child):
-            continue
-        places += [place, *below]
-
-
-def _children(parent: Any) -> list[Any]:
-    import keras
-
-    if isinstance(parent, keras.Sequential):
-        return list(parent.layers)
-    if _graph(parent) is not None:
-        return list(parent._operations)
-    if hasattr(parent, "get_vocabulary"):
-        return []
-    layers = getattr(parent, "_layers", None) or []
-    return list({id(layer): layer for layer in layers}.values())
-
-
-def _graph(parent: Any) -> Any:
-    import keras
-
-    if isinstance(parent, keras.Sequential):
-        return parent._functional
-    return parent if isinstance(parent, keras.src.models.functional.Functional) else None
-
-
-def _names_its_layers(parent: Any) -> bool:
-    import keras
-
-    return isinstance(parent, keras.Sequential) or _graph(parent) is not None
-
-
-def _is_model(layer: Any) -> bool:
-    import keras
-
-    return isinstance(layer, keras.Model)
-
-
-def _is_builtin(kind: Any) -> bool:
-    return str(getattr(kind, "__module__", "")).split(".")[0] == "keras"
-
-
-def own_variables(layer: Any) -> list[Any]:
-    """A layer's variables without those of layers inside it, seeds and metrics left out."""
-    trainable = getattr(layer, "_trainable_variables", None) or []
-    fixed = getattr(layer, "_non_trainable_variables", None) or []
-    return list({id(v): v for v in [*trainable, *fixed]}.values())
 
 
 def read_structure(model: Any) -> Structure:
@@ -203,7 +116,7 @@ def _class_name(layer: Any) -> str:
     import keras
 
     kind = type(layer)
-    if not _is_builtin(kind):
+    if not is_builtin(kind):
         return str(keras.saving.get_registered_name(kind))
     return kind.__name__ if isinstance(layer, keras.layers.Layer) else f"ops.{kind.__name__}"
 
@@ -211,7 +124,7 @@ def _class_name(layer: Any) -> str:
 def _read_config(
     layer: Any, custom: bool, path: str
 ) -> tuple[dict[str, Any] | None, dict[str, Any]]:
-    graph = _graph(layer)
+    graph = graph_of(layer)
     if graph is not None:
         edges = {
             key: [_edge(tensor, layer, path + "/") for tensor in getattr(graph, key)]
@@ -227,10 +140,10 @@ def _read_config(
 
 
 def _is_custom(layer: Any) -> bool:
-    if not _is_builtin(type(layer)):
+    if not is_builtin(type(layer)):
         return True
     held = [value for value in vars(layer).values() if isinstance(value, _FUNCTIONS)]
-    return any(not _is_builtin(value) for value in held)
+    return any(not is_builtin(value) for value in held)
 
 
 _FUNCTIONS = (FunctionType, BuiltinFunctionType)
@@ -254,7 +167,7 @@ def _tensors(layer: Any) -> Iterator[Tensor]:
 
 
 def _calls(place: Place) -> tuple[Call, ...] | None:
-    graph = _graph(place.parent)
+    graph = graph_of(place.parent)
     if graph is None:
         return None
     return tuple(
@@ -277,7 +190,7 @@ def _edge(tensor: Any, parent: Any, prefix: str) -> Edge:
         history.operation, keras.layers.InputLayer
     ):
         return Edge(SEQUENTIAL_INPUT)
-    call = _rank(_graph(parent), history)
+    call = _rank(graph_of(parent), history)
     return Edge(prefix + history.operation.name, call, history.tensor_index)
 
 
@@ -317,14 +230,14 @@ def _arguments(node: Any) -> dict[str, Any]:
 
 
 def _input_ports(model: Any) -> tuple[Port, ...]:
-    graph = _graph(model)
+    graph = graph_of(model)
     if graph is None:
         return _called_inputs(model)
     return tuple(_port(tensor, model) for tensor in graph.inputs)
 
 
 def _output_ports(model: Any) -> tuple[Port, ...]:
-    graph = _graph(model)
+    graph = graph_of(model)
     return tuple(_port(tensor, model) for tensor in graph.outputs) if graph is not None else ()
 
 

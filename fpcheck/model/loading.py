@@ -5,6 +5,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +13,29 @@ import h5py
 
 from fpcheck.errors import FpcheckError
 from fpcheck.model.execution import first_line
-from fpcheck.model.keras2 import load_legacy_h5
+from fpcheck.model.keras2 import load_legacy_h5, redefined_names
 from fpcheck.model.source import Kind, Options, Source, parse
 
 
-def load(source: Source, options: Options) -> tuple[Any, str]:
-    """The live model, and the name of its format.
+@dataclass(frozen=True)
+class Loaded:
+    """A live model, the name of its format, and what a person should know of the loading."""
+
+    model: Any
+    format: str
+    notes: tuple[str, ...] = ()
+
+
+def load(source: Source, options: Options) -> Loaded:
+    """The live model behind a source.
 
     Raises:
         FpcheckError: it cannot be loaded; says why, and what would help.
     """
     if source.kind is Kind.APPLICATION:
-        return _load_application(source, options), "application"
+        return Loaded(_load_application(source, options), "application")
     if source.kind is Kind.CALLABLE:
-        return _load_callable(source), "callable"
+        return Loaded(_load_callable(source), "callable")
     return _load_file(source, options)
 
 
@@ -106,7 +116,7 @@ def custom_objects(module: str | None) -> dict[str, Any]:
     return {**own, **registered}
 
 
-def _load_file(source: Source, options: Options) -> tuple[Any, str]:
+def _load_file(source: Source, options: Options) -> Loaded:
     path = Path(source.target)
     kind = file_format(path)
     if kind in ("weights-h5", "keras-h5-weights"):
@@ -118,15 +128,16 @@ def _load_file(source: Source, options: Options) -> tuple[Any, str]:
             )
         inner = Options(weights="random", custom_objects=options.custom_objects,
                         trust=options.trust)  # fmt: skip
-        model, _ = load(parse(options.model), inner)
+        model = load(parse(options.model), inner).model
         with _telling(f"{source.text}: does not fit --model {options.model}"):
-            return _with_weights(model, path), kind
+            return Loaded(_with_weights(model, path), kind)
     objects = custom_objects(options.custom_objects)
     with _telling(f"{source.text}: cannot be loaded"):
         if kind == "keras":
             with _suffixed(path, ".keras") as named:
-                return _load_keras(named, objects, options), kind
-        return load_legacy_h5(path, objects, safe_mode=not options.trust), kind
+                return Loaded(_load_keras(named, objects, options), kind)
+        model = load_legacy_h5(path, objects, safe_mode=not options.trust)
+        return Loaded(model, kind, redefined_names(path))
 
 
 def _load_keras(path: Path, objects: dict[str, Any], options: Options) -> Any:

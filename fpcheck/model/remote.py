@@ -32,7 +32,7 @@ class RemoteSession:
 
     def __init__(self, threads: int | None = None) -> None:
         self.format = ""
-        self.debug_trace = ""
+        self.notes: list[str] = []
         limits = {"TF_NUM_INTRAOP_THREADS": str(threads)} if threads else {}
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
         self._process = subprocess.Popen(
@@ -45,7 +45,8 @@ class RemoteSession:
 
     def open(self, source: Source, options: Options, architecture_only: bool = False) -> None:
         """Load a source in the worker, in place of the one that was open."""
-        self.format = self._ask(worker.Open(source, options, architecture_only), str)
+        request = worker.Open(source, options, architecture_only)
+        self.format, *self.notes = self._ask(request, tuple[str, ...])
 
     def structure(self) -> Structure:
         """See `Session`."""
@@ -117,7 +118,6 @@ class RemoteSession:
         reply = unpack(data, Reply)
         if not reply.fact:
             return unpack(reply.result, kind)
-        self.debug_trace = reply.trace
         raised = UnavailableError if reply.unavailable else FpcheckError
         error = raised(reply.fact, reply.advice)
         error.add_note(reply.trace)

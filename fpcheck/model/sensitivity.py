@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from fpcheck.codec import Array
-from fpcheck.model import live
 from fpcheck.model.execution import Recorder, forward, run
+from fpcheck.model.walking import own_variables, walk
 
 # A layer is reached where changing each of its values by this share of their RMS moves some
 # output by more than the allowed difference.
@@ -21,7 +21,7 @@ def unreached(model: Any, arrays: list[Array], allowed: float) -> tuple[str, ...
     gradients of all tensors. Where there is no gradient (integer weights, rounding, lookups), the
     layer is nudged and the model run.
     """
-    layers = [(p.path, v) for p in live.walk(model) if (v := live.own_variables(p.layer))]
+    layers = [(p.path, v) for p in walk(model) if (v := own_variables(p.layer))]
     variables = [v for _, own in layers for v in own]
     gradients, scale = _gradients(model, arrays, variables)
     missing: list[str] = []

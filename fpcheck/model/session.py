@@ -33,9 +33,10 @@ class Predictions(Value, frozen=True, eq=False):
 
 
 class Session(Protocol):
-    """An opened model."""
+    """An opened model: the name of its format, and what to know of how it was loaded."""
 
     format: str
+    notes: list[str]
 
     def structure(self) -> Structure:
         """Its structure."""

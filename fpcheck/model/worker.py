@@ -19,7 +19,7 @@ _LENGTH = struct.Struct("<Q")
 
 
 class Open(Value, frozen=True, tag=True):
-    """Load a source; the reply is the name of its format. Replaces the one that was open."""
+    """Load a source in place of the one that was open; the reply is its format, then notes."""
 
     source: Source
     options: Options
@@ -144,7 +144,7 @@ class Worker:
 
                 return imagenet_labels()
 
-    def _open(self, request: Open) -> str:
+    def _open(self, request: Open) -> tuple[str, ...]:
         import keras
 
         from fpcheck.model import loading
@@ -154,11 +154,11 @@ class Worker:
         # Frees the last model, and numbers nameless layers as a fresh process would.
         keras.utils.clear_session()
         if request.architecture_only:
-            model, kind = loading.architecture(request.source), "application"
+            loaded = loading.Loaded(loading.architecture(request.source), "application")
         else:
-            model, kind = loading.load(request.source, request.options)
-        self.session = KerasSession(model, kind)
-        return kind
+            loaded = loading.load(request.source, request.options)
+        self.session = KerasSession(loaded.model, loaded.format)
+        return (loaded.format, *loaded.notes)
 
 
 def reply_to(worker: Worker, request: Request) -> Reply:

@@ -103,7 +103,7 @@ def compared(
             start=start,
             why=why or choice.why,
             candidate=_named(parsed, session, candidate),
-            notes=_notes(parsed, choice),
+            notes=[*session.notes, *_notes(parsed, choice)],
         )
         yield Compared(report, session, structure, golden)
 
@@ -133,7 +133,7 @@ def compare_with(
             start=start,
             why=why,
             candidate=_named(parsed, session, candidate),
-            notes=[],
+            notes=session.notes,
         )
 
 

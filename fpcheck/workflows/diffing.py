@@ -23,7 +23,7 @@ def diff_sources(
 ) -> Report:
     """Compare two; the first is the reference. `NAME@VERSION` names a golden, all else a source."""
     request = Request(goldens=goldens, preprocess=preprocess)
-    golden = _golden(first, goldens) or unstored(first, request, options, progress)
+    golden = _golden(first, goldens) or unstored(first, request, options, progress).golden
     why = "the first of the two"
     other = _golden(second, goldens)
     if other is not None:

@@ -79,10 +79,18 @@ def record_source(
 ) -> Recording:
     """Take a fingerprint and store it, unless the newest version says the same."""
     store = Store(goldens_folder(request.goldens))
-    golden = unstored(source, request, options, progress, remote)
-    before = store.entry(golden.name)
+    taken = unstored(source, request, options, progress, remote)
+    before = store.entry(taken.golden.name)
     version = before.version + 1 if before else 1
-    return _store(store, msgspec.structs.replace(golden, version=version), before)
+    golden = msgspec.structs.replace(taken.golden, version=version)
+    return _store(store, golden, before, taken.notes)
+
+
+class Unstored(Value, frozen=True, eq=False):
+    """A golden that no store holds, and what to know of how its source was loaded."""
+
+    golden: Golden
+    notes: tuple[str, ...]
 
 
 def unstored(
@@ -91,7 +99,7 @@ def unstored(
     options: Options,
     progress: Progress = silent,
     remote: RemoteSession | None = None,
-) -> Golden:
+) -> Unstored:
     """The golden that recording a source would give, as version 1."""
     check_levels(request.levels)
     parsed = resolve(source)
@@ -100,8 +108,8 @@ def unstored(
     progress(f"loading {parsed.text}")
     with opened(source, parsed, options, remote, architecture_only=bare) as session:
         fingerprint = _take(session, parsed, request, options, progress)
-        kind = session.format
-    return Golden(
+        kind, notes = session.format, tuple(session.notes)
+    golden = Golden(
         name=request.name or parsed.name,
         version=1,
         fingerprint=fingerprint,
@@ -110,6 +118,7 @@ def unstored(
         provenance=_provenance(),
         source=SourceRecord(parsed.text, kind, source_digest(parsed)),
     )
+    return Unstored(golden, notes)
 
 
 def _take(
@@ -198,7 +207,7 @@ def _provenance() -> Provenance:
     )
 
 
-def _store(store: Store, golden: Golden, before: Entry | None) -> Recording:
+def _store(store: Store, golden: Golden, before: Entry | None, notes: tuple[str, ...]) -> Recording:
     changes = None
     if before is not None:
         newest = before.load()
@@ -209,7 +218,7 @@ def _store(store: Store, golden: Golden, before: Entry | None) -> Recording:
             return Recording(newest, False, changes, ())
     entry = store.save(golden)
     stored = msgspec.structs.replace(golden, path=entry.path)
-    return Recording(stored, True, changes, _warnings(golden))
+    return Recording(stored, True, changes, (*notes, *_warnings(golden)))
 
 
 def _same(newest: Golden, golden: Golden, changes: Report) -> bool:

@@ -64,7 +64,7 @@ def test_under_xla_and_with_other_batch_sizes_outputs_match(golden: Golden, gold
     from fpcheck.model.source import parse
 
     source, options = SOURCES[golden.name]
-    model, _ = load(parse(source), options)
+    model = load(parse(source), options).model
     outputs = golden.fingerprint.outputs
     assert outputs is not None
     arrays = prepare(outputs.probes, outputs.probes.make(), outputs.preprocess)
