@@ -22,12 +22,12 @@ PATIENCE_SECONDS = 1.0
 
 def out() -> Console:
     """For results."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
+    return Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else WIDTH)
 
 
 def err() -> Console:
     """For everything else."""
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 
 def show(

@@ -62,10 +62,11 @@ class Pairing(Value, frozen=True, dict=True):
 def pair(golden: Structure, candidate: Structure) -> Pairing:
     """Pair two structures.
 
-    Where all but names is equal, by place: names then say nothing. Else by name, as long as names
-    are a good guide; what is left, by content, as the fewest edits.
+    Where all but names is equal, by place: names then say nothing, unless the same names stand in
+    other places. Else by name, as long as names are a good guide; what is left, by content, as the
+    fewest edits.
     """
-    if golden.shape_digest == candidate.shape_digest:
+    if golden.shape_digest == candidate.shape_digest and not _permuted(golden, candidate):
         pairs = zip(golden.layers, candidate.layers, strict=True)
         return Pairing(tuple(Pair(g, c) for g, c in pairs), (), (), "place")
     by_name = _by_name(golden, candidate)
@@ -85,6 +86,12 @@ def pair(golden: Structure, candidate: Structure) -> Pairing:
         added=tuple(layer for layer in candidate.layers if layer.path not in used),
         how="name" if by_name else "content",
     )
+
+
+def _permuted(golden: Structure, candidate: Structure) -> bool:
+    ours = stable_paths(layer.path for layer in golden.layers).values()
+    theirs = stable_paths(layer.path for layer in candidate.layers).values()
+    return list(ours) != list(theirs) and set(ours) == set(theirs)
 
 
 def signature(layer: Layer) -> bytes:

@@ -13,7 +13,9 @@ def diagnose(comparison: Comparison) -> Iterator[Diagnosis]:
     if not removed or not comparison.pairing.pairs:
         return
     order = [layer.path for layer in comparison.golden.structure.layers]
-    is_top = set(order[-len(removed) :]) == set(removed) and not comparison.pairing.added
+    ends = {p.source.layer for p in comparison.golden.structure.outputs if p.source is not None}
+    at_end = set(order[-len(removed) :]) == set(removed)
+    is_top = at_end and bool(ends) and ends <= set(removed) and not comparison.pairing.added
     what = "its top is missing" if is_top else "missing from the middle"
     summary = (
         f"This is the body of the golden, {what}: {some(removed, 5)}."

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from fpcheck.comparison.compare import Comparison
-from fpcheck.diagnosis.evidence import by_layer, changed_tensors, some
+from fpcheck.diagnosis.evidence import Changed, by_layer, changed_tensors, some
 from fpcheck.report.value import Diagnosis
 
 
@@ -17,9 +17,13 @@ def diagnose(comparison: Comparison) -> Iterator[Diagnosis]:
         owners.setdefault((measured.digest, tensor.role), []).append(layer.path)
     holds: dict[str, str] = {}
     for path, items in by_layer(changed_tensors(comparison)).items():
-        held = [set(owners.get((i.candidate.digest, i.tensor.role), ())) - {path} for i in items]
-        common = set.intersection(*held)
-        # Equal digests say much only where one layer alone holds them (zeros are everywhere).
+        held = [
+            set(owners.get((i.candidate.digest, i.tensor.role), ())) - {path}
+            for i in items
+            if not _is_constant(i)
+        ]
+        common = set.intersection(*held) if held else set()
+        # Where several layers hold the same, it is no telling which one this is.
         if len(common) == 1:
             holds[path] = common.pop()
     if not holds:
@@ -42,3 +46,9 @@ def diagnose(comparison: Comparison) -> Iterator[Diagnosis]:
         advice="Load by name, or create the layers in the order in which they were saved: "
         ".weights.h5 files pair layers by class and order, not by name.",
     )
+
+
+def _is_constant(item: Changed) -> bool:
+    """Zeros and ones are everywhere: they say nothing of whose they are."""
+    details = item.candidate.details
+    return details is not None and details.statistics.minimum == details.statistics.maximum

@@ -4,10 +4,15 @@ from collections.abc import Iterator
 
 from fpcheck.comparison.compare import Comparison
 from fpcheck.diagnosis.evidence import changed_tensors, some
+from fpcheck.fingerprint.structure import Tensor
 from fpcheck.report.value import Diagnosis
 
 # A share of zeros beyond the golden's that no rounding or training makes by itself.
 FEWEST_NEW_ZEROS = 0.01
+
+
+def _is_kernel(tensor: Tensor) -> bool:
+    return len(tensor.shape) >= 2 and "float" in tensor.dtype
 
 
 def diagnose(comparison: Comparison) -> Iterator[Diagnosis]:
@@ -16,7 +21,7 @@ def diagnose(comparison: Comparison) -> Iterator[Diagnosis]:
     layers: list[str] = []
     for item in changed_tensors(comparison):
         golden, candidate = item.golden.details, item.candidate.details
-        if golden is None or candidate is None or len(item.tensor.shape) < 2:
+        if golden is None or candidate is None or not _is_kernel(item.tensor):
             continue
         new = candidate.statistics.zeros - golden.statistics.zeros
         if new > FEWEST_NEW_ZEROS * max(1, golden.statistics.count):

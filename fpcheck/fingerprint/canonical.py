@@ -1,5 +1,8 @@
 """A layer's configuration by meaning: bookkeeping set aside, spellings made one."""
 
+import base64
+import marshal
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -17,6 +20,8 @@ TRAINING_SUFFIXES = ("_initializer", "_regularizer", "_constraint")
 TRAINING_ATTRIBUTES = frozenset(
     {
         ("*", "seed"),
+        ("*", "lora_rank"),
+        ("*", "lora_alpha"),
         ("*", "autocast"),
         ("BatchNormalization", "momentum"),
         ("BatchNormalization", "synchronized"),
@@ -68,7 +73,11 @@ def split_config(
     for key, value in config.items():
         # A missing attribute and one that is None mean the same, so that versions of the
         # framework which know an attribute agree with those which do not.
-        if key in BOOKKEEPING or value is None or (class_name, key) in TOLD_ELSEWHERE:
+        if (
+            key in BOOKKEEPING
+            or value is None
+            or (not custom and (class_name, key) in TOLD_ELSEWHERE)
+        ):
             continue
         chosen = training if not custom and _is_training(class_name, key) else decisive
         chosen[key] = plain(value)
@@ -118,20 +127,43 @@ def _plain_array(array: Any) -> Any:
 
 def _plain_dict(value: dict[Any, Any]) -> Any:
     class_name, config = value.get("class_name"), value.get("config")
+    if set(value) == {"value"} and isinstance(value["value"], tuple) and len(value["value"]) == 3:
+        return _lambda(*value["value"])  # how Keras writes a lambda given as an activation
     if class_name is None or "config" not in value:
         return {str(key): plain(item) for key, item in value.items()}
     if class_name == "function":
         return plain(config)
-    if class_name == "__lambda__":
-        return "lambda:" + digest.text(digest.of_value(plain(config)))
+    if class_name == "__lambda__" and isinstance(config, dict):
+        return _lambda(config.get("code"), config.get("defaults"), config.get("closure"))
     if class_name.endswith("DTypePolicy") and isinstance(config, dict) and set(config) == {"name"}:
         return config["name"]
     if not isinstance(config, dict):
         return {"class": class_name, "config": plain(config)}
-    custom = value.get("registered_name") not in (None, class_name)
+    # Keras leaves the registered name out for its own classes, and may leave the module out.
+    own = str(value.get("module") or "keras").partition(".")[0] in ("keras", "builtins")
+    custom = value.get("registered_name") is not None and not (
+        own and value["registered_name"] == class_name
+    )
     nested = split_config(config, class_name, custom)[0]
     # A nested layer keeps its dtype: nothing else records it.
     return {"class": class_name, "config": {**nested, **_dtype(config)}}
+
+
+def _lambda(code: Any, defaults: Any, closure: Any) -> str:
+    """A lambda by what it does: its stored form also holds file names, lines and reference flags.
+
+    Only called where the model's own code has been allowed to run.
+    """
+    try:
+        body: Any = _body(marshal.loads(base64.b64decode(code)))
+    except (ValueError, EOFError, TypeError, AttributeError):  # of another version of Python
+        body = code
+    return "lambda:" + digest.text(digest.of_value(plain([body, defaults, closure])))
+
+
+def _body(code: CodeType) -> list[Any]:
+    constants = [_body(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts]
+    return [code.co_code.hex(), constants, list(code.co_names), list(code.co_varnames)]
 
 
 def _dtype(config: dict[str, Any]) -> dict[str, Any]:

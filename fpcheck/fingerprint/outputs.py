@@ -97,7 +97,7 @@ def answer(name: str, logits: Array, final: Array, squashed: bool) -> Answer:
 
 def kept(output: Array) -> Array:
     """The values of an output that are kept: float32 (probes, at most LONGEST_OUTPUT)."""
-    flat = output.reshape(output.shape[0], -1)
+    flat = output.reshape(len(output), -1) if output.ndim and len(output) else output.reshape(1, -1)
     stride = -(-flat.shape[1] // LONGEST_OUTPUT) or 1
     return np.ascontiguousarray(flat[:, ::stride], dtype=np.float32)
 

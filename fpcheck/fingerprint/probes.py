@@ -105,7 +105,10 @@ def fit(structure: Structure, count: int = COUNT, words: tuple[str, ...] = ()) -
             "the model does not say what inputs it takes, so no probes can be made for it",
             "Give them with --probes FILE.npz, or leave outputs out with --levels.",
         )
-    return Probes(tuple(_fit_input(structure, port, words) for port in structure.inputs), count)
+    # A model that fixes its batch (a stateful one, say) takes no other number.
+    fixed = [port.shape[0] for port in structure.inputs if port.shape and port.shape[0]]
+    inputs = tuple(_fit_input(structure, port, words) for port in structure.inputs)
+    return Probes(inputs, fixed[0] if fixed else count)
 
 
 def given(arrays: dict[str, Array], structure: Structure) -> Probes:
@@ -114,9 +117,17 @@ def given(arrays: dict[str, Array], structure: Structure) -> Probes:
     Raises:
         UnavailableError: an input has no array, or there are more arrays than inputs.
     """
-    names = [port.name for port in structure.inputs] or list(arrays)
-    if set(arrays) != set(names) and len(arrays) == len(names):
+    # Of a model without a graph Keras knows the first input only.
+    names = [port.name for port in structure.inputs] if structure.outputs else list(arrays)
+    nameless = not set(arrays) & set(names)
+    if nameless and len(arrays) == len(names):
         arrays = dict(zip(names, arrays.values(), strict=True))
+    counts = {len(array) if array.ndim else 0 for array in arrays.values()}
+    if len(counts) != 1 or counts == {0}:
+        raise UnavailableError(
+            f"the arrays of the probes hold {sorted(counts)} probes",
+            "Give every input the same number of probes, at least one.",
+        )
     if set(arrays) != set(names):
         raise UnavailableError(
             f"the probes hold {sorted(arrays)}, the model takes {names}",
@@ -230,7 +241,7 @@ def _stream(label: str, count: int) -> Array:
 
 def _make(spec: ProbeInput, place: int, count: int) -> Array:
     made = np.stack([_MAKERS[spec.kind](spec, f"{place}/{number}") for number in range(count)])
-    if spec.padded:
+    if spec.padded and made.ndim > 1:
         axis = 1  # the first after the batch: time
         kept = max(1, made.shape[axis] * 2 // 3)
         made[1::2, kept:] = 0

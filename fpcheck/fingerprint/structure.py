@@ -113,12 +113,22 @@ class Port(Value, frozen=True):
 
 
 class Structure(Value, frozen=True, dict=True):
-    """The whole structure; layers in the model's own order."""
+    """The whole structure.
+
+    Attributes:
+        class_name: the model's class.
+        inputs: what it takes, in order.
+        outputs: what it gives; empty where the model has no graph.
+        layers: in the model's own order.
+        custom: whether its class is not the framework's own, so that its code decides outputs.
+        recipe: how it was read.
+    """
 
     class_name: str
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     layers: tuple[Layer, ...]
+    custom: bool = False
     recipe: str = RECIPE
 
     @property
@@ -137,9 +147,9 @@ class Structure(Value, frozen=True, dict=True):
         return sum(t.size for _, t in self.tensors if t.trainable and not t.derived)
 
     @property
-    def custom_code(self) -> tuple[str, ...]:
-        """Paths of layers whose code is not the framework's."""
-        return tuple(layer.path for layer in self.layers if layer.custom)
+    def custom_code(self) -> bool:
+        """Whether code that is not the framework's takes part, whose text is not recorded."""
+        return self.custom or any(layer.custom for layer in self.layers)
 
     @cached_property
     def digest(self) -> bytes:

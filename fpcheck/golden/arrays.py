@@ -5,6 +5,7 @@ Variable parts are few and large, since every dataset costs some hundred bytes o
 """
 
 import io
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, TypeVar
 
@@ -93,8 +94,18 @@ def decode(data: bytes) -> Fingerprint:
 
 def _put(group: Any, name: str, values: Array) -> None:
     values = np.asarray(values)
+    if values.dtype.kind in "OSU":
+        group.create_dataset(name, data=values.astype(object), dtype=h5py.string_dtype())
+        return
     squeeze = {"compression": "gzip", "shuffle": True} if values.size > 256 else {}
     group.create_dataset(name, data=values, track_times=False, **squeeze)
+
+
+def _get_array(dataset: Any, dtype: str) -> Array:
+    if h5py.check_string_dtype(dataset.dtype) is None:
+        array: Array = dataset[()]
+        return array
+    return np.asarray(dataset.asstr()[()], dtype)
 
 
 def _put_json(group: Any, name: str, value: Any) -> None:
@@ -114,14 +125,23 @@ def _put_weights(group: Any, weights: tuple[Measurement, ...]) -> None:
     _put(group, "digests", _rows([m.digest for m in weights]))
     _put(group, "detailed", np.array([m.details is not None for m in weights], np.uint8))
     figures = [msgspec.structs.astuple(d.statistics) for d in details]
-    _put(group, "statistics", np.array(figures, np.float64).reshape(len(details), -1))
-    _put(group, "quantiles", np.array([d.quantiles for d in details]))
-    _put(group, "sketches", np.array([d.sketch for d in details]))
+    _put(
+        group,
+        "statistics",
+        np.array(figures, np.float64).reshape(-1, len(Statistics.__struct_fields__)),
+    )
+    _put(group, "quantiles", _table([d.quantiles for d in details], len(QUANTILES)))
+    _put(group, "sketches", _table([d.sketch for d in details], sketch.PROJECTIONS))
     profiles = [profile for d in details for profile in d.profiles]
     _put(group, "profiles", np.concatenate([np.zeros(0, np.float32), *profiles]))
     empty = bytes(DIGEST_BYTES)
     mistakes = [d.counterfactuals.get(name, empty) for d in details for name in COUNTERFACTUALS]
-    _put(group, "counterfactuals", _rows(mistakes).reshape(len(details), -1, DIGEST_BYTES))
+    shape = (len(details), len(COUNTERFACTUALS), DIGEST_BYTES)
+    _put(group, "counterfactuals", _rows(mistakes).reshape(shape))
+
+
+def _table(rows: Sequence[Any], width: int) -> Array:
+    return np.array(rows, np.float64).reshape(-1, width)
 
 
 def _rows(digests: list[bytes]) -> Array:
@@ -181,8 +201,10 @@ def _put_outputs(group: Any, outputs: Outputs) -> None:
     for place, answer in enumerate(outputs.answers):
         _put(group, f"logits/{place}", answer.logits)
         _put(group, f"final/{place}", answer.final)
-    _put(group, "sketches", np.array([a.sketch for a in outputs.answers]))
-    _put(group, "activations", np.array([a.sketch for a in outputs.activations]))
+    sketches = [a.sketch for a in outputs.answers]
+    _put(group, "sketches", _table(sketches, sketch.PROJECTIONS))
+    kept = [a.sketch for a in outputs.activations]
+    _put(group, "activations", _table(kept, sketch.PROJECTIONS))
     _put(group, "norms", np.array([a.norm for a in outputs.activations]))
     for number, logits in enumerate(outputs.alternatives.values()):
         for place, array in enumerate(logits):
@@ -191,7 +213,8 @@ def _put_outputs(group: Any, outputs: Outputs) -> None:
 
 def _get_outputs(group: Any) -> Outputs:
     head = _get_json(group, "head", _OutputsHead)
-    given = tuple(group[f"probes/{i}"][()] for i in range(len(head.inputs))) if head.given else ()
+    wanted = enumerate(head.inputs if head.given else ())
+    given = tuple(_get_array(group[f"probes/{i}"], spec.dtype) for i, spec in wanted)
     answers = tuple(
         Answer(a.name, a.shape, group[f"logits/{i}"][()], group[f"final/{i}"][()], a.squashed,
                group["sketches"][i])

@@ -79,7 +79,8 @@ def read(text: str, where: str) -> tuple[Editable, Head]:
     Raises:
         FpcheckError: damaged, edited below the seal, or of a schema that this version cannot read.
     """
-    above, seal, below = text.partition(SEAL)
+    # At the start of a line: lines of a note are indented.
+    above, seal, below = text.partition("\n" + SEAL)
     line, _, recorded = below.partition("\n")
     if not seal:
         raise FpcheckError(f"{where}: damaged golden: its seal is missing", _RESTORE)
@@ -91,7 +92,7 @@ def read(text: str, where: str) -> tuple[Editable, Head]:
             f"{where}: {schema}, this fpcheck reads {SCHEMA}", "Update: pip install -U fpcheck"
         )
     head = strict_yaml.load(recorded.partition(_LAYERS)[0], Head, where)
-    return strict_yaml.load(above, Editable, where), head
+    return strict_yaml.load(above + "\n", Editable, where), head
 
 
 _RESTORE = "Restore it from version control (git checkout), or record it again."

@@ -139,14 +139,18 @@ class Store:
                 "Allowed: letters, digits, '.', '_' and '-', at most 128.",
             )
         folder = self.folder / golden.name
+        if (folder / f"{golden.version}.yaml").exists():
+            raise FpcheckError(
+                f"{folder / f'{golden.version}.yaml'}: this version is stored already",
+                "A stored version is never rewritten: record the next one.",
+            )
         data = arrays.encode(golden.fingerprint)
         path = folder / f"{golden.version}.yaml"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            orphan = path.with_suffix(".h5")
-            if not path.exists():
-                orphan.unlink(missing_ok=True)  # left by a recording that was cut off
-            _write_new(orphan, data)
+            # Without its YAML an HDF5 file was left by a recording that was cut off.
+            path.with_suffix(".h5").unlink(missing_ok=True)
+            _write_new(path.with_suffix(".h5"), data)
             _write_new(path, document.write(golden, data).encode())
         except OSError as error:
             raise FpcheckError(

@@ -4,7 +4,8 @@ Safe loaders still expand aliases without end, crash on deep nesting and take th
 keys; anchors, aliases, tags, merge keys, equal keys and deep nesting are refused.
 """
 
-from typing import Any, TypeVar
+import re
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 import yaml
@@ -15,7 +16,26 @@ T = TypeVar("T")
 # Ours nest four deep; libyaml's C code overflows its stack far above this.
 DEEPEST = 32
 
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_BASE):  # type: ignore[misc]
+    """Knows null, true, false and plain numbers; dates, base 60 and octal stay text."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
+
+
+for _tag, _pattern, _starts in (
+    ("null", r"^(?:null|~|)$", ["n", "~", ""]),
+    ("bool", r"^(?:true|false)$", list("tf")),
+    ("int", r"^[-+]?(?:0|[1-9][0-9]{0,17})$", list("-+.0123456789")),
+    (
+        "float",
+        r"^[-+]?[0-9]{1,20}(?:\.[0-9]{0,20})?(?:[eE][-+]?[0-9]{1,3})?$|^[-+]?\.(?:inf|nan)$",
+        list("-+.0123456789"),
+    ),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), _starts)
 
 
 def load(text: str, kind: type[T], where: str) -> T:
@@ -26,7 +46,7 @@ def load(text: str, kind: type[T], where: str) -> T:
     """
     try:
         _check_events(text, where)
-        value = yaml.load(text, _LOADER)
+        value = yaml.load(text, _Loader)
         return msgspec.convert(value, kind)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -35,12 +55,16 @@ def load(text: str, kind: type[T], where: str) -> T:
         raise FpcheckError(f"{where}{line}: not YAML: {problem}", "Mend the file.") from error
     except msgspec.ValidationError as error:
         raise FpcheckError(f"{where}: {error}", "Mend the file.") from error
+    except FpcheckError as error:  # of a value that checks itself
+        if error.fact.startswith(where):
+            raise
+        raise FpcheckError(f"{where}: {error.fact}", error.advice) from error
 
 
 def _check_events(text: str, where: str) -> None:
     depth = 0
     keys: list[_Keys] = []
-    for event in yaml.parse(text, _LOADER):
+    for event in yaml.parse(text, _Loader):
         line = event.start_mark.line + 1 if event.start_mark else 0
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise _refused(where, line, "anchors and aliases are not allowed")
@@ -52,6 +76,8 @@ def _check_events(text: str, where: str) -> None:
             continue
         if keys and isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent):
             repeated = keys[-1].take(event)
+            if repeated == "<<":
+                raise _refused(where, line, "merge keys are not allowed")
             if repeated is not None:
                 raise _refused(where, line, f"the key {repeated!r} stands twice")
         if isinstance(event, yaml.CollectionStartEvent):

@@ -1,5 +1,7 @@
 """Running a live model on probes: logits, final outputs, and what every layer gives."""
 
+import inspect
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -148,11 +150,10 @@ def _squashing(recorder: Recorder) -> Callable[[Any], Any]:
     return wrap
 
 
-def packed(model: Any, arrays: list[Any]) -> Any:
-    """Arrays, one for each input, in the form in which the model wants to be called."""
+def _packed(model: Any, tensors: list[Any]) -> Any:
+    """Tensors, one for each input, in the form in which the model wants to be called."""
     import keras
 
-    tensors = [_strings(a) if _is_text(a) else a for a in arrays]
     shape = getattr(model, "_inputs_struct", None)
     if shape is not None:
         return keras.tree.pack_sequence_as(shape, tensors)
@@ -179,14 +180,42 @@ def forward(
     import keras
 
     with watched(model, recorder):
-        outputs = keras.tree.flatten(_call(model, packed(model, arrays)))
+        outputs = keras.tree.flatten(_call(model, arrays))
     return outputs, [recorder.logits(output) for output in outputs]
 
 
-def _call(model: Any, inputs: Any) -> Any:
-    if model._call_has_training_arg:
-        return model(inputs, training=False)
-    return model(inputs)
+def _call(model: Any, arrays: list[Any]) -> Any:
+    mode = {"training": False} if model._call_has_training_arg else {}
+    tensors = [_strings(a) if _is_text(a) else a for a in arrays]
+    if 1 < len(tensors) == _required_arguments(model):
+        return model(*tensors, **mode)
+    return model(_packed(model, tensors), **mode)
+
+
+def _required_arguments(model: Any) -> int:
+    """How many inputs a subclassed model takes one by one; 1 for those that take a structure."""
+    if getattr(model, "_inputs_struct", None) is not None:
+        return 1
+    empty = inspect.Parameter.empty
+    parameters = inspect.signature(model.call).parameters.values()
+    return sum(p.default is empty and p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
+
+
+@contextmanager
+def unchanged(model: Any) -> Iterator[None]:
+    """Puts back what running a model changes: counters, recurrent states, seeds."""
+    import keras
+
+    held = [
+        v for p in walk(model) for v in getattr(p.layer, "_non_trainable_variables", None) or []
+    ]
+    seeds = [s.state for p in walk(model) for s in getattr(p.layer, "_seed_generators", None) or []]
+    kept = [(v, keras.ops.copy(v.value)) for v in [*held, *seeds]]
+    try:
+        yield
+    finally:
+        for variable, value in kept:
+            variable.assign(value)
 
 
 def run(
@@ -205,10 +234,11 @@ def run(
     """
     recorder = Recorder(activations)
     try:
-        if xla:
-            outputs, before = _run_compiled(model, arrays, recorder)
-        else:
-            outputs, before = forward(model, arrays, recorder)
+        with unchanged(model):
+            if xla:
+                outputs, before = _run_compiled(model, arrays, recorder)
+            else:
+                outputs, before = forward(model, arrays, recorder)
     except Exception as error:  # whatever a model's own code may raise
         raise UnavailableError(
             f"the model cannot be run on its probes: {first_line(error)}",
@@ -238,8 +268,13 @@ def _run_compiled(model: Any, arrays: list[Array], recorder: Recorder) -> Any:
     return outputs, list(zip(logits, flags, strict=True))
 
 
+# Colours and other escape sequences, which Keras puts into its messages.
+_CONTROL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
 def first_line(error: BaseException) -> str:
     """The first line of an error that says something, cut to a bearable length."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = _CONTROL.sub("", str(error))
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     telling = [line for line in lines if not line.startswith("Exception encountered when calling")]
     return (telling or lines or [type(error).__name__])[0][:200]

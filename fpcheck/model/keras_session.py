@@ -31,9 +31,16 @@ MOST_WORDS = 200
 
 
 class KerasSession:
-    """Answers from a live `keras.Model`; see `Session`."""
+    """Answers from a live `keras.Model`; see `Session`.
 
-    def __init__(self, model: Any, kind: str) -> None:
+    Args:
+        model: a built Keras model.
+        kind: the name of its format.
+        disposable: whether this process may be risked.
+    """
+
+    def __init__(self, model: Any, kind: str, disposable: bool = False) -> None:
+        self.disposable = disposable
         self.model = model
         self.format = kind
         self.notes: list[str] = []
@@ -73,13 +80,17 @@ class KerasSession:
         return msgspec.structs.replace(
             taken,
             noise=self._noise(arrays, answers),
-            unreached=unreached(self.model, arrays, plan.allowed),
             alternatives=self._alternatives(plan, raw, arrays, answers),
         )
 
     def answers(self, plan: OutputPlan) -> tuple[Answer, ...]:
         """See `Session`."""
         return run(self.model, prepare(plan.probes, plan.probes.make(), plan.preprocess))[0]
+
+    def unreached(self, plan: OutputPlan) -> tuple[str, ...]:
+        """See `Session`."""
+        arrays = prepare(plan.probes, plan.probes.make(), plan.preprocess)
+        return unreached(self.model, arrays, plan.allowed, self.disposable)
 
     def predict(self, images: Array, preprocess: str) -> Predictions:
         """See `Session`."""
@@ -105,15 +116,21 @@ class KerasSession:
     def _noise(self, arrays: list[Array], answers: tuple[Answer, ...]) -> Noise:
         logits = tuple(a.logits for a in answers)
         again = tuple(a.logits for a in run(self.model, arrays)[0])
+        repeat = largest_difference(logits, again)
+        count = len(arrays[0])
+        # Neither a fixed batch nor an output over the whole batch can be taken apart.
+        if any(size is not None for size in live.fixed_batches(self.model)) or any(
+            len(a.logits) != count for a in answers
+        ):
+            return Noise(repeat)
         single = [
-            run(self.model, [a[place : place + 1] for a in arrays])[0]
-            for place in range(len(arrays[0]))
+            run(self.model, [a[place : place + 1] for a in arrays])[0] for place in range(count)
         ]
         joined = tuple(
             np.concatenate([answer[output].logits for answer in single])
             for output in range(len(answers))
         )
-        return Noise(largest_difference(logits, again), largest_difference(logits, joined))
+        return Noise(repeat, largest_difference(logits, joined))
 
     def _alternatives(
         self, plan: OutputPlan, raw: list[Array], right: list[Array], answers: tuple[Answer, ...]

@@ -19,8 +19,10 @@ from fpcheck.fingerprint.structure import (
     Structure,
     Tensor,
 )
-from fpcheck.model.walking import Place, graph_of, is_builtin, own_variables, walk
+from fpcheck.model.walking import Place, effective, graph_of, is_builtin, own_variables, walk
 
+# Path of each layer, by the identity of the live object.
+Paths = dict[int, str]
 # Stands for the input of a Sequential model, which has no layer of its own in every container.
 SEQUENTIAL_INPUT = "(input)"
 
@@ -31,17 +33,20 @@ def read_structure(model: Any) -> Structure:
     Raises:
         FpcheckError: the model is not built, so that its layers have no weights yet.
     """
-    if not model.built:
+    places = walk(model)
+    bare = not any(own_variables(place.layer) for place in places)
+    if not model.built or (bare and not all(getattr(p.layer, "built", True) for p in places)):
         raise FpcheckError(
             f"model '{model.name}' is not built: its layers have no weights yet",
             "Give it an Input, or call it once on data of the right shape.",
         )
-    places = walk(model)
+    paths = {id(place.layer): place.path for place in places}
     return Structure(
         class_name=_class_name(model),
-        inputs=_input_ports(model),
-        outputs=_output_ports(model),
-        layers=tuple(_read_layer(place) for place in places),
+        custom=not is_builtin(type(model)),
+        inputs=_input_ports(model, paths),
+        outputs=_output_ports(model, paths),
+        layers=tuple(_read_layer(place, paths) for place in places),
     )
 
 
@@ -51,7 +56,7 @@ def read_tensors(model: Any) -> Iterator[tuple[Array, str]]:
 
     for place in walk(model):
         for variable in own_variables(place.layer):
-            values = np.asarray(keras.ops.convert_to_numpy(variable.value))
+            values = np.asarray(keras.ops.convert_to_numpy(effective(place.layer, variable)))
             yield values, keras.backend.standardize_dtype(variable.dtype)
         for _, array, dtype in derived_tensors(place.layer):
             yield array, dtype
@@ -93,10 +98,10 @@ def vocabulary_words(model: Any, most: int) -> tuple[str, ...]:
     return tuple(dict.fromkeys(words))[:most]
 
 
-def _read_layer(place: Place) -> Layer:
+def _read_layer(place: Place, paths: Paths) -> Layer:
     layer = place.layer
     custom = _is_custom(layer)
-    config, training = (None, {}) if place.covered else _read_config(layer, custom, place.path)
+    config, training = (None, {}) if place.covered else _read_config(layer, paths)
     if hasattr(layer, "trainable") and own_variables(layer):
         training = {**training, "trainable": bool(layer.trainable)}
     policy = getattr(layer, "dtype_policy", None)
@@ -107,7 +112,7 @@ def _read_layer(place: Place) -> Layer:
         dtype=str(policy.name) if policy is not None else "",
         config=config,
         training=training,
-        calls=_calls(place),
+        calls=_calls(place, paths),
         tensors=tuple(_tensors(layer)),
     )
 
@@ -121,13 +126,11 @@ def _class_name(layer: Any) -> str:
     return kind.__name__ if isinstance(layer, keras.layers.Layer) else f"ops.{kind.__name__}"
 
 
-def _read_config(
-    layer: Any, custom: bool, path: str
-) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+def _read_config(layer: Any, paths: Paths) -> tuple[dict[str, Any] | None, dict[str, Any]]:
     graph = graph_of(layer)
     if graph is not None:
         edges = {
-            key: [_edge(tensor, layer, path + "/") for tensor in getattr(graph, key)]
+            key: [_edge(tensor, layer, paths) for tensor in getattr(graph, key)]
             for key in ("inputs", "outputs")
         }
         return {key: [list(astuple(e)) for e in value] for key, value in edges.items()}, {}
@@ -136,7 +139,7 @@ def _read_config(
     except NotImplementedError:
         # Keras refuses where a custom layer does not say what it was made of.
         return None, {}
-    return split_config(config, type(layer).__name__, custom)
+    return split_config(config, type(layer).__name__, not is_builtin(type(layer)))
 
 
 def _is_custom(layer: Any) -> bool:
@@ -166,15 +169,13 @@ def _tensors(layer: Any) -> Iterator[Tensor]:
         yield Tensor(role, place, values.shape, dtype, trainable=False, derived=True)
 
 
-def _calls(place: Place) -> tuple[Call, ...] | None:
+def _calls(place: Place, paths: Paths) -> tuple[Call, ...] | None:
     graph = graph_of(place.parent)
     if graph is None:
         return None
     return tuple(
         Call(
-            inputs=tuple(
-                _edge(tensor, place.parent, place.prefix) for tensor in node.input_tensors
-            ),
+            inputs=tuple(_edge(tensor, place.parent, paths) for tensor in node.input_tensors),
             arguments=_arguments(node),
             output_shapes=tuple(_shape(tensor.shape) for tensor in node.outputs),
         )
@@ -182,7 +183,7 @@ def _calls(place: Place) -> tuple[Call, ...] | None:
     )
 
 
-def _edge(tensor: Any, parent: Any, prefix: str) -> Edge:
+def _edge(tensor: Any, parent: Any, paths: Paths) -> Edge:
     import keras
 
     history = tensor._keras_history
@@ -191,7 +192,7 @@ def _edge(tensor: Any, parent: Any, prefix: str) -> Edge:
     ):
         return Edge(SEQUENTIAL_INPUT)
     call = _rank(graph_of(parent), history)
-    return Edge(prefix + history.operation.name, call, history.tensor_index)
+    return Edge(paths[id(history.operation)], call, history.tensor_index)
 
 
 def _own_nodes(operation: Any, graph: Any) -> list[Any]:
@@ -229,27 +230,36 @@ def _arguments(node: Any) -> dict[str, Any]:
     }
 
 
-def _input_ports(model: Any) -> tuple[Port, ...]:
+def _input_ports(model: Any, paths: Paths) -> tuple[Port, ...]:
     graph = graph_of(model)
     if graph is None:
         return _called_inputs(model)
-    return tuple(_port(tensor, model) for tensor in graph.inputs)
+    return tuple(_port(tensor, model, paths) for tensor in graph.inputs)
 
 
-def _output_ports(model: Any) -> tuple[Port, ...]:
+def _output_ports(model: Any, paths: Paths) -> tuple[Port, ...]:
     graph = graph_of(model)
-    return tuple(_port(tensor, model) for tensor in graph.outputs) if graph is not None else ()
+    return (
+        tuple(_port(tensor, model, paths) for tensor in graph.outputs) if graph is not None else ()
+    )
 
 
 def output_names(model: Any, count: int) -> list[str]:
     """The model's names of its outputs; made up where it has none."""
-    names = [port.name for port in _output_ports(model)]
+    graph = graph_of(model)
+    names = [t._keras_history.operation.name for t in graph.outputs] if graph is not None else []
     return names if len(names) == count else [f"output_{place}" for place in range(count)]
 
 
-def _port(tensor: Any, model: Any) -> Port:
-    source = _edge(tensor, model, "")
+def _port(tensor: Any, model: Any, paths: Paths) -> Port:
+    source = _edge(tensor, model, paths)
     return Port(source.layer, _shape(tensor.shape), str(tensor.dtype), source)
+
+
+def fixed_batches(model: Any) -> list[int | None]:
+    """The batch size of each input, None where it is free."""
+    graph = graph_of(model)
+    return [tensor.shape[0] for tensor in graph.inputs] if graph is not None else []
 
 
 def _called_inputs(model: Any) -> tuple[Port, ...]:

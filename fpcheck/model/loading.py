@@ -3,6 +3,7 @@
 import importlib
 import sys
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -119,7 +120,7 @@ def custom_objects(module: str | None) -> dict[str, Any]:
 def _load_file(source: Source, options: Options) -> Loaded:
     path = Path(source.target)
     kind = file_format(path)
-    if kind in ("weights-h5", "keras-h5-weights"):
+    if kind in ("weights-h5", "keras-h5-weights") or options.model is not None:
         if options.model is None:
             raise FpcheckError(
                 f"{source.text}: holds weights only, no architecture",
@@ -162,8 +163,11 @@ def file_format(path: Path) -> str:
         `keras`, `keras-h5` (a full legacy model), `keras-h5-weights`, or `weights-h5`.
     """
     with path.open("rb") as file:
-        if file.read(2) == b"PK":
-            return "keras"
+        zipped = file.read(2) == b"PK"
+    if zipped and not zipfile.is_zipfile(path):
+        raise FpcheckError(f"{path}: damaged .keras archive", "Save or download it again.")
+    if zipped:
+        return "keras"
     try:
         with h5py.File(path, "r") as opened:
             if "model_config" in opened.attrs:

@@ -27,20 +27,19 @@ class RemoteSession:
     """A model opened in a worker process; see `Session`.
 
     Args:
-        threads: how many threads one operation may use; the framework's choice if None.
+        settings: environment variables of the worker, beside those of this process.
     """
 
-    def __init__(self, threads: int | None = None) -> None:
+    def __init__(self, settings: dict[str, str] | None = None) -> None:
         self.format = ""
         self.notes: list[str] = []
-        limits = {"TF_NUM_INTRAOP_THREADS": str(threads)} if threads else {}
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
         self._process = subprocess.Popen(
             [sys.executable, "-m", worker.__name__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            env={**os.environ, **_QUIET, **limits},
+            env={**os.environ, **_QUIET, **(settings or {})},
         )
 
     def open(self, source: Source, options: Options, architecture_only: bool = False) -> None:
@@ -71,6 +70,10 @@ class RemoteSession:
     def answers(self, plan: OutputPlan) -> tuple[Answer, ...]:
         """See `Session`."""
         return self._ask(worker.AskAnswers(plan), tuple[Answer, ...])
+
+    def unreached(self, plan: OutputPlan) -> tuple[str, ...]:
+        """See `Session`."""
+        return self._ask(worker.AskUnreached(plan), tuple[str, ...])
 
     def predict(self, images: Array, preprocess: str) -> Predictions:
         """See `Session`."""

@@ -1,97 +1,125 @@
 """Which weighted layers the probes do not reach: a change there would not show in the outputs."""
 
+import time
 from typing import Any
 
 import numpy as np
 
 from fpcheck.codec import Array
+from fpcheck.fingerprint.outputs import largest_difference
 from fpcheck.model.execution import Recorder, forward, run
-from fpcheck.model.walking import own_variables, walk
+from fpcheck.model.walking import Place, own_variables, walk
 
-# A layer is reached where changing each of its values by this share of their RMS moves some
-# output by more than the allowed difference.
+# Each value of a layer is changed by this share of their RMS, or by ten times the difference that
+# is allowed, where that is more: a layer is reached where some output then moves by more than that.
 NUDGE = 0.01
+NUDGE_PER_ALLOWED = 10.0
+# Nudging runs the model once a layer; what is not reached in this time is called untried.
+NUDGE_SECONDS = 120.0
 
 
-def unreached(model: Any, arrays: list[Array], allowed: float) -> tuple[str, ...]:
+def unreached(model: Any, arrays: list[Array], allowed: float, gradients: bool) -> tuple[str, ...]:
     """Paths of weighted layers whose nudge moves no output by more than `allowed`.
 
     To first order, random independent changes of size d in every value of a tensor move a scalar
     by d |gradient|. The scalar is a random projection of all logits; one backward pass gives the
     gradients of all tensors. Where there is no gradient (integer weights, rounding, lookups), the
     layer is nudged and the model run.
+
+    Args:
+        model: a built Keras model.
+        arrays: its prepared probes.
+        allowed: relative difference of outputs.
+        gradients: whether a backward pass may be tried. It has been seen to crash the process
+            (TensorFlow 2.21 with oneDNN, 1x1 convolutions of stride 2), so not in a user's own.
     """
-    layers = [(p.path, v) for p in walk(model) if (v := own_variables(p.layer))]
-    variables = [v for _, own in layers for v in own]
-    gradients, scale = _gradients(model, arrays, variables)
+    nudge = max(NUDGE, NUDGE_PER_ALLOWED * allowed)
+    places = [place for place in walk(model) if own_variables(place.layer)]
+    known, scale = _gradients(model, arrays, places) if gradients else ({}, 1.0)
     missing: list[str] = []
-    for path, own in layers:
-        effects = [_effect(v, gradients.get(id(v))) for v in own]
-        if all(effect is None for effect in effects):
-            moved = _moved_by_nudge(model, arrays, own)
-        else:
-            moved = max(effect for effect in effects if effect is not None) / scale
-        if not moved > allowed:
-            missing.append(path)
+    start = time.monotonic()
+    for place in places:
+        own = own_variables(place.layer)
+        effects = [nudge * _size(v) * known[id(v)] / scale for v in own if id(v) in known]
+        reached = max(effects, default=0.0) > allowed
+        if not reached and len(effects) < len(own):
+            if time.monotonic() - start > NUDGE_SECONDS:
+                missing.append(f"{place.path} (untried)")
+                continue
+            reached = _moved_by_nudge(model, arrays, place, nudge) > allowed
+        if not reached:
+            missing.append(place.path)
     return tuple(missing)
 
 
 def _gradients(
-    model: Any, arrays: list[Array], variables: list[Any]
-) -> tuple[dict[int, Array], float]:
-    import keras
+    model: Any, arrays: list[Array], places: list[Place]
+) -> tuple[dict[int, float], float]:
+    """The norm of each tensor's gradient, and the size of what it is the gradient of."""
     import tensorflow as tf
 
-    watched = [v for v in variables if v.value.dtype.is_floating]
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch([v.value for v in watched])
-        _, before = forward(model, arrays, Recorder(keep_activations=False))
-        logits = [tf.cast(tensor, "float32") for tensor, _ in before]
-        signs = [_signs(tensor.shape) for tensor in logits]
-        target = tf.add_n([tf.reduce_sum(t * s) for t, s in zip(logits, signs, strict=True)])
-    found = tape.gradient(target, [v.value for v in watched])
+    held = [v for place in places for v in own_variables(place.layer)]
+    floating = [v for v in held if v.value.dtype.is_floating]
+    try:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch([v.value for v in floating])
+            _, before = forward(model, arrays, Recorder(keep_activations=False))
+            logits = [tf.cast(tensor, "float32") for tensor, _ in before]
+            target = tf.add_n([tf.reduce_sum(t * _signs(t.shape)) for t in logits])
+        found = tape.gradient(target, [v.value for v in floating])
+    except Exception:  # operations without a gradient raise whatever they like: nudge instead
+        return {}, 1.0
     squares = sum(float(tf.reduce_sum(t * t)) for t in logits)
-    known = {
-        id(v): np.asarray(keras.ops.convert_to_numpy(tf.convert_to_tensor(g)), np.float64)
-        for v, g in zip(watched, found, strict=True)
+    norms = {
+        id(v): float(tf.norm(tf.cast(tf.convert_to_tensor(g), "float64")))
+        for v, g in zip(floating, found, strict=True)
         if g is not None
     }
     # The projection of a vector by random signs is as large as its norm.
-    return known, float(np.sqrt(squares)) or 1.0
+    return norms, float(np.sqrt(squares)) or 1.0
 
 
-def _signs(shape: Any) -> Any:
-    import tensorflow as tf
+def _signs(shape: Any) -> Array:
+    """Fixed signs that look random: the top bits of a multiplicative hash of the place."""
+    places = np.arange(int(np.prod(shape)), dtype=np.uint32)
+    bits = ((places * np.uint32(2654435761)) >> 15) & 1
+    signs: Array = (1.0 - 2.0 * bits).astype(np.float32).reshape(tuple(shape))
+    return signs
 
-    count = int(np.prod(shape))
-    places = np.arange(count, dtype=np.uint32)
-    mixed = places * np.uint32(2654435761)
-    return tf.constant(1.0 - 2.0 * ((mixed >> 15) & 1).astype(np.float32).reshape(shape))
 
-
-def _step(variable: Any) -> float:
-    values = np.asarray(variable.numpy(), np.float64)
+def _size(variable: Any) -> float:
+    values = _values(variable)
     rms = float(np.sqrt(np.mean(values * values))) if values.size else 0.0
-    return NUDGE * (rms or 1.0)
+    return rms or 1.0
 
 
-def _effect(variable: Any, gradient: Array | None) -> float | None:
-    if gradient is None:
-        return None
-    return _step(variable) * float(np.sqrt(np.sum(gradient * gradient)))
+def _values(variable: Any) -> Array:
+    import keras
+
+    return np.asarray(keras.ops.convert_to_numpy(variable.value)).astype(np.float64)
 
 
-def _moved_by_nudge(model: Any, arrays: list[Array], own: list[Any]) -> float:
-    from fpcheck.fingerprint.outputs import largest_difference
-
+def _moved_by_nudge(model: Any, arrays: list[Array], place: Place, nudge: float) -> float:
     def logits() -> tuple[Array, ...]:
+        _refresh(place.layer)
         return tuple(a.logits for a in run(model, arrays)[0])
 
-    before, kept = logits(), [np.asarray(v.numpy()) for v in own]
-    for variable, values in zip(own, kept, strict=True):
-        step = max(_step(variable), 1.0) if values.dtype.kind in "iu" else _step(variable)
-        variable.assign((values.astype(np.float64) + step).astype(values.dtype))
+    own = own_variables(place.layer)
+    before, kept = logits(), [v.value for v in own]
+    kept = [value + 0 if value.dtype != bool else value for value in kept]
+    for variable in own:
+        values = _values(variable)
+        whole = not variable.value.dtype.is_floating
+        step = max(1.0, nudge * _size(variable)) if whole else nudge * _size(variable)
+        variable.assign((values + step * _signs(values.shape)).astype(np.float32))
     after = logits()
-    for variable, values in zip(own, kept, strict=True):
-        variable.assign(values)
+    for variable, value in zip(own, kept, strict=True):
+        variable.assign(value)
+    _refresh(place.layer)
     return largest_difference(before, after)
+
+
+def _refresh(layer: Any) -> None:
+    """Normalization computes with constants that it derives from its weights."""
+    if hasattr(layer, "finalize_state"):
+        layer.finalize_state()

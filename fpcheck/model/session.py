@@ -15,7 +15,7 @@ class OutputPlan(Value, frozen=True, eq=False):
     Attributes:
         probes: what to run on.
         preprocess: how to prepare it.
-        recording: also measure noise, sensitivity and the usual mistakes.
+        recording: also measure noise and the usual mistakes.
         allowed: the difference that a comparison will allow; sensitivity is judged by it.
     """
 
@@ -55,6 +55,9 @@ class Session(Protocol):
 
     def answers(self, plan: OutputPlan) -> tuple[Answer, ...]:
         """Only the answers, without anything else."""
+
+    def unreached(self, plan: OutputPlan) -> tuple[str, ...]:
+        """Paths of weighted layers that the plan's probes do not reach."""
 
     def predict(self, images: Array, preprocess: str) -> Predictions:
         """Class scores of raw images, shape (examples, ...); UnavailableError if it is none."""

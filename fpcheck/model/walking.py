@@ -33,29 +33,42 @@ def walk(model: Any) -> list[Place]:
 
 def _descend(parent: Any, prefix: str, covered: bool, seen: set[int], places: list[Place]) -> None:
     children = [c for c in _children(parent) if id(c) not in seen]
-    names = [child.name for child in children]
-    if not _names_its_layers(parent):
-        names = stable_names(names)
+    names = _names(parent, children)
     for child, name in zip(children, names, strict=True):
         if id(child) in seen:
             continue
         seen.add(id(child))
         place = Place(prefix + name, child, parent, prefix, covered)
         below: list[Place] = []
-        inside = covered or (is_builtin(type(child)) and not _is_model(child))
+        inside = not _is_model(child) and (covered or is_builtin(type(child)))
         _descend(child, place.path + "/", inside, seen, below)
         if covered and not below and not own_variables(child):
             continue
         places += [place, *below]
 
 
+def _names(parent: Any, children: list[Any]) -> list[str]:
+    """A graph names its layers; whatever else has running numbers of the process is renamed."""
+    import keras
+
+    names = [child.name for child in children]
+    stable = stable_names(names)
+    if isinstance(parent, keras.Sequential):
+        layers = [isinstance(child, keras.layers.Layer) for child in children]
+        return [n if own else s for n, s, own in zip(names, stable, layers, strict=True)]
+    return names if graph_of(parent) is not None else stable
+
+
 def _children(parent: Any) -> list[Any]:
     import keras
 
+    graph = graph_of(parent)
     if isinstance(parent, keras.Sequential):
-        return list(parent.layers)
-    if graph_of(parent) is not None:
-        return list(parent._operations)
+        # Its graph also holds masks, which have no layer; its input is no layer in every container.
+        inner = graph._operations if graph is not None else parent.layers
+        return [o for o in inner if not isinstance(o, keras.layers.InputLayer)]
+    if graph is not None:
+        return list(graph._operations)
     if hasattr(parent, "get_vocabulary"):
         return []
     layers = getattr(parent, "_layers", None) or []
@@ -71,12 +84,6 @@ def graph_of(parent: Any) -> Any:
     return parent if isinstance(parent, keras.src.models.functional.Functional) else None
 
 
-def _names_its_layers(parent: Any) -> bool:
-    import keras
-
-    return isinstance(parent, keras.Sequential) or graph_of(parent) is not None
-
-
 def _is_model(layer: Any) -> bool:
     import keras
 
@@ -89,7 +96,25 @@ def is_builtin(kind: Any) -> bool:
 
 
 def own_variables(layer: Any) -> list[Any]:
-    """A layer's variables without those of layers inside it, seeds and metrics left out."""
+    """A layer's variables without those of layers inside it, seeds and metrics left out.
+
+    Low-rank adapters are left out too: Keras merges them into the kernel when it saves, so it is
+    the merged kernel that is measured; see `effective`.
+    """
     trainable = getattr(layer, "_trainable_variables", None) or []
     fixed = getattr(layer, "_non_trainable_variables", None) or []
-    return list({id(v): v for v in [*trainable, *fixed]}.values())
+    adapted = bool(getattr(layer, "lora_enabled", False))
+    return [
+        v
+        for v in {id(v): v for v in [*trainable, *fixed]}.values()
+        if not (adapted and v.name.startswith("lora_"))
+    ]
+
+
+def effective(layer: Any, variable: Any) -> Any:
+    """The value that the layer computes with: of an adapted kernel, the merged one."""
+    if getattr(layer, "lora_enabled", False):
+        for name in ("kernel", "embeddings"):
+            if getattr(layer, f"_{name}", None) is variable:
+                return getattr(layer, name)
+    return variable.value

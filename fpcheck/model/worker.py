@@ -56,6 +56,12 @@ class AskAnswers(Value, frozen=True, tag=True, eq=False):
     plan: OutputPlan
 
 
+class AskUnreached(Value, frozen=True, tag=True, eq=False):
+    """The reply is a tuple of paths."""
+
+    plan: OutputPlan
+
+
 class AskPredictions(Value, frozen=True, tag=True, eq=False):
     """The reply is `Predictions`."""
 
@@ -75,6 +81,7 @@ Request = (
     | AskWords
     | AskOutputs
     | AskAnswers
+    | AskUnreached
     | AskPredictions
     | AskLabels
 )
@@ -137,6 +144,8 @@ class Worker:
                 return self.session.outputs(plan)
             case AskAnswers(plan):
                 return self.session.answers(plan)
+            case AskUnreached(plan):
+                return self.session.unreached(plan)
             case AskPredictions(images, preprocess):
                 return self.session.predict(images, preprocess)
             case AskLabels():
@@ -157,7 +166,7 @@ class Worker:
             loaded = loading.Loaded(loading.architecture(request.source), "application")
         else:
             loaded = loading.load(request.source, request.options)
-        self.session = KerasSession(loaded.model, loaded.format)
+        self.session = KerasSession(loaded.model, loaded.format, disposable=True)
         return (loaded.format, *loaded.notes)
 
 

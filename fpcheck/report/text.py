@@ -38,7 +38,7 @@ def render(report: Report, verbose: bool = False) -> RenderableType:
 def plain_text(report: Report, verbose: bool = False) -> str:
     """The same without colours, WIDTH columns wide."""
     buffer = io.StringIO()
-    Console(file=buffer, width=WIDTH, no_color=True, force_terminal=False, highlight=False).print(
+    Console(file=buffer, width=WIDTH, no_color=True, highlight=False, emoji=False).print(
         render(report, verbose)
     )
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines())
@@ -74,11 +74,14 @@ def _headline(report: Report) -> RenderableType:
 
 
 def _levels(report: Report) -> RenderableType:
-    table = Table.grid(padding=(0, 2))
-    for name, result in report.levels.items():
-        table.add_row(Text(name, "dim"), Text(result.status, _STATUS[result.status]),
-                      Text(_reason(report, name, result)))  # fmt: skip
-    return _indented(table)
+    return Group(*(
+        _line(f"{name:<11}", Text.assemble(
+            (f"{result.status:<6}" if _reason(report, name, result) else result.status,
+             _STATUS[result.status]),
+            "  ", _reason(report, name, result),
+        ))
+        for name, result in report.levels.items()
+    ))  # fmt: skip
 
 
 def _reason(report: Report, level: str, result: LevelResult) -> str:

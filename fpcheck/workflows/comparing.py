@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from fpcheck.codec import Value
 from fpcheck.comparison.compare import Comparison, compare_fingerprints
@@ -310,10 +311,21 @@ def compare_goldens(golden: Golden, other: Fingerprint, named: CandidateRef, why
     for level in LEVELS:
         both = level in golden.fingerprint.levels and level in other.levels
         levels[level] = LevelResult("pass") if both else LevelResult("skipped", _ONE_SIDE)
+    if levels["outputs"].status == "pass" and not _same_probes(golden.fingerprint, other):
+        levels["outputs"] = LevelResult("skipped", "other probes or preprocessing")
+        other = msgspec.structs.replace(other, outputs=None)
     comparison = compare_fingerprints(golden.fingerprint, other, golden.tolerances)
     return judge_report(
         comparison, golden, levels, asked=None, start=start, why=why, candidate=named, notes=[]
     )
+
+
+def _same_probes(first: Fingerprint, second: Fingerprint) -> bool:
+    ours, theirs = first.outputs, second.outputs
+    if ours is None or theirs is None or ours.preprocess != theirs.preprocess:
+        return False
+    made = zip(ours.probes.make(), theirs.probes.make(), strict=False)
+    return ours.probes.inputs == theirs.probes.inputs and all(np.array_equal(a, b) for a, b in made)
 
 
 _ONE_SIDE = "not on both sides"

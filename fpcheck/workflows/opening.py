@@ -85,6 +85,8 @@ def own_preprocess(source: Source, options: Options) -> str:
 
 def chosen_probes(asked: str | None, session: Session, structure: Structure) -> Probes:
     """The probes that `--probes` names: how many, or a file or folder that holds them."""
-    if asked is None or (asked.isdecimal() and int(asked) > 0):
+    if asked is not None and asked.isdecimal() and int(asked) == 0:
+        raise FpcheckError("--probes 0: no probes show nothing", "Leave out: --levels LIST.")
+    if asked is None or asked.isdecimal():
         return probes.fit(structure, int(asked or probes.COUNT), session.words())
     return probes.given(data.probe_arrays(Path(asked), structure), structure)

@@ -126,8 +126,8 @@ def test_a_changed_model_is_stored_as_the_next_version_with_what_changed(
     goldens = ("--goldens", str(tmp_path))
     assert fpcheck(*DEMO[:3], *goldens, cwd=project).returncode == 0
     done = fpcheck(
-        "record", "fpcheck.demo.faults:epsilon_changed", "digits", *goldens, "--note", "new epsilon",
-        cwd=project,
+        "record", "fpcheck.demo.faults:epsilon_changed", "digits", *goldens,
+        "--note", "new epsilon", cwd=project,
     )  # fmt: skip
     assert "bn1: epsilon is 0.1, golden 0.001." in done.stdout
     assert "recorded digits@2" in done.stdout

@@ -133,6 +133,10 @@ NOTHING = Structure("Functional", NET.inputs, NET.outputs, NET.layers[:1])
         pytest.param(
             {"candidate": fingerprint(edited(NET, "first", custom=True))}, id="custom here"
         ),
+        pytest.param(
+            {**both(edited(NET, "first", custom=True)), "candidate": fingerprint(NET)},
+            id="custom there",
+        ),
         pytest.param({"environment": {**ENVIRONMENT, "keras": "3.16.0"}}, id="another version"),
         pytest.param({"environment": {}}, id="unknown environment"),
         pytest.param({"preprocess": "caffe"}, id="preprocessing"),

@@ -174,6 +174,20 @@ def test_two_pairs_of_swapped_layers_are_one_diagnosis() -> None:
     assert found.summary == "norm1 and norm2 hold each other's weights; so do 1 more pairs."
 
 
+def test_weights_that_several_layers_hold_name_none_of_them() -> None:
+    net = convnet()
+    base = trained(net)
+    base |= {f"conv3/{r}": base[f"conv2/{r}"] for r in ("kernel", "bias")}
+    assert diagnosed(net, {"conv1/bias": base["conv2/bias"]}, base) == []
+
+
+@ON_ALL
+def test_what_is_allowed_is_not_diagnosed(net: Structure) -> None:
+    values = trained(net)
+    near = fingerprint(net, {name: rounded(np.float16)(v) for name, v in values.items()})
+    assert diagnose(compare_fingerprints(fingerprint(net), near, Tolerances("float16"))) == []
+
+
 def test_constants_are_no_proof_of_a_swap() -> None:
     """One other layer has a bias of zeros, too: that does not make it the source."""
     net = NETS["perceptron"]

@@ -32,6 +32,8 @@ def test_it_judges_each_example() -> None:
 def test_ties_go_to_the_lower_class() -> None:
     found = accuracy.measure(IMAGES[:1], np.array([1]), np.full((1, 40), 0.5), (), "none")
     assert (found.predicted.tolist(), found.top1, found.top5) == ([0], 0.0, 1.0)
+    many = (np.arange(4000).reshape(1, -1) % 7 == 3).astype(float)
+    assert accuracy.measure(IMAGES[:1], np.array([3]), many, (), "none").predicted.tolist() == [3]
 
 
 @pytest.mark.parametrize("classes", [1, 2, 3])

@@ -1,5 +1,7 @@
 """Configurations by meaning."""
 
+import base64
+import marshal
 from typing import Any
 
 import numpy as np
@@ -160,10 +162,21 @@ def test_functions_are_told_by_name() -> None:
 
 def test_lambdas_are_told_by_their_code() -> None:
     def code(value: str) -> Any:
-        return plain({"class_name": "__lambda__", "config": {"value": value, "defaults": None}})
+        return plain({"class_name": "__lambda__", "config": {"code": value, "defaults": None}})
 
     assert code("4wE=") == code("4wE=") != code("4wI=")
     assert code("4wE=").startswith("lambda:b3:")
+
+
+def test_where_a_lambda_was_written_does_not_matter() -> None:
+    def stored(text: str, name: str) -> Any:
+        function = eval(compile(text, name, "eval"))  # noqa: S307  # our own text
+        code = base64.b64encode(marshal.dumps(function.__code__)).decode()
+        config = {"code": code, "defaults": None, "closure": None}
+        return plain({"class_name": "__lambda__", "config": config})
+
+    assert stored("lambda x: x * 2", "a.py") == stored("\n\nlambda x: x * 2", "b.py")
+    assert stored("lambda x: x * 2", "a.py") != stored("lambda x: x * 3", "a.py")
 
 
 def test_a_live_object_is_told_by_its_class() -> None:

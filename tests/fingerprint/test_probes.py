@@ -193,7 +193,7 @@ def test_a_model_that_does_not_tell_its_inputs_gets_no_probes() -> None:
 
 def ports(*names: str) -> Structure:
     inputs = tuple(Port(name, (None, 3), "float32", Edge(name)) for name in names)
-    return Structure("Functional", inputs, (), ())
+    return Structure("Functional", inputs, inputs[:1], ())
 
 
 ARRAY = np.arange(6, dtype=np.float32).reshape(2, 3)

@@ -127,7 +127,7 @@ def test_a_stored_version_is_never_rewritten(tmp_path: Path) -> None:
     for made in (golden(FULL), golden(Fingerprint(NET), note="other")):
         with pytest.raises(FpcheckError) as caught:
             saved(tmp_path, made)
-        assert caught.value.fact == f"{entry.path}: cannot be stored (File exists)"
+        assert caught.value.fact == f"{entry.path}: this version is stored already"
     assert [entry.path.read_bytes(), entry.path.with_suffix(".h5").read_bytes()] == before
     assert files(tmp_path) == ["net/1.h5", "net/1.yaml"]
 

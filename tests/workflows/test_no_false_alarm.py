@@ -50,10 +50,11 @@ def _errors(golden: Golden, remote: RemoteSession, goldens: Path) -> list[Findin
     ("threads", "onednn"), [(1, "1"), (2, "0")], ids=["one thread", "without oneDNN"]
 )
 def test_another_process_with_other_arithmetic_matches(
-    golden: Golden, goldens: Path, threads: int, onednn: str, monkeypatch: pytest.MonkeyPatch
+    golden: Golden, goldens: Path, threads: int, onednn: str
 ) -> None:
-    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", onednn)
-    with RemoteSession(threads=threads) as remote:
+    with RemoteSession(
+        {"TF_NUM_INTRAOP_THREADS": str(threads), "TF_ENABLE_ONEDNN_OPTS": onednn}
+    ) as remote:
         assert _errors(golden, remote, goldens) == []
 
 
