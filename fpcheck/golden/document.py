@@ -35,7 +35,7 @@ USUAL = {
     "depth_multiplier": 1,
     "strides": [1, 1],
     "padding": "valid",
-    "axis": [-1],
+    "axis": -1,
 }
 
 
@@ -100,18 +100,15 @@ _RESTORE = "Restore it from version control (git checkout), or record it again."
 
 def _dump(value: Any) -> str:
     text: str = yaml.dump(
-        value, Dumper=_DUMPER, sort_keys=False, allow_unicode=False, width=10**9,
+        value, Dumper=strict_yaml.Dumper, sort_keys=False, allow_unicode=False, width=10**9,
         default_flow_style=False,
     )  # fmt: skip
     return text
 
 
-_DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-
-
 def _flow(value: dict[str, Any]) -> str:
     text: str = yaml.dump(
-        value, Dumper=_DUMPER, sort_keys=False, allow_unicode=False, width=10**9,
+        value, Dumper=strict_yaml.Dumper, sort_keys=False, allow_unicode=False, width=10**9,
         default_flow_style=True,
     )  # fmt: skip
     return f"- {text}"

@@ -16,26 +16,30 @@ T = TypeVar("T")
 # Ours nest four deep; libyaml's C code overflows its stack far above this.
 DEEPEST = 32
 
-_BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_SAFE_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_SAFE_DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
-class _Loader(_BASE):  # type: ignore[misc]
+class _Loader(_SAFE_LOADER):  # type: ignore[misc]
     """Knows null, true, false and plain numbers; dates, base 60 and octal stay text."""
 
     yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
 
 
+class Dumper(_SAFE_DUMPER):  # type: ignore[misc]
+    """Writes what `load` reads back: also quotes texts that only `load` would take for numbers."""
+
+
+_NUMERIC = list("-+.0123456789")
+_FLOAT = r"^[-+]?[0-9]{1,20}(?:\.[0-9]{0,20})?(?:[eE][-+]?[0-9]{1,3})?$|^[-+]?\.(?:inf|nan)$"
 for _tag, _pattern, _starts in (
     ("null", r"^(?:null|~|)$", ["n", "~", ""]),
     ("bool", r"^(?:true|false)$", list("tf")),
-    ("int", r"^[-+]?(?:0|[1-9][0-9]{0,17})$", list("-+.0123456789")),
-    (
-        "float",
-        r"^[-+]?[0-9]{1,20}(?:\.[0-9]{0,20})?(?:[eE][-+]?[0-9]{1,3})?$|^[-+]?\.(?:inf|nan)$",
-        list("-+.0123456789"),
-    ),
+    ("int", r"^[-+]?(?:0|[1-9][0-9]{0,17})$", _NUMERIC),
+    ("float", _FLOAT, _NUMERIC),
 ):
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), _starts)
+    for _side in (_Loader, Dumper):
+        _side.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), _starts)
 
 
 def load(text: str, kind: type[T], where: str) -> T:

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 
 from fpcheck.codec import Array
-from fpcheck.errors import UnavailableError
+from fpcheck.errors import FpcheckError, UnavailableError
 from fpcheck.fingerprint.digest import of_array
 from fpcheck.fingerprint.outputs import (
     Answer,
@@ -20,7 +20,7 @@ from fpcheck.fingerprint.weights import Measurement, measure
 from fpcheck.model import live
 from fpcheck.model.environment import environment
 from fpcheck.model.execution import run
-from fpcheck.model.preprocess import mistakes, prepare, step
+from fpcheck.model.preprocess import applied, mistakes, prepare, right_step
 from fpcheck.model.sensitivity import unreached
 from fpcheck.model.session import OutputPlan, Predictions
 
@@ -94,10 +94,16 @@ class KerasSession:
 
     def predict(self, images: Array, preprocess: str) -> Predictions:
         """See `Session`."""
-        prepared = step(preprocess)(images)
+        prepared = applied(preprocess, images)
         parts: list[Array] = []
         for start in range(0, len(prepared), PREDICT_BATCH):
-            (answer, *others), _ = run(self.model, [prepared[start : start + PREDICT_BATCH]])
+            try:
+                (answer, *others), _ = run(self.model, [prepared[start : start + PREDICT_BATCH]])
+            except UnavailableError as error:
+                raise FpcheckError(
+                    f"images of shape {images.shape[1:]}: {error.fact}",
+                    "Give images of the size and channels that the model takes.",
+                ) from error
             if others or len(answer.shape) != 2:
                 raise UnavailableError(
                     "the model is no classifier of single images",
@@ -139,7 +145,9 @@ class KerasSession:
         if not images:
             return {}
         found: dict[str, tuple[Array, ...]] = {}
-        for name, wrong in mistakes(plan.preprocess, raw[images[0]].shape[-1]).items():
+        right_way = right_step(plan.probes, plan.preprocess)
+        usual = mistakes(plan.preprocess, raw[images[0]].shape[-1], right_way)
+        for name, wrong in usual.items():
             arrays = [wrong(a) if i in images else right[i] for i, a in enumerate(raw)]
             if all(np.array_equal(a, b) for a, b in zip(arrays, right, strict=True)):
                 continue

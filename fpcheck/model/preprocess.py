@@ -70,24 +70,44 @@ def prepare(probes: Probes, arrays: list[Array], name: str) -> list[Array]:
         raise FpcheckError(
             f"--preprocess {name}: the model takes no image input", "Use --preprocess none."
         )
-    chosen = step(name)
     prepared = list(arrays)
     for place in probes.images:
-        pixels = chosen(arrays[place])
-        if name == "none" and probes.inputs[place].limit == 1 and not probes.arrays:
-            pixels = pixels.astype(np.float32) / 255
-        prepared[place] = pixels
+        prepared[place] = _scaled(probes, place, name)(arrays[place])
     return prepared
 
 
-def mistakes(name: str, channels: int) -> dict[str, Step]:
+def _scaled(probes: Probes, place: int, name: str) -> Step:
+    """Preprocessing, and without any the scale that models without rescaling are trained on."""
+    if name == "none" and probes.inputs[place].limit == 1 and not probes.arrays:
+        return lambda pixels: pixels.astype(np.float32) / 255
+    return lambda pixels: applied(name, pixels)
+
+
+def right_step(probes: Probes, name: str) -> Step:
+    """What `prepare` does with the first image input."""
+    return _scaled(probes, probes.images[0], name)
+
+
+def applied(name: str, images: Array) -> Array:
+    """Raw images after preprocessing; FpcheckError where it raises."""
+    chosen = step(name)
+    try:
+        return np.asarray(chosen(images))
+    except Exception as error:  # whatever a user's function, or a mode for other channels, raises
+        raise FpcheckError(
+            f"--preprocess {name}: {type(error).__name__}: {error} (images {images.shape})",
+            "Allowed: what takes an array of raw images, 0..255, and gives the model's input.",
+        ) from error
+
+
+def mistakes(name: str, channels: int, right: Step) -> dict[str, Step]:
     """What usually goes wrong with preprocessing `name`: each mistake and what it does instead.
 
     Args:
         name: the right preprocessing.
         channels: of the image; colour mistakes need three.
+        right: what it does, scaling included.
     """
-    right = step(name)
     found: dict[str, Step] = {"none": lambda pixels: pixels.astype(np.float32)}
     found["unit"] = lambda pixels: pixels.astype(np.float32) / 255
     for mode in MODES[1:] if channels == 3 else ("tf",):

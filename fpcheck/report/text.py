@@ -165,7 +165,8 @@ def _next(report: Report, verbose: bool) -> RenderableType:
     golden = f"{report.golden.name}@{report.golden.version}"
     source = clean(report.candidate.source)
     if report.verdict == "incomplete":
-        command = f"fpcheck compare {source} --golden {golden} --full"
+        checked = ",".join(n for n, level in report.levels.items() if level.status != "skipped")
+        command = f"fpcheck compare {source} --golden {golden} --levels {checked}"
     elif verbose:
         command = f"fpcheck record {source} {report.golden.name}   (if the change is wanted)"
     else:

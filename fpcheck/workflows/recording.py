@@ -222,7 +222,7 @@ def _provenance() -> Provenance:
         time=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         fpcheck=fpcheck.__version__,
         python=platform.python_version(),
-        platform=platform.platform(),
+        platform=f"{platform.system()} {platform.machine()}",
         environment=environment(),
     )
 

@@ -1,0 +1,73 @@
+"""Promises of the project as a whole."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from fpcheck.golden.official import official_files
+from fpcheck.golden.store import shipped
+from fpcheck.model.applications import APPLICATIONS
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_shipped_fingerprints_are_what_the_installed_keras_gives() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "regenerate_fingerprints.py", "--check"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.stdout, done.returncode) == ("fingerprints/ is current\n", 0), done.stderr
+
+
+def test_every_application_ships_and_resnets_also_without_their_top() -> None:
+    names = set(shipped().names())
+    resnets = {name for name in APPLICATIONS if name.startswith("ResNet")}
+    assert len(APPLICATIONS) == 40
+    assert names == (
+        {name.lower() for name in APPLICATIONS}
+        | {f"{name.lower()}-notop" for name in resnets}
+        | {"demo-digits"}
+    )
+
+
+def test_every_shipped_golden_is_sound() -> None:
+    assert [entry.load().label for entry in shipped().entries()] == [
+        f"{name}@1" for name in shipped().names()
+    ]
+
+
+def test_official_files_are_known_by_name_and_md5() -> None:
+    files = official_files()
+    known = files["resnet50_weights_tf_dim_ordering_tf_kernels.h5"]
+    assert (known.application, known.top) == ("ResNet50", True)
+    assert all(re.fullmatch(r"[0-9a-f]{32}", file.md5) for file in files.values())
+    # MobileNet and MobileNetV2 are published without an MD5.
+    assert {f.application for f in files.values()} == APPLICATIONS.keys() - {
+        "MobileNet",
+        "MobileNetV2",
+    }
+
+
+def test_the_working_copy_installs_all_that_the_package_asks_for() -> None:
+    asked = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    pinned = (ROOT / "requirements.txt").read_text().lower()
+    for requirement in asked:
+        name = re.split(r"[<>=]", requirement)[0]
+        assert re.search(rf"^{re.escape(name)}==", pinned, re.MULTILINE), name
+
+
+def test_ci_calls_the_test_command_and_nothing_else() -> None:
+    lines = (ROOT / ".ci" / "run").read_text().splitlines()
+    assert lines[-1] == "exec make test"
+    assert len(lines) == 4
+
+
+@pytest.mark.parametrize("module", ["fpcheck", "fpcheck.cli", "fpcheck.workflows.comparing"])
+def test_importing_fpcheck_imports_no_framework(module: str) -> None:
+    code = f"import sys, {module}; print({{'tensorflow', 'keras'}} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
