@@ -25,6 +25,11 @@ def out() -> Console:
     return Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else WIDTH)
 
 
+def say(line: str) -> None:
+    """One line of a result, as it is: never folded, so that scripts can read it."""
+    out().print(line, soft_wrap=True, markup=False)
+
+
 def err() -> Console:
     """For everything else."""
     return Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)

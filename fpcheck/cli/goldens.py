@@ -6,7 +6,7 @@ import typer
 from rich.table import Table
 
 from fpcheck.cli import options as opt
-from fpcheck.cli.console import complain, out
+from fpcheck.cli.console import complain, out, say
 from fpcheck.errors import EXIT_ERROR, FpcheckError
 from fpcheck.golden.store import Store
 from fpcheck.report.golden_text import render_golden
@@ -49,6 +49,6 @@ def verify(goldens: opt.Goldens = None, debug: opt.Debug = False) -> None:
         except FpcheckError as error:
             damaged += 1
             complain(error)
-    out().print(f"{sound} sound, {damaged} damaged in {goldens_folder(goldens)}")
+    say(f"{sound} sound, {damaged} damaged in {goldens_folder(goldens)}")
     if damaged:
         raise typer.Exit(EXIT_ERROR)

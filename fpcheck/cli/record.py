@@ -3,9 +3,10 @@
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from fpcheck.cli import options as opt
-from fpcheck.cli.console import out, progress
+from fpcheck.cli.console import out, progress, say
 from fpcheck.report.text import clean, render
 from fpcheck.workflows.recording import Recording, Request, record_source
 
@@ -43,27 +44,25 @@ def record(
 def _show(recording: Recording) -> None:
     console, golden = out(), recording.golden
     if not recording.stored:
-        console.print(f"{golden.label} already says the same: nothing stored ({golden.path})")
+        say(f"{golden.label} already says the same: nothing stored ({golden.path})")
         return
     if recording.changes is not None:
         console.print(render(recording.changes))
     held = golden.fingerprint
-    console.print(
+    say(
         f"recorded {golden.label}: {', '.join(held.levels)}; {len(held.structure.layers)} layers, "
         f"{held.structure.parameters:,} parameters"
     )
     if held.outputs is not None:
-        console.print(
-            f"  preprocess {held.outputs.preprocess}, noise {held.outputs.noise.largest:.1e}"
-        )
+        say(f"  preprocess {held.outputs.preprocess}, noise {held.outputs.noise.largest:.1e}")
     if held.accuracy is not None:
-        console.print(
+        say(
             f"  accuracy on {held.accuracy.count} examples: top-1 {held.accuracy.top1:.2%}, "
             f"top-5 {held.accuracy.top5:.2%}"
         )
     for warning in _grouped(recording.warnings):
-        console.print(f"  [yellow]warning:[/] {warning}")
-    console.print(f"  {golden.path} and .h5: commit both")
+        console.print(f"  [yellow]warning:[/] {escape(warning)}", soft_wrap=True)
+    say(f"  {golden.path} and .h5: commit both")
 
 
 def _grouped(warnings: tuple[str, ...], most: int = 5) -> list[str]:

@@ -1,4 +1,4 @@
-"""Keras's own weight files: recognised by name and by the MD5 that Keras publishes of them."""
+"""Keras's own weight files: recognised by name and by the sum that Keras publishes of them."""
 
 from functools import cache
 from pathlib import Path
@@ -6,17 +6,18 @@ from pathlib import Path
 from fpcheck.codec import Value
 from fpcheck.golden import strict_yaml
 from fpcheck.golden.store import shipped
-from fpcheck.model.source import file_md5
+from fpcheck.model.source import file_sum
 
 FILE = "official-weights.yaml"
 
 
 class OfficialFile(Value, frozen=True):
-    """One published file: which application it is of, whether with its top, and its MD5."""
+    """One published file: which application it is of, whether with its top, and its sum."""
 
     application: str
     top: bool
-    md5: str
+    md5: str | None = None
+    sha256: str | None = None
 
 
 @cache
@@ -29,14 +30,16 @@ def official_files() -> dict[str, OfficialFile]:
 def recognise(path: Path) -> str | None:
     """One sentence on whether a file is one of Keras's own; None where nothing suggests it."""
     files = official_files()
-    own = file_md5(path)
+    sums = {kind: file_sum(path, kind) for kind in ("md5", "sha256")}
     for name, file in files.items():
-        if file.md5 == own:
+        if sums["md5"] == file.md5 or sums["sha256"] == file.sha256:
             top = "with" if file.top else "without"
             return f"It is Keras's official file {name}: {file.application} {top} its top."
-    if path.name in files:
-        return (
-            f"It bears the name of Keras's official {files[path.name].application} file, but is "
-            f"not that file: its MD5 is {own}, published is {files[path.name].md5}."
-        )
-    return None
+    if path.name not in files:
+        return None
+    named = files[path.name]
+    kind = "md5" if named.md5 else "sha256"
+    return (
+        f"It bears the name of Keras's official {named.application} file, but is not that file: "
+        f"its {kind} is {sums[kind]}, published is {named.md5 or named.sha256}."
+    )

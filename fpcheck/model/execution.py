@@ -203,15 +203,17 @@ def _required_arguments(model: Any) -> int:
 
 @contextmanager
 def unchanged(model: Any) -> Iterator[None]:
-    """Puts back what running a model changes: counters, recurrent states, seeds."""
+    """Puts back what running a model changes: counters, recurrent states.
+
+    Seeds go on as they would: what is random must differ from run to run, or it would not be seen.
+    """
     import keras
 
     layers = [place.layer for place in walk(model)]
     held = [v for la in layers for v in getattr(la, "_non_trainable_variables", None) or []]
-    seeds = [s.state for la in layers for s in getattr(la, "_seed_generators", None) or []]
     # A stateful recurrent layer's states are None until it is built.
     states = [s for la in layers for s in keras.tree.flatten(getattr(la, "states", None) or [])]
-    changing = [*held, *seeds, *(s for s in states if hasattr(s, "assign"))]
+    changing = [*held, *(s for s in states if hasattr(s, "assign"))]
     kept = [(v, keras.ops.copy(v.value)) for v in changing]
     try:
         yield

@@ -143,7 +143,9 @@ def file_digest(path: Path) -> str:
     return f"b3:{hasher.hexdigest()}"
 
 
-def file_md5(path: Path) -> str:
-    """MD5 of a file: what Keras publishes of its weight files. It protects nothing."""
+def file_sum(path: Path, kind: str) -> str:
+    """The `md5` or `sha256` of a file: what Keras publishes of its weights. It protects nothing."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        return hashlib.file_digest(
+            file, lambda: hashlib.new(kind, usedforsecurity=False)
+        ).hexdigest()
