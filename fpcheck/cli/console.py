@@ -2,7 +2,7 @@
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,6 +11,8 @@ from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from fpcheck.errors import FpcheckError
+from fpcheck.progress import Progress as Step
+from fpcheck.progress import silent
 from fpcheck.report import json as json_report
 from fpcheck.report.text import WIDTH, clean, plain_text, render
 from fpcheck.report.value import Report
@@ -73,11 +75,11 @@ def complain(error: FpcheckError) -> None:
 
 
 @contextmanager
-def progress(quiet: bool = False) -> Iterator[Callable[[str], None]]:
+def progress(quiet: bool = False) -> Iterator[Step]:
     """Shows the current step and the time it takes, on a terminal, once a second has passed."""
     console = err()
     if quiet or not console.is_terminal:
-        yield lambda step: None
+        yield silent
         return
     shown = Progress(
         SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(),

@@ -63,4 +63,6 @@ def loading(
     weights: str, seed: int, model: str | None, custom_objects: str | None, trust: bool
 ) -> Options:
     """How a source is loaded, from the options that say so."""
-    return Options(weights, seed, model, custom_objects, trust)
+    return Options(
+        weights=weights, seed=seed, model=model, custom_objects=custom_objects, trust=trust
+    )

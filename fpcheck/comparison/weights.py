@@ -83,8 +83,8 @@ def _measured(
     # An estimate of nothing is no proof of equality: with nothing allowed the digests decide.
     if allowed > 0 and within(difference, allowed):
         return
-    bad = actual.statistics.nans + actual.statistics.infinities
-    if bad > expected.statistics.nans + expected.statistics.infinities:
+    bad = actual.statistics.non_finite
+    if bad > expected.statistics.non_finite:
         yield _with(finding, code="non-finite", metric="non_finite_values", expected=0, actual=bad)
         return
     yield _with(finding, metric="relative_l2", actual=difference, tolerance=allowed)

@@ -39,5 +39,4 @@ def _is_initial(item: Changed) -> bool:
     details = item.candidate.details
     if wanted is None or details is None or item.tensor.trainable:
         return False
-    figures = details.statistics
-    return figures.minimum == figures.maximum == wanted and not figures.nans + figures.infinities
+    return details.statistics.constant == wanted

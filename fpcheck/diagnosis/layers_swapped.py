@@ -51,4 +51,4 @@ def diagnose(comparison: Comparison) -> Iterator[Diagnosis]:
 def _is_constant(item: Changed) -> bool:
     """Zeros and ones are everywhere: they say nothing of whose they are."""
     details = item.candidate.details
-    return details is not None and details.statistics.minimum == details.statistics.maximum
+    return details is not None and details.statistics.constant is not None

@@ -45,25 +45,20 @@ def diagnose(comparison: Comparison) -> Iterator[Diagnosis]:
 def _initial(item: Changed) -> str:
     """Why a tensor looks like what its initializer gives; empty where it does not."""
     details = item.candidate.details
-    if details is None or details.statistics.nans or details.statistics.infinities:
+    if details is None or details.statistics.non_finite:
         return ""
     figures = details.statistics
-    initializer = item.layer.training.get(f"{_initializer_name(item.tensor.role)}_initializer")
+    initializer = item.layer.training.get(f"{item.tensor.role}_initializer")
     name = initializer.get("class", "") if isinstance(initializer, dict) else ""
     constant = {"Zeros": 0.0, "Ones": 1.0}.get(name)
     if constant is None and item.tensor.role.endswith("bias"):
         constant = 0.0
     if constant is not None:
-        same = figures.minimum == figures.maximum == constant
-        return f"all {constant:g}" if same else ""
+        return f"all {constant:g}" if figures.constant == constant else ""
     if figures.count < FEWEST_VALUES:
         return ""
     config = initializer.get("config", {}) if isinstance(initializer, dict) else {}
     return _random(name or "GlorotUniform", config, item.tensor.shape, figures)
-
-
-def _initializer_name(role: str) -> str:
-    return {"moving_mean": "moving_mean", "moving_variance": "moving_variance"}.get(role, role)
 
 
 def _random(name: str, config: dict[str, Any], shape: tuple[int, ...], figures: Statistics) -> str:

@@ -113,7 +113,7 @@ def relative_difference(golden: Array, other: Array) -> float:
         return 0.0
     rms = float(np.sqrt(np.mean(reference * reference)))
     largest = float(np.max(difference))
-    return largest / rms if rms > 0 else largest + 0.0 * rms
+    return largest / rms if rms > 0 else largest
 
 
 def largest_difference(golden: tuple[Array, ...], other: tuple[Array, ...]) -> float:
@@ -121,4 +121,4 @@ def largest_difference(golden: tuple[Array, ...], other: tuple[Array, ...]) -> f
     if [a.shape for a in golden] != [b.shape for b in other]:
         return float("inf")
     differences = [relative_difference(a, b) for a, b in zip(golden, other, strict=True)]
-    return float(np.max(differences, initial=0.0)) if differences else 0.0
+    return float(np.max(differences, initial=0.0))

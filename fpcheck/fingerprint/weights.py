@@ -29,6 +29,17 @@ class Statistics(Value, frozen=True):
     l1: float
     l2: float
 
+    @property
+    def non_finite(self) -> int:
+        """How many values are NaN or infinite."""
+        return self.nans + self.infinities
+
+    @property
+    def constant(self) -> float | None:
+        """The value that all have; None where they differ, or are not all finite."""
+        same = self.minimum == self.maximum and not self.non_finite
+        return self.minimum if same else None
+
 
 class Details(Value, frozen=True, eq=False):
     """What lets a tensor be compared with one that is not equal to it.

@@ -12,7 +12,6 @@ from fpcheck.fingerprint.outputs import (
     Answer,
     Noise,
     Outputs,
-    kept,
     largest_difference,
 )
 from fpcheck.fingerprint.structure import Structure
@@ -20,9 +19,10 @@ from fpcheck.fingerprint.weights import Measurement, measure
 from fpcheck.model import live
 from fpcheck.model.environment import environment
 from fpcheck.model.execution import run
+from fpcheck.model.labels import Label, imagenet_labels
 from fpcheck.model.preprocess import applied, mistakes, prepare, right_step
 from fpcheck.model.sensitivity import unreached
-from fpcheck.model.session import OutputPlan, Predictions
+from fpcheck.model.session import OutputPlan
 
 # Examples that go through the model at once when it predicts.
 PREDICT_BATCH = 32
@@ -73,7 +73,7 @@ class KerasSession:
             preprocess=plan.preprocess,
             answers=answers,
             activations=activations,
-            environment=self.environment(),
+            environment=environment(),
         )
         if not plan.recording:
             return taken
@@ -92,7 +92,7 @@ class KerasSession:
         arrays = prepare(plan.probes, plan.probes.make(), plan.preprocess)
         return unreached(self.model, arrays, plan.allowed, self.disposable)
 
-    def predict(self, images: Array, preprocess: str) -> Predictions:
+    def predict(self, images: Array, preprocess: str) -> Array:
         """See `Session`."""
         prepared = applied(preprocess, images)
         parts: list[Array] = []
@@ -110,14 +110,11 @@ class KerasSession:
                     "Accuracy needs one output of shape (examples, classes).",
                 )
             parts.append(answer.final)
-        return Predictions(np.concatenate(parts))
+        return np.concatenate(parts)
 
-    def environment(self) -> dict[str, str]:
+    def labels(self) -> tuple[Label, ...]:
         """See `Session`."""
-        return environment()
-
-    def close(self) -> None:
-        """See `Session`."""
+        return imagenet_labels()
 
     def _noise(self, arrays: list[Array], answers: tuple[Answer, ...]) -> Noise:
         logits = tuple(a.logits for a in answers)
@@ -151,7 +148,7 @@ class KerasSession:
             arrays = [wrong(a) if i in images else right[i] for i, a in enumerate(raw)]
             if all(np.array_equal(a, b) for a, b in zip(arrays, right, strict=True)):
                 continue
-            logits = tuple(kept(a.logits) for a in run(self.model, arrays)[0])
+            logits = tuple(a.logits for a in run(self.model, arrays)[0])
             if largest_difference(tuple(a.logits for a in answers), logits) > plan.allowed:
                 found[name] = logits
         return found

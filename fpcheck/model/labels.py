@@ -1,10 +1,19 @@
-"""ImageNet's class names, through Keras's own download and cache."""
+"""ImageNet's classes, through Keras's own download and cache."""
+
+from fpcheck.codec import Value
 
 IMAGENET_CLASSES = 1000
 
 
-def imagenet_labels() -> tuple[str, ...]:
-    """One label for each of the 1,000 classes; empty where the list cannot be had."""
+class Label(Value, frozen=True):
+    """One class: its WordNet id (`n02123045`), which names its folder, and its name (`tabby`)."""
+
+    wordnet_id: str
+    name: str
+
+
+def imagenet_labels() -> tuple[Label, ...]:
+    """The 1,000 classes in order; empty where Keras can neither find nor download the list."""
     import numpy as np
     from keras.applications.imagenet_utils import decode_predictions
 
@@ -12,4 +21,4 @@ def imagenet_labels() -> tuple[str, ...]:
         rows = decode_predictions(np.eye(IMAGENET_CLASSES), top=1)
     except Exception:  # a failed download is a bare Exception
         return ()
-    return tuple(str(row[0][1]) for row in rows)
+    return tuple(Label(str(row[0][0]), str(row[0][1])) for row in rows)

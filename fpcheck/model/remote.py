@@ -13,8 +13,8 @@ from fpcheck.fingerprint.outputs import Answer, Outputs
 from fpcheck.fingerprint.structure import Structure
 from fpcheck.fingerprint.weights import Measurement
 from fpcheck.model import worker
-from fpcheck.model.environment import environment
-from fpcheck.model.session import OutputPlan, Predictions
+from fpcheck.model.labels import Label
+from fpcheck.model.session import OutputPlan
 from fpcheck.model.source import Options, Source
 from fpcheck.model.worker import Reply
 
@@ -75,17 +75,13 @@ class RemoteSession:
         """See `Session`."""
         return self._ask(worker.AskUnreached(plan), tuple[str, ...])
 
-    def predict(self, images: Array, preprocess: str) -> Predictions:
+    def predict(self, images: Array, preprocess: str) -> Array:
         """See `Session`."""
-        return self._ask(worker.AskPredictions(images, preprocess), Predictions)
+        return self._ask(worker.AskPredictions(images, preprocess), Array)
 
-    def labels(self) -> tuple[str, ...]:
-        """ImageNet's class names; empty where they cannot be had."""
-        return self._ask(worker.AskLabels(), tuple[str, ...])
-
-    def environment(self) -> dict[str, str]:
+    def labels(self) -> tuple[Label, ...]:
         """See `Session`."""
-        return environment()
+        return self._ask(worker.AskLabels(), tuple[Label, ...])
 
     def close(self) -> None:
         """End the worker."""

@@ -7,6 +7,7 @@ from fpcheck.fingerprint.outputs import Answer, Outputs
 from fpcheck.fingerprint.probes import Probes
 from fpcheck.fingerprint.structure import Structure
 from fpcheck.fingerprint.weights import Measurement
+from fpcheck.model.labels import Label
 
 
 class OutputPlan(Value, frozen=True, eq=False):
@@ -23,13 +24,6 @@ class OutputPlan(Value, frozen=True, eq=False):
     preprocess: str
     recording: bool = False
     allowed: float = 1e-4
-
-
-class Predictions(Value, frozen=True, eq=False):
-    """What a classifier says of labelled examples: final outputs, float32 (examples, classes)."""
-
-    scores: Array
-    names: tuple[str, ...] = ()
 
 
 class Session(Protocol):
@@ -59,11 +53,12 @@ class Session(Protocol):
     def unreached(self, plan: OutputPlan) -> tuple[str, ...]:
         """Paths of weighted layers that the plan's probes do not reach."""
 
-    def predict(self, images: Array, preprocess: str) -> Predictions:
-        """Class scores of raw images, shape (examples, ...); UnavailableError if it is none."""
+    def predict(self, images: Array, preprocess: str) -> Array:
+        """Class scores, float32 (examples, classes), of raw images, shape (examples, ...).
 
-    def environment(self) -> dict[str, str]:
-        """Versions and settings that decide rounding."""
+        Raises:
+            UnavailableError: the model is no classifier of single images.
+        """
 
-    def close(self) -> None:
-        """Give back what it holds."""
+    def labels(self) -> tuple[Label, ...]:
+        """ImageNet's classes; empty where the list cannot be had."""

@@ -10,6 +10,7 @@ import blake3
 
 from fpcheck.codec import Value
 from fpcheck.errors import FpcheckError
+from fpcheck.fingerprint import digest
 from fpcheck.model.applications import APPLICATIONS
 
 
@@ -69,7 +70,7 @@ def safe_name(text: str) -> str:
 
 
 _CALLABLE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
-# Far above any real configuration or weights' header, far below what could hurt.
+# More than the longest beginning by which a kind of file is told.
 HEAD_BYTES = 1024
 _PROPER = {name.lower(): name for name in APPLICATIONS}
 
@@ -140,7 +141,7 @@ def file_digest(path: Path) -> str:
     """BLAKE3 of a whole file, as provenance tells it."""
     hasher = blake3.blake3(max_threads=blake3.blake3.AUTO)
     hasher.update_mmap(path)
-    return f"b3:{hasher.hexdigest()}"
+    return digest.text(hasher.digest())
 
 
 def file_sum(path: Path, kind: str) -> str:

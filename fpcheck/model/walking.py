@@ -13,14 +13,12 @@ class Place(Value, frozen=True):
         path: its path in the model.
         layer: the live object.
         parent: the model or layer that holds it.
-        prefix: what precedes the names of layers of that parent.
         covered: the configuration of an enclosing framework layer already says all of its own.
     """
 
     path: str
     layer: Any
     parent: Any
-    prefix: str
     covered: bool
 
 
@@ -38,7 +36,7 @@ def _descend(parent: Any, prefix: str, covered: bool, seen: set[int], places: li
         if id(child) in seen:
             continue
         seen.add(id(child))
-        place = Place(prefix + name, child, parent, prefix, covered)
+        place = Place(prefix + name, child, parent, covered)
         below: list[Place] = []
         inside = not _is_model(child) and (covered or is_builtin(type(child)))
         _descend(child, place.path + "/", inside, seen, below)

@@ -70,7 +70,7 @@ class AskPredictions(Value, frozen=True, tag=True, eq=False):
 
 
 class AskLabels(Value, frozen=True, tag=True):
-    """The reply is the ImageNet label of each class, or an empty tuple where they cannot be had."""
+    """The reply is a tuple of `Label`."""
 
 
 Request = (
@@ -149,9 +149,7 @@ class Worker:
             case AskPredictions(images, preprocess):
                 return self.session.predict(images, preprocess)
             case AskLabels():
-                from fpcheck.model.labels import imagenet_labels
-
-                return imagenet_labels()
+                return self.session.labels()
 
     def _open(self, request: Open) -> tuple[str, ...]:
         import keras

@@ -62,7 +62,7 @@ def _indented(content: RenderableType, above: int = 0, left: int = 2) -> Rendera
 
 def _headline(report: Report) -> RenderableType:
     mark, colour = _MARKS[report.verdict]
-    golden = f"{report.golden.name}@{report.golden.version}"
+    golden = report.golden.label
     note = f" — {clean(report.golden.note)}" if report.golden.note else ""
     return Group(
         Text.assemble(
@@ -162,7 +162,7 @@ def _allowed(finding: Finding) -> str:
 
 
 def _next(report: Report, verbose: bool) -> RenderableType:
-    golden = f"{report.golden.name}@{report.golden.version}"
+    golden = report.golden.label
     source = clean(report.candidate.source)
     if report.verdict == "incomplete":
         checked = ",".join(n for n, level in report.levels.items() if level.status != "skipped")

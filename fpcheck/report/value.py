@@ -49,6 +49,11 @@ class GoldenRef(Value, frozen=True):
     why: str
     note: str = ""
 
+    @property
+    def label(self) -> str:
+        """`name@version`."""
+        return f"{self.name}@{self.version}"
+
 
 class CandidateRef(Value, frozen=True):
     """What was compared."""

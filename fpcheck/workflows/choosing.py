@@ -6,6 +6,7 @@ from fpcheck.codec import Value
 from fpcheck.comparison.compare import compare_fingerprints
 from fpcheck.comparison.pairing import pair
 from fpcheck.comparison.tolerance import Tolerances
+from fpcheck.diagnosis import layers_removed
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint import digest
 from fpcheck.fingerprint.structure import Structure
@@ -144,8 +145,6 @@ def nearest(structure: Structure, goldens: str | Path | None) -> tuple[Golden, f
 
 
 def _likeness(golden: Golden, structure: Structure, share: float) -> str:
-    from fpcheck.diagnosis import layers_removed
-
     comparison = compare_fingerprints(
         Fingerprint(golden.fingerprint.structure), Fingerprint(structure), Tolerances()
     )

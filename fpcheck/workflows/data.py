@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from fpcheck.codec import Array, Value
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint.structure import Structure
+from fpcheck.model.labels import Label
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 
@@ -46,6 +48,24 @@ def load_examples(path: Path, structure: Structure) -> Examples:
         )
     classes = tuple(str(name) for name in arrays.get("labels", ()))
     return Examples(images, labels.astype(np.int64), classes)
+
+
+def as_imagenet(examples: Examples, labels: tuple[Label, ...]) -> Examples:
+    """Examples for a model of ImageNet's classes: folders named by class are numbered as it does.
+
+    Without the list of labels, or where the folders bear other names, they stay as they are.
+    """
+    if not labels:
+        return examples
+    numbers = {label.wordnet_id: place for place, label in enumerate(labels)}
+    numbers |= {label.name: place for place, label in enumerate(labels)}
+    names = tuple(label.name for label in labels)
+    if not examples.classes:
+        return msgspec.structs.replace(examples, classes=names)
+    if not all(name in numbers for name in examples.classes):
+        return examples
+    places = np.array([numbers[name] for name in examples.classes], np.int64)
+    return msgspec.structs.replace(examples, labels=places[examples.labels], classes=names)
 
 
 def probe_arrays(path: Path, structure: Structure) -> dict[str, Array]:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from fpcheck.errors import FpcheckError
 from fpcheck.golden.value import Golden
-from fpcheck.model.source import Options
+from fpcheck.model.source import Options, parse
 from fpcheck.progress import Progress, silent
 from fpcheck.report.value import Report
-from fpcheck.workflows.choosing import find
+from fpcheck.workflows.choosing import find, stores
 from fpcheck.workflows.comparing import Request as CompareRequest
 from fpcheck.workflows.comparing import compare_goldens, compare_with, reference
 from fpcheck.workflows.recording import Request, unstored
@@ -38,12 +38,8 @@ def _golden(source: object, goldens: str | Path | None) -> Golden | None:
     if source.endswith(".yaml") or "@" in source:
         return find(source, goldens).load()
     try:
-        from fpcheck.model.source import parse
-
         parse(source)
     except FpcheckError:
-        try:
-            return find(source, goldens).load()
-        except FpcheckError:
-            return None
+        entries = [store.entry(source) for store in stores(goldens)]
+        return next((entry.load() for entry in entries if entry is not None), None)
     return None

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fpcheck.codec import Value
 from fpcheck.errors import EXIT_ERROR, EXIT_INCOMPLETE, EXIT_MATCH, EXIT_MISMATCH, FpcheckError
+from fpcheck.golden.document import SEAL
 from fpcheck.golden.store import Entry
 from fpcheck.model.remote import RemoteSession
 from fpcheck.model.source import Options
@@ -82,8 +83,6 @@ def _check_golden(path: Path) -> Outcome:
 
 def _check_rewritten(path: Path) -> None:
     """A committed version must stay as it is below its seal."""
-    from fpcheck.golden.document import SEAL
-
     shown = subprocess.run(
         ["git", "show", f"HEAD:./{path.name}"], cwd=path.parent, capture_output=True, check=False
     )

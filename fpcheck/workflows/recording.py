@@ -20,6 +20,7 @@ from fpcheck.fingerprint.value import LEVELS, Fingerprint
 from fpcheck.golden.store import Entry, Store
 from fpcheck.golden.value import Golden, Provenance, SourceRecord
 from fpcheck.model.environment import environment
+from fpcheck.model.labels import IMAGENET_CLASSES
 from fpcheck.model.remote import RemoteSession
 from fpcheck.model.session import OutputPlan, Session
 from fpcheck.model.source import Kind, Options, Source
@@ -155,7 +156,9 @@ def _take(
 def judge(session: Session, structure: Structure, path: Path, preprocess: str) -> Accuracy:
     """Predict labelled examples and say how well."""
     examples = data.load_examples(path, structure)
-    scores = session.predict(examples.images, preprocess).scores
+    scores = session.predict(examples.images, preprocess)
+    if scores.shape[1] == IMAGENET_CLASSES:
+        examples = data.as_imagenet(examples, session.labels())
     if examples.labels.min() < 0 or examples.labels.max() >= scores.shape[1]:
         raise FpcheckError(
             f"{path}: labels go up to {examples.labels.max()}, the model has {scores.shape[1]} "
@@ -276,6 +279,6 @@ def _warnings(golden: Golden) -> tuple[str, ...]:
         golden.fingerprint.structure.tensors, golden.fingerprint.weights or (), strict=False
     ):
         details = measured.details
-        if details and details.statistics.nans + details.statistics.infinities:
+        if details and details.statistics.non_finite:
             found.append(f"{layer.path}/{tensor.role} holds NaN or infinity")
     return tuple(found)

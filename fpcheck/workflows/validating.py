@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from fpcheck.codec import Value
 from fpcheck.comparison.finding import Finding
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint.accuracy import Accuracy
@@ -17,6 +18,16 @@ from fpcheck.workflows.recording import judge
 
 # Rounding may exchange two classes whose scores are this close; it changes no other prediction.
 CLOSE_SCORES = 1e-3
+# Changed examples that are shown.
+SHOWN = 3
+
+
+class Change(Value, frozen=True):
+    """An example whose predicted class changed: its place in the data, both classes."""
+
+    place: int
+    before: int
+    now: int
 
 
 def validate_source(
@@ -47,50 +58,59 @@ def validate_source(
         preprocess = request.preprocess or recorded.preprocess
         progress("predicting the labelled examples")
         measured = judge(opened.session, opened.structure, path, preprocess)
-    result = compare_accuracy(recorded, measured)
-    if not result.compared:
+    compared_count, changed = changed_predictions(recorded, measured)
+    if not compared_count:
         raise FpcheckError(
             f"{path}: holds none of the examples that golden {golden.label} recorded",
             "Validate on the data that was recorded, or record anew with --data.",
         )
-    return _with_accuracy(report, result, recorded, measured, time.monotonic() - start)
+    finished = _with_accuracy(report, recorded, measured, compared_count, changed)
+    elapsed = round(time.monotonic() - start, 3)
+    return msgspec.structs.replace(finished, elapsed_seconds=elapsed)
 
 
-def compare_accuracy(recorded: Accuracy, measured: Accuracy) -> AccuracyResult:
-    """Predictions on the examples that both sides hold, paired by their content."""
+def changed_predictions(recorded: Accuracy, measured: Accuracy) -> tuple[int, list[Change]]:
+    """Examples that both sides hold, paired by their content: how many, and those that changed."""
     places = {row.tobytes(): place for place, row in enumerate(recorded.examples)}
     pairs = [
         (places[row.tobytes()], place)
         for place, row in enumerate(measured.examples)
         if row.tobytes() in places
     ]
-    changed = sum(
-        recorded.predicted[old] != measured.predicted[new]
-        and not max(recorded.margin[old], measured.margin[new]) <= CLOSE_SCORES
+    changed = [
+        Change(new, int(recorded.predicted[old]), int(measured.predicted[new]))
         for old, new in pairs
-    )
-    return AccuracyResult(
+        if recorded.predicted[old] != measured.predicted[new]
+        and not max(recorded.margin[old], measured.margin[new]) <= CLOSE_SCORES
+    ]
+    return len(pairs), changed
+
+
+def _with_accuracy(
+    report: Report,
+    recorded: Accuracy,
+    measured: Accuracy,
+    compared: int,
+    changed: list[Change],
+) -> Report:
+    result = AccuracyResult(
         examples=measured.count,
-        compared=len(pairs),
+        compared=compared,
         expected_top1=recorded.top1,
         top1=measured.top1,
         expected_top5=recorded.top5,
         top5=measured.top5,
-        changed=int(changed),
+        changed=len(changed),
     )
-
-
-def _with_accuracy(
-    report: Report, result: AccuracyResult, recorded: Accuracy, measured: Accuracy, elapsed: float
-) -> Report:
-    added = msgspec.structs.replace(report, accuracy=result, elapsed_seconds=round(elapsed, 3))
-    if result.compared < result.examples:
-        unknown = f"{result.examples - result.compared} examples are not in the golden"
-        added = msgspec.structs.replace(added, notes=[*added.notes, unknown])
-    if not result.changed:
+    notes = [*report.notes]
+    if compared < measured.count:
+        notes.append(f"{measured.count - compared} examples are not in the golden")
+    notes += [_told(change, measured.classes or recorded.classes) for change in changed[:SHOWN]]
+    added = msgspec.structs.replace(report, accuracy=result, notes=notes)
+    if not changed:
         return added
     finding = Finding(
-        "outputs", "predictions-changed", metric="examples", expected=0, actual=result.changed,
+        "outputs", "predictions-changed", metric="examples", expected=0, actual=len(changed),
         tolerance=0.0,
     )  # fmt: skip
     explained = [] if report.errors else [_preprocessing(result, recorded, measured)]
@@ -100,6 +120,13 @@ def _with_accuracy(
         findings=[*report.findings, finding],
         diagnoses=[*report.diagnoses, *explained],
     )
+
+
+def _told(change: Change, classes: tuple[str, ...]) -> str:
+    def name(number: int) -> str:
+        return classes[number] if number < len(classes) else f"class {number}"
+
+    return f"example {change.place}: golden {name(change.before)}, now {name(change.now)}"
 
 
 def _preprocessing(result: AccuracyResult, recorded: Accuracy, measured: Accuracy) -> Diagnosis:
