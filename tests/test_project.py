@@ -1,5 +1,6 @@
 """Promises of the project as a whole."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -65,6 +66,58 @@ def test_ci_calls_the_test_command_and_nothing_else() -> None:
     lines = (ROOT / ".ci" / "run").read_text().splitlines()
     assert lines[-1] == "exec make test"
     assert len(lines) == 4
+
+
+FRAMEWORKS = {"tensorflow", "keras", "jax", "torch"}
+# The only modules that name a framework, and they do so inside functions.
+FRAMEWORK_MODULES = {
+    "demo/faults.py", "model/execution.py", "model/keras2.py", "model/labels.py",
+    "model/live.py", "model/loading.py", "model/preprocess.py", "model/sensitivity.py",
+    "model/walking.py", "model/worker.py", "workflows/opening.py",
+}  # fmt: skip
+# What each folder may import of the others: see docs/architecture.md.
+LAYERS = {
+    "fingerprint": set(),
+    "comparison": {"fingerprint"},
+    "golden": {"fingerprint", "comparison"},
+    "model": {"fingerprint"},
+    "diagnosis": {"fingerprint", "comparison", "report"},
+    "report": {"fingerprint", "comparison", "golden"},
+    "workflows": {"fingerprint", "comparison", "golden", "model", "diagnosis", "report"},
+    "demo": {"model", "report", "workflows"},
+    "cli": {"errors", "golden", "model", "report", "workflows", "demo"},
+}
+
+
+def _imports(path: Path) -> list[tuple[str, bool]]:
+    """Every module that a file imports, and whether it does so at its top."""
+    tree = ast.parse(path.read_text())
+    top = {id(node) for node in tree.body}
+    found = []
+    for node in ast.walk(tree):
+        names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        found += [(name, id(node) in top) for name in names]
+    return found
+
+
+def test_frameworks_are_imported_in_few_modules_and_never_at_the_top() -> None:
+    named = set()
+    for path in (ROOT / "fpcheck").rglob("*.py"):
+        for module, at_top in _imports(path):
+            if module.partition(".")[0] in FRAMEWORKS:
+                named.add(path.relative_to(ROOT / "fpcheck").as_posix())
+                assert not at_top, path
+    assert named == FRAMEWORK_MODULES
+
+
+@pytest.mark.parametrize("folder", LAYERS)
+def test_a_folder_imports_only_what_it_may(folder: str) -> None:
+    for path in (ROOT / "fpcheck" / folder).rglob("*.py"):
+        for module, _ in _imports(path):
+            parts = module.split(".")
+            if parts[0] == "fpcheck" and len(parts) > 1 and parts[1] in LAYERS:
+                assert parts[1] in LAYERS[folder] | {folder}, f"{path}: {module}"
 
 
 @pytest.mark.parametrize("module", ["fpcheck", "fpcheck.cli", "fpcheck.workflows.comparing"])

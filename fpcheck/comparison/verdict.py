@@ -1,10 +1,21 @@
 """From findings to levels, and from levels to the verdict."""
 
 from collections.abc import Collection
+from typing import Literal
 
+from fpcheck.codec import Value
 from fpcheck.comparison.finding import Finding
 from fpcheck.fingerprint.value import LEVELS, Fingerprint, Level
-from fpcheck.report.value import LevelResult, Verdict
+
+Status = Literal["pass", "fail", "proved", "skipped"]
+Verdict = Literal["match", "mismatch", "incomplete"]
+
+
+class LevelResult(Value, frozen=True):
+    """How one level ended; `reason` says why it was proved or skipped."""
+
+    status: Status
+    reason: str | None = None
 
 
 def judged(level: Level, findings: list[Finding]) -> LevelResult:

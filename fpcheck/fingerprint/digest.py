@@ -1,5 +1,7 @@
 """Digests: the exact side of every comparison."""
 
+import hashlib
+from pathlib import Path
 from typing import Any
 
 import blake3
@@ -46,3 +48,18 @@ def of_array(values: Array, dtype: str) -> bytes:
     if contiguous.size:
         hasher.update(contiguous.view(np.uint8).data)
     return hasher.digest()
+
+
+def of_file(path: Path) -> str:
+    """BLAKE3 of a whole file, as provenance tells it."""
+    hasher = blake3.blake3(max_threads=blake3.blake3.AUTO)
+    hasher.update_mmap(path)
+    return text(hasher.digest())
+
+
+def published_sum(path: Path, kind: str) -> str:
+    """The `md5` or `sha256` of a file: what Keras publishes of its weights. It protects nothing."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(
+            file, lambda: hashlib.new(kind, usedforsecurity=False)
+        ).hexdigest()

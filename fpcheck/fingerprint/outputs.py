@@ -57,6 +57,18 @@ class Noise(Value, frozen=True):
         return max((v for v in (self.repeat, self.batch_size, self.threads) if v), default=0.0)
 
 
+class Reach(Value, frozen=True):
+    """How far the probes reach: paths of weighted layers whose change would not show.
+
+    Attributes:
+        unreached: changing them moves no output.
+        untried: it is not known, since trying took too long or crashed.
+    """
+
+    unreached: tuple[str, ...] = ()
+    untried: tuple[str, ...] = ()
+
+
 class Outputs(Value, frozen=True, eq=False):
     """The outputs part of a fingerprint.
 
@@ -67,7 +79,7 @@ class Outputs(Value, frozen=True, eq=False):
         activations: one for each call of each layer, in the order of the calls.
         environment: versions and settings that decide rounding.
         noise: measured while recording.
-        unreached: weighted layers that no probe reaches.
+        reach: which weighted layers the probes do not reach.
         alternatives: name of a usual mistake in preprocessing, and the logits of each output that
             the model gives then.
     """
@@ -78,7 +90,7 @@ class Outputs(Value, frozen=True, eq=False):
     activations: tuple[Activation, ...]
     environment: dict[str, str]
     noise: Noise = Noise()
-    unreached: tuple[str, ...] = ()
+    reach: Reach = Reach()
     alternatives: dict[str, tuple[Array, ...]] = msgspec.field(default_factory=dict)
     recipe: str = RECIPE
 

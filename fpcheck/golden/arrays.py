@@ -18,7 +18,7 @@ from fpcheck.fingerprint import sketch
 from fpcheck.fingerprint.accuracy import Accuracy
 from fpcheck.fingerprint.counterfactual import COUNTERFACTUALS
 from fpcheck.fingerprint.digest import DIGEST_BYTES
-from fpcheck.fingerprint.outputs import Activation, Answer, Noise, Outputs
+from fpcheck.fingerprint.outputs import Activation, Answer, Noise, Outputs, Reach
 from fpcheck.fingerprint.probes import ProbeInput, Probes
 from fpcheck.fingerprint.structure import Structure, Tensor
 from fpcheck.fingerprint.value import Fingerprint
@@ -51,7 +51,7 @@ class _OutputsHead(Value, frozen=True):
     preprocess: str
     environment: dict[str, str]
     noise: Noise
-    unreached: tuple[str, ...]
+    reach: Reach
     answers: tuple[_AnswerHead, ...]
     activations: tuple[_ActivationHead, ...]
     alternatives: tuple[str, ...]
@@ -190,7 +190,7 @@ def _put_outputs(group: Any, outputs: Outputs) -> None:
         preprocess=outputs.preprocess,
         environment=outputs.environment,
         noise=outputs.noise,
-        unreached=outputs.unreached,
+        reach=outputs.reach,
         answers=tuple(_AnswerHead(a.name, a.shape, a.squashed) for a in outputs.answers),
         activations=tuple(_ActivationHead(a.layer, a.call, a.shape) for a in outputs.activations),
         alternatives=tuple(outputs.alternatives),
@@ -231,7 +231,7 @@ def _get_outputs(group: Any) -> Outputs:
         ),
         environment=head.environment,
         noise=head.noise,
-        unreached=head.unreached,
+        reach=head.reach,
         alternatives={
             name: tuple(group[f"alternatives/{number}/{i}"][()] for i in range(len(answers)))
             for number, name in enumerate(head.alternatives)

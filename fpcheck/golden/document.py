@@ -149,7 +149,8 @@ def _summary(fingerprint: Fingerprint) -> dict[str, Any]:
             "probes": [f"{i.name} {i.kind} {_shape((outputs.probes.count, *i.shape))}"
                        for i in outputs.probes.inputs],
             "noise": {k: None if v is None else _round(v) for k, v in noise.items()},
-            "unreached": list(outputs.unreached),
+            "unreached": list(outputs.reach.unreached),
+            "untried": list(outputs.reach.untried),
             "logits": {a.name: [_round(v) for v in a.logits[0, :5].tolist()]
                        for a in outputs.answers},
         }  # fmt: skip

@@ -4,9 +4,9 @@ from functools import cache
 from pathlib import Path
 
 from fpcheck.codec import Value
+from fpcheck.fingerprint.digest import published_sum
 from fpcheck.golden import strict_yaml
 from fpcheck.golden.store import shipped
-from fpcheck.model.source import file_sum
 
 FILE = "official-weights.yaml"
 
@@ -30,7 +30,7 @@ def official_files() -> dict[str, OfficialFile]:
 def recognise(path: Path) -> str | None:
     """One sentence on whether a file is one of Keras's own; None where nothing suggests it."""
     files = official_files()
-    sums = {kind: file_sum(path, kind) for kind in ("md5", "sha256")}
+    sums = {kind: published_sum(path, kind) for kind in ("md5", "sha256")}
     for name, file in files.items():
         if sums["md5"] == file.md5 or sums["sha256"] == file.sha256:
             top = "with" if file.top else "without"

@@ -12,6 +12,7 @@ from fpcheck.fingerprint.outputs import (
     Answer,
     Noise,
     Outputs,
+    Reach,
     largest_difference,
 )
 from fpcheck.fingerprint.structure import Structure
@@ -21,7 +22,7 @@ from fpcheck.model.environment import environment
 from fpcheck.model.execution import run
 from fpcheck.model.labels import Label, imagenet_labels
 from fpcheck.model.preprocess import applied, mistakes, prepare, right_step
-from fpcheck.model.sensitivity import unreached
+from fpcheck.model.sensitivity import reach
 from fpcheck.model.session import OutputPlan
 
 # Examples that go through the model at once when it predicts.
@@ -87,10 +88,10 @@ class KerasSession:
         """See `Session`."""
         return run(self.model, prepare(plan.probes, plan.probes.make(), plan.preprocess))[0]
 
-    def unreached(self, plan: OutputPlan) -> tuple[str, ...]:
+    def reach(self, plan: OutputPlan) -> Reach:
         """See `Session`."""
         arrays = prepare(plan.probes, plan.probes.make(), plan.preprocess)
-        return unreached(self.model, arrays, plan.allowed, self.disposable)
+        return reach(self.model, arrays, plan.allowed, self.disposable)
 
     def predict(self, images: Array, preprocess: str) -> Array:
         """See `Session`."""

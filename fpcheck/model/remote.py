@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from fpcheck.codec import Array, pack, unpack
 from fpcheck.errors import FpcheckError, UnavailableError
-from fpcheck.fingerprint.outputs import Answer, Outputs
+from fpcheck.fingerprint.outputs import Answer, Outputs, Reach
 from fpcheck.fingerprint.structure import Structure
 from fpcheck.fingerprint.weights import Measurement
 from fpcheck.model import worker
@@ -71,9 +71,9 @@ class RemoteSession:
         """See `Session`."""
         return self._ask(worker.AskAnswers(plan), tuple[Answer, ...])
 
-    def unreached(self, plan: OutputPlan) -> tuple[str, ...]:
+    def reach(self, plan: OutputPlan) -> Reach:
         """See `Session`."""
-        return self._ask(worker.AskUnreached(plan), tuple[str, ...])
+        return self._ask(worker.AskReach(plan), Reach)
 
     def predict(self, images: Array, preprocess: str) -> Array:
         """See `Session`."""

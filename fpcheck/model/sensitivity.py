@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from fpcheck.codec import Array
-from fpcheck.fingerprint.outputs import largest_difference
+from fpcheck.fingerprint.outputs import Reach, largest_difference
 from fpcheck.model.execution import Recorder, forward, run
 from fpcheck.model.walking import Place, own_variables, walk
 
@@ -18,8 +18,8 @@ NUDGE_PER_ALLOWED = 10.0
 NUDGE_SECONDS = 120.0
 
 
-def unreached(model: Any, arrays: list[Array], allowed: float, gradients: bool) -> tuple[str, ...]:
-    """Paths of weighted layers whose nudge moves no output by more than `allowed`.
+def reach(model: Any, arrays: list[Array], allowed: float, gradients: bool) -> Reach:
+    """Which weighted layers' nudge moves no output by more than `allowed`.
 
     To first order, random independent changes of size d in every value of a tensor move a scalar
     by d |gradient|. The scalar is a random projection of all logits; one backward pass gives the
@@ -36,7 +36,8 @@ def unreached(model: Any, arrays: list[Array], allowed: float, gradients: bool) 
     nudge = max(NUDGE, NUDGE_PER_ALLOWED * allowed)
     places = [place for place in walk(model) if own_variables(place.layer)]
     known, scale = _gradients(model, arrays, places) if gradients else ({}, 1.0)
-    missing: list[str] = []
+    unreached: list[str] = []
+    untried: list[str] = []
     start = time.monotonic()
     for place in places:
         own = own_variables(place.layer)
@@ -44,12 +45,12 @@ def unreached(model: Any, arrays: list[Array], allowed: float, gradients: bool) 
         reached = max(effects, default=0.0) > allowed
         if not reached and len(effects) < len(own):
             if time.monotonic() - start > NUDGE_SECONDS:
-                missing.append(f"{place.path} (untried)")
+                untried.append(place.path)
                 continue
             reached = _moved_by_nudge(model, arrays, place, nudge) > allowed
         if not reached:
-            missing.append(place.path)
-    return tuple(missing)
+            unreached.append(place.path)
+    return Reach(tuple(unreached), tuple(untried))
 
 
 def _gradients(

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from fpcheck.codec import Array, Value
-from fpcheck.fingerprint.outputs import Answer, Outputs
+from fpcheck.fingerprint.outputs import Answer, Outputs, Reach
 from fpcheck.fingerprint.probes import Probes
 from fpcheck.fingerprint.structure import Structure
 from fpcheck.fingerprint.weights import Measurement
@@ -50,8 +50,8 @@ class Session(Protocol):
     def answers(self, plan: OutputPlan) -> tuple[Answer, ...]:
         """Only the answers, without anything else."""
 
-    def unreached(self, plan: OutputPlan) -> tuple[str, ...]:
-        """Paths of weighted layers that the plan's probes do not reach."""
+    def reach(self, plan: OutputPlan) -> Reach:
+        """Which weighted layers the plan's probes do not reach."""
 
     def predict(self, images: Array, preprocess: str) -> Array:
         """Class scores, float32 (examples, classes), of raw images, shape (examples, ...).

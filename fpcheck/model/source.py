@@ -1,16 +1,12 @@
 """What a user names as a model: parsed, and checked as far as that needs no framework."""
 
 import difflib
-import hashlib
 import re
 from enum import StrEnum
 from pathlib import Path
 
-import blake3
-
 from fpcheck.codec import Value
 from fpcheck.errors import FpcheckError
-from fpcheck.fingerprint import digest
 from fpcheck.model.applications import APPLICATIONS
 
 
@@ -135,18 +131,3 @@ def check_file(path: Path) -> None:
     raise FpcheckError(
         f"{path}: neither a .keras archive nor HDF5", "Give a .keras, .h5 or .weights.h5 file."
     )
-
-
-def file_digest(path: Path) -> str:
-    """BLAKE3 of a whole file, as provenance tells it."""
-    hasher = blake3.blake3(max_threads=blake3.blake3.AUTO)
-    hasher.update_mmap(path)
-    return digest.text(hasher.digest())
-
-
-def file_sum(path: Path, kind: str) -> str:
-    """The `md5` or `sha256` of a file: what Keras publishes of its weights. It protects nothing."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(
-            file, lambda: hashlib.new(kind, usedforsecurity=False)
-        ).hexdigest()

@@ -56,8 +56,8 @@ class AskAnswers(Value, frozen=True, tag=True, eq=False):
     plan: OutputPlan
 
 
-class AskUnreached(Value, frozen=True, tag=True, eq=False):
-    """The reply is a tuple of paths."""
+class AskReach(Value, frozen=True, tag=True, eq=False):
+    """The reply is `Reach`."""
 
     plan: OutputPlan
 
@@ -81,7 +81,7 @@ Request = (
     | AskWords
     | AskOutputs
     | AskAnswers
-    | AskUnreached
+    | AskReach
     | AskPredictions
     | AskLabels
 )
@@ -144,8 +144,8 @@ class Worker:
                 return self.session.outputs(plan)
             case AskAnswers(plan):
                 return self.session.answers(plan)
-            case AskUnreached(plan):
-                return self.session.unreached(plan)
+            case AskReach(plan):
+                return self.session.reach(plan)
             case AskPredictions(images, preprocess):
                 return self.session.predict(images, preprocess)
             case AskLabels():

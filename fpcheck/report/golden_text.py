@@ -37,8 +37,10 @@ def _head(golden: Golden) -> RenderableType:
         row("probes", ", ".join(f"{p.name}: {held.outputs.probes.count} {p.kind} {list(p.shape)}"
                                 for p in held.outputs.probes.inputs))  # fmt: skip
         row("noise", f"{held.outputs.noise.largest:.2g}")
-        for path in held.outputs.unreached:
+        for path in held.outputs.reach.unreached:
             row("unreached", path)
+        for path in held.outputs.reach.untried:
+            row("untried", path)
     if held.accuracy is not None:
         row("accuracy", f"top-1 {held.accuracy.top1:.2%}, top-5 {held.accuracy.top5:.2%} "
             f"of {held.accuracy.count} examples")  # fmt: skip

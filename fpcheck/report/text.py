@@ -9,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from fpcheck.comparison.finding import Finding
-from fpcheck.report.value import Diagnosis, LevelResult, Report
+from fpcheck.comparison.verdict import LevelResult
+from fpcheck.report.value import Diagnosis, Report
 
 WORST = 5
 # Where there is no terminal whose width could be asked for.

@@ -1,23 +1,13 @@
 """The report: what a comparison found, the same for every renderer."""
 
-from typing import Literal
-
 from fpcheck.codec import Value
 from fpcheck.comparison.finding import Finding
+from fpcheck.comparison.verdict import LevelResult, Verdict
 from fpcheck.errors import EXIT_INCOMPLETE, EXIT_MATCH, EXIT_MISMATCH
 from fpcheck.fingerprint.value import Level
 
 SCHEMA = "fpcheck-report/1"
-Status = Literal["pass", "fail", "proved", "skipped"]
-Verdict = Literal["match", "mismatch", "incomplete"]
 _EXIT = {"match": EXIT_MATCH, "mismatch": EXIT_MISMATCH, "incomplete": EXIT_INCOMPLETE}
-
-
-class LevelResult(Value, frozen=True):
-    """How one level ended; `reason` says why it was proved or skipped."""
-
-    status: Status
-    reason: str | None = None
 
 
 class Diagnosis(Value, frozen=True):

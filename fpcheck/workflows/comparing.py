@@ -9,9 +9,9 @@ import msgspec
 import numpy as np
 
 from fpcheck.codec import Value
-from fpcheck.comparison.compare import Comparison, compare_fingerprints
+from fpcheck.comparison.compare import compare_fingerprints
 from fpcheck.comparison.tolerance import Tolerances
-from fpcheck.comparison.verdict import judged, outputs_proved, verdict
+from fpcheck.comparison.verdict import LevelResult, judged, outputs_proved, verdict
 from fpcheck.diagnosis import diagnose
 from fpcheck.errors import FpcheckError, UnavailableError
 from fpcheck.fingerprint import digest
@@ -25,7 +25,7 @@ from fpcheck.model.remote import RemoteSession
 from fpcheck.model.session import OutputPlan, Session
 from fpcheck.model.source import Kind, Options, Source
 from fpcheck.progress import Progress, silent
-from fpcheck.report.value import CandidateRef, GoldenRef, LevelResult, Report
+from fpcheck.report.value import CandidateRef, GoldenRef, Report
 from fpcheck.settings import ModelSettings, locate
 from fpcheck.workflows.choosing import Choice, choose
 from fpcheck.workflows.opening import AUTO, opened, own_preprocess, resolve
@@ -96,14 +96,14 @@ def compared(
         golden = _tolerant(golden or choice.entry.load(), request.tolerance)
         preprocess = _preprocess(parsed, golden, request, options)
         candidate, levels = take(session, structure, golden, request, preprocess, progress)
-        report = judge_report(
-            compare_fingerprints(golden.fingerprint, candidate, golden.tolerances),
+        report = report_on(
             golden,
+            candidate,
             levels,
             asked=request.levels,
             start=start,
             why=why or choice.why,
-            candidate=_named(parsed, session, candidate),
+            named=_named(parsed, session, candidate),
             notes=[*session.notes, *_notes(parsed, choice)],
         )
         yield Compared(report, session, structure, golden)
@@ -123,17 +123,16 @@ def compare_with(
     progress(f"loading {parsed.text}")
     with opened(source, parsed, options) as session:
         preprocess = _preprocess(parsed, golden, request, options)
-        candidate, levels = take(
-            session, session.structure(), golden, request, preprocess, progress
-        )
-        return judge_report(
-            compare_fingerprints(golden.fingerprint, candidate, golden.tolerances),
+        structure = session.structure()
+        candidate, levels = take(session, structure, golden, request, preprocess, progress)
+        return report_on(
             golden,
+            candidate,
             levels,
             asked=request.levels,
             start=start,
             why=why,
-            candidate=_named(parsed, session, candidate),
+            named=_named(parsed, session, candidate),
             notes=session.notes,
         )
 
@@ -260,40 +259,41 @@ def _content_id(fingerprint: Fingerprint) -> str | None:
     return digest.text(own) if own else None
 
 
-def judge_report(
-    comparison: Comparison,
+def report_on(
     golden: Golden,
+    candidate: Fingerprint,
     levels: dict[Level, LevelResult],
     *,
     asked: tuple[str, ...] | None,
     start: float,
     why: str,
-    candidate: CandidateRef,
+    named: CandidateRef,
     notes: list[str],
 ) -> Report:
-    """The report on a comparison.
+    """Compare two fingerprints, judge and diagnose.
 
     Args:
-        comparison: what differs.
         golden: the reference.
+        candidate: what was measured.
         levels: how each level stands before findings are known.
         asked: the levels that the verdict asks for.
         start: when it began, by time.monotonic.
         why: why this golden.
-        candidate: what was compared.
+        named: how the report names the candidate.
         notes: what else to say.
     """
+    comparison = compare_fingerprints(golden.fingerprint, candidate, golden.tolerances)
     findings = list(comparison.findings)
     finished = {
         name: judged(name, findings) if result.status == "pass" else result
         for name, result in levels.items()
     }
     return Report(
-        verdict=verdict(finished, comparison.golden, asked),
+        verdict=verdict(finished, golden.fingerprint, asked),
         golden=GoldenRef(
             golden.name, golden.version, _content_id(golden.fingerprint), why, golden.note
         ),
-        candidate=candidate,
+        candidate=named,
         levels=finished,
         first_divergent_layer=comparison.first_divergent_layer,
         findings=findings,
@@ -314,10 +314,7 @@ def compare_goldens(golden: Golden, other: Fingerprint, named: CandidateRef, why
     if levels["outputs"].status == "pass" and not _same_probes(golden.fingerprint, other):
         levels["outputs"] = LevelResult("skipped", "other probes or preprocessing")
         other = msgspec.structs.replace(other, outputs=None)
-    comparison = compare_fingerprints(golden.fingerprint, other, golden.tolerances)
-    return judge_report(
-        comparison, golden, levels, asked=None, start=start, why=why, candidate=named, notes=[]
-    )
+    return report_on(golden, other, levels, asked=None, start=start, why=why, named=named, notes=[])
 
 
 def _same_probes(first: Fingerprint, second: Fingerprint) -> bool:

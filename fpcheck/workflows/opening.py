@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from fpcheck.errors import FpcheckError
-from fpcheck.fingerprint import probes
+from fpcheck.fingerprint import digest, probes
 from fpcheck.fingerprint.probes import Probes
 from fpcheck.fingerprint.structure import Structure
 from fpcheck.model.applications import APPLICATIONS
 from fpcheck.model.remote import RemoteSession
 from fpcheck.model.session import Session
-from fpcheck.model.source import Kind, Options, Source, file_digest, parse
+from fpcheck.model.source import Kind, Options, Source, parse
 from fpcheck.workflows import data
 
 AUTO = "auto"
@@ -72,7 +72,7 @@ def _in_memory(source: Any) -> Session:
 
 def source_digest(source: Source) -> str | None:
     """The digest of a source's file; None where it is no file."""
-    return file_digest(Path(source.target)) if source.kind is Kind.FILE else None
+    return digest.of_file(Path(source.target)) if source.kind is Kind.FILE else None
 
 
 def own_preprocess(source: Source, options: Options) -> str:

@@ -11,10 +11,11 @@ import numpy as np
 import fpcheck
 from fpcheck.codec import Array, Value
 from fpcheck.comparison.tolerance import Tolerances, of_structure, row
+from fpcheck.diagnosis.evidence import some
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint import accuracy
 from fpcheck.fingerprint.accuracy import Accuracy
-from fpcheck.fingerprint.outputs import Outputs, largest_difference
+from fpcheck.fingerprint.outputs import Outputs, Reach, largest_difference
 from fpcheck.fingerprint.structure import Structure
 from fpcheck.fingerprint.value import LEVELS, Fingerprint
 from fpcheck.golden.store import Entry, Store
@@ -172,28 +173,29 @@ def _outputs(session: Session, source: Source, options: Options, plan: OutputPla
     if source.kind is Kind.MEMORY:
         outputs = session.outputs(plan)
         _check_sound(source, outputs)
-        return msgspec.structs.replace(outputs, unreached=session.unreached(plan))
+        return msgspec.structs.replace(outputs, reach=session.reach(plan))
     with ThreadPoolExecutor(1) as pool:
         elsewhere = pool.submit(_measured_elsewhere, source, options, plan)
         outputs = session.outputs(plan)
         _check_sound(source, outputs)
-        logits, unreached = elsewhere.result()
+        logits, reach = elsewhere.result()
     threads = largest_difference(tuple(a.logits for a in outputs.answers), logits)
     noise = msgspec.structs.replace(outputs.noise, threads=threads)
-    return msgspec.structs.replace(outputs, noise=noise, unreached=unreached)
+    return msgspec.structs.replace(outputs, noise=noise, reach=reach)
 
 
 def _measured_elsewhere(
     source: Source, options: Options, plan: OutputPlan
-) -> tuple[tuple[Array, ...], tuple[str, ...]]:
+) -> tuple[tuple[Array, ...], Reach]:
     """The same answers from another process with other arithmetic, and what the probes reach."""
     with RemoteSession(OTHER_ARITHMETIC) as other:
         other.open(source, options)
         logits = tuple(a.logits for a in other.answers(plan))
+        weighted = [layer.path for layer in other.structure().layers if layer.tensors]
         try:
-            return logits, other.unreached(plan)
-        except FpcheckError as error:
-            return logits, (f"(not measured: {error.fact})",)
+            return logits, other.reach(plan)
+        except FpcheckError:  # the process has crashed; the recording need not
+            return logits, Reach(untried=tuple(weighted))
 
 
 def _check_sound(source: Source, outputs: Outputs) -> None:
@@ -266,10 +268,10 @@ def _warnings(golden: Golden) -> tuple[str, ...]:
     if outputs is not None:
         found += [
             f"the probes do not reach {path}: a change there would not show in the outputs"
-            if not path.startswith("(")
-            else f"what the probes reach is unknown {path}"
-            for path in outputs.unreached
+            for path in outputs.reach.unreached
         ]
+        if untried := outputs.reach.untried:
+            found.append(f"whether the probes reach {some(untried)} is unknown: trying it failed")
         if outputs.noise.largest > _sensible(golden.tolerances):
             found.append(
                 f"the model is noisy: the same probes differ by {outputs.noise.largest:.2g}, "

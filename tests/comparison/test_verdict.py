@@ -9,11 +9,10 @@ from builders import ENVIRONMENT, edited, fingerprint, outputs, perceptron, rena
 from msgspec.structs import replace
 
 from fpcheck.comparison.finding import Finding
-from fpcheck.comparison.verdict import judged, outputs_proved, verdict
+from fpcheck.comparison.verdict import LevelResult, judged, outputs_proved, verdict
 from fpcheck.fingerprint.outputs import Noise
 from fpcheck.fingerprint.structure import Structure
 from fpcheck.fingerprint.value import LEVELS, Fingerprint, Level
-from fpcheck.report.value import LevelResult
 
 NET = perceptron(4)
 FULL = fingerprint(NET, outputs=outputs(NET))

@@ -17,7 +17,7 @@ from fpcheck import codec
 from fpcheck.codec import Array
 from fpcheck.fingerprint import accuracy, weights
 from fpcheck.fingerprint import outputs as measuring
-from fpcheck.fingerprint.outputs import Noise
+from fpcheck.fingerprint.outputs import Noise, Reach
 from fpcheck.fingerprint.probes import ProbeInput, Probes
 from fpcheck.fingerprint.structure import Tensor
 from fpcheck.fingerprint.value import Fingerprint
@@ -96,7 +96,7 @@ CASES = {
         alternatives={"none": (np.zeros((4, 3)), np.zeros((4, 9)))},
     ),
     "noise": with_outputs(noise=Noise(0.0, None, 1 / 3e7)),
-    "unreached": with_outputs(unreached=("a", "b")),
+    "reach": with_outputs(reach=Reach(("a", "b"), ("c",))),
     "no activations": with_outputs(activations=()),
     "shared layers": with_outputs(activations=(activation("a"), replace(activation("a"), call=1))),
     "accuracy": judged(5, ("a", "Käse")),

@@ -82,6 +82,7 @@ def test_the_summary_is_for_people() -> None:
         "probes": ["values values (4, 8)"],
         "noise": {"repeat": 0.0, "batch_size": 0.0, "threads": 0.0},
         "unreached": [],
+        "untried": [],
     }
     assert list(logits) == ["head"]
     assert len(logits["head"]) == 5

@@ -102,7 +102,7 @@ def test_a_face_detector_of_free_image_size_is_recorded_and_its_swapped_channels
     ).golden
     outputs = golden.fingerprint.outputs
     assert outputs is not None
-    assert outputs.unreached == ()
+    assert outputs.reach.unreached == ()
     assert compare_source(
         model, Request(golden="pnet", goldens=goldens, full=True), Options()
     ).verdict == "match"  # fmt: skip
