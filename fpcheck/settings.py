@@ -75,6 +75,7 @@ def locate(start: Path) -> Located:
         path = folder / FILE
         if path.is_file():
             text = path.read_text(encoding="utf-8")
-            settings = strict_yaml.load(text, Settings, str(path)) if text.strip() else Settings()
+            said = any(line.strip() and not line.startswith("#") for line in text.splitlines())
+            settings = strict_yaml.load(text, Settings, str(path)) if said else Settings()
             return Located(settings, folder)
     return Located(Settings(), start)

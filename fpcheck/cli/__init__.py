@@ -1,5 +1,6 @@
 """The command line: one small module a command, each a call of the public workflows."""
 
+import io
 import os
 import sys
 import traceback
@@ -47,6 +48,9 @@ def version(
 
 def main() -> None:
     """The entry point: turns errors into two lines and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a verdict must not fail for a check mark
     try:
         app()
     except FpcheckError as error:

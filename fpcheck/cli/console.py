@@ -1,12 +1,13 @@
 """Where output goes: results to stdout, progress and errors to stderr."""
 
+import shlex
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -14,7 +15,7 @@ from fpcheck.errors import FpcheckError
 from fpcheck.progress import Progress as Step
 from fpcheck.progress import silent
 from fpcheck.report import json as json_report
-from fpcheck.report.text import WIDTH, clean, plain_text, render
+from fpcheck.report.text import clean, plain_text, render, without_colours
 from fpcheck.report.value import Report
 
 FORMATS = ("text", "json")
@@ -24,7 +25,15 @@ PATIENCE_SECONDS = 1.0
 
 def out() -> Console:
     """For results."""
-    return Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else WIDTH)
+    return Console(highlight=False, emoji=False)
+
+
+def put(content: RenderableType) -> None:
+    """A result: in colours on a terminal, plain elsewhere."""
+    if sys.stdout.isatty():
+        out().print(content)
+    else:
+        sys.stdout.write(without_colours(content) + "\n")
 
 
 def say(line: str) -> None:
@@ -41,13 +50,33 @@ def show(
     report: Report, form: str, output: Path | None, quiet: bool = False, verbose: bool = False
 ) -> None:
     """Print a report, or write it to a file."""
+    again = _next(report, verbose)
     if output is not None:
-        text = json_report.render(report) if form == "json" else plain_text(report, verbose)
+        text = json_report.render(report) if form == "json" else plain_text(report, verbose, again)
         write(output, text + "\n")
     elif form == "json":
         sys.stdout.write(json_report.render(report) + "\n")
     elif not quiet:
-        out().print(render(report, verbose))
+        put(render(report, verbose, again))
+
+
+def _next(report: Report, verbose: bool) -> str | None:
+    """The command to run after this one."""
+    if report.verdict == "match":
+        return None
+    if report.verdict == "incomplete":
+        checked = ",".join(n for n, level in report.levels.items() if level.status != "skipped")
+        return f"{_this_command()} --levels {checked}   (to ask for no more than that)"
+    if not verbose:
+        return f"{_this_command()} --verbose"
+    if report.candidate.format in ("golden", "memory"):
+        return None
+    source = shlex.quote(report.candidate.source)
+    return f"fpcheck record {source} {report.golden.name}   (if the change is wanted)"
+
+
+def _this_command() -> str:
+    return shlex.join(["fpcheck", *sys.argv[1:]])
 
 
 def check_format(form: str) -> None:

@@ -1,11 +1,11 @@
 """`fpcheck demo`: the whole story, offline, on the bundled trained model."""
 
 from fpcheck.cli import options as opt
-from fpcheck.cli.console import out, progress
+from fpcheck.cli.console import progress, put
 from fpcheck.demo.story import tell
 
 
 def demo(quiet: opt.Quiet = False, debug: opt.Debug = False) -> None:
     """Record the bundled model, then compare a true copy and copies with real faults."""
     with progress(quiet) as step:
-        tell(out().print, step)
+        tell(put, step)

@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from fpcheck.cli import options as opt
-from fpcheck.cli.console import out, progress
+from fpcheck.cli.console import progress, put, say
 from fpcheck.report.text import clean, render
 from fpcheck.workflows.gating import Outcome, exit_code
 from fpcheck.workflows.gating import gate as run_gate
@@ -28,13 +29,13 @@ def gate(
 
 
 def _show(outcome: Outcome, quiet: bool, verbose: bool) -> None:
-    console = out()
     if outcome.error is not None:
-        console.print(f"[bold red]✗ error[/]  {clean(outcome.path)}")
+        put(Text(f"✗ error  {clean(outcome.path)}", "bold red"))
         for line in outcome.error.splitlines():
-            console.print(f"  {clean(line, 500)}", markup=False)
+            say(f"  {clean(line, 500)}")
     elif outcome.report is None:
+        word, style = ("– not checked", "dim") if outcome.skipped else ("✓ sound", "green")
         if not quiet:
-            console.print(f"[bold green]✓ sound[/]  {clean(outcome.path)}")
+            put(Text(f"{word}  {clean(outcome.path)}", style))
     elif not (quiet and outcome.report.verdict == "match"):
-        console.print(render(outcome.report, verbose))
+        put(render(outcome.report, verbose))

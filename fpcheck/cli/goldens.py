@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from fpcheck.cli import options as opt
-from fpcheck.cli.console import complain, out, say
+from fpcheck.cli.console import complain, put, say
 from fpcheck.errors import EXIT_ERROR, FpcheckError
 from fpcheck.golden.store import Store
 from fpcheck.report.golden_text import render_golden
@@ -24,10 +25,10 @@ def list_goldens(goldens: opt.Goldens = None, debug: opt.Debug = False) -> None:
             golden = entry.head()
             note = entry.note()
             table.add_row(
-                clean(golden.name), str(len(store.versions(golden.name))),
-                ",".join(golden.levels), f"{golden.model['parameters']:,}", clean(note),
+                Text(clean(golden.name)), str(len(store.versions(golden.name))),
+                ",".join(golden.levels), f"{golden.model['parameters']:,}", Text(clean(note)),
             )  # fmt: skip
-    out().print(table)
+    put(table)
 
 
 def show(
@@ -36,19 +37,24 @@ def show(
     debug: opt.Debug = False,
 ) -> None:
     """Show one golden: where it comes from, its layers and what it allows."""
-    out().print(render_golden(find(name, goldens).load()))
+    put(render_golden(find(name, goldens).load()))
 
 
 def verify(goldens: opt.Goldens = None, debug: opt.Debug = False) -> None:
     """Check the integrity of every version of every golden in the folder."""
     sound = damaged = 0
-    for entry in Store(goldens_folder(goldens)).entries():
+    folder = goldens_folder(goldens)
+    if not folder.is_dir():
+        raise FpcheckError(
+            f"{folder}: no such folder of goldens", "Record one: fpcheck record SOURCE"
+        )
+    for entry in Store(folder).entries():
         try:
             entry.load()
             sound += 1
         except FpcheckError as error:
             damaged += 1
             complain(error)
-    say(f"{sound} sound, {damaged} damaged in {goldens_folder(goldens)}")
+    say(f"{sound} sound, {damaged} damaged in {folder}")
     if damaged:
         raise typer.Exit(EXIT_ERROR)

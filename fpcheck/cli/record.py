@@ -3,10 +3,9 @@
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from fpcheck.cli import options as opt
-from fpcheck.cli.console import out, progress, say
+from fpcheck.cli.console import progress, put, say
 from fpcheck.report.text import clean, render
 from fpcheck.workflows.recording import Recording, Request, record_source
 
@@ -42,12 +41,13 @@ def record(
 
 
 def _show(recording: Recording) -> None:
-    console, golden = out(), recording.golden
+    golden = recording.golden
     if not recording.stored:
         say(f"{golden.label} already says the same: nothing stored ({golden.path})")
         return
     if recording.changes is not None:
-        console.print(render(recording.changes))
+        say(f"what changed since {recording.changes.golden.label}:")
+        put(render(recording.changes))
     held = golden.fingerprint
     say(
         f"recorded {golden.label}: {', '.join(held.levels)}; {len(held.structure.layers)} layers, "
@@ -61,7 +61,7 @@ def _show(recording: Recording) -> None:
             f"top-5 {held.accuracy.top5:.2%}"
         )
     for warning in _grouped(recording.warnings):
-        console.print(f"  [yellow]warning:[/] {escape(warning)}", soft_wrap=True)
+        say(f"  warning: {warning}")
     say(f"  {golden.path} and .h5: commit both")
 
 

@@ -41,13 +41,27 @@ def _answer(expected: Answer, actual: Answer, allowed: float) -> Iterator[Findin
         yield Finding("outputs", "output-changed", expected.name, "logits", METRIC,
                       actual=difference, tolerance=allowed)  # fmt: skip
         return
-    final = relative_difference(expected.final, actual.final)
+    final = _final_difference(expected, actual)
     if not within(final, allowed):
         yield Finding("outputs", "output-changed", expected.name, "final", METRIC,
                       actual=final, tolerance=allowed)  # fmt: skip
         return
     if expected.logits.size < np.prod(expected.shape):
         yield from _rest(expected, actual, allowed)
+
+
+def _final_difference(expected: Answer, actual: Answer) -> float:
+    """The difference of the final outputs, on the scale on which that of the logits is judged.
+
+    Softmax and sigmoid never enlarge a difference (both are 1-Lipschitz), so behind one of them the
+    scale is that of the logits, not that of probabilities, which are small where classes are many.
+    """
+    difference = relative_difference(expected.final, actual.final)
+    if not (expected.squashed and actual.squashed):
+        return difference
+    rms = [float(np.sqrt(np.mean(np.square(v, dtype=np.float64))))
+           for v in (expected.final, expected.logits)]  # fmt: skip
+    return difference * rms[0] / rms[1] if all(rms) else difference
 
 
 def _rest(expected: Answer, actual: Answer, allowed: float) -> Iterator[Finding]:

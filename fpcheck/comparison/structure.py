@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from msgspec.structs import astuple
+
 from fpcheck.comparison.finding import Finding
 from fpcheck.comparison.pairing import Pair, Pairing
 from fpcheck.fingerprint.structure import Edge, Layer, Port, Structure
@@ -99,18 +101,31 @@ def _ports(golden: Structure, candidate: Structure, pairing: Pairing) -> Iterato
         ("input-changed", golden.inputs, candidate.inputs),
         ("output-changed", golden.outputs, candidate.outputs),
     ):
-        expected = [_port(port, pairing.to_candidate) for port in old]
-        actual = [_port(port, {}) for port in new]
-        if expected != actual:
-            yield Finding("structure", code, metric="ports",
-                          expected=[_port(port, {}) for port in old], actual=actual)  # fmt: skip
+        same = len(old) == len(new) and all(
+            _same_port(g, c, pairing) for g, c in zip(old, new, strict=False)
+        )
+        if not same:
+            yield Finding(
+                "structure", code, metric="ports",
+                expected=[_shown(port) for port in old], actual=[_shown(port) for port in new],
+            )  # fmt: skip
 
 
-def _port(port: Port, names: dict[str, str]) -> str:
-    shape = (
-        "?" if port.shape is None else ",".join("?" if s is None else str(s) for s in port.shape)
-    )
-    return f"{names.get(port.name, port.name)} ({shape}) {port.dtype}"
+def _same_port(golden: Port, candidate: Port, pairing: Pairing) -> bool:
+    """Whether two ports agree; what gives them is compared where the golden's layer is paired."""
+    if (golden.shape, golden.dtype) != (candidate.shape, candidate.dtype):
+        return False
+    if golden.source is None or candidate.source is None:
+        return golden.source is candidate.source
+    stands = pairing.to_candidate.get(golden.source.layer, candidate.source.layer)
+    rest = (golden.source.call, golden.source.output)
+    return (stands, *rest) == astuple(candidate.source)
+
+
+def _shown(port: Port) -> str:
+    sizes = ("?" if size is None else str(size) for size in port.shape or ())
+    source = f" from {port.source.layer}" if port.source and port.source.layer != port.name else ""
+    return f"{port.name} ({','.join(sizes) if port.shape else '?'}) {port.dtype}{source}"
 
 
 class _Rewiring:

@@ -82,6 +82,8 @@ def _measured(
     difference = relative_distance(expected, actual)
     # An estimate of nothing is no proof of equality: with nothing allowed the digests decide.
     if allowed > 0 and within(difference, allowed):
+        yield _with(finding, metric="relative_l2", actual=difference, tolerance=allowed,
+                    severity="note")  # fmt: skip
         return
     bad = actual.statistics.non_finite
     if bad > expected.statistics.non_finite:

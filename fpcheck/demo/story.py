@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from rich.console import RenderableType
 from rich.rule import Rule
 from rich.text import Text
 
@@ -20,7 +21,7 @@ from fpcheck.workflows.comparing import Request, compare_source
 from fpcheck.workflows.recording import record_source
 from fpcheck.workflows.validating import validate_source
 
-Print = Callable[..., None]
+Print = Callable[[RenderableType], None]
 
 
 class Chapter(Value, frozen=True):
@@ -87,7 +88,7 @@ class Teller:
         return report
 
     def _title(self, text: str) -> None:
-        self.say()
+        self.say("")
         self.say(Rule(Text(text, "bold")))
 
 
@@ -102,6 +103,6 @@ def tell(say: Print, progress: Progress = silent) -> list[Report]:
             teller.compare(teller.copy, "the model is right, its preprocessing left out", "none")
         )
         reports.append(teller.validate("the same, seen in the accuracy", "none"))
-    say()
+    say("")
     say("Now yours: fpcheck record MODEL, then fpcheck compare MODEL in CI or pre-commit.")
     return reports

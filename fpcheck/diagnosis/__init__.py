@@ -37,6 +37,10 @@ RULES: tuple[Rule, ...] = (
 )
 
 
+# Diagnoses that account for every value of the tensors they name.
+PROOFS = frozenset({m.code for m in mistaken_tensor.MISTAKES.values()} | {"layers-swapped"})
+
+
 def diagnose(comparison: Comparison) -> list[Diagnosis]:
     """All diagnoses, most certain first; of equal ones, the one that explains most layers.
 
@@ -45,4 +49,9 @@ def diagnose(comparison: Comparison) -> list[Diagnosis]:
     if not comparison.errors:
         return []
     found = [diagnosis for rule in RULES for diagnosis in rule(comparison)]
+    # What is proved of a layer's tensors needs no guess beside it.
+    proved = {
+        layer for d in found if d.confidence == 1.0 and d.code in PROOFS for layer in d.layers
+    }
+    found = [d for d in found if d.confidence == 1.0 or not d.layers or not proved >= set(d.layers)]
     return sorted(found, key=lambda d: (-d.confidence, -len(d.layers)))

@@ -8,40 +8,42 @@ from fpcheck.diagnosis.evidence import Changed, changed_tensors, count, some
 from fpcheck.report.value import Diagnosis
 
 
-class _Mistake(Value, frozen=True):
+class Mistake(Value, frozen=True):
+    """A usual mistake: its diagnosis code, what it does in words, how to mend it."""
+
     code: str
     says: str
     advice: str
 
 
 # By the name of the counterfactual digest.
-_MISTAKES = {
-    "float16": _Mistake(
+MISTAKES = {
+    "float16": Mistake(
         "cast-float16",
         "rounded to float16",
         "Save and load without a float16 step, or allow it: --tolerance float16.",
     ),
-    "bfloat16": _Mistake(
+    "bfloat16": Mistake(
         "cast-bfloat16",
         "rounded to bfloat16",
         "Save and load without a bfloat16 step, or allow it: --tolerance bfloat16.",
     ),
-    "flipped": _Mistake(
+    "flipped": Mistake(
         "kernel-flipped",
         "turned by 180 degrees (all space axes reversed)",
         "Undo the flip in the conversion: kernel[::-1, ::-1].",
     ),
-    "transposed": _Mistake(
+    "transposed": Mistake(
         "kernel-transposed",
         "transposed (its last two axes exchanged)",
         "Transpose it back in the conversion: input channels come before output channels.",
     ),
-    "space-transposed": _Mistake(
+    "space-transposed": Mistake(
         "kernel-transposed",
         "transposed (height and width exchanged)",
         "Transpose it back in the conversion: kernels are (height, width, in, out).",
     ),
-    "input-channels-reversed": _Mistake(
+    "input-channels-reversed": Mistake(
         "input-channels-reversed",
         "with its input channels reversed (RGB and BGR exchanged)",
         "Feed the other channel order, or undo kernel[:, :, ::-1] in the conversion.",
@@ -56,11 +58,11 @@ def diagnose(comparison: Comparison) -> Iterator[Diagnosis]:
         if item.golden.details is None:
             continue
         for name, digest in item.golden.details.counterfactuals.items():
-            if digest == item.candidate.digest and name in _MISTAKES:
+            if digest == item.candidate.digest and name in MISTAKES:
                 groups.setdefault(name, []).append(item)
                 break
     for name, items in groups.items():
-        mistake = _MISTAKES[name]
+        mistake = MISTAKES[name]
         layers = list(dict.fromkeys(item.layer.path for item in items))
         tensors = [f"{item.layer.path}/{item.tensor.role}" for item in items]
         verb = "is the golden one" if len(items) == 1 else "are the golden ones"

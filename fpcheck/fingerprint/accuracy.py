@@ -14,7 +14,7 @@ class Accuracy(Value, frozen=True, eq=False):
     Attributes:
         examples: uint8 (n, EXAMPLE_BYTES), the start of BLAKE3 of each raw image.
         labels: int64 (n,), the right class of each.
-        predicted: int64 (n,), the class with the highest score.
+        predicted: int64 (n,), the class with the highest score; -1 where one is NaN or infinite.
         confidence: float32 (n,), that score.
         margin: float32 (n,), how far it is above the next.
         top1: share of examples whose class was predicted.
@@ -53,16 +53,17 @@ def measure(
     """
     # A stable order, so that ties do not depend on the sorting algorithm.
     order = np.argsort(-scores, axis=1, kind="stable")
-    hits = order == labels[:, None]
+    finite = np.asarray(np.isfinite(scores).all(axis=1))
+    hits = (order == labels[:, None]) & finite[:, None]
     starts = [digest.of_array(image, str(image.dtype))[:EXAMPLE_BYTES] for image in images]
-    predicted = order[:, 0].astype(np.int64)
+    predicted = np.where(finite, order[:, 0], -1).astype(np.int64)
     ranked = np.take_along_axis(scores, order[:, :2], axis=1).astype(np.float32)
     return Accuracy(
         examples=np.frombuffer(b"".join(starts), np.uint8).reshape(-1, EXAMPLE_BYTES),
         labels=labels.astype(np.int64),
         predicted=predicted,
         confidence=ranked[:, 0],
-        margin=ranked[:, 0] - ranked[:, -1],
+        margin=np.where(finite, ranked[:, 0] - ranked[:, -1], np.inf).astype(np.float32),
         top1=float(hits[:, :1].any(axis=1).mean()),
         top5=float(hits[:, :5].any(axis=1).mean()),
         classes=classes,

@@ -53,8 +53,9 @@ class Noise(Value, frozen=True):
 
     @property
     def largest(self) -> float:
-        """The largest of those measured; 0 where none was."""
-        return max((v for v in (self.repeat, self.batch_size, self.threads) if v), default=0.0)
+        """The largest of those measured; 0 where none was, NaN where one is."""
+        measured = [v for v in (self.repeat, self.batch_size, self.threads) if v is not None]
+        return float(np.max(measured, initial=0.0))
 
 
 class Reach(Value, frozen=True):

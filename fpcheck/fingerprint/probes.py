@@ -95,13 +95,19 @@ class Probes(Value, frozen=True, eq=False):
         return [place for place, spec in enumerate(self.inputs) if spec.kind == "image"]
 
 
-def fit(structure: Structure, count: int = COUNT, words: tuple[str, ...] = ()) -> Probes:
+def fit(
+    structure: Structure,
+    count: int = COUNT,
+    words: tuple[str, ...] = (),
+    raw_pixels: bool = False,
+) -> Probes:
     """The recipe of probes for a model.
 
     Args:
         structure: tells inputs and what reads them.
         count: how many probes.
         words: of the model's vocabularies, for inputs that are text.
+        raw_pixels: images are 0..255, since some preprocessing follows.
 
     Raises:
         UnavailableError: the model does not say what shape of input it takes.
@@ -113,7 +119,7 @@ def fit(structure: Structure, count: int = COUNT, words: tuple[str, ...] = ()) -
         )
     # A model that fixes its batch (a stateful one, say) takes no other number.
     fixed = [port.shape[0] for port in structure.inputs if port.shape and port.shape[0]]
-    inputs = tuple(_fit_input(structure, port, words) for port in structure.inputs)
+    inputs = tuple(_fit_input(structure, port, words, raw_pixels) for port in structure.inputs)
     return Probes(inputs, fixed[0] if fixed else count)
 
 
@@ -152,7 +158,9 @@ def _looks_like_image(array: Array) -> bool:
     return array.ndim == 4 and array.dtype == np.uint8
 
 
-def _fit_input(structure: Structure, port: Port, words: tuple[str, ...]) -> ProbeInput:
+def _fit_input(
+    structure: Structure, port: Port, words: tuple[str, ...], raw_pixels: bool
+) -> ProbeInput:
     shape = port.shape[1:] if port.shape else ()
     readers = list(_readers(structure, port))
     if port.dtype == "string":
@@ -169,7 +177,11 @@ def _fit_input(structure: Structure, port: Port, words: tuple[str, ...]) -> Prob
     if port.dtype == "bool":
         return ProbeInput(port.name, "switch", _chosen(shape, ()), port.dtype, 1)
     if _is_image(shape):
-        raw = port.dtype == "uint8" or any(r.class_name in PIXEL_LAYERS for r in readers)
+        raw = (
+            raw_pixels
+            or port.dtype == "uint8"
+            or any(r.class_name in PIXEL_LAYERS for r in readers)
+        )
         free = (FREE_IMAGE_SIZE, FREE_IMAGE_SIZE, FREE_CHANNELS)
         return ProbeInput(port.name, "image", _chosen(shape, free), port.dtype, 255 if raw else 1)
     return ProbeInput(port.name, "values", _chosen(shape, ()), port.dtype, 1, padded)

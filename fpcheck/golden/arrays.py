@@ -82,6 +82,8 @@ def encode(fingerprint: Fingerprint) -> bytes:
 def decode(data: bytes) -> Fingerprint:
     """The fingerprint in the bytes of an HDF5 file; its digest must have been checked before."""
     with h5py.File(io.BytesIO(data), "r") as file:
+        if file.attrs["schema"] != SCHEMA:
+            raise ValueError(f"schema {file.attrs['schema']}, this fpcheck reads {SCHEMA}")
         structure = _get_json(file, "structure", Structure)
         tensors = [tensor for _, tensor in structure.tensors]
         return Fingerprint(

@@ -132,6 +132,22 @@ def _head(golden: Golden, arrays: bytes) -> Head:
     )
 
 
+def described(fingerprint: Fingerprint) -> tuple[object, ...]:
+    """What a head says of a fingerprint, from the fingerprint."""
+    own, structure = fingerprint.content_id, fingerprint.structure
+    return (
+        fingerprint.levels,
+        digest.text(own) if own else None,
+        digest.text(structure.digest),
+        digest.text(structure.shape_digest),
+    )
+
+
+def described_by(head: Head) -> tuple[object, ...]:
+    """The same, from the head."""
+    return (head.levels, head.content_id, head.structure, head.shape)
+
+
 def _summary(fingerprint: Fingerprint) -> dict[str, Any]:
     structure, outputs, accuracy = fingerprint.structure, fingerprint.outputs, fingerprint.accuracy
     summary: dict[str, Any] = {

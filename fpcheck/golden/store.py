@@ -2,12 +2,15 @@
 
 import os
 import re
+import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint import digest
+from fpcheck.fingerprint.value import Fingerprint
 from fpcheck.golden import arrays, document
 from fpcheck.golden.value import Golden
 
@@ -50,16 +53,31 @@ class Entry:
                 f"{self.path.name} describes",
                 "Restore it from version control (git checkout), or record it again.",
             )
+        fingerprint = self._decode(data)
+        if document.described(fingerprint) != document.described_by(head):
+            raise FpcheckError(
+                f"{self.path}: damaged golden: its two files describe different models",
+                "Restore both from version control (git checkout), or record it again.",
+            )
         return Golden(
             name=head.name,
             version=head.version,
-            fingerprint=arrays.decode(data),
+            fingerprint=fingerprint,
             note=editable.note,
             tolerances=editable.tolerances,
             provenance=head.provenance,
             source=head.source,
             path=self.path,
         )
+
+    def _decode(self, data: bytes) -> Fingerprint:
+        try:
+            return arrays.decode(data)
+        except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+            raise FpcheckError(
+                f"{self.path.with_suffix('.h5')}: damaged golden: not readable ({error})",
+                "Restore it from version control (git checkout), or update fpcheck.",
+            ) from error
 
     def _document(self) -> tuple[document.Editable, document.Head]:
         data = _read(self.path, self.label)
@@ -139,25 +157,46 @@ class Store:
                 "Allowed: letters, digits, '.', '_' and '-', at most 128.",
             )
         folder = self.folder / golden.name
-        if (folder / f"{golden.version}.yaml").exists():
-            raise FpcheckError(
-                f"{folder / f'{golden.version}.yaml'}: this version is stored already",
-                "A stored version is never rewritten: record the next one.",
-            )
         data = arrays.encode(golden.fingerprint)
         path = folder / f"{golden.version}.yaml"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            # Without its YAML an HDF5 file was left by a recording that was cut off.
-            path.with_suffix(".h5").unlink(missing_ok=True)
-            _write_new(path.with_suffix(".h5"), data)
-            _write_new(path, document.write(golden, data).encode())
+            with _locked(folder):
+                self._save(path, golden, data)
         except OSError as error:
             raise FpcheckError(
                 f"{path}: cannot be stored ({error.strerror})",
                 "Choose another folder with --goldens DIR.",
             ) from error
         return Entry(path)
+
+    def _save(self, path: Path, golden: Golden, data: bytes) -> None:
+        if path.exists():
+            raise FpcheckError(
+                f"{path}: this version is stored already",
+                "A stored version is never rewritten: record the next one.",
+            )
+        # Without its YAML an HDF5 file was left by a recording that was cut off.
+        path.with_suffix(".h5").unlink(missing_ok=True)
+        _write_new(path.with_suffix(".h5"), data)
+        _write_new(path, document.write(golden, data).encode())
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keeps two recordings of one golden apart; where there are no such locks, nothing does."""
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _write_new(path: Path, data: bytes) -> None:

@@ -249,6 +249,11 @@ def run(
             "Give inputs that it accepts with --probes FILE.npz, or choose --levels "
             "structure,weights.",
         ) from error
+    if any(_to_numpy(output).dtype.kind in "OSU" for output in outputs):
+        raise UnavailableError(
+            "the model's outputs are text, which cannot be compared as numbers",
+            "Leave outputs out: --levels structure,weights.",
+        )
     names = live.output_names(model, len(outputs))
     answers = tuple(
         answer(name, _to_numpy(logits), _to_numpy(final), squashed)

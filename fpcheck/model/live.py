@@ -1,7 +1,6 @@
 """Reading the structure and the tensors of a live Keras model."""
 
 from collections.abc import Iterator
-from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,15 @@ from fpcheck.fingerprint.structure import (
     Structure,
     Tensor,
 )
-from fpcheck.model.walking import Place, effective, graph_of, is_builtin, own_variables, walk
+from fpcheck.model.walking import (
+    Place,
+    effective,
+    graph_of,
+    is_builtin,
+    is_custom,
+    own_variables,
+    walk,
+)
 
 # Path of each layer, by the identity of the live object.
 Paths = dict[int, str]
@@ -100,7 +107,7 @@ def vocabulary_words(model: Any, most: int) -> tuple[str, ...]:
 
 def _read_layer(place: Place, paths: Paths) -> Layer:
     layer = place.layer
-    custom = _is_custom(layer)
+    custom = is_custom(layer)
     config, training = (None, {}) if place.covered else _read_config(layer, paths)
     if hasattr(layer, "trainable") and own_variables(layer):
         training = {**training, "trainable": bool(layer.trainable)}
@@ -140,16 +147,6 @@ def _read_config(layer: Any, paths: Paths) -> tuple[dict[str, Any] | None, dict[
         # Keras refuses where a custom layer does not say what it was made of.
         return None, {}
     return split_config(config, type(layer).__name__, not is_builtin(type(layer)))
-
-
-def _is_custom(layer: Any) -> bool:
-    if not is_builtin(type(layer)):
-        return True
-    held = [value for value in vars(layer).values() if isinstance(value, _FUNCTIONS)]
-    return any(not is_builtin(value) for value in held)
-
-
-_FUNCTIONS = (FunctionType, BuiltinFunctionType)
 
 
 def _tensors(layer: Any) -> Iterator[Tensor]:

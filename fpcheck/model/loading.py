@@ -1,7 +1,5 @@
 """Making a live Keras model from a source. Runs where the framework runs."""
 
-import importlib
-import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -14,6 +12,7 @@ import h5py
 
 from fpcheck.errors import FpcheckError
 from fpcheck.model.execution import first_line
+from fpcheck.model.importing import import_module
 from fpcheck.model.keras2 import load_legacy_h5, redefined_names
 from fpcheck.model.source import Kind, Options, Source, parse
 
@@ -94,10 +93,8 @@ def _load_callable(source: Source) -> Any:
 
 
 def _imported(module: str, asked: str) -> Any:
-    if "" not in sys.path and str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
     try:
-        return importlib.import_module(module)
+        return import_module(module)
     except ImportError as error:
         raise FpcheckError(
             f"{asked}: cannot import {module}: {first_line(error)}",

@@ -1,6 +1,5 @@
 """From raw pixels to what a model wants: Keras's own modes, or a function of the user's."""
 
-import importlib
 from collections.abc import Callable
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy as np
 from fpcheck.codec import Array
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint.probes import Probes
+from fpcheck.model.importing import import_module
 
 MODES = ("none", "caffe", "tf", "torch")
 Step = Callable[[Array], Array]
@@ -45,7 +45,7 @@ def imported(name: str, option: str) -> Callable[..., Array]:
             f"Allowed: {', '.join(MODES)}, auto, or package.module:function.",
         )
     try:
-        found = getattr(importlib.import_module(module), attribute)
+        found = getattr(import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise FpcheckError(
             f"{option} {name}: {error}", "Name an importable function as package.module:function."

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -35,12 +36,17 @@ class RemoteSession:
         self.notes: list[str] = []
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
         self._process = subprocess.Popen(
-            [sys.executable, "-m", worker.__name__],
+            [sys.executable, "-P", "-m", worker.__name__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
             env={**os.environ, **_QUIET, **(settings or {})},
         )
+
+    @property
+    def alive(self) -> bool:
+        """Whether the worker still runs."""
+        return self._process.poll() is None
 
     def open(self, source: Source, options: Options, architecture_only: bool = False) -> None:
         """Load a source in the worker, in place of the one that was open."""
@@ -85,9 +91,10 @@ class RemoteSession:
 
     def close(self) -> None:
         """End the worker."""
-        if self._process.stdin is not None:
-            self._process.stdin.close()
         self._process.kill()
+        if self._process.stdin is not None:
+            with suppress(OSError):  # a worker that died has left bytes unread
+                self._process.stdin.close()
         self._process.wait()
         if self._process.stdout is not None:
             self._process.stdout.close()

@@ -101,23 +101,25 @@ def _values(variable: Any) -> Array:
 
 
 def _moved_by_nudge(model: Any, arrays: list[Array], place: Place, nudge: float) -> float:
+    import keras
+
     def logits() -> tuple[Array, ...]:
         _refresh(place.layer)
         return tuple(a.logits for a in run(model, arrays)[0])
 
     own = own_variables(place.layer)
-    before, kept = logits(), [v.value for v in own]
-    kept = [value + 0 if value.dtype != bool else value for value in kept]
-    for variable in own:
-        values = _values(variable)
-        whole = not variable.value.dtype.is_floating
-        step = max(1.0, nudge * _size(variable)) if whole else nudge * _size(variable)
-        variable.assign((values + step * _signs(values.shape)).astype(np.float32))
-    after = logits()
-    for variable, value in zip(own, kept, strict=True):
-        variable.assign(value)
-    _refresh(place.layer)
-    return largest_difference(before, after)
+    before, kept = logits(), [keras.ops.copy(v.value) for v in own]
+    try:
+        for variable in own:
+            values = _values(variable)
+            whole = not variable.value.dtype.is_floating
+            step = max(1.0, nudge * _size(variable)) if whole else nudge * _size(variable)
+            variable.assign((values + step * _signs(values.shape)).astype(np.float32))
+        return largest_difference(before, logits())
+    finally:
+        for variable, value in zip(own, kept, strict=True):
+            variable.assign(value)
+        _refresh(place.layer)
 
 
 def _refresh(layer: Any) -> None:

@@ -5,6 +5,9 @@ from typing import Any
 from fpcheck.codec import Value
 from fpcheck.fingerprint.structure import stable_names
 
+# The path of the model itself, which no layer can have.
+ROOT = "(model)"
+
 
 class Place(Value, frozen=True):
     """A layer (or operation) and where it stands.
@@ -25,6 +28,8 @@ class Place(Value, frozen=True):
 def walk(model: Any) -> list[Place]:
     """Every layer below a model, outer ones first, in the model's order, each once."""
     places: list[Place] = []
+    if own_variables(model):  # of a subclassed model that adds weights itself
+        places.append(Place(ROOT, model, model, covered=True))
     _descend(model, "", False, {id(model)}, places)
     return places
 
@@ -40,7 +45,7 @@ def _descend(parent: Any, prefix: str, covered: bool, seen: set[int], places: li
         below: list[Place] = []
         inside = not _is_model(child) and (covered or is_builtin(type(child)))
         _descend(child, place.path + "/", inside, seen, below)
-        if covered and not below and not own_variables(child):
+        if covered and not below and not own_variables(child) and not is_custom(child):
             continue
         places += [place, *below]
 
@@ -91,6 +96,13 @@ def _is_model(layer: Any) -> bool:
 def is_builtin(kind: Any) -> bool:
     """Whether a class or function is the framework's own."""
     return str(getattr(kind, "__module__", "")).split(".")[0] == "keras"
+
+
+def is_custom(layer: Any) -> bool:
+    """Whether a layer's class, or anything callable that it holds, is not the framework's own."""
+    if not is_builtin(type(layer)):
+        return True
+    return any(callable(value) and not is_builtin(value) for value in vars(layer).values())
 
 
 def own_variables(layer: Any) -> list[Any]:

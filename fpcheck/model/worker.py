@@ -185,7 +185,6 @@ def main() -> None:
     requests = sys.stdin.buffer
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    sys.path.insert(0, os.getcwd())  # noqa: PTH109  # a string is wanted
     worker = Worker()
     while (data := receive(requests)) is not None:
         send(replies, pack(reply_to(worker, unpack(data, Request))))  # type: ignore[arg-type]

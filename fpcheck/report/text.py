@@ -21,8 +21,14 @@ _STATUS = {"pass": "green", "fail": "red", "proved": "green", "skipped": "yellow
 _UNMEASURED = float("inf")
 
 
-def render(report: Report, verbose: bool = False) -> RenderableType:
-    """The report as something rich can print; `verbose` shows every finding."""
+def render(report: Report, verbose: bool = False, again: str | None = None) -> RenderableType:
+    """The report as something rich can print.
+
+    Args:
+        report: what to show.
+        verbose: show every finding.
+        again: the command to run next.
+    """
     parts: list[RenderableType] = [_headline(report), _levels(report)]
     if report.accuracy is not None:
         parts.append(_accuracy(report))
@@ -31,17 +37,21 @@ def render(report: Report, verbose: bool = False) -> RenderableType:
     parts += [_diagnosis(d) for d in report.diagnoses]
     parts += _findings(report, verbose)
     parts += [_line("note: ", Text(clean(note, 400))) for note in report.notes]
-    if report.verdict != "match":
-        parts.append(_next(report, verbose))
+    if again is not None:
+        parts.append(_indented(Text.assemble(("next: ", "dim"), again), 1))
     return Group(*parts)
 
 
-def plain_text(report: Report, verbose: bool = False) -> str:
+def plain_text(report: Report, verbose: bool = False, again: str | None = None) -> str:
     """The same without colours, WIDTH columns wide."""
+    return without_colours(render(report, verbose, again))
+
+
+def without_colours(content: RenderableType) -> str:
+    """Anything that rich can print, as plain lines without trailing spaces."""
     buffer = io.StringIO()
-    Console(file=buffer, width=WIDTH, no_color=True, highlight=False, emoji=False).print(
-        render(report, verbose)
-    )
+    console = Console(file=buffer, width=WIDTH, no_color=True, highlight=False, emoji=False)
+    console.print(content)
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines())
 
 
@@ -57,8 +67,8 @@ def _line(label: str, text: Text) -> RenderableType:
     return _indented(Text.assemble((label, "dim"), text))
 
 
-def _indented(content: RenderableType, above: int = 0, left: int = 2) -> RenderableType:
-    return Padding(content, (above, 0, 0, left), expand=False)
+def _indented(content: RenderableType, above: int = 0) -> RenderableType:
+    return Padding(content, (above, 0, 0, 2), expand=False)
 
 
 def _headline(report: Report) -> RenderableType:
@@ -88,10 +98,16 @@ def _levels(report: Report) -> RenderableType:
 def _reason(report: Report, level: str, result: LevelResult) -> str:
     errors = [f for f in report.errors if f.level == level]
     if result.status != "fail":
-        return clean(result.reason or "")
+        return clean(result.reason or _allowed_differences(report, level))
     places = len({f.where for f in errors})
     kind = {"structure": "place", "weights": "tensor", "outputs": "output"}[level]
     return f"{places} {kind}{'' if places == 1 else 's'} differ{'s' if places == 1 else ''}"
+
+
+def _allowed_differences(report: Report, level: str) -> str:
+    """What a level that passes owes to its tolerance."""
+    bounds = [f.tolerance for f in report.findings if f.level == level and f.tolerance is not None]
+    return f"{len(bounds)} differ within {max(bounds):g}" if bounds else ""
 
 
 def _accuracy(report: Report) -> RenderableType:
@@ -114,7 +130,7 @@ def _diagnosis(diagnosis: Diagnosis) -> RenderableType:
     lines: list[RenderableType] = [head, _indented(Text(clean(diagnosis.summary, 400)))]
     lines += [_indented(Text(f"· {clean(line)}", "dim")) for line in diagnosis.evidence]
     lines.append(_indented(Text(f"→ {clean(diagnosis.advice, 400)}")))
-    return _indented(Group(*lines), 1, 2)
+    return _indented(Group(*lines), 1)
 
 
 def _findings(report: Report, verbose: bool) -> list[RenderableType]:
@@ -128,8 +144,10 @@ def _findings(report: Report, verbose: bool) -> list[RenderableType]:
     for column in ("where", "what", "found", "golden / allowed"):
         table.add_column(column, overflow="fold")
     for finding in shown:
-        table.add_row(clean(finding.where), finding.code, _found(finding), _allowed(finding))
-    parts: list[RenderableType] = [_indented(table, 1, 2)]
+        table.add_row(*(Text(cell) for cell in (
+            clean(finding.where), finding.code, _found(finding), _allowed(finding),
+        )))  # fmt: skip
+    parts: list[RenderableType] = [_indented(table, 1)]
     if len(errors) > len(shown):
         parts.append(_line("", Text(_hidden(len(errors) - len(shown), "more finding"))))
     return parts
@@ -160,16 +178,3 @@ def _allowed(finding: Finding) -> str:
     if finding.expected is not None:
         return clean(finding.expected)
     return "" if finding.tolerance is None else f"{finding.tolerance:g}"
-
-
-def _next(report: Report, verbose: bool) -> RenderableType:
-    golden = report.golden.label
-    source = clean(report.candidate.source)
-    if report.verdict == "incomplete":
-        checked = ",".join(n for n, level in report.levels.items() if level.status != "skipped")
-        command = f"fpcheck compare {source} --golden {golden} --levels {checked}"
-    elif verbose:
-        command = f"fpcheck record {source} {report.golden.name}   (if the change is wanted)"
-    else:
-        command = f"fpcheck compare {source} --golden {golden} --verbose"
-    return _indented(Text.assemble(("next: ", "dim"), command), 1, 2)

@@ -51,7 +51,7 @@ def find(name: str, goldens: str | Path | None = None) -> Entry:
         FpcheckError: there is none.
     """
     if name.endswith((".yaml", ".yml")):
-        path = Path(name)
+        path = Path(name).resolve()
         if not path.is_file() or not path.stem.isdecimal():
             raise FpcheckError(
                 f"{name}: no such golden", "Give fingerprints/NAME/VERSION.yaml, or NAME[@VERSION]."
@@ -109,6 +109,8 @@ def _by_structure(source: Source, store: Store, structure: Structure) -> Choice 
     if len(fitting) > 1:
         named = digest.text(structure.digest)
         fitting = [(e, h) for e, h in fitting if h.structure == named] or fitting
+    if len({head.content_id for _, head in fitting}) == 1 and len(fitting) > 1:
+        return Choice(fitting[0][0], "the first of several equal goldens whose structure matches")
     if len(fitting) > 1:
         names = ", ".join(entry.label for entry, _ in fitting)
         raise FpcheckError(
@@ -153,4 +155,6 @@ def _likeness(golden: Golden, structure: Structure, share: float) -> str:
         if diagnosis.confidence == 1.0:
             tops = ", ".join(diagnosis.layers)
             return f"this is a {proper} body, its top is missing ({tops})"
-    return f"{share:.0%} of its layers are the same"
+    if share == 1.0:
+        return "it has the same layers, set or fed otherwise"
+    return f"{share:.0%} of its layers are there"

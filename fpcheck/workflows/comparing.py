@@ -28,7 +28,7 @@ from fpcheck.progress import Progress, silent
 from fpcheck.report.value import CandidateRef, GoldenRef, Report
 from fpcheck.settings import ModelSettings, locate
 from fpcheck.workflows.choosing import Choice, choose
-from fpcheck.workflows.opening import AUTO, opened, own_preprocess, resolve
+from fpcheck.workflows.opening import AUTO, is_bare, opened, own_preprocess, resolve
 
 
 class Request(Value, frozen=True, kw_only=True):
@@ -87,7 +87,7 @@ def compared(
     request, options, why = _configured(parsed, request, options)
     choice = choose(parsed, request.golden, request.goldens, None)
     golden = choice.entry.load() if choice else None
-    bare = parsed.kind is Kind.APPLICATION and _structure_only(golden, request)
+    bare = is_bare(parsed, options) and _structure_only(golden, request)
     progress(f"loading {parsed.text}")
     with opened(source, parsed, options, remote, architecture_only=bare) as session:
         structure = session.structure()
@@ -148,6 +148,8 @@ def reference(golden: Golden) -> CandidateRef:
 
 def check_levels(levels: Collection[str] | None) -> None:
     """Refuse levels that there are not."""
+    if levels is not None and not levels:
+        raise FpcheckError("--levels: no level named", f"Allowed: {', '.join(LEVELS)}.")
     for name in levels or ():
         if name not in LEVELS:
             raise FpcheckError(f"--levels {name}: no such level", f"Allowed: {', '.join(LEVELS)}.")

@@ -1,6 +1,8 @@
 """Labelled examples and given probes, from `.npz` files and folders of images."""
 
+import zlib
 from pathlib import Path
+from zipfile import BadZipFile
 
 import msgspec
 import numpy as np
@@ -87,14 +89,14 @@ def _npz(path: Path, option: str) -> dict[str, Array]:
     try:
         with loaded:
             return {name: loaded[name] for name in loaded.files}
-    except ValueError as error:
+    except (ValueError, EOFError, BadZipFile, zlib.error) as error:
         raise FpcheckError(f"{option} {path}: {error}", "Store plain arrays only.") from error
 
 
 def _numpy(path: Path, option: str) -> Array:
     try:
         array: Array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
         reason = getattr(error, "strerror", None) or "not a numpy file"
         raise FpcheckError(
             f"{option} {path}: {reason}", "Give an .npz file, or a folder of images."

@@ -35,6 +35,8 @@ def _golden(source: object, goldens: str | Path | None) -> Golden | None:
     """The golden that a text names: with a version, as a YAML file, or as no other source."""
     if not isinstance(source, str):
         return None
+    if Path(source).exists() and not source.endswith(".yaml"):
+        return None
     if source.endswith(".yaml") or "@" in source:
         return find(source, goldens).load()
     try:

@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from fpcheck.codec import Value
@@ -12,7 +13,7 @@ from fpcheck.model.remote import RemoteSession
 from fpcheck.model.source import Options
 from fpcheck.progress import Progress, silent
 from fpcheck.report.value import Report
-from fpcheck.settings import locate
+from fpcheck.settings import FILE, locate
 from fpcheck.workflows.choosing import goldens_folder
 from fpcheck.workflows.comparing import Request, compare_source
 
@@ -22,11 +23,12 @@ _ORDER = (EXIT_MATCH, EXIT_INCOMPLETE, EXIT_MISMATCH, EXIT_ERROR)
 
 
 class Outcome(Value, frozen=True):
-    """What the gate says of one file: a report, an error, or that a golden is sound."""
+    """What the gate says of one file: a report, an error, not looked at, or a sound golden."""
 
     path: Path
     report: Report | None = None
     error: str | None = None
+    skipped: bool = False
 
     @property
     def exit_code(self) -> int:
@@ -48,26 +50,32 @@ def gate(
     located = locate(Path.cwd())
     folder = goldens_folder(goldens)
     chosen = list(paths) or located.files()
-    stored = {_yaml_of(p) for p in chosen if _in_folder(p, folder)}
-    outcomes = [_check_golden(path) for path in sorted(stored)]
-    models = [
-        p for p in chosen
-        if p.name.endswith(MODEL_SUFFIXES) and not _in_folder(p, folder) and not located.ignores(p)
-    ]  # fmt: skip
-    if not models:
-        return outcomes
-    with RemoteSession() as remote:
+    if not chosen:
+        raise FpcheckError(
+            f"nothing to check: no files given, and {FILE} names none that exist",
+            f"Name files, or map them in {FILE}: models: {{PATTERN: {{golden: NAME}}}}.",
+        )
+    stored = sorted({p.with_suffix(".yaml") for p in chosen if _in_folder(p, folder)})
+    outcomes = [_check_golden(path) for path in stored]
+    models = [p for p in chosen if not _in_folder(p, folder)]
+    with ExitStack() as stack:
+        remote: RemoteSession | None = None
         for path in models:
+            if located.ignores(path) or _is_other(path):
+                outcomes.append(Outcome(path, skipped=True))
+                continue
+            if remote is None or not remote.alive:
+                remote = stack.enter_context(RemoteSession())
             outcomes.append(_check_model(path, goldens, remote, progress))
     return outcomes
 
 
+def _is_other(path: Path) -> bool:
+    return path.is_file() and not path.name.lower().endswith(MODEL_SUFFIXES)
+
+
 def _in_folder(path: Path, folder: Path) -> bool:
     return path.resolve().is_relative_to(folder.resolve())
-
-
-def _yaml_of(path: Path) -> Path:
-    return path.with_suffix(".yaml")
 
 
 def _check_golden(path: Path) -> Outcome:

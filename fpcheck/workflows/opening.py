@@ -45,6 +45,11 @@ def opened(
         remote: a running worker to use, which then stays open.
         architecture_only: an application without any weights.
     """
+    if parsed.kind is not Kind.APPLICATION and options.weights != Options().weights:
+        raise FpcheckError(
+            f"--weights {options.weights}: {parsed.text} is no model of keras.applications",
+            "Name a weights file as the source, and its architecture with --model.",
+        )
     if parsed.kind is Kind.MEMORY:
         yield _in_memory(source)
         return
@@ -55,6 +60,11 @@ def opened(
     finally:
         if remote is None:
             worker.close()
+
+
+def is_bare(source: Source, options: Options) -> bool:
+    """Whether the structure can be had without weights: an application and no file of weights."""
+    return source.kind is Kind.APPLICATION and options.weights in ("imagenet", "random")
 
 
 def _in_memory(source: Any) -> Session:
@@ -83,10 +93,14 @@ def own_preprocess(source: Source, options: Options) -> str:
     return APPLICATIONS[named.target] if named.kind is Kind.APPLICATION else "none"
 
 
-def chosen_probes(asked: str | None, session: Session, structure: Structure) -> Probes:
+def chosen_probes(
+    asked: str | None, session: Session, structure: Structure, preprocess: str
+) -> Probes:
     """The probes that `--probes` names: how many, or a file or folder that holds them."""
     if asked is not None and asked.isdecimal() and int(asked) == 0:
         raise FpcheckError("--probes 0: no probes show nothing", "Leave out: --levels LIST.")
     if asked is None or asked.isdecimal():
-        return probes.fit(structure, int(asked or probes.COUNT), session.words())
+        return probes.fit(
+            structure, int(asked or probes.COUNT), session.words(), raw_pixels=preprocess != "none"
+        )
     return probes.given(data.probe_arrays(Path(asked), structure), structure)

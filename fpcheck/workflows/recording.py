@@ -18,7 +18,7 @@ from fpcheck.fingerprint.accuracy import Accuracy
 from fpcheck.fingerprint.outputs import Outputs, Reach, largest_difference
 from fpcheck.fingerprint.structure import Structure
 from fpcheck.fingerprint.value import LEVELS, Fingerprint
-from fpcheck.golden.store import Entry, Store
+from fpcheck.golden.store import Store
 from fpcheck.golden.value import Golden, Provenance, SourceRecord
 from fpcheck.model.environment import environment
 from fpcheck.model.labels import IMAGENET_CLASSES
@@ -33,6 +33,7 @@ from fpcheck.workflows.comparing import check_levels, compare_goldens, reference
 from fpcheck.workflows.opening import (
     AUTO,
     chosen_probes,
+    is_bare,
     opened,
     own_preprocess,
     resolve,
@@ -84,11 +85,16 @@ def record_source(
 ) -> Recording:
     """Take a fingerprint and store it, unless the newest version says the same."""
     store = Store(goldens_folder(request.goldens))
+    before = store.entry(request.name or resolve(source).name)
+    newest = before.load() if before else None
+    if newest and newest.fingerprint.outputs and request.preprocess == AUTO:
+        # What was decided for the golden stays decided.
+        kept = newest.fingerprint.outputs.preprocess
+        request = msgspec.structs.replace(request, preprocess=kept)
     taken = unstored(source, request, options, progress, remote)
-    before = store.entry(taken.golden.name)
     version = before.version + 1 if before else 1
     golden = msgspec.structs.replace(taken.golden, version=version)
-    return _store(store, golden, before, taken.notes)
+    return _store(store, golden, newest, taken.notes)
 
 
 class Unstored(Value, frozen=True, eq=False):
@@ -109,7 +115,7 @@ def unstored(
     check_levels(request.levels)
     parsed = resolve(source)
     levels = request.levels or LEVELS
-    bare = parsed.kind is Kind.APPLICATION and set(levels) == {"structure"}
+    bare = is_bare(parsed, options) and set(levels) == {"structure"}
     progress(f"loading {parsed.text}")
     with opened(source, parsed, options, remote, architecture_only=bare) as session:
         fingerprint = _take(session, parsed, request, options, progress)
@@ -141,9 +147,11 @@ def _take(
     if "outputs" in levels:
         tolerances = _tolerances(structure, request.tolerance)
         plan = OutputPlan(
-            chosen_probes(request.probes, session, structure), preprocess, recording=True,
+            chosen_probes(request.probes, session, structure, preprocess),
+            preprocess,
+            recording=True,
             allowed=_sensible(tolerances),
-        )  # fmt: skip
+        )
         progress("running the model on probes, measuring noise and sensitivity")
         outputs = _outputs(session, source, options, plan)
         fingerprint = msgspec.structs.replace(fingerprint, outputs=outputs)
@@ -154,12 +162,19 @@ def _take(
     return fingerprint
 
 
-def judge(session: Session, structure: Structure, path: Path, preprocess: str) -> Accuracy:
-    """Predict labelled examples and say how well."""
+def judge(
+    session: Session, structure: Structure, path: Path, preprocess: str, allow_nan: bool = False
+) -> Accuracy:
+    """Predict labelled examples and say how well; NaN is refused unless it is to be judged."""
     examples = data.load_examples(path, structure)
     scores = session.predict(examples.images, preprocess)
     if scores.shape[1] == IMAGENET_CLASSES:
         examples = data.as_imagenet(examples, session.labels())
+    if not np.isfinite(scores).all() and not allow_nan:
+        raise FpcheckError(
+            f"{path}: the model gives NaN or infinity on labelled examples",
+            "Mend the model, or its preprocessing, before it is approved.",
+        )
     if examples.labels.min() < 0 or examples.labels.max() >= scores.shape[1]:
         raise FpcheckError(
             f"{path}: labels go up to {examples.labels.max()}, the model has {scores.shape[1]} "
@@ -172,16 +187,18 @@ def judge(session: Session, structure: Structure, path: Path, preprocess: str) -
 def _outputs(session: Session, source: Source, options: Options, plan: OutputPlan) -> Outputs:
     if source.kind is Kind.MEMORY:
         outputs = session.outputs(plan)
-        _check_sound(source, outputs)
+        check_sound(source, outputs)
         return msgspec.structs.replace(outputs, reach=session.reach(plan))
     with ThreadPoolExecutor(1) as pool:
         elsewhere = pool.submit(_measured_elsewhere, source, options, plan)
         outputs = session.outputs(plan)
-        _check_sound(source, outputs)
+        check_sound(source, outputs)
         logits, reach = elsewhere.result()
     threads = largest_difference(tuple(a.logits for a in outputs.answers), logits)
     noise = msgspec.structs.replace(outputs.noise, threads=threads)
-    return msgspec.structs.replace(outputs, noise=noise, reach=reach)
+    outputs = msgspec.structs.replace(outputs, noise=noise, reach=reach)
+    check_sound(source, outputs)
+    return outputs
 
 
 def _measured_elsewhere(
@@ -198,9 +215,11 @@ def _measured_elsewhere(
             return logits, Reach(untried=tuple(weighted))
 
 
-def _check_sound(source: Source, outputs: Outputs) -> None:
+def check_sound(source: Source, outputs: Outputs) -> None:
+    """Refuse outputs that are not finite, or not the same each time."""
     without = "or record it without outputs: --levels structure,weights"
-    if not all(np.isfinite(a.logits).all() for a in outputs.answers):
+    finite = (np.isfinite(a.logits).all() and np.isfinite(a.final).all() for a in outputs.answers)
+    if not all(finite):
         raise FpcheckError(
             f"{source.text}: gives NaN or infinity on its probes, so it cannot be approved",
             f"Mend the model, {without}",
@@ -232,15 +251,18 @@ def _provenance() -> Provenance:
     )
 
 
-def _store(store: Store, golden: Golden, before: Entry | None, notes: tuple[str, ...]) -> Recording:
+def _store(
+    store: Store, golden: Golden, newest: Golden | None, notes: tuple[str, ...]
+) -> Recording:
     changes = None
-    if before is not None:
-        newest = before.load()
+    if newest is not None:
         changes = compare_goldens(
             newest, golden.fingerprint, reference(golden), "the version before"
         )
         if _same(newest, golden, changes):
             return Recording(newest, False, changes, ())
+    if newest and newest.fingerprint.accuracy and not golden.fingerprint.accuracy:
+        notes = (*notes, f"{newest.label} recorded accuracy, this version does not: give --data")
     entry = store.save(golden)
     stored = msgspec.structs.replace(golden, path=entry.path)
     return Recording(stored, True, changes, (*notes, *_warnings(golden)))
@@ -251,12 +273,10 @@ def _same(newest: Golden, golden: Golden, changes: Report) -> bool:
     old, new = newest.fingerprint, golden.fingerprint
     if old.levels != new.levels or changes.verdict != "match" or changes.findings:
         return False
-    if golden.note and golden.note != newest.note:
-        return False
-    if (old.accuracy is None) != (new.accuracy is None):
-        return False
-    if old.accuracy is None or new.accuracy is None:
+    if new.accuracy is None:
         return True
+    if old.accuracy is None:
+        return False
     return np.array_equal(old.accuracy.examples, new.accuracy.examples) and np.array_equal(
         old.accuracy.predicted, new.accuracy.predicted
     )

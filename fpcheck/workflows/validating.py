@@ -7,6 +7,7 @@ import msgspec
 
 from fpcheck.codec import Value
 from fpcheck.comparison.finding import Finding
+from fpcheck.comparison.verdict import LevelResult
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint.accuracy import Accuracy
 from fpcheck.model.remote import RemoteSession
@@ -28,6 +29,14 @@ class Change(Value, frozen=True):
     place: int
     before: int
     now: int
+
+
+class Pairs(Value, frozen=True):
+    """Examples on both sides: how many, whose prediction changed, how many were labelled anew."""
+
+    compared: int
+    changed: list[Change]
+    relabelled: int
 
 
 def validate_source(
@@ -57,20 +66,20 @@ def validate_source(
             )
         preprocess = request.preprocess or recorded.preprocess
         progress("predicting the labelled examples")
-        measured = judge(opened.session, opened.structure, path, preprocess)
-    compared_count, changed = changed_predictions(recorded, measured)
-    if not compared_count:
+        measured = judge(opened.session, opened.structure, path, preprocess, allow_nan=True)
+    pairs = compare_predictions(recorded, measured)
+    if not pairs.compared:
         raise FpcheckError(
             f"{path}: holds none of the examples that golden {golden.label} recorded",
             "Validate on the data that was recorded, or record anew with --data.",
         )
-    finished = _with_accuracy(report, recorded, measured, compared_count, changed)
+    finished = _with_accuracy(report, recorded, measured, pairs)
     elapsed = round(time.monotonic() - start, 3)
     return msgspec.structs.replace(finished, elapsed_seconds=elapsed)
 
 
-def changed_predictions(recorded: Accuracy, measured: Accuracy) -> tuple[int, list[Change]]:
-    """Examples that both sides hold, paired by their content: how many, and those that changed."""
+def compare_predictions(recorded: Accuracy, measured: Accuracy) -> Pairs:
+    """Compare the examples that both sides hold, paired by their content."""
     places = {row.tobytes(): place for place, row in enumerate(recorded.examples)}
     pairs = [
         (places[row.tobytes()], place)
@@ -83,58 +92,71 @@ def changed_predictions(recorded: Accuracy, measured: Accuracy) -> tuple[int, li
         if recorded.predicted[old] != measured.predicted[new]
         and not max(recorded.margin[old], measured.margin[new]) <= CLOSE_SCORES
     ]
-    return len(pairs), changed
+    relabelled = sum(bool(recorded.labels[old] != measured.labels[new]) for old, new in pairs)
+    return Pairs(len(pairs), changed, relabelled)
 
 
-def _with_accuracy(
-    report: Report,
-    recorded: Accuracy,
-    measured: Accuracy,
-    compared: int,
-    changed: list[Change],
-) -> Report:
+def _with_accuracy(report: Report, recorded: Accuracy, measured: Accuracy, pairs: Pairs) -> Report:
     result = AccuracyResult(
         examples=measured.count,
-        compared=compared,
+        compared=pairs.compared,
         expected_top1=recorded.top1,
         top1=measured.top1,
         expected_top5=recorded.top5,
         top5=measured.top5,
-        changed=len(changed),
+        changed=len(pairs.changed),
     )
+    missing = recorded.count - pairs.compared
+    unknown = measured.count - pairs.compared
     notes = [*report.notes]
-    if compared < measured.count:
-        notes.append(f"{measured.count - compared} examples are not in the golden")
-    notes += [_told(change, measured.classes or recorded.classes) for change in changed[:SHOWN]]
-    added = msgspec.structs.replace(report, accuracy=result, notes=notes)
-    if not changed:
-        return added
-    finding = Finding(
-        "outputs", "predictions-changed", metric="examples", expected=0, actual=len(changed),
-        tolerance=0.0,
-    )  # fmt: skip
-    explained = [] if report.errors else [_preprocessing(result, recorded, measured)]
+    notes += [f"{missing} of the recorded examples are not in the data"] * (missing > 0)
+    notes += [f"{unknown} examples are not in the golden"] * (unknown > 0)
+    classes = measured.classes or recorded.classes
+    notes += [_told(change, classes) for change in pairs.changed[:SHOWN]]
+    findings = _findings(pairs)
+    levels, verdict = dict(report.levels), report.verdict
+    if levels["outputs"].reason == "--levels":
+        levels["outputs"] = LevelResult("skipped", "predictions are judged instead")
+    if findings:
+        levels["outputs"], verdict = LevelResult("fail"), "mismatch"
+    elif missing and verdict == "match":
+        verdict = "incomplete"
+    other = measured.preprocess != recorded.preprocess
+    explained = [_preprocessing(result, recorded, measured)] if findings and other else []
     return msgspec.structs.replace(
-        added,
-        verdict="mismatch",
-        findings=[*report.findings, finding],
-        diagnoses=[*report.diagnoses, *explained],
+        report,
+        verdict=verdict,
+        levels=levels,
+        accuracy=result,
+        notes=notes,
+        findings=[*report.findings, *findings],
+        diagnoses=[*report.diagnoses, *(explained if not report.errors else [])],
     )
+
+
+def _findings(pairs: Pairs) -> list[Finding]:
+    counts = {"predictions-changed": len(pairs.changed), "labels-changed": pairs.relabelled}
+    return [
+        Finding("outputs", code, metric="examples", expected=0, actual=count, tolerance=0.0)
+        for code, count in counts.items()
+        if count
+    ]
 
 
 def _told(change: Change, classes: tuple[str, ...]) -> str:
     def name(number: int) -> str:
+        if number < 0:
+            return "NaN"
         return classes[number] if number < len(classes) else f"class {number}"
 
     return f"example {change.place}: golden {name(change.before)}, now {name(change.now)}"
 
 
 def _preprocessing(result: AccuracyResult, recorded: Accuracy, measured: Accuracy) -> Diagnosis:
-    other = measured.preprocess != recorded.preprocess
     return Diagnosis(
         code="preprocessing-changed",
         layers=[],
-        confidence=0.95 if other else 0.6,
+        confidence=0.95,
         summary=f"Structure and weights are the golden ones, {result.changed} of {result.compared} "
         f"predictions are not: preprocessing is '{measured.preprocess}', recorded was "
         f"'{recorded.preprocess}'.",

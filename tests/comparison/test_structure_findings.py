@@ -207,9 +207,12 @@ def test_outputs_in_another_order_are_told() -> None:
     assert [f.code for f in compared(golden, candidate)] == ["output-changed"]
 
 
-def test_a_difference_that_nothing_names_is_still_an_error() -> None:
-    hidden = replace(NET, outputs=(replace(NET.outputs[0], source=Edge("pool")),))
-    assert compared(NET, hidden) == [found("structure-changed", None)]
+def test_an_output_taken_from_another_layer_is_found() -> None:
+    moved = replace(NET, outputs=(replace(NET.outputs[0], source=Edge("pool")),))
+    (finding,) = compared(NET, moved)
+    assert (finding.code, finding.expected, finding.actual) == (
+        "output-changed", ["head (?,10) float32"], ["head (?,10) float32 from pool"],
+    )  # fmt: skip
 
 
 def test_notes_do_not_hide_a_difference_that_nothing_names() -> None:
