@@ -1,20 +1,16 @@
 """Compare: a source with a golden, or two of either with each other."""
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
 from fpcheck.codec import Value
-from fpcheck.comparison.compare import compare_fingerprints
 from fpcheck.comparison.tolerance import Tolerances
-from fpcheck.comparison.verdict import LevelResult, judged, outputs_proved, verdict
-from fpcheck.diagnosis import diagnose
-from fpcheck.errors import FpcheckError, UnavailableError
-from fpcheck.fingerprint import digest
+from fpcheck.comparison.verdict import LevelResult, outputs_proved
+from fpcheck.errors import UnavailableError
 from fpcheck.fingerprint.structure import Structure
 from fpcheck.fingerprint.value import LEVELS, Fingerprint, Level
 from fpcheck.golden import official
@@ -25,9 +21,10 @@ from fpcheck.model.remote import RemoteSession
 from fpcheck.model.session import OutputPlan, Session
 from fpcheck.model.source import Kind, Options, Source
 from fpcheck.progress import Progress, silent
-from fpcheck.report.value import CandidateRef, GoldenRef, Report
+from fpcheck.report.value import CandidateRef, Report
 from fpcheck.settings import ModelSettings, locate
 from fpcheck.workflows.choosing import Choice, choose
+from fpcheck.workflows.judging import check_levels, content_id_text, report_on
 from fpcheck.workflows.opening import AUTO, is_bare, opened, own_preprocess, resolve
 
 
@@ -138,21 +135,7 @@ def compare_with(
 
 
 def _named(source: Source, session: Session, candidate: Fingerprint) -> CandidateRef:
-    return CandidateRef(source.text, session.format, _content_id(candidate))
-
-
-def reference(golden: Golden) -> CandidateRef:
-    """A golden as the candidate's side of a comparison."""
-    return CandidateRef(golden.label, "golden", _content_id(golden.fingerprint))
-
-
-def check_levels(levels: Collection[str] | None) -> None:
-    """Refuse levels that there are not."""
-    if levels is not None and not levels:
-        raise FpcheckError("--levels: no level named", f"Allowed: {', '.join(LEVELS)}.")
-    for name in levels or ():
-        if name not in LEVELS:
-            raise FpcheckError(f"--levels {name}: no such level", f"Allowed: {', '.join(LEVELS)}.")
+    return CandidateRef(source.text, session.format, content_id_text(candidate))
 
 
 def take(
@@ -254,77 +237,3 @@ def _notes(source: Source, choice: Choice) -> list[str]:
     if source.kind is not Kind.FILE or not (bundled or path.name in official.official_files()):
         return []
     return [official.recognise(path) or "It is none of Keras's official weight files."]
-
-
-def _content_id(fingerprint: Fingerprint) -> str | None:
-    own = fingerprint.content_id
-    return digest.text(own) if own else None
-
-
-def report_on(
-    golden: Golden,
-    candidate: Fingerprint,
-    levels: dict[Level, LevelResult],
-    *,
-    asked: tuple[str, ...] | None,
-    start: float,
-    why: str,
-    named: CandidateRef,
-    notes: list[str],
-) -> Report:
-    """Compare two fingerprints, judge and diagnose.
-
-    Args:
-        golden: the reference.
-        candidate: what was measured.
-        levels: how each level stands before findings are known.
-        asked: the levels that the verdict asks for.
-        start: when it began, by time.monotonic.
-        why: why this golden.
-        named: how the report names the candidate.
-        notes: what else to say.
-    """
-    comparison = compare_fingerprints(golden.fingerprint, candidate, golden.tolerances)
-    findings = list(comparison.findings)
-    finished = {
-        name: judged(name, findings) if result.status == "pass" else result
-        for name, result in levels.items()
-    }
-    return Report(
-        verdict=verdict(finished, golden.fingerprint, asked),
-        golden=GoldenRef(
-            golden.name, golden.version, _content_id(golden.fingerprint), why, golden.note
-        ),
-        candidate=named,
-        levels=finished,
-        first_divergent_layer=comparison.first_divergent_layer,
-        findings=findings,
-        diagnoses=diagnose(comparison),
-        notes=notes,
-        accuracy=None,
-        elapsed_seconds=round(time.monotonic() - start, 3),
-    )
-
-
-def compare_goldens(golden: Golden, other: Fingerprint, named: CandidateRef, why: str) -> Report:
-    """The report on two fingerprints that are both at hand; the golden is the reference."""
-    start = time.monotonic()
-    levels: dict[Level, LevelResult] = {}
-    for level in LEVELS:
-        both = level in golden.fingerprint.levels and level in other.levels
-        levels[level] = LevelResult("pass") if both else LevelResult("skipped", _ONE_SIDE)
-    if levels["outputs"].status == "pass" and not _same_probes(golden.fingerprint, other):
-        levels["outputs"] = LevelResult("skipped", "other probes or preprocessing")
-        other = msgspec.structs.replace(other, outputs=None)
-    return report_on(golden, other, levels, asked=None, start=start, why=why, named=named, notes=[])
-
-
-def _same_probes(first: Fingerprint, second: Fingerprint) -> bool:
-    ours, theirs = first.outputs, second.outputs
-    if ours is None or theirs is None or ours.preprocess != theirs.preprocess:
-        return False
-    made = zip(ours.probes.make(), theirs.probes.make(), strict=False)
-    return ours.probes.inputs == theirs.probes.inputs and all(np.array_equal(a, b) for a, b in made)
-
-
-_ONE_SIDE = "not on both sides"

@@ -9,7 +9,8 @@ from fpcheck.progress import Progress, silent
 from fpcheck.report.value import Report
 from fpcheck.workflows.choosing import find, stores
 from fpcheck.workflows.comparing import Request as CompareRequest
-from fpcheck.workflows.comparing import compare_goldens, compare_with, reference
+from fpcheck.workflows.comparing import compare_with
+from fpcheck.workflows.judging import compare_goldens, reference
 from fpcheck.workflows.recording import Request, unstored
 
 

@@ -29,7 +29,7 @@ from fpcheck.progress import Progress, silent
 from fpcheck.report.value import Report
 from fpcheck.workflows import data
 from fpcheck.workflows.choosing import goldens_folder
-from fpcheck.workflows.comparing import check_levels, compare_goldens, reference
+from fpcheck.workflows.judging import check_levels, compare_goldens, reference
 from fpcheck.workflows.opening import (
     AUTO,
     chosen_probes,

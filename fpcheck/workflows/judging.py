@@ -1,0 +1,105 @@
+"""Judging fingerprints that are at hand: compare, judge the levels, diagnose."""
+
+import time
+from collections.abc import Collection
+
+import msgspec
+import numpy as np
+
+from fpcheck.comparison.compare import compare_fingerprints
+from fpcheck.comparison.verdict import LevelResult, judged, verdict
+from fpcheck.diagnosis import diagnose
+from fpcheck.errors import FpcheckError
+from fpcheck.fingerprint import digest
+from fpcheck.fingerprint.value import LEVELS, Fingerprint, Level
+from fpcheck.golden.value import Golden
+from fpcheck.report.value import CandidateRef, GoldenRef, Report
+
+
+def check_levels(levels: Collection[str] | None) -> None:
+    """Refuse levels that there are not."""
+    if levels is not None and not levels:
+        raise FpcheckError("--levels: no level named", f"Allowed: {', '.join(LEVELS)}.")
+    for name in levels or ():
+        if name not in LEVELS:
+            raise FpcheckError(f"--levels {name}: no such level", f"Allowed: {', '.join(LEVELS)}.")
+
+
+def reference(golden: Golden) -> CandidateRef:
+    """A golden as the candidate's side of a comparison."""
+    return CandidateRef(golden.label, "golden", content_id_text(golden.fingerprint))
+
+
+def content_id_text(fingerprint: Fingerprint) -> str | None:
+    """The content id as users see it; None where weights were not taken."""
+    own = fingerprint.content_id
+    return digest.text(own) if own else None
+
+
+def report_on(
+    golden: Golden,
+    candidate: Fingerprint,
+    levels: dict[Level, LevelResult],
+    *,
+    asked: tuple[str, ...] | None,
+    start: float,
+    why: str,
+    named: CandidateRef,
+    notes: list[str],
+) -> Report:
+    """Compare two fingerprints, judge and diagnose.
+
+    Args:
+        golden: the reference.
+        candidate: what was measured.
+        levels: how each level stands before findings are known.
+        asked: the levels that the verdict asks for.
+        start: when it began, by time.monotonic.
+        why: why this golden.
+        named: how the report names the candidate.
+        notes: what else to say.
+    """
+    comparison = compare_fingerprints(golden.fingerprint, candidate, golden.tolerances)
+    findings = list(comparison.findings)
+    finished = {
+        name: judged(name, findings) if result.status == "pass" else result
+        for name, result in levels.items()
+    }
+    return Report(
+        verdict=verdict(finished, golden.fingerprint, asked),
+        golden=GoldenRef(
+            golden.name, golden.version, content_id_text(golden.fingerprint), why, golden.note
+        ),
+        candidate=named,
+        levels=finished,
+        first_divergent_layer=comparison.first_divergent_layer,
+        findings=findings,
+        diagnoses=diagnose(comparison),
+        notes=notes,
+        accuracy=None,
+        elapsed_seconds=round(time.monotonic() - start, 3),
+    )
+
+
+def compare_goldens(golden: Golden, other: Fingerprint, named: CandidateRef, why: str) -> Report:
+    """The report on two fingerprints that are both at hand; the golden is the reference."""
+    start = time.monotonic()
+    levels: dict[Level, LevelResult] = {}
+    for level in LEVELS:
+        both = level in golden.fingerprint.levels and level in other.levels
+        levels[level] = LevelResult("pass") if both else LevelResult("skipped", _ONE_SIDE)
+    if levels["outputs"].status == "pass" and not _same_probes(golden.fingerprint, other):
+        levels["outputs"] = LevelResult("skipped", "other probes or preprocessing")
+        other = msgspec.structs.replace(other, outputs=None)
+    return report_on(golden, other, levels, asked=None, start=start, why=why, named=named, notes=[])
+
+
+def _same_probes(first: Fingerprint, second: Fingerprint) -> bool:
+    ours, theirs = first.outputs, second.outputs
+    if ours is None or theirs is None or ours.preprocess != theirs.preprocess:
+        return False
+    made = zip(ours.probes.make(), theirs.probes.make(), strict=False)
+    return ours.probes.inputs == theirs.probes.inputs and all(np.array_equal(a, b) for a, b in made)
+
+
+_ONE_SIDE = "not on both sides"
