@@ -146,7 +146,21 @@ def _read_config(layer: Any, paths: Paths) -> tuple[dict[str, Any] | None, dict[
     except NotImplementedError:
         # Keras refuses where a custom layer does not say what it was made of.
         return None, {}
-    return split_config(config, type(layer).__name__, not is_builtin(type(layer)))
+    builtin = is_builtin(type(layer))
+    if builtin and config.get("axis") is not None:
+        config["axis"] = _from_the_end(config["axis"], layer)
+    return split_config(config, type(layer).__name__, not builtin)
+
+
+def _from_the_end(axis: Any, layer: Any) -> Any:
+    """An axis counted from the end: Keras 2 wrote the place where Keras 3 keeps a given -1."""
+    nodes = getattr(layer, "_inbound_nodes", None)
+    shape = nodes[0].input_tensors[0].shape if nodes and nodes[0].input_tensors else None
+    if shape is None:
+        return axis
+    if isinstance(axis, list | tuple):
+        return [_from_the_end(one, layer) for one in axis]
+    return axis - len(shape) if isinstance(axis, int) and axis >= 0 else axis
 
 
 def _tensors(layer: Any) -> Iterator[Tensor]:

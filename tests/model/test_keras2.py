@@ -562,3 +562,18 @@ def test_a_file_of_keras3_loads_as_keras_loads_it(tmp_path):
 
 if __name__ == "__main__":
     write_all(Path(sys.argv[1]))
+
+
+def test_an_axis_means_the_same_however_it_is_counted() -> None:
+    import keras
+    from keras import layers
+
+    from fpcheck.model.live import read_structure
+
+    def net(axis: int) -> keras.Model:
+        x = keras.Input((7, 4), name="x")
+        normal = layers.BatchNormalization(axis=axis, name="bn")(x)
+        return keras.Model(x, layers.Softmax(axis=axis, name="y")(normal))
+
+    assert read_structure(net(2)).digest == read_structure(net(-1)).digest
+    assert read_structure(net(1)).digest != read_structure(net(-1)).digest
