@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 import msgspec
 
+from fpcheck.codec import Value
 from fpcheck.comparison.finding import Finding, within
-from fpcheck.comparison.pairing import Pairing
+from fpcheck.comparison.pairing import Pair, Pairing
 from fpcheck.fingerprint import sketch
-from fpcheck.fingerprint.structure import Structure
+from fpcheck.fingerprint.structure import Layer, Structure, Tensor
 from fpcheck.fingerprint.value import Fingerprint
 from fpcheck.fingerprint.weights import Details, Measurement
 
@@ -21,6 +22,28 @@ class Tensors:
         places = [(layer.path, tensor.index) for layer, tensor in structure.tensors]
         self.by_place: dict[Place, Measurement] = dict(zip(places, weights, strict=True))
         self.details = {m.digest: m.details for m in weights if m.details is not None}
+
+
+class Changed(Value, frozen=True, eq=False):
+    """A tensor whose digest differs; `layer` and `tensor` are the golden's."""
+
+    layer: Layer
+    tensor: Tensor
+    golden: Measurement
+    candidate: Measurement
+
+
+def changed(
+    ours: Tensors, theirs: Tensors, pair: Pair, tensor: Tensor, other: Tensor
+) -> Changed | None:
+    """What is known of both sides of a paired tensor; None where the digests are equal."""
+    expected = ours.by_place[pair.golden.path, tensor.index]
+    actual = theirs.by_place[pair.candidate.path, other.index]
+    if expected.digest == actual.digest:
+        return None
+    # What the golden holds elsewhere was not measured again.
+    details = actual.details or ours.details.get(actual.digest)
+    return Changed(pair.golden, tensor, expected, Measurement(actual.digest, details))
 
 
 def compare_weights(
@@ -56,18 +79,15 @@ def _paired(pairing: Pairing, ours: Tensors, theirs: Tensors, allowed: float) ->
                 yield Finding("weights", "tensor-missing", pair.golden.path, tensor.role)
                 continue
             seen.add(other.index)
-            expected = ours.by_place[pair.golden.path, tensor.index]
-            actual = theirs.by_place[pair.candidate.path, other.index]
-            if expected.digest == actual.digest:
+            item = changed(ours, theirs, pair, tensor, other)
+            if item is None:
                 continue
             finding = Finding("weights", "tensor-changed", pair.golden.path, tensor.role)
             if tensor.shape != other.shape or tensor.dtype != other.dtype:
                 yield _with(finding, metric="type", expected=_kind(tensor.shape, tensor.dtype),
                             actual=_kind(other.shape, other.dtype))  # fmt: skip
                 continue
-            # What the golden holds elsewhere was not measured again.
-            details = actual.details or ours.details.get(actual.digest)
-            yield from _measured(finding, expected.details, details, allowed)
+            yield from _measured(finding, item.golden.details, item.candidate.details, allowed)
         for tensor in pair.candidate.tensors:
             if tensor.index not in seen:
                 yield Finding("weights", "tensor-added", pair.golden.path, tensor.role)

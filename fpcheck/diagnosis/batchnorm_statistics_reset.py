@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from fpcheck.comparison.compare import Comparison
-from fpcheck.diagnosis.evidence import Changed, by_layer, changed_tensors, count, some
+from fpcheck.comparison.weights import Changed
+from fpcheck.diagnosis.evidence import by_layer, changed_tensors, count, some
 from fpcheck.report.value import Diagnosis
 
 _INITIAL = {"moving_mean": 0.0, "moving_variance": 1.0}

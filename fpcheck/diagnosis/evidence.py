@@ -2,20 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
-from fpcheck.codec import Value
 from fpcheck.comparison.compare import Comparison
-from fpcheck.comparison.weights import Tensors
-from fpcheck.fingerprint.structure import Layer, Tensor
-from fpcheck.fingerprint.weights import Measurement
-
-
-class Changed(Value, frozen=True, eq=False):
-    """A tensor whose digest differs; `layer` and `tensor` are the golden's."""
-
-    layer: Layer
-    tensor: Tensor
-    golden: Measurement
-    candidate: Measurement
+from fpcheck.comparison.weights import Changed, Tensors, changed
 
 
 def changed_tensors(comparison: Comparison) -> Iterator[Changed]:
@@ -29,17 +17,15 @@ def changed_tensors(comparison: Comparison) -> Iterator[Changed]:
         for tensor, other in pair.tensors:
             if other is None:
                 continue
-            expected = ours.by_place[pair.golden.path, tensor.index]
-            actual = theirs.by_place[pair.candidate.path, other.index]
-            if expected.digest != actual.digest:
-                details = actual.details or ours.details.get(actual.digest)
-                yield Changed(pair.golden, tensor, expected, Measurement(actual.digest, details))
+            item = changed(ours, theirs, pair, tensor, other)
+            if item is not None:
+                yield item
 
 
-def by_layer(changed: Iterable[Changed]) -> dict[str, list[Changed]]:
+def by_layer(items: Iterable[Changed]) -> dict[str, list[Changed]]:
     """Changed tensors of each layer."""
     found: dict[str, list[Changed]] = {}
-    for item in changed:
+    for item in items:
         found.setdefault(item.layer.path, []).append(item)
     return found
 

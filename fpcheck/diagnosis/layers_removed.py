@@ -16,12 +16,10 @@ def diagnose(comparison: Comparison) -> Iterator[Diagnosis]:
     ends = {p.source.layer for p in comparison.golden.structure.outputs if p.source is not None}
     at_end = set(order[-len(removed) :]) == set(removed)
     is_top = at_end and bool(ends) and ends <= set(removed) and not comparison.pairing.added
-    what = "its top is missing" if is_top else "missing from the middle"
-    summary = (
-        f"This is the body of the golden, {what}: {some(removed, 5)}."
-        if is_top
-        else f"{count(len(removed), 'layer')} of the golden {what}: {some(removed, 5)}."
-    )
+    names = some(removed, 5)
+    summary = f"{count(len(removed), 'layer')} of the golden missing from the middle: {names}."
+    if is_top:
+        summary = f"This is the body of the golden, its top is missing: {names}."
     yield Diagnosis(
         code="layers-removed",
         layers=removed,

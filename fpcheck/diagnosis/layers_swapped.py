@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from fpcheck.comparison.compare import Comparison
-from fpcheck.diagnosis.evidence import Changed, by_layer, changed_tensors, some
+from fpcheck.comparison.weights import Changed
+from fpcheck.diagnosis.evidence import by_layer, changed_tensors, some
 from fpcheck.report.value import Diagnosis
 
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from fpcheck.codec import Value
 from fpcheck.comparison.compare import Comparison
-from fpcheck.diagnosis.evidence import Changed, changed_tensors, count, some
+from fpcheck.comparison.weights import Changed
+from fpcheck.diagnosis.evidence import changed_tensors, count, some
 from fpcheck.report.value import Diagnosis
 
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from fpcheck.comparison.compare import Comparison
-from fpcheck.diagnosis.evidence import Changed, by_layer, changed_tensors, count, some
+from fpcheck.comparison.weights import Changed
+from fpcheck.diagnosis.evidence import by_layer, changed_tensors, count, some
 from fpcheck.fingerprint.weights import Statistics
 from fpcheck.report.value import Diagnosis
 

@@ -26,25 +26,18 @@ def diagnose(comparison: Comparison) -> Iterator[Diagnosis]:
     allowed = comparison.tolerances.allowed_outputs(golden)
     name = matching_alternative(golden, candidate, allowed)
     if name is not None:
-        yield Diagnosis(
-            code="preprocessing-changed",
-            layers=[],
-            confidence=0.99,
-            summary=f"Preprocessing differs: {_SAYS[name]}; the golden was recorded with "
-            f"'{golden.preprocess}'.",
-            evidence=[
-                "structure and weights equal the golden",
-                f"the outputs equal those that the golden foretold for '{name}'",
-            ],
-            advice=f"Prepare inputs as the golden does: --preprocess {golden.preprocess}.",
-        )
+        now, confidence = f"{_SAYS[name]}; the golden was recorded with", 0.99
+        seen = f"the outputs equal those that the golden foretold for '{name}'"
     elif candidate.preprocess != golden.preprocess:
-        yield Diagnosis(
-            code="preprocessing-changed",
-            layers=[],
-            confidence=0.9,
-            summary=f"Preprocessing differs: '{candidate.preprocess}', the golden was recorded "
-            f"with '{golden.preprocess}'.",
-            evidence=["structure and weights equal the golden", "the outputs differ"],
-            advice=f"Prepare inputs as the golden does: --preprocess {golden.preprocess}.",
-        )
+        now, confidence = f"'{candidate.preprocess}', the golden was recorded with", 0.9
+        seen = "the outputs differ"
+    else:
+        return
+    yield Diagnosis(
+        code="preprocessing-changed",
+        layers=[],
+        confidence=confidence,
+        summary=f"Preprocessing differs: {now} '{golden.preprocess}'.",
+        evidence=["structure and weights equal the golden", seen],
+        advice=f"Prepare inputs as the golden does: --preprocess {golden.preprocess}.",
+    )

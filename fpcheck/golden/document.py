@@ -116,23 +116,27 @@ def _flow(value: dict[str, Any]) -> str:
 
 def _head(golden: Golden, arrays: bytes) -> Head:
     fingerprint = golden.fingerprint
-    own = fingerprint.content_id
+    levels, content_id, structure, shape = described(fingerprint)
     return Head(
         schema=SCHEMA,
         name=golden.name,
         version=golden.version,
         arrays=digest.text(digest.of_bytes(arrays)),
-        levels=fingerprint.levels,
-        content_id=digest.text(own) if own else None,
-        structure=digest.text(fingerprint.structure.digest),
-        shape=digest.text(fingerprint.structure.shape_digest),
+        levels=levels,
+        content_id=content_id,
+        structure=structure,
+        shape=shape,
         provenance=golden.provenance,
         source=golden.source,
         model=_summary(fingerprint),
     )
 
 
-def described(fingerprint: Fingerprint) -> tuple[object, ...]:
+# Levels, content id, digest of the structure with names and without.
+Described = tuple[tuple[str, ...], str | None, str, str]
+
+
+def described(fingerprint: Fingerprint) -> Described:
     """What a head says of a fingerprint, from the fingerprint."""
     own, structure = fingerprint.content_id, fingerprint.structure
     return (
@@ -143,7 +147,7 @@ def described(fingerprint: Fingerprint) -> tuple[object, ...]:
     )
 
 
-def described_by(head: Head) -> tuple[object, ...]:
+def described_by(head: Head) -> Described:
     """The same, from the head."""
     return (head.levels, head.content_id, head.structure, head.shape)
 

@@ -98,8 +98,10 @@ def _same_probes(first: Fingerprint, second: Fingerprint) -> bool:
     ours, theirs = first.outputs, second.outputs
     if ours is None or theirs is None or ours.preprocess != theirs.preprocess:
         return False
-    made = zip(ours.probes.make(), theirs.probes.make(), strict=False)
-    return ours.probes.inputs == theirs.probes.inputs and all(np.array_equal(a, b) for a, b in made)
+    if ours.probes.inputs != theirs.probes.inputs:
+        return False
+    made = zip(ours.probes.make(), theirs.probes.make(), strict=True)
+    return all(np.array_equal(a, b) for a, b in made)
 
 
 _ONE_SIDE = "not on both sides"
