@@ -4,13 +4,13 @@ Each row of the table is one mistake: its name and what it makes of a tensor, or
 not apply. The names are part of the golden format; rows may be added, never changed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
-import ml_dtypes
 import numpy as np
 
 from fpcheck.codec import Array
-from fpcheck.fingerprint import digest
+from fpcheck.fingerprint import blocks, digest, rounding
 
 # A first layer sees 3 (RGB) or 4 (RGBA) channels; more are not colours.
 COLOUR_CHANNELS = (3, 4)
@@ -18,42 +18,53 @@ COLOUR_CHANNELS = (3, 4)
 CONVOLUTION_RANKS = (3, 4, 5)
 
 
-def _rounded(values: Array, through: type) -> Array | None:
+class Changed(NamedTuple):
+    """A tensor after a mistake: never whole, since it may be as large as memory."""
+
+    shape: tuple[int, ...]
+    pieces: Iterator[Array]
+
+
+def _moved(values: Array) -> Changed:
+    return Changed(values.shape, blocks.pieces(values))
+
+
+def _float16(values: Array) -> Changed | None:
     if values.dtype not in (np.float32, np.float64):
         return None
-    with np.errstate(over="ignore"):
-        return values.astype(through).astype(values.dtype)
+    return Changed(values.shape, rounding.to_float16(values))
 
 
-def _float16(values: Array) -> Array | None:
-    return _rounded(values, np.float16)
-
-
-def _bfloat16(values: Array) -> Array | None:
-    return _rounded(values, ml_dtypes.bfloat16)
-
-
-def _flipped(values: Array) -> Array | None:
-    if values.ndim not in CONVOLUTION_RANKS:
+def _bfloat16(values: Array) -> Changed | None:
+    if values.dtype not in (np.float32, np.float64):
         return None
-    return np.flip(values, axis=tuple(range(values.ndim - 2)))
+    return Changed(values.shape, rounding.to_bfloat16(values))
 
 
-def _transposed(values: Array) -> Array | None:
-    return np.swapaxes(values, -1, -2) if values.ndim >= 2 else None
+def _flipped(values: Array) -> Changed | None:
+    space = values.shape[:-2]
+    if values.ndim not in CONVOLUTION_RANKS or max(space) < 2:
+        return None
+    return _moved(np.flip(values, axis=tuple(range(len(space)))))
 
 
-def _space_transposed(values: Array) -> Array | None:
-    return np.swapaxes(values, 0, 1) if values.ndim == 4 else None
+def _transposed(values: Array) -> Changed | None:
+    return _moved(np.swapaxes(values, -1, -2)) if values.ndim >= 2 else None
 
 
-def _channels_reversed(values: Array) -> Array | None:
+def _space_transposed(values: Array) -> Changed | None:
+    if values.ndim != 4 or max(values.shape[:2]) < 2:
+        return None
+    return _moved(np.swapaxes(values, 0, 1))
+
+
+def _channels_reversed(values: Array) -> Changed | None:
     if values.ndim not in CONVOLUTION_RANKS or values.shape[-2] not in COLOUR_CHANNELS:
         return None
-    return np.flip(values, axis=-2)
+    return _moved(np.flip(values, axis=-2))
 
 
-COUNTERFACTUALS: dict[str, Callable[[Array], Array | None]] = {
+COUNTERFACTUALS: dict[str, Callable[[Array], Changed | None]] = {
     "float16": _float16,
     "bfloat16": _bfloat16,
     "flipped": _flipped,
@@ -71,12 +82,20 @@ def counterfactual_digests(values: Array, dtype: str, own: bytes) -> dict[str, b
         dtype: the framework's name of its type.
         own: the digest of the tensor as it is.
     """
-    found: dict[str, bytes] = {}
-    for name, mistake in COUNTERFACTUALS.items():
-        changed = mistake(values)
-        if changed is None:
-            continue
-        other = digest.of_array(changed, dtype)
-        if other != own:
-            found[name] = other
-    return found
+    return collect(start(blocks.Inline(), values, dtype), own)
+
+
+def start(pool: blocks.Pool, values: Array, dtype: str) -> dict[str, blocks.Pending[bytes]]:
+    """Begins with the digests of `counterfactual_digests`, each in one thread of the pool."""
+    changed = ((name, mistake(values)) for name, mistake in COUNTERFACTUALS.items())
+    return {
+        name: pool.submit(digest.of_pieces, after.pieces, after.shape, dtype)
+        for name, after in changed
+        if after is not None
+    }
+
+
+def collect(started: dict[str, blocks.Pending[bytes]], own: bytes) -> dict[str, bytes]:
+    """What `start` began with, but for mistakes that leave the tensor as it is."""
+    found = {name: future.result() for name, future in started.items()}
+    return {name: other for name, other in found.items() if other != own}

@@ -1,6 +1,7 @@
 """Digests: the exact side of every comparison."""
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +9,24 @@ import blake3
 import numpy as np
 
 from fpcheck.codec import Array, canonical_json
+from fpcheck.fingerprint import blocks
 
 DIGEST_BYTES = 32
 PREFIX = "b3:"
+# Starting threads takes as long as hashing about this many bytes.
+_WORTH_THREADS = 2**22
+# Values that are handed to a hasher at once: enough to keep all its threads at work.
+_PIECE = 2**22
+
+
+def _threads(size: int) -> int:
+    """Threads for so many bytes. Never blake3.AUTO: its threads are shared, and dead after fork."""
+    return blocks.cores() if size >= _WORTH_THREADS else 1
 
 
 def of_bytes(data: bytes | memoryview) -> bytes:
     """BLAKE3 of some bytes, 32 bytes long."""
-    return blake3.blake3(data, max_threads=blake3.blake3.AUTO).digest()
+    return blake3.blake3(data, max_threads=_threads(memoryview(data).nbytes)).digest()
 
 
 def of_value(value: Any) -> bytes:
@@ -28,31 +39,50 @@ def text(digest: bytes) -> str:
     return PREFIX + digest.hex()
 
 
-def of_array(values: Array, dtype: str) -> bytes:
+def of_array(values: Array, dtype: str, threads: int | None = None) -> bytes:
     """BLAKE3 of a tensor: a header `dtype|shape|`, then its values, little-endian, in C order.
 
     Args:
         values: any shape; strings as an array of `str`, `bytes` or `object`.
         dtype: the framework's name of the type (`float32`, `bfloat16`, `float8_e4m3fn`, `string`).
             It is part of the digest, so equal bytes of another type are not equal.
+        threads: how many to use, None for all that help.
     """
-    hasher = blake3.blake3(max_threads=blake3.blake3.AUTO)
-    hasher.update(f"{dtype}|{','.join(map(str, values.shape))}|".encode())
     if values.dtype.kind in "OSU":
-        for item in values.ravel():
-            data = item if isinstance(item, bytes) else str(item).encode()
-            hasher.update(len(data).to_bytes(8, "little") + data)
-        return hasher.digest()
-    little = values.astype(values.dtype.newbyteorder("<"), copy=False)
-    contiguous = np.ascontiguousarray(little).reshape(-1)
-    if contiguous.size:
-        hasher.update(contiguous.view(np.uint8).data)
-    return hasher.digest()
+        return _of_strings(values, dtype)
+    limit = _PIECE if values.flags.c_contiguous else blocks.PIECE
+    threads = threads or _threads(values.nbytes)
+    return of_pieces(blocks.pieces(values, limit), values.shape, dtype, threads)
+
+
+def of_pieces(
+    pieces: Iterable[Array], shape: tuple[int, ...], dtype: str, threads: int = 1
+) -> bytes:
+    """BLAKE3 of a numeric tensor of such a shape, given as flat parts in C order."""
+    begun = hasher(shape, dtype, threads)
+    for piece in pieces:
+        little = piece.astype(piece.dtype.newbyteorder("<"), copy=False)
+        begun.update(little.view(np.uint8).data)
+    return bytes(begun.digest())
+
+
+def hasher(shape: tuple[int, ...], dtype: str, threads: int = 1) -> blake3.blake3:
+    """What takes the values' bytes of such a tensor, little-endian and in C order."""
+    header = f"{dtype}|{','.join(map(str, shape))}|".encode()
+    return blake3.blake3(header, max_threads=threads)
+
+
+def _of_strings(values: Array, dtype: str) -> bytes:
+    begun = hasher(values.shape, dtype)
+    for item in values.ravel():
+        data = item if isinstance(item, bytes) else str(item).encode()
+        begun.update(len(data).to_bytes(8, "little") + data)
+    return bytes(begun.digest())
 
 
 def of_file(path: Path) -> str:
     """BLAKE3 of a whole file, as provenance tells it."""
-    hasher = blake3.blake3(max_threads=blake3.blake3.AUTO)
+    hasher = blake3.blake3(max_threads=_threads(path.stat().st_size))
     hasher.update_mmap(path)
     return text(hasher.digest())
 

@@ -15,12 +15,16 @@ import blake3
 import numpy as np
 
 from fpcheck.codec import Array
+from fpcheck.fingerprint import blocks
 
 RECIPE = "fpcheck-sketch/1"
 SIDE = 256
 BLOCK = SIDE * SIDE
 PROJECTIONS = 32
 _BITS = 36
+# Rows that are multiplied at once: so few that a BLAS library starts no threads for them, which
+# would stand in the way of ours.
+_STACKED = 16
 
 
 def _signs(label: str, shape: tuple[int, ...]) -> Array:
@@ -41,6 +45,12 @@ def _block_signs(group: int) -> Array:
     return _signs(f"blocks/{group}", (SIDE, PROJECTIONS))
 
 
+def room(size: int) -> int:
+    """How many float64 a block of `of_blocks` takes, in a tensor of so many values."""
+    stacks = -(-size // (_STACKED * SIDE))
+    return min(BLOCK, stacks * _STACKED * SIDE)
+
+
 def of_block(values: Array, place: int) -> Array:
     """The sketch of one block.
 
@@ -51,32 +61,70 @@ def of_block(values: Array, place: int) -> Array:
     Returns:
         float64 of shape (PROJECTIONS,).
     """
-    largest = float(np.max(np.abs(values), initial=0.0))
-    if largest == 0.0:
-        return np.zeros(PROJECTIONS)
-    exponent = _BITS - int(np.frexp(largest)[1])
-    # Two steps, since 2**exponent alone overflows for subnormal values.
-    half = exponent // 2
-    integers = np.rint(np.ldexp(np.ldexp(values, half), exponent - half))
-    rows = -(-integers.size // SIDE)
-    padded = np.zeros((rows, SIDE))
-    padded.reshape(-1)[: integers.size] = integers
-    left, right = _sides()
-    exact = np.einsum("rk,rk->k", padded @ right, left[:rows])
-    sign = _block_signs(place // SIDE)[place % SIDE]
-    scaled: Array = np.ldexp(np.ldexp(exact, -half), half - exponent) * sign
+    padded = np.empty((1, room(values.size)))
+    padded[0, : values.size] = values
+    largest = np.max(np.abs(values), initial=0.0, keepdims=True)
+    sketch: Array = of_blocks(padded, values.size, largest, place)[0]
+    return sketch
+
+
+def of_blocks(padded: Array, size: int, largest: Array, place: int) -> Array:
+    """The sketches of blocks of equal size; overwrites them.
+
+    Args:
+        padded: float64, a row a block; what follows the first `size` values of a row is no matter.
+            One row has `room(size)`, several have `BLOCK`.
+        size: how many values a block has.
+        largest: the largest magnitude of each block.
+        place: the number of the first block in its tensor.
+
+    Returns:
+        float64 of shape (len(padded), PROJECTIONS).
+    """
+    exponents = _BITS - np.frexp(largest)[1]
+    values = padded[:, :size]
+    for power in _powers(exponents):
+        np.multiply(values, power[:, None], out=values)
+    np.rint(values, out=values)
+    exact = _projected(padded, size)
+    halves = exponents[:, None] // 2
+    places = range(place, place + len(padded))
+    signs = np.array([_block_signs(each // SIDE)[each % SIDE] for each in places])
+    scaled: Array = np.ldexp(np.ldexp(exact, -halves), halves - exponents[:, None]) * signs
     return scaled
+
+
+def _powers(exponents: Array) -> tuple[Array, ...]:
+    """2**exponent, as a product of two where it alone would overflow, for subnormal values."""
+    if np.abs(exponents).max() < 1000:
+        return (np.ldexp(1.0, exponents),)
+    halves = exponents // 2
+    return np.ldexp(1.0, halves), np.ldexp(1.0, exponents - halves)
+
+
+def _projected(padded: Array, size: int) -> Array:
+    """u_k' X v_k for blocks of integers, padded with zeros to whole rows."""
+    height = min(-(-size // SIDE), _STACKED)
+    rows = -(-size // (height * SIDE)) * height
+    padded[:, size : rows * SIDE] = 0.0
+    left, right = _sides()
+    products = np.matmul(padded[:, : rows * SIDE].reshape(-1, height, SIDE), right)
+    of_rows = products.reshape(len(padded), rows, PROJECTIONS)
+    projected: Array = np.einsum("brk,rk->bk", of_rows, left[:rows])
+    return projected
 
 
 def of_array(values: Array) -> Array:
     """The sketch of a whole tensor: float64 of shape (PROJECTIONS,), NaN where it is not finite."""
-    flat = np.ascontiguousarray(values).reshape(-1)
-    total = np.zeros(PROJECTIONS)
-    for place, start in enumerate(range(0, flat.size, BLOCK)):
-        block = flat[start : start + BLOCK].astype(np.float64)
-        if not np.isfinite(block).all():
+    total, padded = np.zeros(PROJECTIONS), np.empty((1, room(values.size)))
+    for place, start in enumerate(range(0, values.size, BLOCK)):
+        part = blocks.piece(values, start, min(start + BLOCK, values.size))
+        block = padded[:, : part.size]
+        np.copyto(block, part, casting="unsafe")
+        largest = np.maximum(block.max(axis=1), -block.min(axis=1))
+        if not np.isfinite(largest).all():
             return np.full(PROJECTIONS, np.nan)
-        total += of_block(block, place)
+        total += of_blocks(padded, part.size, largest, place)[0]
     return total
 
 

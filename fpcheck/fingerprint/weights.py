@@ -1,18 +1,22 @@
 """Measuring one tensor: digest, statistics, quantiles, sketch, axis profiles, counterfactuals."""
 
-from collections.abc import Iterator
+import math
+from typing import NamedTuple
 
 import numpy as np
 
 from fpcheck.codec import Array, Value
-from fpcheck.fingerprint import digest, sketch
-from fpcheck.fingerprint.counterfactual import counterfactual_digests
+from fpcheck.fingerprint import blocks, counterfactual, digest, sketch
+from fpcheck.fingerprint.profiles import Profiles
+from fpcheck.fingerprint.quantiles import at_ranks
 
 RECIPE = "fpcheck-weights/1"
 QUANTILES = (0.0, 0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 1.0)
 # Exact quantiles need the whole tensor at once. Up to this size they are exact; above it they are
 # those of a sample of this size at a fixed stride, which a reader can repeat.
 QUANTILE_SAMPLE = 65_536
+# Blocks that one thread measures at once: a millisecond's work.
+_BLOCKS_AT_ONCE = 4
 
 
 class Statistics(Value, frozen=True):
@@ -67,95 +71,187 @@ class Measurement(Value, frozen=True, eq=False):
     details: Details | None
 
 
-def measure(values: Array, dtype: str, known: frozenset[bytes] = frozenset()) -> Measurement:
+def measure(
+    values: Array, dtype: str, known: frozenset[bytes] = frozenset(), threads: int | None = None
+) -> Measurement:
     """Measure one tensor.
 
     Args:
-        values: any shape; any numeric type of numpy or ml_dtypes, or strings.
+        values: any shape; any numeric type of numpy or ml_dtypes, or strings. It may be as large
+            as memory, or lie in a mapped file: it is never copied as a whole.
         dtype: the framework's name of the type.
         known: digests that need no details, since the golden holds them already.
+        threads: how many to use, None for all that help. The result does not depend on it.
     """
-    own = digest.of_array(values, dtype)
+    own = digest.of_array(values, dtype, threads)
     if own in known or values.dtype.kind in "OSU":
         return Measurement(own, None)
-    return Measurement(own, measure_details(values, dtype, own))
+    return Measurement(own, measure_details(values, dtype, own, threads))
 
 
-def measure_details(values: Array, dtype: str, own: bytes) -> Details:
-    """Everything beyond the digest `own` of a numeric tensor, in one pass over fixed blocks."""
-    statistics, projected = _scan(values)
-    return Details(
-        statistics=statistics,
-        quantiles=_quantiles(values),
-        sketch=projected,
-        profiles=_profiles(values),
-        counterfactuals=counterfactual_digests(values, dtype, own),
+def measure_details(values: Array, dtype: str, own: bytes, threads: int | None = None) -> Details:
+    """Everything beyond the digest `own` of a numeric tensor; `threads` as for `measure`."""
+    values = np.asarray(values)
+    threads = threads or blocks.threads_for(values)
+    scan, profiles = _Scan(values), Profiles(values)
+    with blocks.workers(threads) as pool:
+        changed = counterfactual.start(pool, values, dtype)
+        quantiles = pool.submit(_quantiles, values)
+        blocks.run(pool, (scan, profiles), ahead=2 * threads)
+        return Details(
+            statistics=scan.statistics(),
+            quantiles=quantiles.result(),
+            sketch=scan.total.projected,
+            profiles=profiles.norms(),
+            counterfactuals=counterfactual.collect(changed, own),
+        )
+
+
+class _Figures(NamedTuple):
+    """What some blocks tell of the statistics, over their finite values, and of the sketch.
+
+    Attributes:
+        finite: how many values the figures are of.
+        deviations: squares of differences from the mean, summed.
+        squares: of the values, summed.
+        projected: the sketch; NaN where not all values are finite.
+    """
+
+    finite: int = 0
+    zeros: int = 0
+    minimum: float = math.inf
+    maximum: float = -math.inf
+    mean: float = 0.0
+    deviations: float = 0.0
+    l1: float = 0.0
+    squares: float = 0.0
+    nans: int = 0
+    infinities: int = 0
+    projected: Array = np.zeros(sketch.PROJECTIONS)
+
+
+class _Scan:
+    """A gauge of statistics and sketch: one pass over fixed blocks."""
+
+    def __init__(self, values: Array) -> None:
+        self.values = values
+        self.total = _Figures()
+        room = min(_BLOCKS_AT_ONCE, -(-values.size // sketch.BLOCK)) * sketch.room(values.size)
+        self.room = blocks.Room(room, room)
+
+    def parts(self) -> range:
+        return range(0, self.values.size, _BLOCKS_AT_ONCE * sketch.BLOCK)
+
+    def measure(self, part: int) -> list[_Figures]:
+        stop = min(part + _BLOCKS_AT_ONCE * sketch.BLOCK, self.values.size)
+        flat, place = blocks.piece(self.values, part, stop), part // sketch.BLOCK
+        count, rest = divmod(flat.size, sketch.BLOCK)
+        whole = flat[: flat.size - rest].reshape(count, sketch.BLOCK)
+        found = self._blocks(whole, place) if count else []
+        return found + (self._blocks(flat[-rest:][None], place + count) if rest else [])
+
+    def _blocks(self, values: Array, place: int) -> list[_Figures]:
+        """The figures of some blocks of equal size, all at once, since calling numpy takes time."""
+        count, size = values.shape
+        padded, spare = (array[: count * sketch.room(size)] for array in self.room.arrays)
+        padded = padded.reshape(count, -1)
+        wide = padded[:, :size]
+        np.copyto(wide, values, casting="unsafe")
+        # A cast keeps the order, and half the bytes take half the time.
+        narrow = values if values.dtype == np.float32 else wide
+        least = narrow.min(axis=1).astype(np.float64)
+        most = narrow.max(axis=1).astype(np.float64)
+        if not (np.isfinite(least).all() and np.isfinite(most).all()):
+            if count == 1:
+                return [_of_the_finite(wide[0])]
+            return [self._blocks(row[None], place + n)[0] for n, row in enumerate(values)]
+        figures = _figures(wide, least, most, spare[: wide.size].reshape(wide.shape))
+        projected = sketch.of_blocks(padded, size, np.maximum(most, -least), place)
+        return [each._replace(projected=p) for each, p in zip(figures, projected, strict=True)]
+
+    def merge(self, figures: list[_Figures]) -> None:
+        for block in figures:
+            self.total = _merged(self.total, block)
+
+    def statistics(self) -> Statistics:
+        """The figures of the whole tensor; 0 where no value is finite."""
+        total = self.total if self.total.finite else self.total._replace(minimum=0.0, maximum=0.0)
+        return Statistics(
+            count=self.values.size,
+            zeros=total.zeros,
+            nans=total.nans,
+            infinities=total.infinities,
+            minimum=total.minimum,
+            maximum=total.maximum,
+            mean=total.mean,
+            std=math.sqrt(total.deviations / max(1, total.finite)),
+            l1=total.l1,
+            l2=math.sqrt(total.squares),
+        )
+
+
+def _figures(values: Array, least: Array, most: Array, spare: Array) -> list[_Figures]:
+    """The figures of blocks of finite values, without sketches. `spare` is overwritten."""
+    count, size = values.shape
+    np.absolute(values, out=spare)
+    l1 = spare.sum(axis=1)
+    zeros = np.zeros(count, int) if spare.min() else (spare == 0.0).sum(axis=1)
+    mean = values.sum(axis=1) / size
+    np.subtract(values, mean[:, None], out=spare)
+    deviations = np.multiply(spare, spare, out=spare).sum(axis=1)
+    squares = np.multiply(values, values, out=spare).sum(axis=1)
+    # Zero has two signs, and which of them is found depends on the processor: keep one.
+    columns = (zeros, least + 0.0, most + 0.0, mean, deviations, l1, squares)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    return [_Figures(size, *row) for row in rows]
+
+
+def _of_the_finite(values: Array) -> _Figures:
+    """The figures of one block of which not all values are finite; it has no sketch."""
+    finite = values[np.isfinite(values)][None]
+    figures = _Figures()
+    if finite.size:
+        extremes = finite.min(axis=1), finite.max(axis=1)
+        (figures,) = _figures(finite, *extremes, np.empty_like(finite))
+    return figures._replace(
+        nans=int(np.isnan(values).sum()),
+        infinities=int(np.isinf(values).sum()),
+        projected=np.full(sketch.PROJECTIONS, np.nan),
     )
 
 
-def _scan(values: Array) -> tuple[Statistics, Array]:
-    flat = np.ascontiguousarray(values).reshape(-1)
-    total = np.zeros(sketch.PROJECTIONS)
-    zeros = nans = infinities = count = 0
-    mean = squares = l1 = l2 = 0.0
-    minimum, maximum = np.inf, -np.inf
-    for place, start in enumerate(range(0, flat.size, sketch.BLOCK)):
-        block = flat[start : start + sketch.BLOCK].astype(np.float64)
-        finite = np.isfinite(block)
-        if finite.all():
-            total += sketch.of_block(block, place)
-        else:
-            total += np.nan
-            nans += int(np.isnan(block).sum())
-            infinities += int(np.isinf(block).sum())
-            block = block[finite]
-        if not block.size:
-            continue
+def _merged(before: _Figures, block: _Figures) -> _Figures:
+    finite, mean, deviations = before.finite + block.finite, before.mean, before.deviations
+    if block.finite:
         # Chan, Golub, LeVeque 1983: merging means and sums of squared deviations of two parts.
-        part = block - (part_mean := float(block.mean()))
-        shift, merged = part_mean - mean, count + block.size
-        squares += float((part * part).sum()) + shift * shift * count * block.size / merged
-        mean += shift * block.size / merged
-        count = merged
-        zeros += int((block == 0).sum())
-        minimum, maximum = min(minimum, float(block.min())), max(maximum, float(block.max()))
-        l1 += float(np.abs(block).sum())
-        l2 += float((block * block).sum())
-    if not count:
-        minimum = maximum = mean = 0.0
-    std = float(np.sqrt(squares / count)) if count else 0.0
-    figures = (float(minimum), float(maximum), mean, std, l1, float(np.sqrt(l2)))
-    return Statistics(flat.size, zeros, nans, infinities, *figures), total
+        shift = block.mean - mean
+        deviations += block.deviations + shift * shift * before.finite * block.finite / finite
+        mean += shift * block.finite / finite
+    return _Figures(
+        finite=finite,
+        zeros=before.zeros + block.zeros,
+        minimum=min(before.minimum, block.minimum),
+        maximum=max(before.maximum, block.maximum),
+        mean=mean,
+        deviations=deviations,
+        l1=before.l1 + block.l1,
+        squares=before.squares + block.squares,
+        nans=before.nans + block.nans,
+        infinities=before.infinities + block.infinities,
+        projected=before.projected + block.projected,
+    )
 
 
 def _quantiles(values: Array) -> Array:
-    flat = values.reshape(-1)
-    sample = flat[:: -(-flat.size // QUANTILE_SAMPLE) or 1].astype(np.float64)
-    sample = np.sort(sample[np.isfinite(sample)])
+    step = -(-values.size // QUANTILE_SAMPLE) or 1
+    flat = values.reshape(-1) if values.flags.c_contiguous else values.flat
+    # Both types keep all values of those that are cast to them, and their order.
+    kind = np.float32 if np.can_cast(values.dtype, np.float32) else np.float64
+    sample = flat[::step].astype(kind)
+    sample = sample[np.isfinite(sample)]
     if not sample.size:
         return np.zeros(len(QUANTILES))
     # The nearest rank, so that a quantile is always a value of the tensor.
     ranks = np.rint(np.array(QUANTILES) * (sample.size - 1)).astype(int)
-    chosen: Array = sample[ranks]
-    return chosen
-
-
-def _slabs(values: Array) -> Iterator[tuple[slice, Array]]:
-    """The tensor cut along its first axis into parts of about a million values, squared."""
-    width = max(1, values.size // max(1, values.shape[0]))
-    step = max(1, 2**20 // width)
-    for start in range(0, values.shape[0], step):
-        place = slice(start, start + step)
-        yield place, np.square(values[place].astype(np.float64))
-
-
-def _profiles(values: Array) -> tuple[Array, ...]:
-    if values.ndim < 2:
-        return ()
-    sums = [np.zeros(size) for size in values.shape]
-    axes = range(values.ndim)
-    for place, squared in _slabs(values):
-        for axis in axes:
-            others = tuple(other for other in axes if other != axis)
-            sums[axis][place if axis == 0 else slice(None)] += squared.sum(axis=others)
-    return tuple(np.sqrt(part).astype(np.float32) for part in sums)
+    # As in `_figures`, zero has one sign.
+    return at_ranks(sample + kind(0), ranks).astype(np.float64)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from fpcheck.codec import Array
-from fpcheck.fingerprint import digest
+from fpcheck.fingerprint import blocks, digest, rounding
 from fpcheck.fingerprint.counterfactual import COUNTERFACTUALS, counterfactual_digests
 
 
@@ -45,8 +45,9 @@ def test_the_mistake_is_foretold(name: str, values: Array, mistake: Array) -> No
 @pytest.mark.parametrize("name", ["flipped", "space-transposed", "input-channels-reversed"])
 def test_the_mistake_undone_is_foretold_too(name: str) -> None:
     """Each of these is its own inverse, so a wrong golden names a right candidate as well."""
-    wrong = COUNTERFACTUALS[name](IMAGE_KERNEL)
-    assert wrong is not None
+    mistake = COUNTERFACTUALS[name](IMAGE_KERNEL)
+    assert mistake is not None
+    wrong = np.concatenate([piece.copy() for piece in mistake.pieces]).reshape(mistake.shape)
     assert foretold(wrong)[name] == digest.of_array(IMAGE_KERNEL, "float32")
 
 
@@ -74,6 +75,23 @@ def test_only_what_applies_and_changes_something_is_foretold(
     values: Array, names: list[str]
 ) -> None:
     assert list(foretold(values, values.dtype.name)) == names
+
+
+@pytest.mark.parametrize("shape", [(600, 700), (3, 3, 200, 300), (5, 5, 3, 9000), (2, 1, 9, 7)])
+def test_a_tensor_of_many_pieces_is_foretold_like_a_small_one(
+    shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = drawn(*shape)
+    whole = foretold(values)
+    monkeypatch.setattr(blocks.pieces, "__defaults__", (10_000,))
+    monkeypatch.setattr(rounding, "_PIECE", 4096)
+    assert foretold(values) == foretold(np.asfortranarray(values)) == whole
+
+
+def test_space_of_one_point_cannot_be_mistaken() -> None:
+    point = drawn(1, 1, 8, 8)
+    assert COUNTERFACTUALS["flipped"](point) is None
+    assert COUNTERFACTUALS["space-transposed"](point) is None
 
 
 def test_names_and_their_order_belong_to_the_format() -> None:

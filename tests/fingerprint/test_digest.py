@@ -1,5 +1,10 @@
 """Digests: equal exactly where type, shape and every bit are."""
 
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -46,6 +51,31 @@ def test_it_changes_with(name: str, other: bytes) -> None:
 def test_byte_order_does_not_matter(kind: str) -> None:
     values = np.arange(-3, 9).astype(kind)
     assert of(values.astype(f">{kind}")) == of(values.astype(f"<{kind}"))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 7, None])
+def test_threads_and_pieces_do_not_matter(threads: int | None) -> None:
+    values = np.random.default_rng(0).normal(size=(1500, 3001))
+    wanted = digest.of_bytes(b"float64|1500,3001|" + values.tobytes())
+    assert digest.of_array(values, "float64", threads) == wanted
+    assert digest.of_array(np.asfortranarray(values), "float64", threads) == wanted
+    assert digest.of_array(values.astype(">f8"), "float64", threads) == wanted
+
+
+@pytest.mark.parametrize("turn", [np.asfortranarray, lambda values: values[::-1, ::-1]])
+def test_what_does_not_lie_in_order_is_never_copied_as_a_whole(turn: Callable[..., Any]) -> None:
+    values = turn(np.zeros((4096, 4096), np.float32))
+    tracemalloc.start()
+    digest.of_array(values, "float32")
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < values.nbytes / 4
+
+
+def test_the_threads_that_all_hashers_share_are_never_used() -> None:
+    """They do not survive os.fork: hashing would wait for ever in the child."""
+    source = Path(digest.__file__).read_text(encoding="utf-8")
+    assert "blake3.AUTO)" not in source
 
 
 def test_memory_order_does_not_matter() -> None:

@@ -71,6 +71,24 @@ def test_sketches_of_blocks_add_up() -> None:
     assert len({sketch.of_block(blocks[0], place).tobytes() for place in range(600)}) == 600
 
 
+def test_blocks_can_be_sketched_together() -> None:
+    values = drawn(7, sketch.BLOCK) * 10.0 ** np.arange(-300, 330, 90)[:, None]
+    values[3] = 0
+    largest = np.abs(values).max(axis=1)
+    together = sketch.of_blocks(values.copy(), sketch.BLOCK, largest, 253)
+    for place, block in enumerate(values):
+        np.testing.assert_array_equal(together[place], sketch.of_block(block, 253 + place))
+
+
+@pytest.mark.parametrize("size", [1, 255, 256, 257, 4095, 4096, 4097, 8000, 65_535, 65_536])
+def test_what_follows_a_block_in_its_room_does_not_matter(size: int) -> None:
+    padded = np.full((1, sketch.room(size)), np.nan)
+    padded[0, :size] = drawn(size)
+    largest = np.abs(padded[:, :size]).max(axis=1)
+    found = sketch.of_blocks(padded, size, largest, 0)[0]
+    assert found.tobytes() == sketch.of_array(drawn(size)).tobytes()
+
+
 def test_the_order_of_summation_does_not_matter() -> None:
     """Sums are exact, so any association gives the same bytes: here plain Python integers."""
     values = (drawn(1000) * 10.0 ** drawn(1000, seed=3)).astype(np.float32).astype(np.float64)

@@ -1,11 +1,19 @@
 """Measuring one tensor of any type."""
 
+import random
+import tracemalloc
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
 import ml_dtypes
 import numpy as np
 import pytest
 
-from fpcheck.codec import Array
-from fpcheck.fingerprint import digest, sketch, weights
+from fpcheck.codec import Array, pack
+from fpcheck.fingerprint import blocks, digest, sketch, weights
 from fpcheck.fingerprint.weights import QUANTILE_SAMPLE, QUANTILES, Details, Statistics
 
 NUMERIC = [
@@ -144,3 +152,132 @@ def test_the_tensor_itself_is_left_alone() -> None:
     before = values.tobytes()
     weights.measure(values, "float32")
     assert values.tobytes() == before
+
+
+BLOCK, GROUP = sketch.BLOCK, 4 * sketch.BLOCK
+BORDERS = [
+    (), (0,), (0, 3), (1,), (BLOCK - 1,), (BLOCK,), (BLOCK + 1,), (GROUP,), (GROUP + 1,),
+    (2 * GROUP - 1,), (1, 2 * BLOCK), (2 * BLOCK, 1), (1, GROUP + 5), (GROUP + 5, 1), (513, 1027),
+    (3, 3, 100, 300), (3, 400_000), (2, 1, 1_100_000),
+]  # fmt: skip
+KINDS = [np.float32, np.float64, np.float16, ml_dtypes.bfloat16, np.int8, np.bool_]
+
+
+def drawn(shape: tuple[int, ...], kind: type = np.float32) -> Array:
+    return (np.random.default_rng(0).normal(size=shape) * 3).astype(kind)
+
+
+def measured(values: Array, threads: int | None = None) -> bytes:
+    return pack(weights.measure(values, values.dtype.name, threads=threads))
+
+
+class Shuffled:
+    """A pool that does its work in a random order, and none before it must."""
+
+    def __init__(self, seed: int) -> None:
+        self.random, self.waiting = random.Random(seed), []
+
+    def submit(self, work: Callable[..., Any], /, *args: Any) -> "Later":
+        self.waiting.append(later := Later(self, work, args))
+        return later
+
+
+class Later:
+    def __init__(self, pool: Shuffled, work: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self.pool, self.work, self.args, self.done = pool, work, args, []
+
+    def result(self) -> Any:
+        waiting = self.pool.waiting
+        while not self.done:
+            chosen = waiting.pop(self.pool.random.randrange(len(waiting)))
+            chosen.done.append(chosen.work(*chosen.args))
+        return self.done[0]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: np.dtype(kind).name)
+@pytest.mark.parametrize("shape", BORDERS, ids=str)
+def test_it_does_not_depend_on_threads(shape: tuple[int, ...], kind: type) -> None:
+    values = drawn(shape, kind)
+    alone = measured(values, 1)
+    assert [measured(values, threads) for threads in (2, 7, None)] == [alone] * 3
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("shape", [(9 * GROUP + 7,), (1025, 2049), (3, 3, 300, 500)], ids=str)
+def test_it_does_not_depend_on_what_is_done_first(
+    shape: tuple[int, ...], seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def shuffled(_: int) -> Iterator[Shuffled]:
+        yield Shuffled(seed)
+
+    alone = measured(values := drawn(shape), 1)
+    monkeypatch.setattr(blocks, "workers", shuffled)
+    assert measured(values, 4) == alone
+
+
+@pytest.mark.parametrize("bad", [np.nan, -np.inf, 0.0, -0.0, 1e-45, 7e4, 3e38])
+@pytest.mark.parametrize("place", [0, BLOCK, 2 * GROUP + 3, -1])
+def test_unusual_values_do_not_depend_on_threads_either(place: int, bad: float) -> None:
+    values = drawn((3 * GROUP + 70,))
+    values[place] = bad
+    assert measured(values, 2) == measured(values, 7) == measured(values, 1)
+    found = details(values).statistics
+    assert found.non_finite == (not np.isfinite(bad))
+    assert found.zeros == (bad == 0)
+    usual = values[np.isfinite(values)].astype(np.float64)
+    assert (found.minimum, found.maximum) == (usual.min(), usual.max())
+    figures = (found.mean, found.std, found.l1, found.l2)
+    expected = (usual.mean(), usual.std(), np.abs(usual).sum(), np.linalg.norm(usual))
+    assert figures == pytest.approx(expected, rel=1e-9)
+
+
+def test_blocks_that_are_not_finite_leave_their_neighbours_as_they_are() -> None:
+    values = drawn((GROUP,))
+    values[BLOCK : 2 * BLOCK] = np.nan
+    values[3 * BLOCK] = np.inf
+    found = details(values).statistics
+    assert (found.nans, found.infinities) == (BLOCK, 1)
+    usual = values[np.isfinite(values)].astype(np.float64)
+    assert found.mean == pytest.approx(usual.mean())
+    assert found.std == pytest.approx(usual.std())
+
+
+@pytest.mark.parametrize(
+    ("shape", "wanted"),
+    [
+        ((700_001,), "9b628e227c72f81df15f148e92ca2f0110912a4f967aa81146f39b13c3732eaf"),
+        ((3, 3, 150, 200), "ca9d2a0852fbbbdf64fdc7ca24bdac2985c51a0550a5d94e26af27cd498da352"),
+        ((1000, 600), "b8c3e5148a651a72d83a4508c7c1f4536b781269a6e8e35330ba0670093f554c"),
+    ],
+)
+def test_a_measurement_is_these_bytes_for_ever(shape: tuple[int, ...], wanted: str) -> None:
+    numbers = np.arange(np.prod(shape), dtype=np.int64) * 7919 % 10_007 - 5_003
+    values = (numbers.astype(np.float32) / 2048).reshape(shape)
+    assert digest.of_bytes(measured(values)).hex() == wanted
+
+
+def test_zero_has_one_sign() -> None:
+    for values in ([-0.0, 0.0], [0.0, -0.0], [-0.0, -0.0]):
+        found = details(np.array(values, np.float32))
+        figures = [found.statistics.minimum, found.statistics.maximum, *found.quantiles]
+        assert not np.signbit(figures).any()
+
+
+@pytest.mark.parametrize("shape", [(8192, 4096), (3, 3, 1000, 3500), (2, 4100, 4000)], ids=str)
+def test_a_mapped_file_is_measured_in_little_memory(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    values = np.memmap(tmp_path / "values", np.float32, "w+", shape=shape)
+    tracemalloc.start()
+    weights.measure(values, "float32", threads=2)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert values.nbytes > 120e6
+    assert most < 60e6
+
+
+def test_threads_may_measure() -> None:
+    values = drawn((700, 800))
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(measured, values, 2).result(60) == measured(values)
+    with ThreadPoolExecutor(4) as pool:
+        assert {*pool.map(measured, [values] * 8)} == {measured(values)}

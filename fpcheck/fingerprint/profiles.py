@@ -1,0 +1,59 @@
+"""Axis profiles: the L2 norm of each slice along each axis."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from fpcheck.codec import Array
+from fpcheck.fingerprint import blocks
+
+Place = tuple[slice, ...]
+# Values of a slab. Part of the recipe: sums of slabs are rounded.
+_SLAB = 2**20
+
+
+class Profiles:
+    """A gauge of axis profiles, for rank 2 and more."""
+
+    def __init__(self, values: Array) -> None:
+        self.values = values
+        self.sums = tuple(np.zeros(size) for size in values.shape) if values.ndim > 1 else ()
+        self.room = blocks.Room(min(values.size, _SLAB))
+
+    def parts(self) -> Iterator[Place]:
+        """Slabs of about a million values: along the first axis, and others where it is short."""
+        return _places(self.values.shape) if self.sums else iter(())
+
+    def measure(self, part: Place) -> tuple[Place, tuple[Array, ...]]:
+        """The sums of squares of a slab along all its axes."""
+        slab = self.values[part]
+        squared = self.room.arrays[0][: slab.size].reshape(slab.shape)
+        np.copyto(squared, slab, casting="unsafe")
+        np.square(squared, out=squared)
+        axes = range(slab.ndim)
+        return part, tuple(
+            squared.sum(axis=tuple(other for other in axes if other != axis)) for axis in axes
+        )
+
+    def merge(self, figures: tuple[Place, tuple[Array, ...]]) -> None:
+        """Adds the sums of the next slab."""
+        place, sums = figures
+        for axis, part in enumerate(sums):
+            self.sums[axis][place[axis] if axis < len(place) else slice(None)] += part
+
+    def norms(self) -> tuple[Array, ...]:
+        """One float32 array an axis."""
+        return tuple(np.sqrt(part).astype(np.float32) for part in self.sums)
+
+
+def _places(shape: tuple[int, ...]) -> Iterator[Place]:
+    width = math.prod(shape[1:])
+    if width > _SLAB:
+        for row in range(shape[0]):
+            for rest in _places(shape[1:]):
+                yield slice(row, row + 1), *rest
+        return
+    step = _SLAB // max(1, width)
+    for start in range(0, shape[0], step):
+        yield (slice(start, start + step),)
