@@ -17,6 +17,7 @@ def _sources_importable() -> Iterator[None]:
         known = os.environ.get("PYTHONPATH")
         patch.setenv("PYTHONPATH", os.pathsep.join([str(TESTS), *([known] if known else [])]))
         patch.syspath_prepend(str(TESTS))
+        patch.syspath_prepend(str(TESTS.parent / "scripts"))
         yield
 
 

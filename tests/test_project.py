@@ -78,14 +78,15 @@ FRAMEWORK_MODULES = {
 # What each folder may import of the others: see docs/architecture.md.
 LAYERS = {
     "fingerprint": set(),
+    "files": {"fingerprint"},
     "comparison": {"fingerprint"},
     "golden": {"fingerprint", "comparison"},
-    "model": {"fingerprint"},
+    "model": {"fingerprint", "files"},
     "diagnosis": {"fingerprint", "comparison", "report"},
     "report": {"fingerprint", "comparison", "golden"},
-    "workflows": {"fingerprint", "comparison", "golden", "model", "diagnosis", "report"},
+    "workflows": {"fingerprint", "files", "comparison", "golden", "model", "diagnosis", "report"},
     "demo": {"model", "report", "workflows"},
-    "cli": {"errors", "golden", "model", "report", "workflows", "demo"},
+    "cli": {"errors", "files", "golden", "model", "report", "workflows", "demo"},
 }
 
 

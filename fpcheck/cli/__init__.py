@@ -4,34 +4,57 @@ import io
 import os
 import sys
 import traceback
+from importlib import import_module
+from typing import Any
 
 # Before anything imports h5py: files must not load plug-ins.
 os.environ.setdefault("HDF5_PLUGIN_PATH", "disable")
 os.environ.setdefault("HDF5_PLUGIN_PRELOAD", "::")
 
 import typer
+from typer.core import TyperGroup
 
-from fpcheck.cli import compare, demo, diff, gate, goldens, hash_, record, validate
-from fpcheck.cli.console import complain
 from fpcheck.errors import EXIT_ERROR, FpcheckError
 
+# Command, and the module and function that it is.
+COMMANDS = {
+    "record": ("record", "record"),
+    "compare": ("compare", "compare"),
+    "diff": ("diff", "diff"),
+    "gate": ("gate", "gate"),
+    "list": ("goldens", "list_goldens"),
+    "show": ("goldens", "show"),
+    "verify": ("goldens", "verify"),
+    "hash": ("hash_", "hash_source"),
+    "validate": ("validate", "validate"),
+    "demo": ("demo", "demo"),
+}
+
+
+class _Commands(TyperGroup):
+    """Imports a command's module when it is asked for: a gate's time is mostly its imports."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            return None
+        module, function = COMMANDS[cmd_name]
+        alone = typer.Typer(add_completion=False, context_settings=_SETTINGS)
+        alone.command(cmd_name)(getattr(import_module(f"fpcheck.cli.{module}"), function))
+        return typer.main.get_command(alone)
+
+
+_SETTINGS = {"help_option_names": ["-h", "--help"]}
 app = typer.Typer(
+    cls=_Commands,
     help="Is the Keras model just loaded the one that was approved? If not, what is wrong, where?",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=_SETTINGS,
 )
-app.command()(record.record)
-app.command()(compare.compare)
-app.command()(diff.diff)
-app.command()(gate.gate)
-app.command("list")(goldens.list_goldens)
-app.command()(goldens.show)
-app.command()(goldens.verify)
-app.command("hash")(hash_.hash_source)
-app.command()(validate.validate)
-app.command()(demo.demo)
 
 
 @app.callback(invoke_without_command=True)
@@ -54,7 +77,7 @@ def main() -> None:
     try:
         app()
     except FpcheckError as error:
-        complain(error)
+        _complain(error)
         _trace(error)
         sys.exit(EXIT_ERROR)
     except KeyboardInterrupt:
@@ -64,12 +87,18 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_ERROR)
     except Exception as error:
-        complain(FpcheckError(
+        _complain(FpcheckError(
             f"fpcheck itself failed: {type(error).__name__}: {error}",
             "This is a bug: please report it with what --debug shows.",
         ))  # fmt: skip
         _trace(error)
         sys.exit(EXIT_ERROR)
+
+
+def _complain(error: FpcheckError) -> None:
+    from fpcheck.cli.console import complain
+
+    complain(error)
 
 
 def _trace(error: BaseException) -> None:

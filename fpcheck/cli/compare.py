@@ -3,8 +3,7 @@
 import typer
 
 from fpcheck.cli import options as opt
-from fpcheck.cli.console import check_format, progress, show
-from fpcheck.workflows.comparing import Request, compare_source
+from fpcheck.files.opening import begin
 
 
 def compare(
@@ -20,6 +19,7 @@ def compare(
     model: opt.ModelOption = None,
     custom_objects: opt.CustomObjects = None,
     trust: opt.Trust = False,
+    static: opt.Static = False,
     form: opt.Format = "text",
     output: opt.Output = None,
     verbose: opt.Verbose = False,
@@ -27,12 +27,16 @@ def compare(
     debug: opt.Debug = False,
 ) -> None:
     """Compare SOURCE with a golden. Exit 0 match, 1 mismatch, 2 error, 3 incomplete."""
+    begin(source)  # while all below is imported
+    from fpcheck.cli.console import check_format, progress, show
+    from fpcheck.workflows.comparing import Request, compare_source
+
     check_format(form)
     request = Request(
         golden=golden, goldens=goldens, levels=opt.split_levels(levels), full=full,
         tolerance=tolerance, preprocess=preprocess,
     )  # fmt: skip
-    loading = opt.loading(weights, seed, model, custom_objects, trust)
+    loading = opt.loading(weights, seed, model, custom_objects, trust, static)
     with progress(quiet) as step:
         report = compare_source(source, request, loading, progress=step)
     show(report, form, output, quiet, verbose)

@@ -6,33 +6,36 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-from rich.console import Console, RenderableType
-from rich.markup import escape
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from typing import TYPE_CHECKING
 
 from fpcheck.errors import FpcheckError
 from fpcheck.progress import Progress as Step
 from fpcheck.progress import silent
 from fpcheck.report import json as json_report
-from fpcheck.report.text import clean, plain_text, render, without_colours
 from fpcheck.report.value import Report
+
+if TYPE_CHECKING:  # the library for terminals takes time to import, and JSON does not need it
+    from rich.console import Console, RenderableType
 
 FORMATS = ("text", "json")
 # What ends sooner needs no progress display.
 PATIENCE_SECONDS = 1.0
 
 
-def out() -> Console:
+def out() -> "Console":
     """For results."""
+    from rich.console import Console
+
     return Console(highlight=False, emoji=False)
 
 
-def put(content: RenderableType) -> None:
+def put(content: "RenderableType") -> None:
     """A result: in colours on a terminal, plain elsewhere."""
     if sys.stdout.isatty():
         out().print(content)
     else:
+        from fpcheck.report.text import without_colours
+
         sys.stdout.write(without_colours(content) + "\n")
 
 
@@ -41,8 +44,10 @@ def say(line: str) -> None:
     out().print(line, soft_wrap=True, markup=False)
 
 
-def err() -> Console:
+def err() -> "Console":
     """For everything else."""
+    from rich.console import Console
+
     return Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 
@@ -51,11 +56,14 @@ def show(
 ) -> None:
     """Print a report, or write it to a file."""
     again = _next(report, verbose)
+    if form == "json":
+        text = json_report.render(report) + "\n"
+        write(output, text) if output is not None else sys.stdout.write(text)
+        return
+    from fpcheck.report.text import plain_text, render
+
     if output is not None:
-        text = json_report.render(report) if form == "json" else plain_text(report, verbose, again)
-        write(output, text + "\n")
-    elif form == "json":
-        sys.stdout.write(json_report.render(report) + "\n")
+        write(output, plain_text(report, verbose, again) + "\n")
     elif not quiet:
         put(render(report, verbose, again))
 
@@ -97,6 +105,10 @@ def write(path: Path, text: str) -> None:
 
 def complain(error: FpcheckError) -> None:
     """An error as one or two lines on stderr."""
+    from rich.markup import escape
+
+    from fpcheck.report.text import clean
+
     console = err()
     console.print(f"[bold red]error:[/] {escape(clean(error.fact, 500))}")
     if error.advice:
@@ -106,13 +118,17 @@ def complain(error: FpcheckError) -> None:
 @contextmanager
 def progress(quiet: bool = False) -> Iterator[Step]:
     """Shows the current step and the time it takes, on a terminal, once a second has passed."""
-    console = err()
-    if quiet or not console.is_terminal:
+    if quiet or not sys.stderr.isatty():
         yield silent
         return
+    from rich.markup import escape
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    from fpcheck.report.text import clean
+
     shown = Progress(
         SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(),
-        console=console, transient=True,
+        console=err(), transient=True,
     )  # fmt: skip
     task = shown.add_task("starting", total=None)
     timer = threading.Timer(PATIENCE_SECONDS, shown.start)

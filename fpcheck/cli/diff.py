@@ -19,6 +19,7 @@ def diff(
     model: opt.ModelOption = None,
     custom_objects: opt.CustomObjects = None,
     trust: opt.Trust = False,
+    static: opt.Static = False,
     form: opt.Format = "text",
     output: opt.Output = None,
     verbose: opt.Verbose = False,
@@ -27,7 +28,7 @@ def diff(
 ) -> None:
     """Compare A with B; A is the reference, and nothing is stored."""
     check_format(form)
-    loading = opt.loading(weights, seed, model, custom_objects, trust)
+    loading = opt.loading(weights, seed, model, custom_objects, trust, static)
     with progress(quiet) as step:
         report = diff_sources(first, second, goldens, preprocess or "auto", loading, step)
     show(report, form, output, quiet, verbose)

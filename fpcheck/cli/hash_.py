@@ -14,9 +14,12 @@ def hash_source(
     model: opt.ModelOption = None,
     custom_objects: opt.CustomObjects = None,
     trust: opt.Trust = False,
+    static: opt.Static = False,
     debug: opt.Debug = False,
 ) -> None:
     """Print the content id: equal weights in equal places give an equal id."""
     with progress() as step:
-        own = hash_weights(source, opt.loading(weights, seed, model, custom_objects, trust), step)
+        own = hash_weights(
+            source, opt.loading(weights, seed, model, custom_objects, trust, static), step
+        )
     typer.echo(own)

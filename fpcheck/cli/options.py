@@ -1,11 +1,12 @@
 """Options that several commands share, written once."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fpcheck.model.source import Options
+if TYPE_CHECKING:
+    from fpcheck.model.source import Options
 
 SourceArg = Annotated[
     str, typer.Argument(metavar="SOURCE", help="A file, an application's name, or module:function.")
@@ -54,15 +55,32 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show where an error arose.
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every finding.")]
 
 
+Static = Annotated[
+    bool, typer.Option("--static", help="Read the file only: no framework, nothing is run.")
+]
+
+
 def split_levels(levels: str | None) -> tuple[str, ...] | None:
     """`a,b` as a tuple."""
     return None if levels is None else tuple(part.strip() for part in levels.split(","))
 
 
 def loading(
-    weights: str, seed: int, model: str | None, custom_objects: str | None, trust: bool
-) -> Options:
+    weights: str,
+    seed: int,
+    model: str | None,
+    custom_objects: str | None,
+    trust: bool,
+    static: bool = False,
+) -> "Options":
     """How a source is loaded, from the options that say so."""
+    from fpcheck.model.source import Options
+
     return Options(
-        weights=weights, seed=seed, model=model, custom_objects=custom_objects, trust=trust
+        weights=weights,
+        seed=seed,
+        model=model,
+        custom_objects=custom_objects,
+        trust=trust,
+        static=static,
     )

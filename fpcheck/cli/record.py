@@ -20,6 +20,7 @@ def record(
     model: opt.ModelOption = None,
     custom_objects: opt.CustomObjects = None,
     trust: opt.Trust = False,
+    static: opt.Static = False,
     preprocess: opt.Preprocess = "auto",
     probes: opt.Probes = None,
     data: opt.Data = None,
@@ -33,7 +34,7 @@ def record(
         name=name, goldens=goldens, levels=opt.split_levels(levels), data=data, note=note,
         preprocess=preprocess or "auto", probes=probes, tolerance=tolerance,
     )  # fmt: skip
-    loading = opt.loading(weights, seed, model, custom_objects, trust)
+    loading = opt.loading(weights, seed, model, custom_objects, trust, static)
     with progress(quiet) as step:
         recording = record_source(source, request, loading, progress=step)
     if not quiet:

@@ -7,6 +7,7 @@ from fpcheck.comparison.pairing import Pairing, pair
 from fpcheck.comparison.structure import compare_structure
 from fpcheck.comparison.tolerance import Tolerances
 from fpcheck.comparison.weights import compare_weights
+from fpcheck.fingerprint.told import alike
 from fpcheck.fingerprint.value import Fingerprint
 
 
@@ -14,7 +15,7 @@ class Comparison(Value, frozen=True, eq=False):
     """Two fingerprints and all that differs between them.
 
     Attributes:
-        golden: the reference side.
+        golden: the reference side, without what the candidate's container does not tell.
         candidate: what was loaded; levels that were not taken are None.
         pairing: which layer stands for which.
         findings: in the order of the levels, then of the golden's layers.
@@ -38,7 +39,8 @@ class Comparison(Value, frozen=True, eq=False):
 def compare_fingerprints(
     golden: Fingerprint, candidate: Fingerprint, tolerances: Tolerances
 ) -> Comparison:
-    """Compare all levels that both sides hold."""
+    """Compare all levels that both sides hold, as far as both tell."""
+    golden, candidate = alike(golden, candidate)
     pairing = pair(golden.structure, candidate.structure)
     findings = compare_structure(golden.structure, candidate.structure, pairing)
     findings += compare_weights(golden, candidate, pairing, tolerances.allowed_weights)

@@ -66,7 +66,7 @@ def pair(golden: Structure, candidate: Structure) -> Pairing:
     other places. Else by name, as long as names are a good guide; what is left, by content, as the
     fewest edits.
     """
-    if golden.shape_digest == candidate.shape_digest and not _permuted(golden, candidate):
+    if golden.shape_key == candidate.shape_key and not _permuted(golden, candidate):
         pairs = zip(golden.layers, candidate.layers, strict=True)
         return Pairing(tuple(Pair(g, c) for g, c in pairs), (), (), "place")
     by_name = _by_name(golden, candidate)

@@ -7,7 +7,7 @@ from msgspec.structs import astuple
 
 from fpcheck.comparison.finding import Finding
 from fpcheck.comparison.pairing import Pair, Pairing
-from fpcheck.fingerprint.structure import Edge, Layer, Port, Structure
+from fpcheck.fingerprint.structure import Edge, Layer, Port, Structure, layer_key
 
 
 def compare_structure(golden: Structure, candidate: Structure, pairing: Pairing) -> list[Finding]:
@@ -22,10 +22,19 @@ def compare_structure(golden: Structure, candidate: Structure, pairing: Pairing)
     for pair in pairing.pairs:
         findings += _layer(pair)
         findings += rewiring.findings(pair)
-    if not any(finding.severity == "error" for finding in findings):
-        # The digests differ, so something does, even where nothing above could name it.
+    if not any(finding.severity == "error" for finding in findings) and _differ(pairing):
+        # Something differs even where nothing above could name it.
         findings += list(_unnamed(pairing)) or [Finding("structure", "structure-changed")]
     return findings
+
+
+def _differ(pairing: Pairing) -> bool:
+    """Whether any pair differs in what decides outputs; the order of layers does not."""
+    same = {pair.golden.path: pair.golden.path for pair in pairing.pairs}
+    return any(
+        layer_key(pair.golden, same) != layer_key(pair.candidate, pairing.to_golden)
+        for pair in pairing.pairs
+    )
 
 
 def _notes(pairing: Pairing) -> Iterator[Finding]:

@@ -5,6 +5,8 @@ from typing import Literal
 
 from fpcheck.codec import Value
 from fpcheck.comparison.finding import Finding
+from fpcheck.fingerprint.placing import is_weights_only
+from fpcheck.fingerprint.told import alike
 from fpcheck.fingerprint.value import LEVELS, Fingerprint, Level
 
 Status = Literal["pass", "fail", "proved", "skipped"]
@@ -41,6 +43,14 @@ def verdict(
     return "incomplete" if unchecked else "match"
 
 
+def _same(golden: Fingerprint, candidate: Fingerprint) -> bool:
+    """Whether structures are equal but for names, and the digests of all weights are."""
+    if golden.structure.shape_key != candidate.structure.shape_key:
+        return False
+    ours, theirs = golden.weights or (), candidate.weights or ()
+    return [m.digest for m in ours] == [m.digest for m in theirs]
+
+
 def outputs_proved(
     golden: Fingerprint, candidate: Fingerprint, environment: dict[str, str], preprocess: str
 ) -> str | None:
@@ -49,12 +59,13 @@ def outputs_proved(
     Same weights, same configuration, same recorded environment, no custom code, and a golden whose
     outputs are sound: then the same arithmetic is done on the same numbers.
     """
+    if is_weights_only(candidate.structure) or is_weights_only(golden.structure):
+        return None
+    golden, candidate = alike(golden, candidate)
     outputs = golden.outputs
     if outputs is None or golden.weights is None or candidate.weights is None:
         return None
-    if golden.structure.shape_digest != candidate.structure.shape_digest:
-        return None
-    if [m.digest for m in golden.weights] != [m.digest for m in candidate.weights]:
+    if not _same(golden, candidate):
         return None
     if golden.structure.custom_code or candidate.structure.custom_code:
         return None

@@ -2,6 +2,7 @@
 
 import base64
 import marshal
+from collections.abc import Callable
 from types import CodeType
 from typing import Any
 
@@ -41,7 +42,7 @@ TRAINING_ATTRIBUTES = frozenset(
         ("SimpleRNN", "dropout"),
         ("SimpleRNN", "recurrent_dropout"),
         ("MultiHeadAttention", "dropout"),
-        ("GroupQueryAttention", "dropout"),
+        ("GroupedQueryAttention", "dropout"),
     }
 )
 # Measured elsewhere: as a tensor, since some containers keep it apart, or as a port's shape.
@@ -60,7 +61,7 @@ TOLD_ELSEWHERE = frozenset(
 ADDED_LATER = {
     ("BatchNormalization", "renorm"): False,
     ("MultiHeadAttention", "use_gate"): False,
-    ("GroupQueryAttention", "use_gate"): False,
+    ("GroupedQueryAttention", "use_gate"): False,
 }
 # Longer arrays in a configuration (Normalization's mean, say) are kept as their digest.
 LONGEST_ARRAY = 64
@@ -124,6 +125,10 @@ def _plain_leaf(value: Any) -> Any:
         return float(value) if np.isfinite(value) else repr(float(value))
     if isinstance(value, bytes):
         return digest.text(digest.of_bytes(value))
+    if isinstance(value, slice):
+        return {"slice": [plain(part) for part in (value.start, value.stop, value.step)]}
+    if value is Ellipsis:
+        return "..."
     # A live object that the layer did not serialise: its name is all that is stable about it.
     kind = value if hasattr(value, "__qualname__") else type(value)
     return f"{getattr(kind, '__module__', '?')}:{kind.__qualname__}"
@@ -137,12 +142,16 @@ def _plain_array(array: Any) -> Any:
 
 def _plain_dict(value: dict[Any, Any]) -> Any:
     class_name, config = value.get("class_name"), value.get("config")
+    if class_name == "__tuple__" and "items" in value:
+        return plain(value["items"])
+    if class_name == "__bytes__" and "value" in value:
+        return plain(str(value["value"]).encode())
     if set(value) == {"value"} and isinstance(value["value"], tuple) and len(value["value"]) == 3:
         return _lambda(*value["value"])  # how Keras writes a lambda given as an activation
     if class_name is None or "config" not in value:
         return {str(key): plain(item) for key, item in value.items()}
-    if class_name == "function":
-        return plain(config)
+    if class_name in _WRAPPED:
+        return _WRAPPED[class_name](config)
     if class_name == "__lambda__" and isinstance(config, dict):
         return _lambda(config.get("code"), config.get("defaults"), config.get("closure"))
     if class_name.endswith("DTypePolicy") and isinstance(config, dict) and set(config) == {"name"}:
@@ -159,10 +168,27 @@ def _plain_dict(value: dict[Any, Any]) -> Any:
     return {"class": class_name, "config": {**nested, **_dtype(config)}}
 
 
+def _number_array(config: Any) -> Any:
+    return _plain_array(np.asarray(config["value"], config["dtype"]))
+
+
+# How files write values that JSON has no words for.
+_WRAPPED: dict[str, Callable[[Any], Any]] = {
+    "function": plain,
+    "__slice__": lambda config: plain(
+        slice(config.get("start"), config.get("stop"), config.get("step"))
+    ),
+    "__ellipsis__": lambda config: plain(...),
+    "__numpy__": _number_array,
+    "__tensor__": _number_array,
+}
+
+
 def _lambda(code: Any, defaults: Any, closure: Any) -> str:
     """A lambda by what it does: its stored form also holds file names, lines and reference flags.
 
-    Only called where the model's own code has been allowed to run.
+    Nothing is run. Unmarshalling what somebody made for it may end the process, which is why
+    files are read in one of their own.
     """
     try:
         body: Any = _body(marshal.loads(base64.b64decode(code)))

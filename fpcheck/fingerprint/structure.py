@@ -121,6 +121,7 @@ class Structure(Value, frozen=True, dict=True):
         outputs: what it gives; empty where the model has no graph.
         layers: in the model's own order.
         custom: whether its class is not the framework's own, so that its code decides outputs.
+        untold: what its container does not tell; see `fingerprint.told`.
         recipe: how it was read.
     """
 
@@ -129,6 +130,7 @@ class Structure(Value, frozen=True, dict=True):
     outputs: tuple[Port, ...]
     layers: tuple[Layer, ...]
     custom: bool = False
+    untold: tuple[str, ...] = ()
     recipe: str = RECIPE
 
     @property
@@ -157,11 +159,14 @@ class Structure(Value, frozen=True, dict=True):
         return digest.of_value(self._decisive({layer.path: layer.path for layer in self.layers}))
 
     @cached_property
-    def shape_digest(self) -> bytes:
+    def shape_key(self) -> list[Any]:
         """The same without any name: layers are called by their place."""
-        return digest.of_value(
-            self._decisive({layer.path: str(i) for i, layer in enumerate(self.layers)})
-        )
+        return self._decisive({layer.path: str(i) for i, layer in enumerate(self.layers)})
+
+    @cached_property
+    def shape_digest(self) -> bytes:
+        """The digest of `shape_key`."""
+        return digest.of_value(self.shape_key)
 
     def _decisive(self, names: dict[str, str]) -> list[Any]:
         def port(value: Port) -> list[Any]:
@@ -186,9 +191,8 @@ def layer_key(layer: Layer, names: dict[str, str]) -> list[Any]:
         [[edge_key(e, names) for e in call.inputs], call.arguments, call.output_shapes]
         for call in layer.calls
     ]
-    # In the order of roles: a layer may be given its tensors in another order when it is loaded.
-    in_order = sorted(layer.tensors, key=lambda tensor: tensor.role)
-    tensors = [[t.role, t.shape, t.dtype] for t in in_order]
+    # By place, not by role: class and configuration say what a place is for, and few files name it.
+    tensors = [[t.shape, t.dtype] for t in layer.tensors]
     config = renamed_edges(layer.config, names)
     return [names.get(layer.path), layer.class_name, layer.dtype, config, calls, tensors]
 

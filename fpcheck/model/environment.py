@@ -3,7 +3,6 @@
 import json
 import os
 import platform
-from importlib import metadata
 from pathlib import Path
 
 # Distributions that bring the same modules under other names.
@@ -26,6 +25,8 @@ def environment() -> dict[str, str]:
 
 
 def _version(distribution: str) -> str:
+    from importlib import metadata  # takes as long to import as a small model to read
+
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:

@@ -1,56 +1,15 @@
-"""Loads the legacy HDF5 models of Keras 2, most of which Keras 3 refuses over mere spellings.
-
-Only spellings are mended: an argument that Keras 3 lacks is dropped where its value is the one
-that Keras 3 implements, and anything else is refused by name rather than loaded as another model.
-"""
+"""Loads the legacy HDF5 models of Keras 2, in the spelling of Keras 3."""
 
 import json
-import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fpcheck.model.keras2_graph import Config, Graph, operation, plain_name
+from fpcheck.files.keras2 import Mender, is_keras2, redefined_builtins, unwrapped
 
 if TYPE_CHECKING:
     import h5py
     import keras
-
-
-# Arguments that Keras 3 lacks: patterns of class and argument, and the values that it implements
-# (none are listed where Keras 2 only keeps a record in the argument, or does not use it).
-_DROPPED: tuple[tuple[str, str, tuple[object, ...]], ...] = (
-    ("(?!InputLayer).*", "batch_input_shape", ()),
-    ("SimpleRNN|RNN|LSTM|GRU|ConvLSTM[123]D", "time_major", (False,)),
-    ("RNN|SimpleRNN(Cell)?|ConvLSTM[123]D", "implementation", ()),
-    ("Depthwise.*|Separable.*|.*Transpose", "groups", (1,)),
-    ("Depthwise.*|Separable.*", "kernel_(initializer|regularizer|constraint)", ()),
-    ("SpatialDropout[123]D", "noise_shape", (None,)),
-    ("SpatialDropout[123]D|Discretization", "trainable", ()),
-    ("MultiHeadAttention", "(query|key|value)_shape", ()),
-    ("MultiHeadAttention", "softmax_robust_masking", (False,)),
-    ("Attention|AdditiveAttention", "causal", (False,)),
-    ("BatchNormalization", "renorm", (False,)),
-    ("BatchNormalization", "virtual_batch_size", (None,)),
-    ("BatchNormalization", "fused|renorm_(clipping|momentum)", ()),
-    ("Embedding", "sparse", (False,)),
-    ("Random(?!Crop).*", "rng_type", ()),
-    ("Lambda", "module|(function|output_shape)_(type|module)", ()),
-    ("Lambda", "mask", (None,)),
-)
-_RENAMED = {
-    ("InputLayer", "batch_input_shape"): "batch_shape",
-    ("LeakyReLU", "alpha"): "negative_slope",
-}
-_CLASSES = {
-    "Model": "Functional",
-    "BatchNormalizationV1": "BatchNormalization",
-    "SyncBatchNormalization": "BatchNormalization",
-}
-_CHANGED = ("RandomCrop",)  # crops in training only, in Keras 3
-# What Keras 2 did before it had the argument, where Keras 3 does otherwise by default.
-_IMPLIED = {"GRU": {"reset_after": False}, "GRUCell": {"reset_after": False}}
-_INNER = ("layer", "backward_layer", "cell", "cells")  # arguments that hold layers
-_RECURRENT = ("SimpleRNN", "RNN", "LSTM", "GRU", "ConvLSTM2D", "Bidirectional")
 
 
 def load_legacy_h5(path: Path, custom_objects: dict[str, object], safe_mode: bool) -> "keras.Model":
@@ -74,22 +33,28 @@ def load_legacy_h5(path: Path, custom_objects: dict[str, object], safe_mode: boo
         hard = file.get("model_weights", getclass=True, getlink=True) is h5py.HardLink
         if "model_config" not in file.attrs or not hard:
             raise ValueError(f"{path} holds no full model")
-        config, mender = file.attrs["model_config"], _Mender(custom_objects)
+        config, mender = file.attrs["model_config"], Mender(_registered(custom_objects))
         old = _is_keras2(file)
         if old:
-            config = mender.layer(json.loads(config, object_hook=_plain))
+            config = mender.layer(json.loads(config, object_hook=unwrapped))
         else:
             config = json_utils.decode(config)
             # Keras 3 writes its operations (masks, `x + 1`) into these files, and forgets them.
             custom_objects = {**_own_operations(), **custom_objects}
         with saving_options.keras_option_scope(use_legacy_config=True), SafeModeScope(safe_mode):
             model = saving_utils.model_from_config(config, custom_objects=custom_objects)
-            mender.check(model)
+            _check(model, mender.orders)
             legacy_h5_format.load_weights_from_hdf5_group(file["model_weights"], model)
     for layer in model._flatten_layers() if old else []:
         if isinstance(layer, keras.layers.Normalization):
             layer.finalize_state()  # Keras lets only those at the top use what it has loaded
     return model
+
+
+def _registered(custom_objects: dict[str, object]) -> Callable[[str], bool]:
+    from keras.saving import get_registered_object
+
+    return lambda kind: get_registered_object(kind, custom_objects) is not None
 
 
 def _own_operations() -> dict[str, object]:
@@ -119,167 +84,30 @@ def redefined_names(path: Path) -> tuple[str, ...]:
     )
 
 
-def redefined_builtins(config: Config) -> list[str]:
-    """The uses of names that mean another function in Keras 3 ("layer: attribute hard_sigmoid").
-
-    Args:
-        config: what the attribute `model_config` of a file of Keras 2 holds, parsed.
-    """
-    found = []
-    for key, value in config.items():
-        if value == "hard_sigmoid" and key != "name":
-            found.append(f"{config.get('name')}: {key} hard_sigmoid")
-        for inner in value if isinstance(value, list) else [value]:
-            found += redefined_builtins(inner) if isinstance(inner, dict) else []
-    return found
-
-
 def _is_keras2(file: "h5py.File") -> bool:
     attributes = {**file["model_weights"].attrs, **file.attrs}
     version, backend, config = (
         text.decode() if isinstance(text, bytes) else str(text)
         for text in map(attributes.get, ("keras_version", "backend", "model_config"))
     )
-    if version.startswith(("None", "1.")):
-        raise ValueError(f"{file.filename} was written by Keras 1, whose layers were others")
-    # Theano turns the kernels of convolutions around; Keras 3 no longer turns them back.
-    if backend == "theano" and "Conv" in config:
-        raise ValueError(f"{file.filename} holds convolutions of the backend Theano")
-    return version.startswith("2.")
+    return is_keras2(version, backend, config)
 
 
-def _plain(value: Config) -> object:
-    """A value that Keras 2 wrapped, bare or as Keras 3 wraps it (a hook for `json`)."""
-    kind, keys = value.get("class_name"), value.keys()
-    if kind in ("__tuple__", "TensorShape"):
-        return value["items"]
-    if kind in ("Policy", "PolicyV1"):
-        return value["config"]["name"]
-    if kind == "__ellipsis__":
-        return {"class_name": kind, "config": {}}
-    if keys == {"start", "stop", "step"}:
-        return {"class_name": "__slice__", "config": value}
-    return value["value"] if keys == {"type", "value"} and value["type"] == "ndarray" else value
+def _check(model: "keras.Model", orders: dict[str, list[str]]) -> None:
+    """Refuse a model that Keras 3 has built otherwise than Keras 2."""
+    from keras.src.ops.numpy import Add
 
-
-class _Mender:
-    """Writes the configuration of a model in the spelling of Keras 3."""
-
-    def __init__(self, custom_objects: dict[str, object]):
-        self._custom_objects = custom_objects
-        self._shared: set[tuple[int, str]] = set()
-        self._orders: dict[str, list[str]] = {}
-
-    def layer(self, entry: Config) -> Config:
-        """A layer or model, with all that it holds."""
-        from keras import layers
-        from keras.saving import get_registered_object
-
-        kind: str = _CLASSES.get(entry["class_name"]) or entry["class_name"]
-        config = entry["config"]
-        if isinstance(config, list):  # a Sequential of Keras 2.0 and 2.1
-            config = {"layers": config}
-        name = plain_name(entry.get("name", config.get("name")))
-        config = config | {"name": name}
-        custom = get_registered_object(kind, self._custom_objects) is not None
-        if "output_layers" in config:
-            module, config = "keras.src.models.functional", self._functional(config)
-        elif "layers" in config:
-            module, config = "keras", self._sequential(config)
-        elif custom:
-            module = None
-        elif isinstance(getattr(layers, kind, None), type) and kind not in _CHANGED:
-            module, config = "keras.layers", self._arguments(kind, config)
-        else:
-            raise ValueError(f"layer {name}: Keras 3 has no such {kind}, nor custom_objects any")
-        if "layers" in config:
-            self._orders[name] = [layer["name"] for layer in config["layers"]]
-        mended = {"class_name": kind, "config": config, "name": name}
-        # Keras 3 looks for a class in the module named, and without one among the custom objects.
-        return mended if custom else mended | {"module": module, "registered_name": None}
-
-    def _inner(self, entry: Config) -> Config:
-        """The same for a layer within another, whose only input or output stands bare."""
-        mended = self.layer(entry)
-        for end in ("input_layers", "output_layers"):
-            links = mended["config"].get(end)
-            if isinstance(links, list) and len(links) == 1:
-                mended["config"][end] = links[0]
-        return mended
-
-    def _arguments(self, kind: str, config: Config) -> Config:
-        config = _lambda(config) if kind == "Lambda" else config
-        config = {_RENAMED.get((kind, key), key): value for key, value in config.items()}
-        for kinds, arguments, same in _DROPPED:
-            for key in [key for key in config if re.fullmatch(arguments, key)]:
-                value = config.pop(key) if re.fullmatch(kinds, kind) else None
-                if same and value not in (*same, None):
-                    raise ValueError(f"layer {config['name']}: Keras 3 has no {key}={value!r}")
-        for key, value in config.items():
-            if key in _INNER and isinstance(value, list):
-                config[key] = [self._inner(inner) for inner in value]
-            elif key in _INNER and value is not None:
-                config[key] = self._inner(value)
-            elif key.endswith("_initializer") and isinstance(value, dict):
-                value["config"].pop("dtype", None)  # the values come from the file
-            elif key == "axis" and isinstance(value, list) and len(value) == 1:
-                config[key] = value[0]
-            elif (kind, key) == ("Embedding", "dtype") and "int" in str(value):
-                config[key] = None  # Keras 2.0 meant the input
-        return _IMPLIED.get(kind, {}) | config
-
-    def _sequential(self, config: Config) -> Config:
-        layers, first = config["layers"], config["layers"][0]["config"]
-        has_input = layers[0]["class_name"] == "InputLayer" or "build_input_shape" in config
-        if "batch_input_shape" in first and not has_input:
-            inputs = {key: first.get(key) for key in ("batch_input_shape", "dtype")}
-            inputs["name"] = f"{first['name']}_input"
-            layers = [{"class_name": "InputLayer", "config": inputs}, *layers]
-        return config | {"layers": [self._inner(layer) for layer in layers]}
-
-    def _functional(self, config: Config) -> Config:
-        graph, layers = Graph(config), []
-        for entry in config["layers"]:
-            shared = (entry.get("shared_object_id"), entry["name"])
-            if shared in self._shared:  # Keras 2 has written the connections of one in both
-                raise ValueError(f"layer {entry['name']} is shared by models: connections are lost")
-            if shared[0] is not None and entry["inbound_nodes"]:
-                self._shared.add(shared)
-            if entry["class_name"] in ("TFOpLambda", "SlicingOpLambda"):
-                layers.append(operation(entry, graph))
-            else:
-                states = entry["class_name"] in _RECURRENT
-                nodes = [graph.call(node, states) for node in entry["inbound_nodes"]]
-                layers.append(self._inner(entry) | {"inbound_nodes": nodes})
-        ends = {key: graph.ends(config[key]) for key in ("input_layers", "output_layers")}
-        return config | ends | {"layers": layers}
-
-    def check(self, model: "keras.Model") -> None:
-        """Refuse a model that Keras 3 has built otherwise than Keras 2."""
-        from keras.src.ops.numpy import Add
-
-        for layer in [model, *model._flatten_layers()] if self._orders else []:
-            # Weights are told apart by the order of their layers only.
-            order = self._orders.get(layer.name, [])
-            ranks = [order.index(i.name) for i in getattr(layer, "layers", []) if i.name in order]
-            if ranks != sorted(ranks):
-                raise ValueError(f"Keras 3 orders the layers of {layer.name} otherwise")
-            for added in getattr(layer, "operations", []):
-                for node in added._inbound_nodes if isinstance(added, Add) else []:
-                    shapes = [tuple(getattr(x, "shape", ())) for x in node.arguments.args]
-                    if _misplaces(*shapes):
-                        raise ValueError(f"layer {added.name}: Keras 3 adds {shapes} wrongly")
-
-
-def _lambda(config: Config) -> Config:
-    """A Lambda layer, whose functions are code (run only outside of safe mode)."""
-    mended = dict(config)
-    for part in ("function", "output_shape"):
-        value, form = config.get(part), config.get(f"{part}_type")
-        if form == "lambda" and isinstance(value, list):
-            code = dict(zip(("code", "defaults", "closure"), value, strict=True))
-            mended[part] = {"class_name": "__lambda__", "config": code}
-    return mended
+    for layer in [model, *model._flatten_layers()] if orders else []:
+        # Weights are told apart by the order of their layers only.
+        order = orders.get(layer.name, [])
+        ranks = [order.index(i.name) for i in getattr(layer, "layers", []) if i.name in order]
+        if ranks != sorted(ranks):
+            raise ValueError(f"Keras 3 orders the layers of {layer.name} otherwise")
+        for added in getattr(layer, "operations", []):
+            for node in added._inbound_nodes if isinstance(added, Add) else []:
+                shapes = [tuple(getattr(x, "shape", ())) for x in node.arguments.args]
+                if _misplaces(*shapes):
+                    raise ValueError(f"layer {added.name}: Keras 3 adds {shapes} wrongly")
 
 
 def _misplaces(a: tuple[int | None, ...], b: tuple[int | None, ...]) -> bool:

@@ -20,6 +20,7 @@ from fpcheck.fingerprint.structure import (
 )
 from fpcheck.model.walking import (
     Place,
+    chain,
     effective,
     graph_of,
     is_builtin,
@@ -78,9 +79,9 @@ def derived_tensors(layer: Any) -> list[tuple[str, Array, str]]:
             words = layer.get_vocabulary()
         except (RuntimeError, ValueError):  # not adapted yet
             return []
-        if words and not isinstance(words[0], str):
-            return [("vocabulary", np.asarray(words, np.int64), "int64")]
-        return [("vocabulary", np.asarray(words, object), "string")]
+        numbers = bool(words) and not isinstance(words[0], str)
+        kind, dtype = (np.int64, "int64") if numbers else (object, "string")
+        return [("vocabulary", np.asarray(words, kind), dtype), *_word_weights(layer)]
     if isinstance(layer, keras.layers.Normalization) and layer.built:
         pairs = (("used_mean", layer.mean), ("used_variance", layer.variance))
         # Flat, since Keras gives it another rank before and after it is first used.
@@ -90,6 +91,12 @@ def derived_tensors(layer: Any) -> list[tuple[str, Array, str]]:
             if value is not None
         ]
     return []
+
+
+def _word_weights(layer: Any) -> list[tuple[str, Array, str]]:
+    lookup = getattr(layer, "_lookup_layer", layer)
+    weights = getattr(lookup, "idf_weights_const", None)
+    return [] if weights is None else [("idf_weights", np.asarray(weights, np.float32), "float32")]
 
 
 def vocabulary_words(model: Any, most: int) -> tuple[str, ...]:
@@ -109,7 +116,7 @@ def _read_layer(place: Place, paths: Paths) -> Layer:
     layer = place.layer
     custom = is_custom(layer)
     config, training = (None, {}) if place.covered else _read_config(layer, paths)
-    if hasattr(layer, "trainable") and own_variables(layer):
+    if hasattr(layer, "trainable") and own_variables(layer) and not place.covered:
         training = {**training, "trainable": bool(layer.trainable)}
     policy = getattr(layer, "dtype_policy", None)
     return Layer(
@@ -181,9 +188,13 @@ def _tensors(layer: Any) -> Iterator[Tensor]:
 
 
 def _calls(place: Place, paths: Paths) -> tuple[Call, ...] | None:
+    import keras
+
     graph = graph_of(place.parent)
     if graph is None:
         return None
+    if isinstance(place.parent, keras.Sequential):
+        return (_link(place, graph, paths),)
     return tuple(
         Call(
             inputs=tuple(_edge(tensor, place.parent, paths) for tensor in node.input_tensors),
@@ -192,6 +203,17 @@ def _calls(place: Place, paths: Paths) -> tuple[Call, ...] | None:
         )
         for node in _own_nodes(place.layer, graph)
     )
+
+
+def _link(place: Place, graph: Any, paths: Paths) -> Call:
+    """A layer's call in a chain, as every container tells it: masks follow from configurations."""
+    before = SEQUENTIAL_INPUT
+    for layer in chain(place.parent):
+        if layer is place.layer:
+            break
+        before = paths[id(layer)]
+    outputs = _own_nodes(place.layer, graph)[0].outputs
+    return Call((Edge(before),), {}, tuple(_shape(tensor.shape) for tensor in outputs))
 
 
 def _edge(tensor: Any, parent: Any, paths: Paths) -> Edge:

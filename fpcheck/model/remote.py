@@ -34,24 +34,37 @@ class RemoteSession:
     def __init__(self, settings: dict[str, str] | None = None) -> None:
         self.format = ""
         self.notes: list[str] = []
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", worker.__name__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            env={**os.environ, **_QUIET, **(settings or {})},
-        )
+        self._settings = settings or {}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._begun: worker.Open | None = None
 
-    @property
-    def alive(self) -> bool:
-        """Whether the worker still runs."""
-        return self._process.poll() is None
+    def _start(self) -> "subprocess.Popen[bytes]":
+        """Start the process, if it does not run yet: importing the framework takes seconds."""
+        if self._process is None:
+            self._log = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", worker.__name__],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._log,
+                env={**os.environ, **_QUIET, **self._settings},
+            )
+        return self._process
+
+    def begin(self, source: Source, options: Options) -> None:
+        """Begin to load a source that `open` will ask for, and do not wait."""
+        self._begun = worker.Open(source, options)
+        self._send(self._begun)
 
     def open(self, source: Source, options: Options, architecture_only: bool = False) -> None:
         """Load a source in the worker, in place of the one that was open."""
         request = worker.Open(source, options, architecture_only)
-        self.format, *self.notes = self._ask(request, tuple[str, ...])
+        begun, self._begun = self._begun, None
+        if begun is not None and begun != request:
+            self.close()  # it is busy with what nobody wants
+        if begun != request:
+            self._send(request)
+        self.format, *self.notes = self._received(tuple[str, ...])
 
     def structure(self) -> Structure:
         """See `Session`."""
@@ -91,13 +104,16 @@ class RemoteSession:
 
     def close(self) -> None:
         """End the worker."""
-        self._process.kill()
-        if self._process.stdin is not None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        if process.stdin is not None:
             with suppress(OSError):  # a worker that died has left bytes unread
-                self._process.stdin.close()
-        self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+                process.stdin.close()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
         self._log.close()
 
     def __enter__(self) -> "RemoteSession":
@@ -112,15 +128,24 @@ class RemoteSession:
         self.close()
 
     def _ask(self, request: Any, kind: type[T]) -> T:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
+        self._send(request)
+        return self._received(kind)
+
+    def _send(self, request: Any) -> None:
+        process = self._start()
+        assert process.stdin is not None
+        with suppress(BrokenPipeError):  # told when the answer is missing
+            worker.send(process.stdin, pack(request))  # type: ignore[arg-type]
+
+    def _received(self, kind: type[T]) -> T:
+        process = self._start()
+        assert process.stdout is not None
         try:
-            worker.send(self._process.stdin, pack(request))  # type: ignore[arg-type]
-            data = worker.receive(self._process.stdout)  # type: ignore[arg-type]
-        except (BrokenPipeError, ConnectionResetError):
+            data = worker.receive(process.stdout)  # type: ignore[arg-type]
+        except ConnectionResetError:
             data = None
         if data is None:
-            raise self._died()
+            raise self._died(process)
         reply = unpack(data, Reply)
         if not reply.fact:
             return unpack(reply.result, kind)
@@ -129,8 +154,9 @@ class RemoteSession:
         error.add_note(reply.trace)
         raise error
 
-    def _died(self) -> FpcheckError:
-        code = self._process.wait()
+    def _died(self, process: "subprocess.Popen[bytes]") -> FpcheckError:
+        """Say how; the next question starts another process."""
+        code = process.wait()
         self._log.seek(0)
         said = self._log.read()[-2000:].decode(errors="replace")
         how = f"was killed by signal {-code}" if code < 0 else f"ended with status {code}"
@@ -139,4 +165,5 @@ class RemoteSession:
             "It may have run out of memory, or the file is damaged; --debug shows what it said.",
         )
         error.add_note(said)
+        self.close()
         return error

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from fpcheck.codec import Value
 from fpcheck.errors import FpcheckError
+from fpcheck.files.kinds import check_kind
+from fpcheck.files.remote import is_address
 from fpcheck.model.applications import APPLICATIONS
 
 
@@ -28,6 +30,7 @@ class Options(Value, frozen=True):
         model: for a weights-only file, the source of the architecture.
         custom_objects: module whose layers and functions the file may use.
         trust: allow code stored in the file.
+        static: never run a model, never import a framework.
     """
 
     weights: str = "imagenet"
@@ -35,6 +38,7 @@ class Options(Value, frozen=True):
     model: str | None = None
     custom_objects: str | None = None
     trust: bool = False
+    static: bool = False
 
 
 class Source(Value, frozen=True):
@@ -51,13 +55,18 @@ class Source(Value, frozen=True):
     target: str
 
     @property
+    def local(self) -> bool:
+        """Whether it is a file on this machine."""
+        return self.kind is Kind.FILE and not is_address(self.target)
+
+    @property
     def name(self) -> str:
         """The name of a golden made from it."""
         if self.kind is Kind.APPLICATION:
             return self.target.lower()
         if self.kind is Kind.CALLABLE:
             return safe_name(self.target.partition(":")[2])
-        return safe_name(re.sub(r"(\.weights)?\.(h5|hdf5|keras)$", "", Path(self.target).name))
+        return safe_name(re.sub(r"(\.weights)?\.(h5|hdf5|keras|json)$", "", Path(self.target).name))
 
 
 def safe_name(text: str) -> str:
@@ -66,8 +75,6 @@ def safe_name(text: str) -> str:
 
 
 _CALLABLE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
-# More than the longest beginning by which a kind of file is told.
-HEAD_BYTES = 1024
 _PROPER = {name.lower(): name for name in APPLICATIONS}
 
 
@@ -77,9 +84,11 @@ def parse(text: str) -> Source:
     Raises:
         FpcheckError: it is neither a file, nor a function, nor an application.
     """
+    if is_address(text):
+        return Source(text, Kind.FILE, text)
     path = Path(text)
     if path.exists():
-        check_file(path)
+        check_kind(path, text)
         return Source(text, Kind.FILE, str(path.resolve()))
     if _CALLABLE.fullmatch(text):
         return Source(text, Kind.CALLABLE, text)
@@ -92,42 +101,4 @@ def parse(text: str) -> Source:
     raise FpcheckError(
         f"{text}: no such file, and no such model in keras.applications",
         f"{hint}Allowed: a file, an application's name (resnet50), or package.module:function.",
-    )
-
-
-_ZIP, _HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
-# Files that are often found where a model should be: their first bytes, what they are, what to do.
-_OTHERS = (
-    (b"version https://git-lfs", "a git-lfs pointer, not the model", "Run: git lfs pull"),
-    (b"outs:\n", "a DVC pointer, not the model", "Run: dvc pull"),
-    (b"<!DOCTYPE", "an HTML page, not a model", "Download the file again, from its raw address."),
-    (b"<html", "an HTML page, not a model", "Download the file again, from its raw address."),
-    (b"\x80\x02", "a pickle (PyTorch?), not a Keras model", "Give a .keras or .h5 file."),
-)
-
-
-def check_file(path: Path) -> None:
-    """Refuse at once what cannot be a Keras model.
-
-    Raises:
-        FpcheckError: not a regular file, empty, or a file of another kind.
-    """
-    if not path.is_file():
-        raise FpcheckError(f"{path}: not a regular file", "Give a .keras or .h5 file.")
-    try:
-        with path.open("rb") as file:
-            head = file.read(HEAD_BYTES)
-    except OSError as error:
-        raise FpcheckError(
-            f"{path}: cannot be read ({error.strerror})", "Check its permissions."
-        ) from error
-    if not head:
-        raise FpcheckError(f"{path}: the file is empty", "Save or download the model again.")
-    if head.startswith((_ZIP, _HDF5)):
-        return
-    for start, what, advice in _OTHERS:
-        if head.startswith(start):
-            raise FpcheckError(f"{path}: {what}", advice)
-    raise FpcheckError(
-        f"{path}: neither a .keras archive nor HDF5", "Give a .keras, .h5 or .weights.h5 file."
     )

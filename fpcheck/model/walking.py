@@ -55,11 +55,8 @@ def _names(parent: Any, children: list[Any]) -> list[str]:
     import keras
 
     names = [child.name for child in children]
-    stable = stable_names(names)
-    if isinstance(parent, keras.Sequential):
-        layers = [isinstance(child, keras.layers.Layer) for child in children]
-        return [n if own else s for n, s, own in zip(names, stable, layers, strict=True)]
-    return names if graph_of(parent) is not None else stable
+    named = isinstance(parent, keras.Sequential) or graph_of(parent) is not None
+    return names if named else stable_names(names)
 
 
 def _children(parent: Any) -> list[Any]:
@@ -67,15 +64,20 @@ def _children(parent: Any) -> list[Any]:
 
     graph = graph_of(parent)
     if isinstance(parent, keras.Sequential):
-        # Its graph also holds masks, which have no layer; its input is no layer in every container.
-        inner = graph._operations if graph is not None else parent.layers
-        return [o for o in inner if not isinstance(o, keras.layers.InputLayer)]
+        return chain(parent)
     if graph is not None:
         return list(graph._operations)
     if hasattr(parent, "get_vocabulary"):
         return []
     layers = getattr(parent, "_layers", None) or []
     return list({id(layer): layer for layer in layers}.values())
+
+
+def chain(model: Any) -> list[Any]:
+    """The layers of a Sequential model; its input is no layer of its own in every container."""
+    import keras
+
+    return [la for la in model.layers if not isinstance(la, keras.layers.InputLayer)]
 
 
 def graph_of(parent: Any) -> Any:
@@ -114,11 +116,19 @@ def own_variables(layer: Any) -> list[Any]:
     trainable = getattr(layer, "_trainable_variables", None) or []
     fixed = getattr(layer, "_non_trainable_variables", None) or []
     adapted = bool(getattr(layer, "lora_enabled", False))
-    return [
+    found = [
         v
         for v in {id(v): v for v in [*trainable, *fixed]}.values()
         if not (adapted and v.name.startswith("lora_"))
     ]
+    # A quantised layer says in which order files hold what it has.
+    spec = getattr(layer, "variable_serialization_spec", None)
+    order = spec.get(getattr(layer, "quantization_mode", None)) if spec else None
+    return (
+        sorted(found, key=lambda v: order.index(v.name) if v.name in order else len(order))
+        if order
+        else found
+    )
 
 
 def effective(layer: Any, variable: Any) -> Any:

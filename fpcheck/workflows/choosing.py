@@ -8,9 +8,12 @@ from fpcheck.comparison.pairing import pair
 from fpcheck.comparison.tolerance import Tolerances
 from fpcheck.diagnosis import layers_removed
 from fpcheck.errors import FpcheckError
-from fpcheck.fingerprint import digest
+from fpcheck.fingerprint import digest, placing
+from fpcheck.fingerprint.placing import is_weights_only
 from fpcheck.fingerprint.structure import Structure
+from fpcheck.fingerprint.told import alike
 from fpcheck.fingerprint.value import Fingerprint
+from fpcheck.golden.document import Head
 from fpcheck.golden.store import Entry, Store, nearest_folder, shipped
 from fpcheck.golden.value import Golden
 from fpcheck.model.applications import APPLICATIONS
@@ -103,9 +106,8 @@ def choose(
 
 
 def _by_structure(source: Source, store: Store, structure: Structure) -> Choice | None:
-    shape = digest.text(structure.shape_digest)
     heads = [(entry, entry.head()) for entry in store.newest()]
-    fitting = [(entry, head) for entry, head in heads if head.shape == shape]
+    fitting = [(entry, head) for entry, head in heads if _fits(structure, entry, head)]
     if len(fitting) > 1:
         named = digest.text(structure.digest)
         fitting = [(e, h) for e, h in fitting if h.structure == named] or fitting
@@ -118,6 +120,19 @@ def _by_structure(source: Source, store: Store, structure: Structure) -> Choice 
             f"Name one: fpcheck compare {source.text} --golden {fitting[0][0].label}",
         )
     return Choice(fitting[0][0], "the only golden whose structure matches") if fitting else None
+
+
+def _fits(structure: Structure, entry: Entry, head: Head) -> bool:
+    """Whether a golden's structure is this one but for names, as far as both are told."""
+    if head.shape == digest.text(structure.shape_digest):
+        return True
+    if not structure.untold or head.model["parameters"] != structure.parameters:
+        return False
+    golden = Fingerprint(entry.load().fingerprint.structure)
+    if is_weights_only(structure):
+        return placing.fits(structure, golden.structure)
+    ours, theirs = alike(golden, Fingerprint(structure))
+    return ours.structure.shape_key == theirs.structure.shape_key
 
 
 def _none(source: Source, goldens: str | Path | None, structure: Structure) -> FpcheckError:

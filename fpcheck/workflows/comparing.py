@@ -11,15 +11,17 @@ from fpcheck.codec import Value
 from fpcheck.comparison.tolerance import Tolerances
 from fpcheck.comparison.verdict import LevelResult, outputs_proved
 from fpcheck.errors import UnavailableError
+from fpcheck.fingerprint.placing import is_weights_only
 from fpcheck.fingerprint.structure import Structure
 from fpcheck.fingerprint.value import LEVELS, Fingerprint, Level
 from fpcheck.golden import official
 from fpcheck.golden.store import shipped
 from fpcheck.golden.value import Golden
 from fpcheck.model.environment import environment
+from fpcheck.model.file_session import FileSession
 from fpcheck.model.remote import RemoteSession
 from fpcheck.model.session import OutputPlan, Session
-from fpcheck.model.source import Kind, Options, Source
+from fpcheck.model.source import Options, Source
 from fpcheck.progress import Progress, silent
 from fpcheck.report.value import CandidateRef, Report
 from fpcheck.settings import ModelSettings, locate
@@ -86,7 +88,9 @@ def compared(
     golden = choice.entry.load() if choice else None
     bare = is_bare(parsed, options) and _structure_only(golden, request)
     progress(f"loading {parsed.text}")
-    with opened(source, parsed, options, remote, architecture_only=bare) as session:
+    known = _digests(golden) if golden and golden.fingerprint.weights else None
+    runs = golden is not None and _runs(parsed, golden, request, options)
+    with opened(source, parsed, options, remote, bare, known, runs) as session:
         structure = session.structure()
         choice = choice or choose(parsed, None, request.goldens, structure)
         assert choice is not None  # with a structure, choose gives one or raises
@@ -118,7 +122,7 @@ def compare_with(
     start = time.monotonic()
     parsed = resolve(source)
     progress(f"loading {parsed.text}")
-    with opened(source, parsed, options) as session:
+    with opened(source, parsed, options, known=_digests(golden)) as session:
         preprocess = _preprocess(parsed, golden, request, options)
         structure = session.structure()
         candidate, levels = take(session, structure, golden, request, preprocess, progress)
@@ -132,6 +136,21 @@ def compare_with(
             named=_named(parsed, session, candidate),
             notes=session.notes,
         )
+
+
+def _runs(source: Source, golden: Golden, request: Request, options: Options) -> bool:
+    """Whether it is sure beforehand that outputs are asked for and cannot be proved."""
+    outputs = golden.fingerprint.outputs
+    if outputs is None or (request.levels is not None and "outputs" not in request.levels):
+        return False
+    if request.full or golden.fingerprint.structure.custom_code:
+        return True
+    preprocess = _preprocess(source, golden, request, options)
+    return outputs.preprocess != preprocess or outputs.environment != environment()
+
+
+def _digests(golden: Golden) -> frozenset[bytes]:
+    return frozenset(m.digest for m in golden.fingerprint.weights or ())
 
 
 def _named(source: Source, session: Session, candidate: Fingerprint) -> CandidateRef:
@@ -153,19 +172,26 @@ def take(
         for those that were taken.
     """
     held, asked = golden.fingerprint, request.levels
-    levels: dict[Level, LevelResult] = {"structure": LevelResult("pass")}
+    if is_weights_only(structure) and isinstance(session, FileSession):
+        session.place(held.structure, held.weights or ())
+        structure = session.structure()
+    untold = LevelResult("skipped", NO_ARCHITECTURE) if is_weights_only(structure) else None
+    levels: dict[Level, LevelResult] = {"structure": untold or LevelResult("pass")}
     candidate = Fingerprint(structure)
     levels["weights"] = _skipped("weights", held, asked) or LevelResult("pass")
     if levels["weights"].status == "pass":
         progress("measuring weights")
-        known = frozenset(m.digest for m in held.weights or ())
-        candidate = Fingerprint(structure, session.weights(known))
+        weights = session.weights(_digests(golden))
+        candidate = Fingerprint(session.structure(), weights)
     levels["outputs"] = _skipped("outputs", held, asked) or LevelResult("pass")
     if levels["outputs"].status != "pass" or held.outputs is None:
         return candidate, levels
     proof = None if request.full else outputs_proved(held, candidate, environment(), preprocess)
     if proof is not None:
         levels["outputs"] = LevelResult("proved", proof)
+        return candidate, levels
+    if untold is not None:
+        levels["outputs"] = untold
         return candidate, levels
     progress("running the model on its probes")
     try:
@@ -174,6 +200,10 @@ def take(
         levels["outputs"] = LevelResult("skipped", error.fact)
         return candidate, levels
     return msgspec.structs.replace(candidate, outputs=outputs), levels
+
+
+# Why levels are skipped for a file of weights alone.
+NO_ARCHITECTURE = "the file holds weights only; name its architecture with --model"
 
 
 def _skipped(level: Level, held: Fingerprint, asked: tuple[str, ...] | None) -> LevelResult | None:
@@ -193,7 +223,7 @@ def _configured(
     source: Source, request: Request, options: Options
 ) -> tuple[Request, Options, str | None]:
     """What the configuration says of a file, wherever the command line is silent."""
-    if source.kind is not Kind.FILE:
+    if not source.local:
         return request, options, None
     located = locate(Path.cwd())
     said: ModelSettings | None = located.of(Path(source.target))
@@ -234,6 +264,6 @@ def _notes(source: Source, choice: Choice) -> list[str]:
     """Whether a file is one of Keras's own, where its name or its golden suggests the question."""
     path = Path(source.target)
     bundled = choice.entry.path.is_relative_to(shipped().folder)
-    if source.kind is not Kind.FILE or not (bundled or path.name in official.official_files()):
+    if not source.local or not (bundled or path.name in official.official_files()):
         return []
     return [official.recognise(path) or "It is none of Keras's official weight files."]

@@ -2,7 +2,6 @@
 
 import subprocess
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 
 from fpcheck.codec import Value
@@ -58,14 +57,11 @@ def gate(
     stored = sorted({p.with_suffix(".yaml") for p in chosen if _in_folder(p, folder)})
     outcomes = [_check_golden(path) for path in stored]
     models = [p for p in chosen if not _in_folder(p, folder)]
-    with ExitStack() as stack:
-        remote: RemoteSession | None = None
+    with RemoteSession() as remote:  # one worker for all, started where outputs must be run
         for path in models:
             if located.ignores(path) or _is_other(path):
                 outcomes.append(Outcome(path, skipped=True))
                 continue
-            if remote is None or not remote.alive:
-                remote = stack.enter_context(RemoteSession())
             outcomes.append(_check_model(path, goldens, remote, progress))
     return outcomes
 

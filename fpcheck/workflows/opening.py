@@ -1,16 +1,23 @@
 """Opening a source as a session, wherever it is best run."""
 
 import os
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from fpcheck.errors import FpcheckError
+from fpcheck.files.remote import download
 from fpcheck.fingerprint import digest, probes
+from fpcheck.fingerprint.placing import is_weights_only
 from fpcheck.fingerprint.probes import Probes
 from fpcheck.fingerprint.structure import Structure
+from fpcheck.golden.store import shipped
 from fpcheck.model.applications import APPLICATIONS
+from fpcheck.model.file_session import FileSession
 from fpcheck.model.remote import RemoteSession
 from fpcheck.model.session import Session
 from fpcheck.model.source import Kind, Options, Source, parse
@@ -34,32 +41,88 @@ def resolve(source: object) -> Source:
 @contextmanager
 def opened(
     source: object, parsed: Source, options: Options, remote: RemoteSession | None = None,
-    architecture_only: bool = False,
+    architecture_only: bool = False, known: frozenset[bytes] | None = None, runs: bool = False,
 ) -> Iterator[Session]:  # fmt: skip
-    """A session on a source: in this process for a model in memory, else in a worker.
+    """A session on a source: in this process for a model in memory, read for a file, else a worker.
 
     Args:
         source: as given.
         parsed: the same, resolved.
         options: how to load it.
-        remote: a running worker to use, which then stays open.
+        remote: a worker to use where one is needed, which then stays open.
         architecture_only: an application without any weights.
+        known: digests whose tensors need no details.
+        runs: a file's model is going to be run: it is loaded while the file is read.
     """
-    if parsed.kind is not Kind.APPLICATION and options.weights != Options().weights:
-        raise FpcheckError(
-            f"--weights {options.weights}: {parsed.text} is no model of keras.applications",
-            "Name a weights file as the source, and its architecture with --model.",
-        )
+    _check_options(parsed, options)
     if parsed.kind is Kind.MEMORY:
         yield _in_memory(source)
         return
     worker = remote or RemoteSession()
     try:
-        worker.open(parsed, options, architecture_only)
-        yield worker
+        if parsed.kind is Kind.FILE:
+            if runs and parsed.local and not options.static:
+                worker.begin(parsed, options)
+            with closing(_from_file(parsed, options, worker, known)) as session:
+                yield session
+        else:
+            worker.open(parsed, options, architecture_only)
+            yield worker
     finally:
         if remote is None:
             worker.close()
+
+
+def _check_options(parsed: Source, options: Options) -> None:
+    if parsed.kind is not Kind.APPLICATION and options.weights != Options().weights:
+        raise FpcheckError(
+            f"--weights {options.weights}: {parsed.text} is no model of keras.applications",
+            "Name a weights file as the source, and its architecture with --model.",
+        )
+    if options.static and parsed.kind is not Kind.FILE:
+        raise FpcheckError(
+            f"--static: {parsed.text} is no file, so it cannot be had without the framework",
+            "Give a model file, or leave out --static.",
+        )
+
+
+@contextmanager
+def brought(source: Source) -> Iterator[Source]:
+    """A source that can be run here: a remote file as a copy that lives as long as this."""
+    if source.kind is not Kind.FILE or source.local:
+        yield source
+        return
+    with tempfile.TemporaryDirectory(prefix="fpcheck-") as folder:
+        copy = download(source.target, Path(folder))
+        yield Source(source.text, Kind.FILE, str(copy))
+
+
+def _from_file(
+    parsed: Source, options: Options, worker: RemoteSession, known: frozenset[bytes] | None
+) -> FileSession:
+    """What is read of a file; weights alone are placed in the architecture of `--model`."""
+
+    def run() -> RemoteSession:
+        with brought(parsed) as local:
+            worker.open(local, options)
+        return worker
+
+    session = FileSession(parsed, None if options.static else run, known)
+    if options.model is not None and is_weights_only(session.structure()):
+        session.place(_architecture(options, worker), told=True)
+    return session
+
+
+def _architecture(options: Options, worker: RemoteSession) -> Structure:
+    """The structure that `--model` names."""
+    inner = parse(options.model or "")
+    if inner.kind is Kind.APPLICATION:
+        entry = shipped().entry(inner.name)  # nothing need be built for it
+        if entry is not None:
+            return entry.load().fingerprint.structure
+    plain = msgspec.structs.replace(options, weights=Options().weights, model=None)
+    with opened(None, inner, plain, worker, inner.kind is Kind.APPLICATION) as session:
+        return session.structure()
 
 
 def is_bare(source: Source, options: Options) -> bool:
@@ -82,7 +145,7 @@ def _in_memory(source: Any) -> Session:
 
 def source_digest(source: Source) -> str | None:
     """The digest of a source's file; None where it is no file."""
-    return digest.of_file(Path(source.target)) if source.kind is Kind.FILE else None
+    return digest.of_file(Path(source.target)) if source.local else None
 
 
 def own_preprocess(source: Source, options: Options) -> str:

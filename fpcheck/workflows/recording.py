@@ -16,11 +16,14 @@ from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint import accuracy
 from fpcheck.fingerprint.accuracy import Accuracy
 from fpcheck.fingerprint.outputs import Outputs, Reach, largest_difference
+from fpcheck.fingerprint.placing import is_weights_only
 from fpcheck.fingerprint.structure import Structure
+from fpcheck.fingerprint.told import completed
 from fpcheck.fingerprint.value import LEVELS, Fingerprint
 from fpcheck.golden.store import Store
 from fpcheck.golden.value import Golden, Provenance, SourceRecord
 from fpcheck.model.environment import environment
+from fpcheck.model.file_session import FileSession
 from fpcheck.model.labels import IMAGENET_CLASSES
 from fpcheck.model.remote import RemoteSession
 from fpcheck.model.session import OutputPlan, Session
@@ -32,6 +35,7 @@ from fpcheck.workflows.choosing import goldens_folder
 from fpcheck.workflows.judging import check_levels, compare_goldens, reference
 from fpcheck.workflows.opening import (
     AUTO,
+    brought,
     chosen_probes,
     is_bare,
     opened,
@@ -114,10 +118,16 @@ def unstored(
     """The golden that recording a source would give, as version 1."""
     check_levels(request.levels)
     parsed = resolve(source)
-    levels = request.levels or LEVELS
+    levels = request.levels or (LEVELS[:2] if options.static else LEVELS)
+    if options.static and ("outputs" in levels or request.data is not None):
+        raise FpcheckError(
+            "--static: the model is not run, so it has neither outputs nor accuracy",
+            "Leave out --static, or --levels outputs and --data.",
+        )
+    request = msgspec.structs.replace(request, levels=levels)
     bare = is_bare(parsed, options) and set(levels) == {"structure"}
     progress(f"loading {parsed.text}")
-    with opened(source, parsed, options, remote, architecture_only=bare) as session:
+    with opened(source, parsed, options, remote, bare, frozenset()) as session:
         fingerprint = _take(session, parsed, request, options, progress)
         kind, notes = session.format, tuple(session.notes)
     golden = Golden(
@@ -137,10 +147,19 @@ def _take(
 ) -> Fingerprint:
     levels = request.levels or LEVELS
     structure = session.structure()
+    if is_weights_only(structure):
+        raise FpcheckError(
+            f"{source.text}: holds weights only, no architecture",
+            "Name the architecture: --model resnet50, --model FILE.keras or "
+            "--model package.module:function.",
+        )
     fingerprint = Fingerprint(structure)
     if "weights" in levels:
         progress("measuring weights")
         fingerprint = Fingerprint(structure, session.weights())
+    if "outputs" in levels and isinstance(session, FileSession):
+        fingerprint = completed(fingerprint, session.running().structure())
+        structure = fingerprint.structure
     preprocess = request.preprocess
     if preprocess == AUTO:
         preprocess = own_preprocess(source, options)
@@ -205,8 +224,8 @@ def _measured_elsewhere(
     source: Source, options: Options, plan: OutputPlan
 ) -> tuple[tuple[Array, ...], Reach]:
     """The same answers from another process with other arithmetic, and what the probes reach."""
-    with RemoteSession(OTHER_ARITHMETIC) as other:
-        other.open(source, options)
+    with RemoteSession(OTHER_ARITHMETIC) as other, brought(source) as local:
+        other.open(local, options)
         logits = tuple(a.logits for a in other.answers(plan))
         weighted = [layer.path for layer in other.structure().layers if layer.tensors]
         try:

@@ -173,7 +173,7 @@ ERRORS = [
     (
         ("compare", "noise.h5"),
         "error: noise.h5: neither a .keras archive nor HDF5\n"
-        "Give a .keras, .h5 or .weights.h5 file.\n",
+        "Give a .keras, .h5, .weights.h5 or .weights.json file.\n",
     ),
     (
         ("show", "nosuch"),

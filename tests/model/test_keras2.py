@@ -529,7 +529,7 @@ def test_a_custom_class_goes_before_that_of_keras(written):
 
 
 def test_functions_that_keras3_redefined_are_told(written):
-    from fpcheck.model.keras2 import redefined_builtins
+    from fpcheck.files.keras2 import redefined_builtins
 
     assert redefined_builtins(configuration(written / "hard_sigmoid.h5")) == [
         "old: recurrent_activation hard_sigmoid",

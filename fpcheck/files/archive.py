@@ -1,0 +1,211 @@
+"""The members of a .keras archive: checked, and read in place where they are stored."""
+
+import struct
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+
+from fpcheck.errors import FpcheckError
+from fpcheck.files import limits
+from fpcheck.files.region import FileRegion, Region, RegionFile
+
+_LOCAL = struct.Struct("<4s5H3I2H")
+_LOCAL_MAGIC = b"PK\x03\x04"
+_STEP = 2**20
+_END = struct.Struct("<4s4H2LH")
+_END_MAGIC = b"PK\x05\x06"
+# Where a number is told elsewhere.
+_ZIP64 = 0xFFFF
+_ENCRYPTED, _STREAMED, _UTF8 = 0x1, 0x8, 0x800
+# What may follow a member that was streamed: its sum and sizes.
+_DESCRIPTOR = 24
+_FILE_KINDS = (0, 0o100000, 0o040000)
+
+
+class Archive:
+    """A zip archive.
+
+    Args:
+        region: its bytes.
+        label: how messages name it.
+
+    Raises:
+        FpcheckError: damaged, or refused.
+    """
+
+    def __init__(self, region: Region, label: str) -> None:
+        self.region = region
+        self.label = label
+        try:
+            with zipfile.ZipFile(RegionFile(region)) as archive:
+                entries, comment = archive.infolist(), archive.comment
+                directory = archive.start_dir
+        except (
+            zipfile.BadZipFile,
+            OSError,
+            ValueError,
+            struct.error,
+            NotImplementedError,
+        ) as error:
+            raise self.damaged(str(error)) from error
+        if len(entries) > limits.ZIP_MEMBERS:
+            raise self.refused(f"has {len(entries):,} members, more than {limits.ZIP_MEMBERS:,}")
+        self.members: dict[str, zipfile.ZipInfo] = {}
+        for entry in entries:
+            self._check(entry)
+            self.members[entry.filename] = entry
+        self._places = {name: self._place(entry) for name, entry in self.members.items()}
+        self._end(len(entries), len(comment))
+        self._tiled(directory)
+
+    def damaged(self, why: str) -> FpcheckError:
+        """The error that says so."""
+        return FpcheckError(
+            f"{self.label}: damaged .keras archive: {' '.join(why.split())[:200]}",
+            "Save or download it again.",
+        )
+
+    def refused(self, what: str) -> FpcheckError:
+        """The error that says so."""
+        return FpcheckError(
+            f"{self.label}: refused: the archive {what}",
+            "No model needs that: get the file anew from where it was made.",
+        )
+
+    def _check(self, entry: zipfile.ZipInfo) -> None:
+        name = entry.filename
+        shown = name[:80]
+        if name in self.members:
+            raise self.refused(f"has the member {shown} twice")
+        parts = name.replace("\\", "/").split("/")
+        inner = parts[:-1] if name.endswith("/") else parts
+        if (
+            not inner
+            or {"", ".", ".."} & {*inner}
+            or ":" in parts[0]
+            or "\0" in entry.orig_filename
+        ):
+            raise self.refused(f"has a member whose name leads out of it: {shown!r}")
+        if (entry.external_attr >> 16) & 0o170000 not in _FILE_KINDS:
+            raise self.refused(f"has a member that is a link or a device: {shown}")
+        if entry.flag_bits & _ENCRYPTED:
+            raise self.refused(f"has an encrypted member: {shown}")
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise self.refused(f"has a member that is neither stored nor deflated: {shown}")
+        if entry.compress_type == zipfile.ZIP_STORED and entry.file_size != entry.compress_size:
+            raise self.refused(f"gives two sizes for the stored member {shown}")
+        if entry.file_size > max(limits.EXPANSION_FLOOR, limits.EXPANSION * entry.compress_size):
+            raise self.refused(f"has a member of {entry.file_size:,} bytes made from "
+                               f"{entry.compress_size:,}: {shown}")  # fmt: skip
+
+    def _place(self, entry: zipfile.ZipInfo) -> tuple[int, int]:
+        """Where a member begins, and where its data does; both headers must agree."""
+        start = entry.header_offset
+        head = self.region.read(start, _LOCAL.size)
+        if len(head) < _LOCAL.size or not head.startswith(_LOCAL_MAGIC):
+            raise self.damaged(f"{entry.filename[:80]} is not where the directory says")
+        (_, _, flags, method, _, _, crc, packed, size, name_length, extra) = _LOCAL.unpack(head)
+        name = self.region.read(start + _LOCAL.size, name_length)
+        coding = "utf-8" if flags & _UTF8 else "cp437"
+        agree = name.decode(coding, errors="replace") == entry.orig_filename
+        sizes = (packed, size) in ((entry.compress_size, entry.file_size), (0, 0), (2**32 - 1,) * 2)
+        sums = crc == entry.CRC or bool(flags & _STREAMED)
+        same = method == entry.compress_type and flags == entry.flag_bits
+        if not (agree and same and sizes and sums):
+            raise self.refused(f"describes {entry.filename[:80]} in two ways")
+        data = start + _LOCAL.size + name_length + extra
+        if data + entry.compress_size > self.region.size:
+            raise self.damaged(f"{entry.filename[:80]} is cut off")
+        return start, data
+
+    def _end(self, count: int, comment: int) -> None:
+        """The archive must end where the file does, and count its members right."""
+        record = self.region.read(self.region.size - _END.size - comment, _END.size)
+        magic, *disks, here, total, _, _, _ = _END.unpack(record.ljust(_END.size, b"\0"))
+        if magic != _END_MAGIC:
+            raise self.refused("is followed by something else")
+        if any(disk not in (0, _ZIP64) for disk in disks):
+            raise self.refused("is one of several parts")
+        if any(number not in (count, _ZIP64) for number in (here, total)):
+            raise self.refused("counts its members wrongly")
+
+    def _tiled(self, directory: int) -> None:
+        """Every byte must belong to one member: shared ones make bombs, others hide things."""
+        end = slack = 0
+        for name, (start, data) in sorted(self._places.items(), key=lambda item: item[1]):
+            if start < end:
+                raise self.refused(f"has members that overlap: {name[:80]}")
+            if start > end + slack:
+                raise self.refused(f"has bytes that belong to no member before {name[:80]}")
+            entry = self.members[name]
+            end = data + entry.compress_size
+            slack = _DESCRIPTOR if entry.flag_bits & _STREAMED else 0
+        if not end <= directory <= end + slack:
+            raise self.refused("has bytes that belong to no member before its directory")
+
+    def read(self, name: str, most: int) -> bytes:
+        """A small member, whole, its checksum checked.
+
+        Args:
+            name: of the member.
+            most: how long it may be.
+        """
+        entry = self.members[name]
+        if entry.file_size > most:
+            raise self.refused(f"has a {name[:80]} of {entry.file_size:,} bytes, of {most:,} "
+                               "allowed")  # fmt: skip
+        data = b"".join(self._inflated(name))
+        if zlib.crc32(data) != entry.CRC:
+            raise self.damaged(f"the checksum of {name[:80]} is wrong")
+        return data
+
+    def verify(self, name: str) -> None:
+        """Check the sum of a member that is read in place, as the archive gives it."""
+        entry, (_, data) = self.members[name], self._places[name]
+        checksum = 0
+
+        def add(view: memoryview) -> None:
+            nonlocal checksum
+            checksum = zlib.crc32(view, checksum)
+
+        if entry.compress_type == zipfile.ZIP_STORED:
+            self.region.scan(data, entry.file_size, add)
+            if checksum != entry.CRC:
+                raise self.damaged(f"the checksum of {name[:80]} is wrong")
+
+    def open(self, name: str) -> Region:
+        """A member as a region: in place where it is stored, else through a temporary file."""
+        entry, (_, data) = self.members[name], self._places[name]
+        if entry.compress_type == zipfile.ZIP_STORED:
+            return self.region.part(data, entry.file_size)
+        spool = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as its descriptor is read
+        checksum = 0
+        for part in self._inflated(name):
+            checksum = zlib.crc32(part, checksum)
+            spool.write(part)
+        if checksum != entry.CRC:
+            raise self.damaged(f"the checksum of {name[:80]} is wrong")
+        spool.flush()
+        self._spool = spool
+        return FileRegion(spool.fileno(), 0, entry.file_size, named=False)
+
+    def _inflated(self, name: str) -> Iterator[bytes]:
+        """The bytes of a member, never more than it declares."""
+        entry, (_, data) = self.members[name], self._places[name]
+        left, unpack = entry.file_size, zlib.decompressobj(-zlib.MAX_WBITS)
+        stored = entry.compress_type == zipfile.ZIP_STORED
+        for start in range(data, data + entry.compress_size, _STEP):
+            packed = self.region.read(start, min(_STEP, data + entry.compress_size - start))
+            try:
+                while packed:
+                    part = packed if stored else unpack.decompress(packed, _STEP)
+                    packed = b"" if stored else unpack.unconsumed_tail
+                    left -= len(part)
+                    if left < 0:
+                        raise self.refused(f"has a member longer than it says: {name[:80]}")
+                    yield part
+            except zlib.error as error:
+                raise self.damaged(f"{name[:80]}: {error}") from error
+        if left or (not stored and (not unpack.eof or unpack.unused_data)):
+            raise self.damaged(f"{name[:80]} is not as long as it says")

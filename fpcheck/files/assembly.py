@@ -1,0 +1,141 @@
+"""A structure and its tensors, from what a configuration tells and what a weight file holds."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from fpcheck.codec import Array
+from fpcheck.files.builtin import FIXED
+from fpcheck.files.configuration import Draft, Entry
+from fpcheck.files.hdf5 import Dataset
+from fpcheck.files.places import IDF, ROOT, Held, Tensors
+from fpcheck.files.vocabulary import vocabulary
+from fpcheck.fingerprint import told
+from fpcheck.fingerprint.structure import Layer, Structure, Tensor
+
+# Values at hand, for state that a weight file does not hold as a tensor.
+Derived = tuple[Array, str]
+Stored = Dataset | Derived
+# The lines of a vocabulary that an archive keeps beside the configuration, by a layer's store.
+Assets = Callable[[str], list[str] | None]
+Values = Callable[[Dataset], Array]
+
+
+class Assembled:
+    """A structure, and where each of its tensors lies.
+
+    Attributes:
+        structure: layers and what feeds what.
+        stored: one for each of `structure.tensors`, in order.
+    """
+
+    def __init__(self, structure: Structure, stored: Sequence[Stored]) -> None:
+        self.structure = structure
+        self.stored = list(stored)
+
+
+def assemble(
+    draft: Draft, held: Held, untold: set[str], assets: Assets, values: Values
+) -> Assembled:
+    """A model with an architecture.
+
+    Args:
+        draft: the architecture.
+        held: tensors by the path of their layer; those of no known layer stand inside custom ones.
+        untold: what else the container does not tell.
+        assets: reads a vocabulary beside the configuration.
+        values: reads a small tensor.
+    """
+    left = dict(held)
+    layers: list[Layer] = []
+    stored: list[Stored] = []
+    if ROOT in left:
+        layers.append(_unknown(ROOT, left[ROOT]))
+        stored += [dataset for _, dataset in left.pop(ROOT)]
+    for entry in draft.entries:
+        own = left.pop(entry.path, [])
+        derived = _derived(entry, own, assets, values)
+        tensors, found = _tensors(entry, [item for item in own if item[0] != IDF])
+        tensors += [
+            Tensor(role, len(tensors) + place, array.shape, dtype, False, derived=True)
+            for place, (role, array, dtype) in enumerate(derived)
+        ]
+        layers.append(_layer(entry, tensors))
+        stored += [*found, *((array, dtype) for _, array, dtype in derived)]
+        for path in [path for path in left if _inside(path, entry, draft)]:
+            layers.append(_unknown(path, left[path]))
+            stored += [dataset for _, dataset in left.pop(path)]
+    for path, tensors_of in left.items():
+        layers.append(_unknown(path, tensors_of))
+        stored += [dataset for _, dataset in tensors_of]
+    untold = {told.OUTPUT_SHAPES, *untold}
+    if any(layer.custom for layer in layers) or draft.custom:
+        untold.add(told.INNER_LAYERS)
+    if not draft.graph:
+        untold.add(told.INPUTS)
+    structure = Structure(
+        draft.class_name, draft.inputs, draft.outputs, tuple(layers), draft.custom,
+        tuple(sorted(untold)),
+    )  # fmt: skip
+    return Assembled(structure, stored)
+
+
+def weights_only(held: Held) -> Assembled:
+    """The tensors of a file that holds no architecture."""
+    layers = tuple(_unknown(path, tensors) for path, tensors in held.items())
+    untold = tuple(sorted(told.WORDS))
+    structure = Structure("", (), (), layers, False, untold)
+    return Assembled(structure, [dataset for tensors in held.values() for _, dataset in tensors])
+
+
+def _inside(path: str, entry: Entry, draft: Draft) -> bool:
+    return entry.custom and path.startswith(entry.path + "/")
+
+
+def _unknown(path: str, tensors: Tensors) -> Layer:
+    """A layer of which only its place and its tensors are known."""
+    held = tuple(
+        Tensor(role or f"#{place}", place, dataset.shape, dataset.dtype, None)
+        for place, (role, dataset) in enumerate(tensors)
+    )
+    return Layer(path, "", True, "", None, {}, None, held)
+
+
+def _tensors(entry: Entry, held: Tensors) -> tuple[list[Tensor], list[Dataset]]:
+    known = entry.roles if entry.roles is not None and len(entry.roles) == len(held) else None
+    if known and {role for role, _ in held} == set(known):
+        held = sorted(held, key=lambda item: known.index(item[0] or ""))
+    tensors = []
+    for place, (told_role, dataset) in enumerate(held):
+        role = known[place] if known else told_role or f"#{place}"
+        trainable = role not in FIXED if known else None
+        tensors.append(Tensor(role, place, dataset.shape, dataset.dtype, trainable))
+    return tensors, [dataset for _, dataset in held]
+
+
+def _layer(entry: Entry, tensors: list[Tensor]) -> Layer:
+    training = entry.training
+    if entry.config is not None and any(not t.derived for t in tensors):
+        training = {**training, "trainable": entry.trainable}
+    return Layer(entry.path, entry.class_name, entry.custom, entry.dtype, entry.config, training,
+                 entry.calls, tuple(tensors))  # fmt: skip
+
+
+def _derived(
+    entry: Entry, held: Tensors, assets: Assets, values: Values
+) -> list[tuple[str, Array, str]]:
+    """State that follows from configuration or weights, as a live layer holds it."""
+    words = vocabulary(entry.class_name, entry.raw, lambda: assets(entry.store))
+    if words is not None:
+        weights = [(IDF, values(dataset), "float32") for role, dataset in held if role == IDF]
+        return [("vocabulary", words, "int64" if words.dtype.kind == "i" else "string"), *weights]
+    if entry.class_name != "Normalization" or entry.custom:
+        return []
+    pairs: list[tuple[str, Any]] = [
+        (role, np.asarray(entry.raw[role])) for role in ("mean", "variance")
+        if entry.raw.get(role) is not None
+    ]  # fmt: skip
+    if not pairs and len(held) >= 2:
+        pairs = [("mean", values(held[0][1])), ("variance", values(held[1][1]))]
+    return [(f"used_{role}", np.ravel(v).astype(np.float32), "float32") for role, v in pairs]

@@ -1,0 +1,211 @@
+"""The containers of Keras models, told apart by content: one function each, in one table."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from fpcheck.codec import Array
+from fpcheck.errors import FpcheckError
+from fpcheck.files import assembly, builtin, keras2, limits, places, strict_json
+from fpcheck.files.archive import Archive
+from fpcheck.files.assembly import Assembled
+from fpcheck.files.configuration import draft
+from fpcheck.files.hdf5 import Dataset, File
+from fpcheck.files.region import Region
+from fpcheck.fingerprint import told
+
+ZIP, HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
+_CONFIG, _WEIGHTS, _METADATA = "config.json", "model.weights.h5", "metadata.json"
+# Opens a file beside the model file, by name.
+Sibling = Callable[[str], Region]
+
+
+@dataclass
+class Opened:
+    """An opened model file.
+
+    Attributes:
+        format: the name of its container.
+        assembled: its structure and tensors.
+        notes: what a person should know.
+        check: a further check of the whole file, to be run beside the measuring.
+    """
+
+    format: str
+    assembled: Assembled
+    notes: list[str] = field(default_factory=list)
+    check: Callable[[], None] = lambda: None
+
+
+def open_model(region: Region, label: str, sibling: Sibling) -> Opened:
+    """Open a model file of any container, without reading its tensors.
+
+    Args:
+        region: its bytes.
+        label: how messages name it.
+        sibling: opens the other files of a model in several.
+
+    Raises:
+        FpcheckError: damaged, refused, or no model.
+    """
+    head = region.read(0, len(HDF5))
+    if head.startswith(ZIP):
+        return _keras(Archive(region, label), label)
+    if head.startswith(b"{"):
+        return _sharded(region, label, sibling)
+    file = File(region, label)
+    if file.text(file.root, "model_config") is not None:
+        return _legacy(file, label)
+    if file.texts(file.root, "layer_names") is not None:
+        return _plain(file, "keras-h5-weights", places.legacy(file, file.root, ()))
+    return _plain(file, "weights-h5", places.by_group(file))
+
+
+def _small(file: File) -> Callable[[Dataset], Array]:
+    def values(dataset: Dataset) -> Array:
+        if dataset.nbytes > limits.MIB:
+            raise file.refused(dataset.name, "is far too large for what it is")
+        return dataset.values()
+
+    return values
+
+
+def _keras(archive: Archive, label: str) -> Opened:
+    for name in (_CONFIG, _WEIGHTS):
+        if name not in archive.members:
+            torch = any(member.endswith("data.pkl") for member in archive.members)
+            other = "a PyTorch archive" if torch else "a zip archive"
+            raise FpcheckError(
+                f"{label}: {other} without {name}, so no .keras model",
+                "Give a .keras, .h5 or .weights.h5 file.",
+            )
+    config = strict_json.load(archive.read(_CONFIG, limits.CONFIG_BYTES), f"{label}: {_CONFIG}")
+    old = _of_keras2(archive, label)
+    model = draft(_mended(config, label) if old else config, label)
+    file = File(archive.open(_WEIGHTS), f"{label}: {_WEIGHTS}")
+    held = places.by_store(file, model.entries) if model.graph else places.by_group(file)
+    assembled = assembly.assemble(
+        model, held, {told.MASKS} if old else set(), lambda store: _words(archive, store),
+        _small(file),
+    )  # fmt: skip
+    return Opened("keras", assembled, check=lambda: archive.verify(_WEIGHTS))
+
+
+def _of_keras2(archive: Archive, label: str) -> bool:
+    if _METADATA not in archive.members:
+        return False
+    where = f"{label}: {_METADATA}"
+    metadata = strict_json.load(archive.read(_METADATA, limits.MIB), where)
+    return str(metadata.get("keras_version", "3")).startswith("2.")
+
+
+def _words(archive: Archive, store: str) -> list[str] | None:
+    for inner in ("", "/_lookup_layer"):
+        name = f"assets/{store}{inner}/vocabulary.txt"
+        if name in archive.members:
+            text = archive.read(name, limits.VOCABULARY_BYTES).decode(errors="replace")
+            lines = text.split("\n")
+            while lines and lines[-1] == "":
+                lines.pop()
+            return lines
+    return None
+
+
+def _legacy(file: File, label: str) -> Opened:
+    text = file.text(file.root, "model_config") or ""
+    group = file.root.groups.get("model_weights")
+    if group is None:
+        raise FpcheckError(
+            f"{label}: has a model_config but no model_weights", "Save it again with Keras."
+        )
+    where = f"{label}: model_config"
+    version, backend = (
+        file.text(group, name) or file.text(file.root, name) or "None"
+        for name in ("keras_version", "backend")
+    )
+    try:
+        old = keras2.is_keras2(version, backend, text)
+    except ValueError as error:
+        raise FpcheckError(f"{label}: {error}", "Load and save it with a newer Keras 2.") from error
+    config = strict_json.load(text.encode(), where, keras2.unwrapped if old else None)
+    notes = []
+    if old:
+        notes = [
+            f"{use}: Keras 3 computes relu6(x + 3) / 6, Keras 2 computed 0.2 x + 0.5"
+            for use in keras2.redefined_builtins(json.loads(text))
+        ]
+        config = _mended(config, label)
+    model = draft(config, label)
+    held = places.legacy(file, group, model.entries, model.graph)
+    untold = {told.DERIVED, *([told.MASKS] if old else [])}
+    assembled = assembly.assemble(model, held, untold, lambda store: None, _small(file))
+    return Opened("keras-h5", assembled, notes)
+
+
+def _mended(config: dict[str, Any], label: str) -> dict[str, Any]:
+    try:
+        return keras2.Mender(lambda kind: not builtin.is_layer(builtin.proper(kind))).layer(config)
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
+        raise FpcheckError(
+            f"{label}: {str(error)[:200] or type(error).__name__}",
+            "Load it with the Keras that wrote it, and save it anew.",
+        ) from error
+
+
+def _plain(file: File, kind: str, held: places.Held) -> Opened:
+    if not held and not {"layers", "vars"} & file.root.groups.keys():
+        raise FpcheckError(
+            f"{file.label}: an HDF5 file without weights of Keras",
+            "Give a .keras, .h5 or .weights.h5 file.",
+        )
+    return Opened(kind, assembly.weights_only(held))
+
+
+def _sharded(region: Region, label: str, sibling: Sibling) -> Opened:
+    """Weights in several files: each holds some of the groups, named as if in one file."""
+    index = strict_json.load(region.read(0, limits.CONFIG_BYTES + 1), label)
+    listed = index.get("weight_map")
+    if not isinstance(listed, dict) or not listed:
+        raise FpcheckError(
+            f"{label}: JSON without a weight_map, so no index of weights",
+            "Give the .weights.json file that Keras wrote beside its shards.",
+        )
+    names: set[str] = set()
+    for value in listed.values():
+        names |= {
+            _shard_name(name, label) for name in (value if isinstance(value, list) else [value])
+        }
+    if not 0 < len(names) <= limits.SHARDS:
+        raise FpcheckError(
+            f"{label}: refused: {len(names):,} shards, of 1 to {limits.SHARDS:,} allowed",
+            "Save it anew with Keras.",
+        )
+    first, *others = (File(sibling(name), name) for name in sorted(names))
+    for other in others:
+        first.root.merge(other.root)
+    _check_map(first, {str(key).strip("/") for key in listed}, label)
+    return _plain(first, "weights-json", places.by_group(first))
+
+
+def _shard_name(name: object, label: str) -> str:
+    if not isinstance(name, str) or name in ("", ".", "..") or set(name) & {"/", "\\", "\0"}:
+        raise FpcheckError(
+            f"{label}: refused: {str(name)[:80]!r} is no name of a shard beside it",
+            "Shards must lie beside their index.",
+        )
+    return name
+
+
+def _check_map(file: File, listed: set[str], label: str) -> None:
+    """The index and its shards must name the same places."""
+    held, stack = set(), [file.root]
+    while stack:
+        group = stack.pop()
+        stack += group.groups.values()
+        held |= {group.name} if group.datasets else set()
+    for place in sorted(listed ^ held):
+        what = "is in its weight_map and in no shard" if place in listed else "is in no weight_map"
+        raise FpcheckError(
+            f"{label}: refused: {place[:80]} {what}", "Save it anew with Keras, all files together."
+        )

@@ -1,0 +1,365 @@
+"""Walking an HDF5 file: every group and tensor in it, and nothing that leads out of it.
+
+Only hard links are followed, each object once. Types, layouts and sizes are checked before any
+value is read; contiguous values are then read past the library, at the place it names.
+"""
+
+import math
+import os
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import h5py
+import numpy as np
+from h5py import h5a, h5d, h5g, h5l, h5o, h5s, h5t
+
+from fpcheck.codec import Array
+from fpcheck.errors import FpcheckError
+from fpcheck.files import limits
+from fpcheck.files.region import FileRegion, Region, RegionFile
+
+# How the classes of HDF5 are called where they are refused.
+_REFUSED_TYPES = {
+    h5t.REFERENCE: "object references",
+    h5t.COMPOUND: "compound values",
+    h5t.VLEN: "values of variable length",
+    h5t.ARRAY: "arrays inside values",
+    h5t.TIME: "times",
+    h5t.BITFIELD: "bit fields",
+    h5t.STRING: "strings",
+}
+# Types that h5py stores as opaque bytes, by size: it has no other of one or two bytes.
+_OPAQUE = {2: "bfloat16", 1: "float8_e4m3fn"}
+_DTYPES = frozenset(
+    {"bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16",
+     "float32", "float64"}
+)  # fmt: skip
+# Filters that HDF5 has built in; all others are plug-ins.
+_FILTERS = (h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32,
+            h5py.h5z.FILTER_SZIP, h5py.h5z.FILTER_NBIT, h5py.h5z.FILTER_SCALEOFFSET)  # fmt: skip
+
+
+# Reading through the library is serial; hashing what was read is not.
+_LIBRARY = threading.Lock()
+
+
+@dataclass
+class Dataset:
+    """A tensor in a file.
+
+    Attributes:
+        name: its path in the file.
+        shape: its dimensions.
+        stored: the numpy type of its bytes.
+        dtype: the framework's name of its type.
+        offset: where its bytes lie in the region, little-endian and in C order; None where they
+            must be read through the library.
+        handle: the library's.
+        region: the bytes of the file.
+        label: how messages name the file.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    stored: np.dtype[Any]
+    dtype: str
+    offset: int | None
+    handle: Any
+    region: Region
+    label: str
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes its values take in memory."""
+        return math.prod(self.shape) * self.stored.itemsize
+
+    def scan(self, use: Callable[[memoryview], object]) -> None:
+        """Hand the values' bytes to `use`, little-endian and in C order, part after part."""
+        if self.offset is not None:
+            self.region.scan(self.offset, self.nbytes, use)
+            return
+        little = self.stored.newbyteorder("<")
+        for place in _slabs(self.shape, limits.SLAB_BYTES // self.stored.itemsize):
+            part = np.ascontiguousarray(self._read(place).astype(little, copy=False))
+            if part.size:
+                use(part.reshape(-1).view(np.uint8).data)
+
+    def values(self) -> Array:
+        """All values, in the type of the framework; for small tensors."""
+        parts: list[bytes] = []
+        self.scan(lambda view: parts.append(bytes(view)))
+        little = self.stored.newbyteorder("<")
+        return np.frombuffer(b"".join(parts), little).reshape(self.shape)
+
+    def _read(self, place: tuple[slice, ...]) -> Array:
+        try:
+            with _LIBRARY:
+                return np.asarray(h5py.Dataset(self.handle)[place])
+        except (OSError, RuntimeError, ValueError, TypeError) as error:
+            raise FpcheckError(
+                f"{self.label}: {self.name}: damaged: {' '.join(str(error).split())[:200]}",
+                "Save or download it again.",
+            ) from error
+
+
+@dataclass
+class Group:
+    """A group: what is in it, by name, in the library's order."""
+
+    name: str
+    handle: Any
+    groups: dict[str, "Group"] = field(default_factory=dict)
+    datasets: dict[str, Dataset] = field(default_factory=dict)
+
+    def find(self, path: str) -> "Group | None":
+        """The group at a path below this one."""
+        group: Group | None = self
+        for name in path.split("/"):
+            group = group.groups.get(name) if group else None
+        return group
+
+    def merge(self, other: "Group") -> None:
+        """Take in what another file holds of the same group."""
+        self.datasets |= other.datasets
+        for name, group in other.groups.items():
+            if name in self.groups:
+                self.groups[name].merge(group)
+            else:
+                self.groups[name] = group
+
+
+def _slabs(shape: tuple[int, ...], most: int) -> Iterator[tuple[slice, ...]]:
+    """Parts of a tensor of at most `most` values that follow each other in C order."""
+    if not shape:
+        yield ()
+        return
+    below = math.prod(shape[1:])
+    if below > most:
+        for place in range(shape[0]):
+            for inner in _slabs(shape[1:], most):
+                yield (slice(place, place + 1), *inner)
+        return
+    step = max(1, most // max(1, below))
+    for start in range(0, shape[0], step):
+        yield (slice(start, start + step),)
+
+
+class File:
+    """An HDF5 file, walked and checked.
+
+    Args:
+        region: its bytes.
+        label: how messages name it.
+
+    Raises:
+        FpcheckError: damaged, or refused.
+    """
+
+    def __init__(self, region: Region, label: str) -> None:
+        self.region = region
+        self.label = label
+        self._objects = 0
+        self._declared = 0
+        self._seen: set[int] = set()
+        try:
+            self._file = h5py.File(*_driver(region), "r")
+        except (OSError, RuntimeError) as error:
+            raise self.damaged(str(error)) from error
+        try:
+            top = h5g.open(self._file.id, b"/")
+        except (OSError, RuntimeError, ValueError, KeyError) as error:
+            raise self.damaged(str(error)) from error
+        self.root = self._group(top, "", 0)
+
+    def damaged(self, why: str) -> FpcheckError:
+        """The error that says so."""
+        text = " ".join(why.split())[:200]
+        return FpcheckError(
+            f"{self.label}: damaged HDF5 file: {text}", "Save or download it again."
+        )
+
+    def refused(self, place: str, what: str, advice: str = "") -> FpcheckError:
+        """The error that says so."""
+        return FpcheckError(
+            f"{self.label}: refused: {place or 'the file'} {what}",
+            advice or "No model needs that: get the file anew from where it was made.",
+        )
+
+    def _group(self, handle: Any, name: str, depth: int) -> Group:
+        if depth > limits.HDF5_DEPTH:
+            raise self.refused(name[:80], f"lies deeper than {limits.HDF5_DEPTH} groups")
+        group = Group(name, handle)
+        for raw in self._names(handle, name):
+            place = f"{name}/{raw.decode(errors='replace')}".lstrip("/")
+            self._objects += 1
+            if self._objects > limits.HDF5_OBJECTS:
+                raise self.refused("", f"holds more than {limits.HDF5_OBJECTS:,} objects")
+            self._member(group, handle, raw, place, depth)
+        return group
+
+    def _names(self, handle: Any, place: str) -> list[bytes]:
+        count = handle.get_num_objs()
+        if self._objects + count > limits.HDF5_OBJECTS:
+            raise self.refused(place, f"holds more than {limits.HDF5_OBJECTS:,} objects")
+        names: list[bytes] = []
+        try:
+            handle.links.iterate(names.append)
+        except (RuntimeError, KeyError, ValueError) as error:
+            raise self.damaged(f"{place}: {error}") from error
+        return names
+
+    def _member(self, group: Group, handle: Any, raw: bytes, place: str, depth: int) -> None:
+        try:
+            kind = handle.links.get_info(raw).type
+            if kind != h5l.TYPE_HARD:
+                what = {h5l.TYPE_SOFT: "a soft link", h5l.TYPE_EXTERNAL: "an external link"}
+                raise self.refused(place, f"is {what.get(kind, 'a link of unknown kind')}")
+            name = raw.decode()
+            child = h5o.open(handle, raw)
+            self._once(h5o.get_info(child).addr, place)
+            if isinstance(child, h5g.GroupID):
+                group.groups[name] = self._group(child, place, depth + 1)
+            elif isinstance(child, h5d.DatasetID):
+                group.datasets[name] = self._dataset(child, place)
+            else:
+                raise self.refused(place, "is neither a group nor a tensor")
+        except (
+            RuntimeError,
+            KeyError,
+            ValueError,
+            TypeError,
+            OSError,
+            UnicodeDecodeError,
+        ) as error:
+            raise self.damaged(f"{place}: {error}") from error
+
+    def _once(self, address: int, place: str) -> None:
+        if address in self._seen:
+            raise self.refused(place, "stands elsewhere too, perhaps in a circle")
+        self._seen.add(address)
+
+    def _dataset(self, handle: Any, place: str) -> Dataset:
+        stored, dtype = self._type(handle, place)
+        if handle.get_space().get_simple_extent_type() == h5s.NULL:
+            raise self.refused(place, "has no shape")
+        shape = handle.shape
+        if len(shape) > limits.RANK:
+            raise self.refused(place, f"has more than {limits.RANK} dimensions")
+        dataset = Dataset(place, shape, stored, dtype, None, handle, self.region, self.label)
+        self._layout(dataset)
+        self._declared += dataset.nbytes
+        self._bounded(place, self._declared, self.region.size)
+        return dataset
+
+    def _bounded(self, place: str, declared: int, held: int) -> None:
+        if declared > max(limits.EXPANSION_FLOOR, limits.EXPANSION * held):
+            raise self.refused(
+                place, f"declares {declared:,} bytes, made from {held:,}: more than "
+                f"{limits.EXPANSION} times as many"
+            )  # fmt: skip
+
+    def _type(self, handle: Any, place: str) -> tuple[np.dtype[Any], str]:
+        kind = handle.get_type()
+        if kind.get_class() == h5t.OPAQUE and kind.get_size() in _OPAQUE:
+            return np.dtype(f"V{kind.get_size()}"), _OPAQUE[kind.get_size()]
+        if kind.get_class() in (h5t.INTEGER, h5t.FLOAT) or handle.dtype == np.bool_:
+            name = handle.dtype.newbyteorder("=").name
+            if name in _DTYPES:
+                return handle.dtype, name
+        what = _REFUSED_TYPES.get(kind.get_class(), "values that are no numbers")
+        raise self.refused(place, f"holds {what}", "Weights are numbers.")
+
+    def _layout(self, dataset: Dataset) -> None:
+        """Check where the values lie; sets `offset` where they can be read past the library."""
+        handle, place = dataset.handle, dataset.name
+        settings = handle.get_create_plist()
+        layout = settings.get_layout()
+        if settings.get_external_count():
+            raise self.refused(place, "keeps its values in another file")
+        if layout not in (h5d.CONTIGUOUS, h5d.CHUNKED, h5d.COMPACT):
+            raise self.refused(place, "is a virtual dataset: its values lie elsewhere")
+        for number in range(settings.get_nfilters()):
+            code, _, _, name = settings.get_filter(number)
+            if code not in _FILTERS:
+                told = name.decode(errors="replace") or str(code)
+                raise self.refused(place, f"is compressed by a plug-in ({told})",
+                                   "Save it with gzip, or without compression.")  # fmt: skip
+        held = handle.get_storage_size()
+        if held > self.region.size:
+            raise self.refused(place, "claims more bytes than the file has")
+        if layout == h5d.CONTIGUOUS and held != dataset.nbytes:
+            raise self.refused(
+                place, f"declares {dataset.nbytes:,} bytes, of which the file holds {held:,}"
+            )
+        self._bounded(place, dataset.nbytes, held)
+        if layout == h5d.CONTIGUOUS and dataset.stored.str[0] in "<|" and dataset.nbytes:
+            offset = handle.get_offset()
+            if offset is None or offset + dataset.nbytes > self.region.size:
+                raise self.refused(place, "lies beyond the end of the file")
+            dataset.offset = offset
+
+    def text(self, group: Group, name: str) -> str | None:
+        """An attribute of text; None where there is none."""
+        listed = self._listed(group, name, dimensions=0)
+        return listed[0] if listed else None
+
+    def texts(self, group: Group, name: str) -> list[str] | None:
+        """An attribute that lists texts, or its parts `name0`, `name1` ...; None without one."""
+        whole = self._listed(group, name)
+        if whole is not None:
+            self._distinct(group, name, whole)
+            return whole
+        parts: list[list[str]] = []
+        while (more := self._listed(group, f"{name}{len(parts)}")) is not None:
+            parts.append(more)
+        found = [text for part in parts for text in part]
+        self._distinct(group, name, found)
+        return found if parts else None
+
+    def _distinct(self, group: Group, name: str, texts: list[str]) -> None:
+        if len({*texts}) < len(texts):
+            raise self.refused(f"{group.name}: {name}", "names something twice")
+
+    def _listed(self, group: Group, name: str, dimensions: int = 1) -> list[str] | None:
+        value = self._attribute(group, name)
+        if value is None:
+            return None
+        if np.ndim(value) != dimensions:
+            raise self.refused(f"{group.name}: {name}", "is not what Keras writes there")
+        items = np.asarray(value).ravel().tolist()
+        try:
+            return [item.decode() if isinstance(item, bytes) else _str(item) for item in items]
+        except (UnicodeDecodeError, TypeError) as error:
+            raise self.refused(
+                f"{group.name}: {name}", "lists something that is no name"
+            ) from error
+
+    def _attribute(self, group: Group, name: str) -> Any:
+        try:
+            if not h5a.exists(group.handle, name.encode()):
+                return None
+            attribute = h5a.open(group.handle, name.encode())
+            size = attribute.get_space().get_simple_extent_npoints()
+            if size * attribute.get_type().get_size() > limits.ATTRIBUTE_BYTES:
+                raise self.refused(f"{group.name}: {name}", "is longer than an attribute may be")
+            kind = attribute.get_type().get_class()
+            if kind not in (h5t.STRING, h5t.FLOAT, h5t.INTEGER):
+                raise self.refused(f"{group.name}: {name}", "is not text")
+            return h5py.AttributeManager(h5py.Group(group.handle))[name]
+        except (RuntimeError, KeyError, ValueError, TypeError, OSError) as error:
+            raise self.damaged(f"{group.name}: {name}: {error}") from error
+
+
+def _str(item: Any) -> str:
+    if not isinstance(item, str):
+        raise TypeError(item)
+    return item
+
+
+def _driver(region: Region) -> tuple[Any]:
+    """What h5py opens: the file itself where the region is all of it, else a file object."""
+    if isinstance(region, FileRegion) and region.named and os.name == "posix":
+        return (f"/dev/fd/{region.descriptor}",)
+    return (RegionFile(region),)

@@ -1,0 +1,74 @@
+"""Telling what a file is by its first bytes, so that what is no model is called by its name."""
+
+from pathlib import Path
+
+from fpcheck.errors import FpcheckError
+
+# More than the longest beginning by which a kind of file is told.
+HEAD_BYTES = 1024
+ZIP, HDF5, OBJECT = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"{"
+_GIVE = "Give a .keras, .h5, .weights.h5 or .weights.json file."
+_AGAIN = "Download the file again, from its raw address."
+_SAVE = "Load it where it belongs and save it with Keras as .keras or .h5."
+# First bytes (at a place), what the file is, what to do.
+_OTHERS: tuple[tuple[int, bytes, str, str], ...] = (
+    (0, b"version https://git-lfs", "a git-lfs pointer, not the model", "Run: git lfs pull"),
+    (0, b"outs:\n", "a DVC pointer, not the model", "Run: dvc pull"),
+    (0, b"md5: ", "a DVC pointer, not the model", "Run: dvc pull"),
+    (0, b"<", "an HTML or XML page, not a model", _AGAIN),
+    (0, b"\x80\x02", "a pickle (PyTorch?), not a Keras model", _SAVE),
+    (0, b"\x80\x03", "a pickle, not a Keras model", _SAVE),
+    (0, b"\x80\x04", "a pickle, not a Keras model", _SAVE),
+    (0, b"\x80\x05", "a pickle, not a Keras model", _SAVE),
+    (4, b"TFL3", "a TensorFlow Lite model", _SAVE),
+    (8, b'{"', "a safetensors file, weights without a Keras model", _SAVE),
+    (0, b"\x93NUMPY", "a numpy array, not a model", _GIVE),
+    (0, b"\x1f\x8b", "a gzip archive", "Unpack it: tar -xzf or gunzip."),
+    (257, b"ustar", "a tar archive", "Unpack it: tar -xf."),
+    (0, b"BZh", "a bzip2 archive", "Unpack it."),
+    (0, b"\xfd7zXZ", "an xz archive", "Unpack it."),
+    (0, b"7z\xbc\xaf", "a 7z archive", "Unpack it."),
+    (0, b"\x89PNG", "a PNG image, not a model", _GIVE),
+    (0, b"\xff\xd8\xff", "a JPEG image, not a model", _GIVE),
+    (0, b"CDF", "a NetCDF file, not a model", _GIVE),
+    (0, b"%PDF", "a PDF document, not a model", _GIVE),
+    (0, b"PK\x05\x06", "an empty zip archive", "Save or download the model again."),
+)
+_FOLDER = "saved_model.pb"
+
+
+def check_kind(path: Path, text: str) -> None:
+    """Refuse at once what cannot be a Keras model.
+
+    Args:
+        path: the file.
+        text: how messages name it.
+
+    Raises:
+        FpcheckError: not a regular file, empty, or a file of another kind.
+    """
+    if path.is_dir():
+        what = "a TensorFlow SavedModel" if (path / _FOLDER).is_file() else "a folder, not a file"
+        raise FpcheckError(f"{text}: {what}", _SAVE if (path / _FOLDER).is_file() else _GIVE)
+    if not path.is_file():
+        raise FpcheckError(f"{text}: not a regular file", _GIVE)
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    except OSError as error:
+        raise FpcheckError(
+            f"{text}: cannot be read ({error.strerror})", "Check its permissions."
+        ) from error
+    check_head(head, text)
+
+
+def check_head(head: bytes, text: str) -> None:
+    """The same by the first bytes alone."""
+    if not head:
+        raise FpcheckError(f"{text}: the file is empty", "Save or download the model again.")
+    if head.startswith((ZIP, HDF5, OBJECT)):
+        return
+    for place, start, what, advice in _OTHERS:
+        if head[place:].startswith(start):
+            raise FpcheckError(f"{text}: {what}", advice)
+    raise FpcheckError(f"{text}: neither a .keras archive nor HDF5", _GIVE)

@@ -1,0 +1,39 @@
+"""What a model file may ask for. Each limit has a reason; what is beyond it is refused by name."""
+
+MIB = 2**20
+
+# The largest real configurations are some MB; text is parsed at once, so it must fit well.
+CONFIG_BYTES = 64 * MIB
+# Deepest real nesting seen: below 40. Parsers written in C end in a crash, not in an error.
+CONFIG_DEPTH = 200
+# A .keras file has three members, and one more for each vocabulary.
+ZIP_MEMBERS = 10_000
+# Deflate gains at most 1,030 : 1, on zeros; trained weights gain little.
+EXPANSION = 100
+# Below this, an expansion cannot hurt: fresh models hold tensors of zeros.
+EXPANSION_FLOOR = 64 * MIB
+# A model of 10,000 layers has some 60,000 groups and tensors.
+HDF5_OBJECTS = 1_000_000
+# Keras nests groups some ten deep.
+HDF5_DEPTH = 64
+# numpy's own limit is 64, HDF5's is 32.
+RANK = 32
+# The names of one layer's tensors; HDF5 itself keeps attributes below 64 kB, unless they are dense.
+ATTRIBUTE_BYTES = 64 * MIB
+# A vocabulary is a list of words, one a line.
+VOCABULARY_BYTES = 256 * MIB
+# Weights may be cut into this many files.
+SHARDS = 10_000
+
+# What is read through the library at a time.
+SLAB_BYTES = 8 * MIB
+
+# The child: reading runs at the speed of the disk, so a minute and some for each gigabyte.
+SECONDS = 60.0
+SECONDS_PER_GB = 20.0
+# Address space beyond what the process has when it starts, and beyond the file, which is mapped.
+ADDRESS_SPACE = 2048 * MIB
+# What is expected of a remote file, whose size is not known beforehand.
+REMOTE_BYTES = 10 * 10**9
+# What a child may answer.
+ANSWER_BYTES = 512 * MIB

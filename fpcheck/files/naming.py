@@ -1,0 +1,17 @@
+"""How Keras 3 names the places in its weight files: by class, counted among siblings."""
+
+import re
+
+
+def snake_case(class_name: str) -> str:
+    """`MultiHeadAttention` as `multi_head_attention`, by the rule that Keras uses."""
+    name = re.sub(r"\W+", "", class_name)
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def unique_name(name: str, used: dict[str, int]) -> str:
+    """The name, numbered from the second use on; `used` is counted up."""
+    count = used.get(name, -1) + 1
+    used[name] = count
+    return f"{name}_{count}" if count else name

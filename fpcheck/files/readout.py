@@ -1,0 +1,32 @@
+"""What crosses from the child that reads a file to its parent."""
+
+from fpcheck.codec import Value
+from fpcheck.fingerprint.structure import Structure
+from fpcheck.fingerprint.weights import Measurement
+
+
+class Answer(Value, frozen=True):
+    """What a child says: a packed result, or a fact and an advice; `trace` is for --debug."""
+
+    result: bytes = b""
+    fact: str = ""
+    advice: str = ""
+    trace: str = ""
+
+
+class Reading(Value, frozen=True, eq=False):
+    """All that was read of a file.
+
+    Attributes:
+        format: the name of its container.
+        structure: its layers; what the container does not tell is named in `untold`.
+        weights: a measurement for each of `structure.tensors`, in order.
+        words: of its vocabularies, some.
+        notes: what a person should know.
+    """
+
+    format: str
+    structure: Structure
+    weights: tuple[Measurement, ...]
+    words: tuple[str, ...]
+    notes: tuple[str, ...]

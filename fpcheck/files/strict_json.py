@@ -1,0 +1,72 @@
+"""JSON from a stranger's file: bounded in size and depth, no key twice."""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from fpcheck.errors import FpcheckError
+from fpcheck.files import limits
+
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_SURROGATES = re.compile(rb"\\u[dD][89a-fA-F]")
+_RESAVE = "Save the model again with Keras."
+Hook = Callable[[dict[str, Any]], Any]
+
+
+def load(data: bytes, where: str, hook: Hook | None = None) -> dict[str, Any]:
+    """The object that the text holds.
+
+    Args:
+        data: UTF-8 text.
+        where: how messages name it.
+        hook: applied to every object, inner ones first.
+
+    Raises:
+        FpcheckError: too large, too deep, not JSON, or no object.
+    """
+    if len(data) > limits.CONFIG_BYTES:
+        raise FpcheckError(
+            f"{where}: refused: {len(data):,} bytes long, of {limits.CONFIG_BYTES:,} allowed",
+            _RESAVE,
+        )
+    if _depth(data) > limits.CONFIG_DEPTH:
+        raise FpcheckError(
+            f"{where}: refused: nested deeper than {limits.CONFIG_DEPTH} levels", _RESAVE
+        )
+
+    def once(pairs: list[tuple[str, Any]]) -> Any:
+        value = dict(pairs)
+        if len(value) < len(pairs):
+            raise ValueError("a key stands twice in one object")
+        return hook(value) if hook else value
+
+    try:
+        found = json.loads(data.decode(), object_pairs_hook=once, parse_int=_integer)
+        if _SURROGATES.search(data):
+            json.dumps(found, ensure_ascii=False).encode()  # refuses halves of characters
+    except (ValueError, RecursionError) as error:
+        raise FpcheckError(f"{where}: not JSON ({str(error)[:120]})", _RESAVE) from error
+    if not isinstance(found, dict):
+        raise FpcheckError(f"{where}: holds a {type(found).__name__}, not an object", _RESAVE)
+    return found
+
+
+def _integer(digits: str) -> int:
+    value = int(digits) if len(digits) < 20 else 2**64
+    if not -(2**63) <= value < 2**63:
+        raise ValueError("a number is beyond 64 bits")
+    return value
+
+
+def _depth(data: bytes) -> int:
+    """How deep brackets nest, those inside strings left out; found before anything is parsed."""
+    if data.count(b"[") + data.count(b"{") <= limits.CONFIG_DEPTH:
+        return 0
+    codes = np.frombuffer(_STRINGS.sub(b"", data), np.uint8)
+    opened = (codes == ord("[")) | (codes == ord("{"))
+    closed = (codes == ord("]")) | (codes == ord("}"))
+    steps = opened.astype(np.int8) - closed.astype(np.int8)
+    return int(np.cumsum(steps, dtype=np.int64).max(initial=0))

@@ -1,0 +1,46 @@
+"""Vocabularies of preprocessing layers, as the live layers would tell them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from fpcheck.codec import Array
+
+_LAYERS = ("StringLookup", "IntegerLookup", "TextVectorization")
+# What TextVectorization does not write, since it cannot be set there.
+_TEXT = {"mask_token": "", "oov_token": "[UNK]", "num_oov_indices": 1}
+
+
+def vocabulary(
+    class_name: str, config: dict[str, Any], lines: Callable[[], list[str] | None]
+) -> Array | None:
+    """The words of a layer, special ones first: int64, or objects; None if it has none.
+
+    Args:
+        class_name: of the layer.
+        config: its configuration.
+        lines: reads the file that holds the words where the configuration does not.
+    """
+    if class_name not in _LAYERS:
+        return None
+    kind = np.int64 if _numbers(class_name, config) else object
+    given = config.get("vocabulary")
+    if given is None:
+        stored = lines()
+        return None if stored is None else np.asarray(stored, kind)
+    words = list(given["items"] if isinstance(given, dict) else given)
+    special = _special({**config, **_TEXT} if class_name == "TextVectorization" else config)
+    if words[: len(special)] != special:
+        words = [*special, *words]
+    return np.asarray(words, kind)
+
+
+def _numbers(class_name: str, config: dict[str, Any]) -> bool:
+    return class_name == "IntegerLookup" or "int" in str(config.get("vocabulary_dtype", ""))
+
+
+def _special(config: dict[str, Any]) -> list[Any]:
+    masked = config.get("mask_token") is not None and config.get("output_mode", "int") == "int"
+    unknown = [config.get("oov_token")] * int(config.get("num_oov_indices", 1))
+    return ([config["mask_token"]] if masked else []) + unknown

@@ -1,0 +1,100 @@
+"""A model file as a session: read without a framework; a worker runs it where that is asked."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from fpcheck.codec import Array
+from fpcheck.errors import UnavailableError
+from fpcheck.files.opening import open_model_file
+from fpcheck.fingerprint.outputs import Answer, Outputs, Reach
+from fpcheck.fingerprint.placing import placed
+from fpcheck.fingerprint.structure import Structure
+from fpcheck.fingerprint.value import Fingerprint
+from fpcheck.fingerprint.weights import Measurement
+from fpcheck.model.labels import Label
+from fpcheck.model.remote import RemoteSession
+from fpcheck.model.session import OutputPlan
+from fpcheck.model.source import Source
+
+# Gives a worker that has loaded the model.
+Runner = Callable[[], RemoteSession]
+
+
+class FileSession:
+    """Answers from a file; see `Session`.
+
+    Args:
+        source: the file.
+        runner: loads the model in a worker; None where nothing may be run.
+        known: digests that a golden holds, if one is at hand: they need no details.
+    """
+
+    def __init__(
+        self, source: Source, runner: Runner | None, known: frozenset[bytes] | None = None
+    ) -> None:
+        self._runner = runner
+        self._worker: RemoteSession | None = None
+        self._place: Callable[[Fingerprint], Fingerprint] = lambda fingerprint: fingerprint
+        self._file = open_model_file(source.target, source.text, known)
+        self._reading = self._file.reading(known)
+        self.format = self._reading.format
+        self.notes = list(self._reading.notes)
+
+    def place(
+        self, architecture: Structure, contents: Sequence[Measurement] = (), told: bool = False
+    ) -> None:
+        """Give weights without an architecture their places in one; see `fingerprint.placing`."""
+        self._place = partial(placed, architecture=architecture, contents=contents, told=told)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def structure(self) -> Structure:
+        """See `Session`."""
+        return self._fingerprint().structure
+
+    def weights(self, known: frozenset[bytes] = frozenset()) -> tuple[Measurement, ...]:
+        """See `Session`."""
+        self._reading = self._file.reading(known)
+        return self._fingerprint().weights or ()
+
+    def digests(self) -> tuple[bytes, ...]:
+        """See `Session`."""
+        return tuple(measured.digest for measured in self._fingerprint().weights or ())
+
+    def words(self) -> tuple[str, ...]:
+        """See `Session`."""
+        return self._reading.words
+
+    def outputs(self, plan: OutputPlan) -> Outputs:
+        """See `Session`."""
+        return self.running().outputs(plan)
+
+    def answers(self, plan: OutputPlan) -> tuple[Answer, ...]:
+        """See `Session`."""
+        return self.running().answers(plan)
+
+    def reach(self, plan: OutputPlan) -> Reach:
+        """See `Session`."""
+        return self.running().reach(plan)
+
+    def predict(self, images: Array, preprocess: str) -> Array:
+        """See `Session`."""
+        return self.running().predict(images, preprocess)
+
+    def labels(self) -> tuple[Label, ...]:
+        """See `Session`."""
+        return self.running().labels()
+
+    def running(self) -> RemoteSession:
+        """The worker that holds the model, which loads it when first asked."""
+        if self._runner is None:
+            raise UnavailableError("--static", "Leave out --static to run the model.")
+        if self._worker is None:
+            self._worker = self._runner()
+            self.notes += [note for note in self._worker.notes if note not in self.notes]
+        return self._worker
+
+    def _fingerprint(self) -> Fingerprint:
+        return self._place(Fingerprint(self._reading.structure, self._reading.weights))
