@@ -8,9 +8,9 @@ from fpcheck.codec import Value
 from fpcheck.comparison.finding import Finding, within
 from fpcheck.comparison.pairing import Pair, Pairing
 from fpcheck.fingerprint import sketch
+from fpcheck.fingerprint.measurement import Details, Measurement
 from fpcheck.fingerprint.structure import Layer, Structure, Tensor
 from fpcheck.fingerprint.value import Fingerprint
-from fpcheck.fingerprint.weights import Details, Measurement
 
 Place = tuple[str, int]
 

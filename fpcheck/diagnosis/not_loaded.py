@@ -7,7 +7,7 @@ from typing import Any
 from fpcheck.comparison.compare import Comparison
 from fpcheck.comparison.weights import Changed
 from fpcheck.diagnosis.evidence import by_layer, changed_tensors, count, some
-from fpcheck.fingerprint.weights import Statistics
+from fpcheck.fingerprint.measurement import Statistics
 from fpcheck.report.value import Diagnosis
 
 # Fewer values than this have no shape of a distribution that could be told from another.

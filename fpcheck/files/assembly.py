@@ -11,8 +11,15 @@ from fpcheck.files.configuration import Draft, Entry
 from fpcheck.files.hdf5 import Dataset
 from fpcheck.files.places import IDF, ROOT, Held, Tensors
 from fpcheck.files.vocabulary import vocabulary
-from fpcheck.fingerprint import told
-from fpcheck.fingerprint.structure import Layer, Structure, Tensor
+from fpcheck.fingerprint.structure import (
+    ASPECTS,
+    INNER_LAYERS,
+    INPUTS,
+    OUTPUT_SHAPES,
+    Layer,
+    Structure,
+    Tensor,
+)
 
 # Values at hand, for state that a weight file does not hold as a tensor.
 Derived = tuple[Array, str]
@@ -69,11 +76,11 @@ def assemble(
     for path, tensors_of in left.items():
         layers.append(_unknown(path, tensors_of))
         stored += [dataset for _, dataset in tensors_of]
-    untold = {told.OUTPUT_SHAPES, *untold}
+    untold = {OUTPUT_SHAPES, *untold}
     if any(layer.custom for layer in layers) or draft.custom:
-        untold.add(told.INNER_LAYERS)
+        untold.add(INNER_LAYERS)
     if not draft.graph:
-        untold.add(told.INPUTS)
+        untold.add(INPUTS)
     structure = Structure(
         draft.class_name, draft.inputs, draft.outputs, tuple(layers), draft.custom,
         tuple(sorted(untold)),
@@ -84,7 +91,7 @@ def assemble(
 def weights_only(held: Held) -> Assembled:
     """The tensors of a file that holds no architecture."""
     layers = tuple(_unknown(path, tensors) for path, tensors in held.items())
-    untold = tuple(sorted(told.WORDS))
+    untold = tuple(sorted(ASPECTS))
     structure = Structure("", (), (), layers, False, untold)
     return Assembled(structure, [dataset for tensors in held.values() for _, dataset in tensors])
 

@@ -13,7 +13,7 @@ from fpcheck.files.assembly import Assembled
 from fpcheck.files.configuration import draft
 from fpcheck.files.hdf5 import Dataset, File
 from fpcheck.files.region import Region
-from fpcheck.fingerprint import told
+from fpcheck.fingerprint.structure import DERIVED, MASKS
 
 ZIP, HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
 _CONFIG, _WEIGHTS, _METADATA = "config.json", "model.weights.h5", "metadata.json"
@@ -86,7 +86,7 @@ def _keras(archive: Archive, label: str) -> Opened:
     file = File(archive.open(_WEIGHTS), f"{label}: {_WEIGHTS}")
     held = places.by_store(file, model.entries) if model.graph else places.by_group(file)
     assembled = assembly.assemble(
-        model, held, {told.MASKS} if old else set(), lambda store: _words(archive, store),
+        model, held, {MASKS} if old else set(), lambda store: _words(archive, store),
         _small(file),
     )  # fmt: skip
     return Opened("keras", assembled, check=lambda: archive.verify(_WEIGHTS))
@@ -138,7 +138,7 @@ def _legacy(file: File, label: str) -> Opened:
         config = _mended(config, label)
     model = draft(config, label)
     held = places.legacy(file, group, model.entries, model.graph)
-    untold = {told.DERIVED, *([told.MASKS] if old else [])}
+    untold = {DERIVED, *([MASKS] if old else [])}
     assembled = assembly.assemble(model, held, untold, lambda store: None, _small(file))
     return Opened("keras-h5", assembled, notes)
 

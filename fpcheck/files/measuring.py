@@ -15,7 +15,7 @@ from fpcheck.files.assembly import Stored
 from fpcheck.files.hdf5 import Dataset
 from fpcheck.files.region import FileRegion
 from fpcheck.fingerprint import digest
-from fpcheck.fingerprint.weights import Measurement
+from fpcheck.fingerprint.measurement import Measurement
 
 # From here on one tensor is hashed by all threads; smaller ones are shared out among them.
 LARGE = 16 * 2**20

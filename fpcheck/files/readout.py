@@ -1,8 +1,8 @@
 """What crosses from the child that reads a file to its parent."""
 
 from fpcheck.codec import Value
+from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.structure import Structure
-from fpcheck.fingerprint.weights import Measurement
 
 
 class Answer(Value, frozen=True):

@@ -4,10 +4,16 @@ from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
-from fpcheck.fingerprint.structure import Layer, Structure, Tensor, stable_paths
-from fpcheck.fingerprint.told import ARCHITECTURE, DERIVED
+from fpcheck.fingerprint.measurement import Measurement
+from fpcheck.fingerprint.structure import (
+    ARCHITECTURE,
+    DERIVED,
+    Layer,
+    Structure,
+    Tensor,
+    stable_paths,
+)
 from fpcheck.fingerprint.value import Fingerprint
-from fpcheck.fingerprint.weights import Measurement
 
 # What attributes of the framework's layers call the layers inside them, in files without names.
 _ATTRIBUTES = {

@@ -13,6 +13,14 @@ from fpcheck.fingerprint import digest
 
 RECIPE = "fpcheck-structure/1"
 Shape = tuple[int | None, ...]
+# What a container may not tell; see `fingerprint.told`.
+OUTPUT_SHAPES = "output-shapes"
+MASKS = "masks"
+INNER_LAYERS = "inner-layers"
+DERIVED = "derived-tensors"
+INPUTS = "inputs"
+ARCHITECTURE = "architecture"
+ASPECTS = (OUTPUT_SHAPES, MASKS, INNER_LAYERS, DERIVED, INPUTS, ARCHITECTURE)
 
 
 class Tensor(Value, frozen=True):

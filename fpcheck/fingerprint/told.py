@@ -8,25 +8,17 @@ from collections.abc import Callable, Iterator
 
 from msgspec.structs import replace
 
-from fpcheck.fingerprint.structure import Call, Layer, Structure
+from fpcheck.fingerprint.structure import (
+    DERIVED,
+    INNER_LAYERS,
+    INPUTS,
+    MASKS,
+    OUTPUT_SHAPES,
+    Call,
+    Layer,
+    Structure,
+)
 from fpcheck.fingerprint.value import Fingerprint
-
-OUTPUT_SHAPES = "output-shapes"
-MASKS = "masks"
-INNER_LAYERS = "inner-layers"
-DERIVED = "derived-tensors"
-INPUTS = "inputs"
-ARCHITECTURE = "architecture"
-
-# In the words of a report.
-WORDS = {
-    OUTPUT_SHAPES: "output shapes",
-    MASKS: "masks between layers",
-    INNER_LAYERS: "classes and configurations of layers inside custom ones",
-    DERIVED: "vocabularies and other derived state",
-    INPUTS: "the model's inputs",
-    ARCHITECTURE: "the architecture",
-}
 
 
 def alike(first: Fingerprint, second: Fingerprint) -> tuple[Fingerprint, Fingerprint]:

@@ -4,9 +4,9 @@ from typing import Literal
 
 from fpcheck.codec import Value
 from fpcheck.fingerprint.accuracy import Accuracy
+from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.outputs import Outputs
 from fpcheck.fingerprint.structure import Structure, content_id
-from fpcheck.fingerprint.weights import Measurement
 
 Level = Literal["structure", "weights", "outputs"]
 LEVELS: tuple[Level, ...] = ("structure", "weights", "outputs")

@@ -5,70 +5,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fpcheck.codec import Array, Value
+from fpcheck.codec import Array
 from fpcheck.fingerprint import blocks, counterfactual, digest, sketch
+from fpcheck.fingerprint.measurement import QUANTILES, Details, Measurement, Statistics
 from fpcheck.fingerprint.profiles import Profiles
 from fpcheck.fingerprint.quantiles import at_ranks
 
 RECIPE = "fpcheck-weights/1"
-QUANTILES = (0.0, 0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 1.0)
 # Exact quantiles need the whole tensor at once. Up to this size they are exact; above it they are
 # those of a sample of this size at a fixed stride, which a reader can repeat.
 QUANTILE_SAMPLE = 65_536
 # Blocks that one thread measures at once: a millisecond's work.
 _BLOCKS_AT_ONCE = 4
-
-
-class Statistics(Value, frozen=True):
-    """Summary figures of one tensor, over its finite values; float64."""
-
-    count: int
-    zeros: int
-    nans: int
-    infinities: int
-    minimum: float
-    maximum: float
-    mean: float
-    std: float
-    l1: float
-    l2: float
-
-    @property
-    def non_finite(self) -> int:
-        """How many values are NaN or infinite."""
-        return self.nans + self.infinities
-
-    @property
-    def constant(self) -> float | None:
-        """The value that all have; None where they differ, or are not all finite."""
-        same = self.minimum == self.maximum and not self.non_finite
-        return self.minimum if same else None
-
-
-class Details(Value, frozen=True, eq=False):
-    """What lets a tensor be compared with one that is not equal to it.
-
-    Attributes:
-        statistics: summary figures.
-        quantiles: float64 (len(QUANTILES),).
-        sketch: float64 (sketch.PROJECTIONS,).
-        profiles: for rank 2 and more, per axis the L2 norm of each slice, float32. A tensor of
-            rank 1 is its own profile but for signs, so none is kept.
-        counterfactuals: name of a usual mistake, and the digest that this tensor would then have.
-    """
-
-    statistics: Statistics
-    quantiles: Array
-    sketch: Array
-    profiles: tuple[Array, ...]
-    counterfactuals: dict[str, bytes]
-
-
-class Measurement(Value, frozen=True, eq=False):
-    """One measured tensor; `details` is None where only the digest was wanted, or for strings."""
-
-    digest: bytes
-    details: Details | None
 
 
 def measure(

@@ -12,9 +12,9 @@ from fpcheck.codec import Value
 from fpcheck.comparison.tolerance import Tolerances
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint import digest
+from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.structure import Layer, Structure, Tensor
 from fpcheck.fingerprint.value import Fingerprint
-from fpcheck.fingerprint.weights import Measurement
 from fpcheck.golden import strict_yaml
 from fpcheck.golden.value import SCHEMA, Golden, Provenance, SourceRecord
 

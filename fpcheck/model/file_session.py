@@ -6,11 +6,11 @@ from functools import partial
 from fpcheck.codec import Array
 from fpcheck.errors import UnavailableError
 from fpcheck.files.opening import open_model_file
+from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.outputs import Answer, Outputs, Reach
 from fpcheck.fingerprint.placing import placed
 from fpcheck.fingerprint.structure import Structure
 from fpcheck.fingerprint.value import Fingerprint
-from fpcheck.fingerprint.weights import Measurement
 from fpcheck.model.labels import Label
 from fpcheck.model.remote import RemoteSession
 from fpcheck.model.session import OutputPlan

@@ -8,6 +8,7 @@ import numpy as np
 from fpcheck.codec import Array
 from fpcheck.errors import FpcheckError, UnavailableError
 from fpcheck.fingerprint.digest import of_array
+from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.outputs import (
     Answer,
     Noise,
@@ -16,7 +17,7 @@ from fpcheck.fingerprint.outputs import (
     largest_difference,
 )
 from fpcheck.fingerprint.structure import Structure
-from fpcheck.fingerprint.weights import Measurement, measure
+from fpcheck.fingerprint.weights import measure
 from fpcheck.model import live
 from fpcheck.model.environment import environment
 from fpcheck.model.execution import run

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 from fpcheck.codec import Array, pack, unpack
 from fpcheck.errors import FpcheckError, UnavailableError
+from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.outputs import Answer, Outputs, Reach
 from fpcheck.fingerprint.structure import Structure
-from fpcheck.fingerprint.weights import Measurement
 from fpcheck.model import worker
 from fpcheck.model.labels import Label
 from fpcheck.model.session import OutputPlan

@@ -3,10 +3,10 @@
 from typing import Protocol
 
 from fpcheck.codec import Array, Value
+from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.outputs import Answer, Outputs, Reach
 from fpcheck.fingerprint.probes import Probes
 from fpcheck.fingerprint.structure import Structure
-from fpcheck.fingerprint.weights import Measurement
 from fpcheck.model.labels import Label
 
 

@@ -16,7 +16,7 @@ from fpcheck.settings import FILE, locate
 from fpcheck.workflows.choosing import goldens_folder
 from fpcheck.workflows.comparing import Request, compare_source
 
-MODEL_SUFFIXES = (".keras", ".h5", ".hdf5")
+MODEL_SUFFIXES = (".keras", ".h5", ".hdf5", ".weights.json")
 # The worst outcome decides: what could not be judged weighs more than what was judged bad.
 _ORDER = (EXIT_MATCH, EXIT_INCOMPLETE, EXIT_MISMATCH, EXIT_ERROR)
 

@@ -14,7 +14,8 @@ import pytest
 
 from fpcheck.codec import Array, pack
 from fpcheck.fingerprint import blocks, digest, sketch, weights
-from fpcheck.fingerprint.weights import QUANTILE_SAMPLE, QUANTILES, Details, Statistics
+from fpcheck.fingerprint.measurement import QUANTILES, Details, Statistics
+from fpcheck.fingerprint.weights import QUANTILE_SAMPLE
 
 NUMERIC = [
     np.float16, ml_dtypes.bfloat16, np.float32, np.float64, np.int8, np.int16, np.int32, np.int64,

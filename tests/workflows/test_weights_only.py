@@ -1,0 +1,115 @@
+"""A file of weights alone pairs with the golden by path, by order, and by content."""
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import keras
+import pytest
+
+from fpcheck.model.source import Options
+from fpcheck.report.value import Report
+from fpcheck.workflows import recording
+from fpcheck.workflows.comparing import Request, compare_source
+from fpcheck.workflows.hashing import hash_weights
+from fpcheck.workflows.recording import record_source
+
+MODELS = importlib.import_module("models")
+STATIC = Options(static=True)
+
+
+@pytest.fixture
+def model(here: Path) -> keras.Model:
+    """A model whose golden `net` is recorded, and whose weights lie in files of each kind."""
+    model: keras.Model = MODELS.nested_net()
+    model.save("net.keras")
+    model.save_weights("net.weights.h5")
+    legacy("net.h5", model)
+    record_source("net.keras", recording.Request(name="net"), STATIC)
+    return model
+
+
+def legacy(path: str, model: keras.Model, rename: Callable[[str], str] = str) -> None:
+    """The weights as legacy HDF5, as Keras 2 wrote them; layers may have other names."""
+    saving = importlib.import_module("keras.src.legacy.saving.legacy_h5_format")
+    with h5py.File("named.h5", "w") as file:
+        saving.save_weights_to_hdf5_group(file, model)
+    with h5py.File("named.h5") as named, h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = [rename(name).encode() for name in names(named, "layer_names")]
+        for name in named:
+            copy = file.create_group(rename(name))
+            copy.attrs["weight_names"] = listed = names(named[name], "weight_names")
+            for tensor in listed:
+                copy.create_dataset(tensor, data=named[name][tensor][()])
+
+
+def names(group: h5py.Group, attribute: str) -> list[str]:
+    return [n.decode() if isinstance(n, bytes) else str(n) for n in group.attrs[attribute]]
+
+
+def compared(path: str, levels: tuple[str, ...] | None = ("weights",)) -> Report:
+    return compare_source(path, Request(golden="net", levels=levels), STATIC)
+
+
+@pytest.mark.parametrize("path", ["net.weights.h5", "net.h5"])
+def test_it_pairs_by_the_paths_that_the_file_names(path: str, model: keras.Model) -> None:
+    report = compared(path)
+    assert (report.verdict, report.findings) == ("match", [])
+    assert report.candidate.content_id == report.golden.content_id
+    assert hash_weights(path, STATIC) == report.golden.content_id
+
+
+def test_it_pairs_by_order_where_names_are_others(model: keras.Model) -> None:
+    legacy("renamed.h5", model, lambda name: f"model_9_{name}")
+    assert compared("renamed.h5").verdict == "match"
+
+
+def test_it_pairs_by_content_where_a_layer_is_missing_and_all_names_are_others(
+    model: keras.Model,
+) -> None:
+    legacy("renamed.h5", model, lambda name: f"model_9_{name}")
+    with h5py.File("renamed.h5", "r+") as file:
+        kept = [name for name in names(file, "layer_names") if name != "model_9_shared"]
+        file.attrs["layer_names"] = kept
+        del file["model_9_shared"]
+    assert [(f.code, f.where) for f in compared("renamed.h5").findings] == [
+        ("tensor-missing", "shared/kernel"),
+        ("tensor-missing", "shared/bias"),
+    ]
+
+
+def test_a_changed_value_is_found_in_the_layer_that_holds_it(model: keras.Model) -> None:
+    with h5py.File("net.weights.h5", "r+") as file:
+        file["layers/dense/vars/0"][0, 0] += 1.0
+    report = compared("net.weights.h5")
+    assert report.verdict == "mismatch"
+    assert [(f.level, f.code, f.where) for f in report.findings] == [
+        ("weights", "tensor-changed", "shared/kernel")
+    ]
+
+
+def test_without_an_architecture_the_structure_is_skipped_and_the_verdict_incomplete(
+    model: keras.Model,
+) -> None:
+    report = compared("net.weights.h5", levels=None)
+    reason = "the file holds weights only; name its architecture with --model"
+    assert report.verdict == "incomplete"
+    assert [(n, la.status, la.reason) for n, la in report.levels.items()] == [
+        ("structure", "skipped", reason),
+        ("weights", "pass", None),
+        ("outputs", "skipped", "the golden does not hold it"),
+    ]
+
+
+def test_with_an_architecture_both_levels_are_checked(model: keras.Model) -> None:
+    options = Options(static=True, model="net.keras")
+    report = compare_source("net.weights.h5", Request(golden="net"), options)
+    assert (report.verdict, report.findings) == ("match", [])
+    assert report.levels["structure"].status == "pass"
+
+
+def test_the_only_golden_that_it_fits_is_found(model: keras.Model) -> None:
+    Path("net.h5").rename("downloaded.h5")
+    report = compare_source("downloaded.h5", Request(levels=("weights",)), STATIC)
+    assert (report.verdict, report.golden.name) == ("match", "net")
