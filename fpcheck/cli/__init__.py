@@ -7,14 +7,15 @@ import traceback
 from importlib import import_module
 from typing import Any
 
-# Before anything imports h5py: files must not load plug-ins.
-os.environ.setdefault("HDF5_PLUGIN_PATH", "disable")
-os.environ.setdefault("HDF5_PLUGIN_PRELOAD", "::")
-
 import typer
 from typer.core import TyperGroup
 
 from fpcheck.errors import EXIT_ERROR, FpcheckError
+from fpcheck.files import NO_PLUGINS
+
+# Before anything imports h5py: files must not load plug-ins.
+for _name, _value in NO_PLUGINS.items():
+    os.environ.setdefault(_name, _value)
 
 # Command, and the module and function that it is.
 COMMANDS = {

@@ -3,7 +3,7 @@
 import typer
 
 from fpcheck.cli import options as opt
-from fpcheck.files.opening import begin
+from fpcheck.files.opening import begun
 
 
 def compare(
@@ -27,7 +27,7 @@ def compare(
     debug: opt.Debug = False,
 ) -> None:
     """Compare SOURCE with a golden. Exit 0 match, 1 mismatch, 2 error, 3 incomplete."""
-    begin(source)  # while all below is imported
+    file = begun(source)  # is read while all below is imported
     from fpcheck.cli.console import check_format, progress, show
     from fpcheck.workflows.comparing import Request, compare_source
 
@@ -38,6 +38,6 @@ def compare(
     )  # fmt: skip
     loading = opt.loading(weights, seed, model, custom_objects, trust, static)
     with progress(quiet) as step:
-        report = compare_source(source, request, loading, progress=step)
+        report = compare_source(source, request, loading, progress=step, begun=file)
     show(report, form, output, quiet, verbose)
     raise typer.Exit(report.exit_code)

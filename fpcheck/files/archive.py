@@ -1,17 +1,20 @@
 """The members of a .keras archive: checked, and read in place where they are stored."""
 
+import stat
 import struct
 import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
+from typing import IO
 
 from fpcheck.errors import FpcheckError
 from fpcheck.files import limits
+from fpcheck.files.kinds import ZIP
+from fpcheck.files.refusals import damaged, refused
 from fpcheck.files.region import FileRegion, Region, RegionFile
 
 _LOCAL = struct.Struct("<4s5H3I2H")
-_LOCAL_MAGIC = b"PK\x03\x04"
 _STEP = 2**20
 _END = struct.Struct("<4s4H2LH")
 _END_MAGIC = b"PK\x05\x06"
@@ -20,7 +23,6 @@ _ZIP64 = 0xFFFF
 _ENCRYPTED, _STREAMED, _UTF8 = 0x1, 0x8, 0x800
 # What may follow a member that was streamed: its sum and sizes.
 _DESCRIPTOR = 24
-_FILE_KINDS = (0, 0o100000, 0o040000)
 
 
 class Archive:
@@ -51,6 +53,7 @@ class Archive:
             raise self.damaged(str(error)) from error
         if len(entries) > limits.ZIP_MEMBERS:
             raise self.refused(f"has {len(entries):,} members, more than {limits.ZIP_MEMBERS:,}")
+        self._spools: list[IO[bytes]] = []
         self.members: dict[str, zipfile.ZipInfo] = {}
         for entry in entries:
             self._check(entry)
@@ -61,17 +64,11 @@ class Archive:
 
     def damaged(self, why: str) -> FpcheckError:
         """The error that says so."""
-        return FpcheckError(
-            f"{self.label}: damaged .keras archive: {' '.join(why.split())[:200]}",
-            "Save or download it again.",
-        )
+        return damaged(f"{self.label}: damaged .keras archive", why)
 
     def refused(self, what: str) -> FpcheckError:
         """The error that says so."""
-        return FpcheckError(
-            f"{self.label}: refused: the archive {what}",
-            "No model needs that: get the file anew from where it was made.",
-        )
+        return refused(self.label, f"the archive {what}")
 
     def _check(self, entry: zipfile.ZipInfo) -> None:
         name = entry.filename
@@ -87,7 +84,7 @@ class Archive:
             or "\0" in entry.orig_filename
         ):
             raise self.refused(f"has a member whose name leads out of it: {shown!r}")
-        if (entry.external_attr >> 16) & 0o170000 not in _FILE_KINDS:
+        if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
             raise self.refused(f"has a member that is a link or a device: {shown}")
         if entry.flag_bits & _ENCRYPTED:
             raise self.refused(f"has an encrypted member: {shown}")
@@ -103,7 +100,7 @@ class Archive:
         """Where a member begins, and where its data does; both headers must agree."""
         start = entry.header_offset
         head = self.region.read(start, _LOCAL.size)
-        if len(head) < _LOCAL.size or not head.startswith(_LOCAL_MAGIC):
+        if len(head) < _LOCAL.size or not head.startswith(ZIP):
             raise self.damaged(f"{entry.filename[:80]} is not where the directory says")
         (_, _, flags, method, _, _, crc, packed, size, name_length, extra) = _LOCAL.unpack(head)
         name = self.region.read(start + _LOCAL.size, name_length)
@@ -155,10 +152,7 @@ class Archive:
         if entry.file_size > most:
             raise self.refused(f"has a {name[:80]} of {entry.file_size:,} bytes, of {most:,} "
                                "allowed")  # fmt: skip
-        data = b"".join(self._inflated(name))
-        if zlib.crc32(data) != entry.CRC:
-            raise self.damaged(f"the checksum of {name[:80]} is wrong")
-        return data
+        return b"".join(self._inflated(name))
 
     def verify(self, name: str) -> None:
         """Check the sum of a member that is read in place, as the archive gives it."""
@@ -180,19 +174,16 @@ class Archive:
         if entry.compress_type == zipfile.ZIP_STORED:
             return self.region.part(data, entry.file_size)
         spool = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as its descriptor is read
-        checksum = 0
         for part in self._inflated(name):
-            checksum = zlib.crc32(part, checksum)
             spool.write(part)
-        if checksum != entry.CRC:
-            raise self.damaged(f"the checksum of {name[:80]} is wrong")
         spool.flush()
-        self._spool = spool
-        return FileRegion(spool.fileno(), 0, entry.file_size, named=False)
+        self._spools.append(spool)  # closed with the archive, not before
+        return FileRegion(spool.fileno(), 0, entry.file_size)
 
     def _inflated(self, name: str) -> Iterator[bytes]:
-        """The bytes of a member, never more than it declares."""
+        """The bytes of a member, never more than it declares, and in the end their sum checked."""
         entry, (_, data) = self.members[name], self._places[name]
+        checksum = 0
         left, unpack = entry.file_size, zlib.decompressobj(-zlib.MAX_WBITS)
         stored = entry.compress_type == zipfile.ZIP_STORED
         for start in range(data, data + entry.compress_size, _STEP):
@@ -204,8 +195,11 @@ class Archive:
                     left -= len(part)
                     if left < 0:
                         raise self.refused(f"has a member longer than it says: {name[:80]}")
+                    checksum = zlib.crc32(part, checksum)
                     yield part
             except zlib.error as error:
                 raise self.damaged(f"{name[:80]}: {error}") from error
         if left or (not stored and (not unpack.eof or unpack.unused_data)):
             raise self.damaged(f"{name[:80]} is not as long as it says")
+        if checksum != entry.CRC:
+            raise self.damaged(f"the checksum of {name[:80]} is wrong")

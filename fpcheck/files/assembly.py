@@ -1,6 +1,7 @@
 """A structure and its tensors, from what a configuration tells and what a weight file holds."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,27 +9,35 @@ import numpy as np
 from fpcheck.codec import Array
 from fpcheck.files.builtin import FIXED
 from fpcheck.files.configuration import Draft, Entry
-from fpcheck.files.hdf5 import Dataset
-from fpcheck.files.places import IDF, ROOT, Held, Tensors
+from fpcheck.files.dataset import Dataset
+from fpcheck.files.places import IDF, Held, Tensors
 from fpcheck.files.vocabulary import vocabulary
 from fpcheck.fingerprint.structure import (
     ASPECTS,
     INNER_LAYERS,
     INPUTS,
     OUTPUT_SHAPES,
+    ROOT,
     Layer,
     Structure,
     Tensor,
 )
 
-# Values at hand, for state that a weight file does not hold as a tensor.
-Derived = tuple[Array, str]
+
+@dataclass(frozen=True)
+class Derived:
+    """Values at hand, for state that a weight file does not hold as a tensor."""
+
+    values: Array
+    dtype: str
+
+
 Stored = Dataset | Derived
 # The lines of a vocabulary that an archive keeps beside the configuration, by a layer's store.
 Assets = Callable[[str], list[str] | None]
-Values = Callable[[Dataset], Array]
 
 
+@dataclass(frozen=True)
 class Assembled:
     """A structure, and where each of its tensors lies.
 
@@ -37,14 +46,11 @@ class Assembled:
         stored: one for each of `structure.tensors`, in order.
     """
 
-    def __init__(self, structure: Structure, stored: Sequence[Stored]) -> None:
-        self.structure = structure
-        self.stored = list(stored)
+    structure: Structure
+    stored: list[Stored]
 
 
-def assemble(
-    draft: Draft, held: Held, untold: set[str], assets: Assets, values: Values
-) -> Assembled:
+def assemble(draft: Draft, held: Held, untold: set[str], assets: Assets) -> Assembled:
     """A model with an architecture.
 
     Args:
@@ -52,7 +58,6 @@ def assemble(
         held: tensors by the path of their layer; those of no known layer stand inside custom ones.
         untold: what else the container does not tell.
         assets: reads a vocabulary beside the configuration.
-        values: reads a small tensor.
     """
     left = dict(held)
     layers: list[Layer] = []
@@ -62,15 +67,15 @@ def assemble(
         stored += [dataset for _, dataset in left.pop(ROOT)]
     for entry in draft.entries:
         own = left.pop(entry.path, [])
-        derived = _derived(entry, own, assets, values)
+        derived = _derived(entry, own, assets)
         tensors, found = _tensors(entry, [item for item in own if item[0] != IDF])
         tensors += [
             Tensor(role, len(tensors) + place, array.shape, dtype, False, derived=True)
             for place, (role, array, dtype) in enumerate(derived)
         ]
         layers.append(_layer(entry, tensors))
-        stored += [*found, *((array, dtype) for _, array, dtype in derived)]
-        for path in [path for path in left if _inside(path, entry, draft)]:
+        stored += [*found, *(Derived(array, dtype) for _, array, dtype in derived)]
+        for path in [path for path in left if entry.custom and path.startswith(entry.path + "/")]:
             layers.append(_unknown(path, left[path]))
             stored += [dataset for _, dataset in left.pop(path)]
     for path, tensors_of in left.items():
@@ -94,10 +99,6 @@ def weights_only(held: Held) -> Assembled:
     untold = tuple(sorted(ASPECTS))
     structure = Structure("", (), (), layers, False, untold)
     return Assembled(structure, [dataset for tensors in held.values() for _, dataset in tensors])
-
-
-def _inside(path: str, entry: Entry, draft: Draft) -> bool:
-    return entry.custom and path.startswith(entry.path + "/")
 
 
 def _unknown(path: str, tensors: Tensors) -> Layer:
@@ -129,13 +130,11 @@ def _layer(entry: Entry, tensors: list[Tensor]) -> Layer:
                  entry.calls, tuple(tensors))  # fmt: skip
 
 
-def _derived(
-    entry: Entry, held: Tensors, assets: Assets, values: Values
-) -> list[tuple[str, Array, str]]:
+def _derived(entry: Entry, held: Tensors, assets: Assets) -> list[tuple[str, Array, str]]:
     """State that follows from configuration or weights, as a live layer holds it."""
     words = vocabulary(entry.class_name, entry.raw, lambda: assets(entry.store))
     if words is not None:
-        weights = [(IDF, values(dataset), "float32") for role, dataset in held if role == IDF]
+        weights = [(IDF, dataset.values(), "float32") for role, dataset in held if role == IDF]
         return [("vocabulary", words, "int64" if words.dtype.kind == "i" else "string"), *weights]
     if entry.class_name != "Normalization" or entry.custom:
         return []
@@ -144,5 +143,5 @@ def _derived(
         if entry.raw.get(role) is not None
     ]  # fmt: skip
     if not pairs and len(held) >= 2:
-        pairs = [("mean", values(held[0][1])), ("variance", values(held[1][1]))]
+        pairs = [("mean", held[0][1].values()), ("variance", held[1][1].values())]
     return [(f"used_{role}", np.ravel(v).astype(np.float32), "float32") for role, v in pairs]

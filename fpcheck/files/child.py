@@ -1,4 +1,4 @@
-"""Runs one function in a process of its own, with limits: a file may hang or kill its reader.
+"""Reads a file in a process of its own, with limits: it may hang or kill its reader.
 
 A flipped bit can make libhdf5 loop for ever or crash, and a small file can ask for all memory. So
 the parent only opens the file; a child reads it, and answers in bounded, typed data.
@@ -7,7 +7,6 @@ This module imports nothing heavy: a child can be started before the parent has 
 and then reads while the parent does so.
 """
 
-import json
 import os
 import select
 import signal
@@ -16,34 +15,40 @@ import sys
 import threading
 import time
 import traceback
-from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from fpcheck.errors import FpcheckError
-from fpcheck.files import limits
+from fpcheck.files import NO_PLUGINS, limits
+from fpcheck.files.refusals import AGAIN
+
+if TYPE_CHECKING:
+    from fpcheck.files.readout import Job, Reading
 
 _STEP = 2**20
+# Stands for the descriptor of a remote file, which the child opens itself.
+NO_FILE = -1
+# A child by its number, and what else must live as long as it; and where its answer comes from.
+_Started = tuple["int | subprocess.Popen[bytes]", int]
 
 
 class Pending:
     """A child at work; see `start`."""
 
-    def __init__(self, process: int, pipe: int, seconds: float, label: str) -> None:
-        self._process = process
-        self._pipe = pipe
+    def __init__(self, started: _Started, seconds: float, label: str) -> None:
+        self._process, self._pipe = started
         self._label = label
         self._seconds = seconds
         self._deadline = time.monotonic() + seconds
 
-    def result(self, kind: Any) -> Any:
-        """What the function gave, which is a value of type `kind`.
+    def reading(self) -> "Reading":
+        """What was read.
 
         Raises:
-            FpcheckError: what the function raised, or how the child ended.
+            FpcheckError: what reading raised, or how the child ended.
         """
         from fpcheck.codec import unpack
-        from fpcheck.files.readout import Answer
+        from fpcheck.files.readout import Reading, Result
 
         try:
             data = _received(self._pipe, self._deadline)
@@ -59,58 +64,64 @@ class Pending:
             raise FpcheckError(
                 f"{self._label}: refused: describes more than {limits.ANSWER_BYTES:,} bytes of "
                 "structure",
-                "Save or download it again.",
+                AGAIN,
             )
         try:
-            answer = unpack(data, Answer)
+            answer = unpack(data, Result)
         except ValueError:
             raise FpcheckError(
                 f"{self._label}: damaged: the process that reads it {_how(status)}",
-                "Save or download it again.",
+                AGAIN,
             ) from None
         if answer.fact:
             error = FpcheckError(answer.fact, answer.advice)
             error.add_note(answer.trace)
             raise error
-        return unpack(answer.result, kind)
+        return unpack(answer.reading, Reading)
 
     def end(self) -> int:
         """End the child if it still runs; its exit status, negative for a signal."""
         os.close(self._pipe)
         for _ in range(50):
-            done, status = os.waitpid(self._process, os.WNOHANG)
-            if done:
-                return os.waitstatus_to_exitcode(status)
+            status = self._status(os.WNOHANG)
+            if status is not None:
+                return status
             time.sleep(0.001)
-        os.kill(self._process, signal.SIGKILL)
-        return os.waitstatus_to_exitcode(os.waitpid(self._process, 0)[1])
+        number = self._process if isinstance(self._process, int) else self._process.pid
+        os.kill(number, signal.SIGKILL)
+        return self._status(0) or 0
+
+    def _status(self, options: int) -> int | None:
+        if not isinstance(self._process, int):
+            return self._process.poll() if options else self._process.wait()
+        done, status = os.waitpid(self._process, options)
+        return os.waitstatus_to_exitcode(status) if done else None
 
 
-def start(function: str, arguments: dict[str, Any], label: str, size: int) -> Pending:
-    """Start a function in a child.
+def start(job: "Job", size: int) -> Pending:
+    """Start to read a file in a child.
 
     Args:
-        function: `package.module:function`; what it gives is packed, so it must be a `Value`.
-        arguments: for it, plain values; `descriptor` among them stays open in the child.
-        label: how messages name the file that is read.
-        size: of the file in bytes; larger ones may take longer, and are mapped.
+        job: what to read.
+        size: of the file in bytes; larger ones may take longer, and tensors of them are mapped.
     """
     seconds = limits.SECONDS + limits.SECONDS_PER_GB * size / 1e9
     begin = _forked if may_fork() else _spawned
-    process, pipe = begin(function, arguments, seconds, limits.ADDRESS_SPACE + size)
-    return Pending(process, pipe, seconds, label)
+    started = begin(job, seconds, limits.ADDRESS_SPACE + size)
+    return Pending(started, seconds, job.label)
 
 
 def may_fork() -> bool:
-    """Forking takes milliseconds; with other threads about, or a framework's, it is not safe."""
+    """Forking takes milliseconds; with other threads about, or a framework's, it is not safe.
+
+    The one thread that does no harm is the timer of the progress display, which only waits.
+    """
     others = [t for t in threading.enumerate() if t is not threading.current_thread()]
     alone = all(isinstance(t, threading.Timer) for t in others) and "tensorflow" not in sys.modules
     return alone and sys.platform in ("linux", "darwin")
 
 
-def _forked(
-    function: str, arguments: dict[str, Any], seconds: float, space: int
-) -> tuple[int, int]:
+def _forked(job: "Job", seconds: float, space: int) -> _Started:
     reading, writing = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -121,62 +132,59 @@ def _forked(
     status = 1
     try:
         os.close(reading)
-        _serve(function, arguments, writing, seconds, space)
+        _serve(job, writing, seconds, space)
         status = 0
     finally:
         os._exit(status)  # nothing of the parent's may run twice
 
 
-def _spawned(
-    function: str, arguments: dict[str, Any], seconds: float, space: int
-) -> tuple[int, int]:
+def _spawned(job: "Job", seconds: float, space: int) -> _Started:
+    from fpcheck.codec import pack
+
     reading, writing = os.pipe()
     os.set_inheritable(writing, True)
-    known = arguments.get("known")
-    plain = {**arguments, "known": None if known is None else [d.hex() for d in known]}
-    started = subprocess.Popen(
-        [sys.executable, "-P", "-m", __name__, function, str(writing), str(seconds), str(space)],
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", __name__, str(writing), str(seconds), str(space)],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
-        pass_fds=[fd for fd in (writing, arguments["descriptor"]) if fd >= 0],
+        pass_fds=[fd for fd in (writing, job.descriptor) if fd != NO_FILE],
     )
     os.close(writing)
-    assert started.stdin is not None
-    started.stdin.write(json.dumps(plain).encode())
-    started.stdin.close()
-    return started.pid, reading
+    assert process.stdin is not None
+    process.stdin.write(pack(job))
+    process.stdin.close()
+    return process, reading
 
 
 def main() -> None:
     """The far end of `_spawned`."""
-    arguments = json.load(sys.stdin)
-    known = arguments["known"]
-    arguments["known"] = None if known is None else frozenset(map(bytes.fromhex, known))
-    function, writing, seconds, space = sys.argv[1:]
-    _serve(function, arguments, int(writing), float(seconds), int(space))
+    from fpcheck.codec import unpack
+    from fpcheck.files.readout import Job
+
+    writing, seconds, space = sys.argv[1:]
+    _serve(unpack(sys.stdin.buffer.read(), Job), int(writing), float(seconds), int(space))
 
 
-def _serve(function: str, arguments: dict[str, Any], pipe: int, seconds: float, space: int) -> None:
+def _serve(job: "Job", pipe: int, seconds: float, space: int) -> None:
     _limited(seconds, space)
-    # Before h5py is imported: files must not load plug-ins.
-    os.environ.update(HDF5_PLUGIN_PATH="disable", HDF5_PLUGIN_PRELOAD="::")
+    os.environ.update(NO_PLUGINS)  # before h5py is imported
     from fpcheck.codec import pack
-    from fpcheck.files.readout import Answer
+    from fpcheck.files.readout import Result
 
-    module, _, name = function.partition(":")
     try:
-        answer = Answer(pack(getattr(import_module(module), name)(**arguments)))
+        from fpcheck.files.reading import read
+
+        result = Result(pack(read(job)))
     except FpcheckError as error:
-        answer = Answer(b"", error.fact, error.advice, traceback.format_exc())
+        result = Result(b"", error.fact, error.advice, traceback.format_exc())
     except MemoryError:
-        answer = Answer(
-            b"", "the file asks for more memory than reading may take", "Save or download it again."
-        )
+        fact = f"{job.label}: refused: it asks for more memory than reading may take"
+        result = Result(b"", fact, AGAIN)
     except Exception as error:  # the parent says what happened
-        fact = f"reading failed: {type(error).__name__}: {error}"[:500]
-        answer = Answer(b"", fact, "--debug shows where.", traceback.format_exc())
+        fact = f"{job.label}: reading failed: {type(error).__name__}: {error}"[:500]
+        result = Result(b"", fact, "--debug shows where.", traceback.format_exc())
     with os.fdopen(pipe, "wb") as stream:
-        stream.write(pack(answer))
+        stream.write(pack(result))
 
 
 def _limited(seconds: float, space: int) -> None:

@@ -9,16 +9,27 @@ from typing import Any
 
 from fpcheck.errors import FpcheckError
 from fpcheck.files import builtin
+from fpcheck.files.declared import (
+    FLOAT,
+    Config,
+    built_on,
+    class_of,
+    dtype_of,
+    from_the_end,
+    has_graph,
+    input_of,
+    is_framework,
+    is_operation,
+    kind_of,
+    name_of,
+    roles_of,
+    shape_of,
+)
 from fpcheck.files.graph import Node, check_chain, check_layers, node_of, port_edges
-from fpcheck.files.naming import snake_case, unique_name
+from fpcheck.files.naming import unique_name
 from fpcheck.files.ranks import rank_after
 from fpcheck.fingerprint.canonical import plain, split_config
-from fpcheck.fingerprint.structure import Call, Edge, Port, Shape, stable_names
-
-Config = dict[str, Any]
-# Stands for the input of a Sequential model, as in structures that are read live.
-SEQUENTIAL_INPUT = "(input)"
-_FLOAT = "float32"
+from fpcheck.fingerprint.structure import SEQUENTIAL_INPUT, Call, Edge, Port, Shape, stable_names
 
 
 @dataclass
@@ -95,17 +106,17 @@ class _Reader:
 
     def model(self, model: Config) -> Draft:
         """The outermost model."""
-        class_name, custom = _class_of(model)
-        found = Draft(class_name, not _framework(model), entries=self.entries)
-        if _has_graph(model):
+        class_name, custom = class_of(model)
+        found = Draft(class_name, not is_framework(model), entries=self.entries)
+        if has_graph(model):
             found.graph = True
-            found.inputs, found.outputs = self._graph(model, "", "", True, False)
+            found.inputs, found.outputs = self._graph(model, "", "", True)
         elif not custom:
             raise ValueError(f"a {class_name} without layers")
         return found
 
     def _graph(
-        self, model: Config, prefix: str, store: str, trainable: bool, covered: bool
+        self, model: Config, prefix: str, store: str, trainable: bool
     ) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
         """Read the layers of a model with a graph; its ports."""
         config = model["config"]
@@ -125,10 +136,10 @@ class _Reader:
             name = str(layer["name"])
             nodes = [node_of(data) for data in layer.get("inbound_nodes", [])]
             own = ""
-            if not _is_operation(layer):
-                own = f"{store}layers/{unique_name(_kind(layer), used)}"
+            if not is_operation(layer):
+                own = f"{store}layers/{unique_name(kind_of(layer), used)}"
             if layer["class_name"] == "InputLayer":
-                shapes[name] = _input_of(layer["config"])
+                shapes[name] = input_of(layer["config"])
             calls = [self._call(node, prefix) for node in nodes] or [Call((), {}, ())]
             first = nodes[0].first_shape if nodes else None
             path = prefix + name
@@ -154,15 +165,15 @@ class _Reader:
         shape = config.get("build_input_shape") or (model.get("build_config") or {}).get(
             "input_shape"
         )
-        given: tuple[Shape | None, str] = (_shape(shape), _FLOAT)
+        given: tuple[Shape | None, str] = (shape_of(shape), FLOAT)
         for layer in config["layers"]:
             if layer["class_name"] == "InputLayer":
-                given = _input_of(layer["config"])
+                given = input_of(layer["config"])
             self.ranks[SEQUENTIAL_INPUT] = len(given[0]) if given[0] else None
             if layer["class_name"] == "InputLayer":
                 continue
-            place = unique_name(_kind(layer), used)
-            name, own = _name(layer) or place, f"{store}layers/{place}"
+            place = unique_name(kind_of(layer), used)
+            name, own = name_of(layer) or place, f"{store}layers/{place}"
             path = self._path(prefix + name)
             self._layer(layer, path, own, trainable, False, (Call((before,), {}, ()),), None)
             before = Edge(self._path(path))
@@ -186,14 +197,14 @@ class _Reader:
             self.paths[path] = self.shared[identity]
             return
         raw = layer["config"] if isinstance(layer["config"], dict) else {}
-        class_name, custom = _class_of(layer)
-        own = builtin.completed(class_name, raw) if _framework(layer) else raw
+        class_name, custom = class_of(layer)
+        own = builtin.completed(class_name, raw) if is_framework(layer) else raw
         trainable = trainable and raw.get("trainable") is not False
-        entry = Entry(path, class_name, custom, _dtype(layer), None, {}, calls, raw,
-                      _roles(layer, class_name, own), store, trainable)  # fmt: skip
+        entry = Entry(path, class_name, custom, dtype_of(layer), None, {}, calls, raw,
+                      roles_of(layer, class_name, own), store, trainable)  # fmt: skip
         self.entries.append(entry)
-        if _has_graph(layer):
-            ports = self._graph(layer, path + "/", store + "/", trainable, covered)
+        if has_graph(layer):
+            ports = self._graph(layer, path + "/", store + "/", trainable)
             if not covered:
                 entry.config = {
                     key: [
@@ -204,19 +215,19 @@ class _Reader:
             return
         if not covered:
             rank = self._rank(layer, calls, first)
-            if _framework(layer) and own.get("axis") is not None:
-                own = {**own, "axis": _from_the_end(own["axis"], rank)}
+            if is_framework(layer) and own.get("axis") is not None:
+                own = {**own, "axis": from_the_end(own["axis"], rank)}
             if path not in self.ranks or self.ranks[path] is None:
                 self.ranks[path] = rank_after(class_name, own, rank) if not custom else None
-            entry.config, entry.training = split_config(own, class_name, not _framework(layer))
-        if _framework(layer):
+            entry.config, entry.training = split_config(own, class_name, not is_framework(layer))
+        if is_framework(layer):
             self._inner(class_name, own, entry)
 
     def _rank(
         self, layer: Config, calls: tuple[Call, ...] | None, first: Shape | None
     ) -> int | None:
         """Dimensions of a layer's first input."""
-        shape = first or _built_on(layer)
+        shape = first or built_on(layer)
         if shape:
             return len(shape)
         edges = calls[0].inputs if calls else ()
@@ -225,11 +236,11 @@ class _Reader:
     def _inner(self, class_name: str, config: Config, outer: Entry) -> None:
         """Layers inside a layer of the framework; those without tensors are not told of."""
         held = list(builtin.inner(class_name, config))
-        names = stable_names(_name(layer) or _kind(layer) for _, layer in held)
+        names = stable_names(name_of(layer) or kind_of(layer) for _, layer in held)
         used: dict[str, int] = {}
         for (place, layer), name in zip(held, names, strict=True):
             if "#" in place:  # in a list, named by class
-                place = f"{place.partition('#')[0]}/{unique_name(_kind(layer), used)}"
+                place = f"{place.partition('#')[0]}/{unique_name(kind_of(layer), used)}"
             start = len(self.entries)
             self._layer(layer, f"{outer.path}/{name}", f"{outer.store}/{place}", outer.trainable,
                         True, None, None)  # fmt: skip
@@ -237,131 +248,3 @@ class _Reader:
             inner = self.entries[start] if len(self.entries) > start else None
             if inner and not below and inner.roles == [] and not inner.custom:
                 del self.entries[start]
-
-
-def _framework(layer: Config) -> bool:
-    """Whether a class is the framework's own."""
-    module = layer.get("module")
-    if module is None or module == "builtins":
-        name = str(layer["class_name"])
-        return builtin.is_layer(builtin.proper(name)) or builtin.is_operation(name)
-    registered = layer.get("registered_name")
-    bare = registered is None or registered == layer["class_name"]
-    return str(module).partition(".")[0] == "keras" and bare
-
-
-def _is_operation(layer: Config) -> bool:
-    module, name = layer.get("module"), str(layer["class_name"])
-    if module is None:  # Add is both; only layers say whether they are trainable
-        bare = not isinstance(layer["config"], dict) or "trainable" not in layer["config"]
-        return builtin.is_operation(name) and bare and name != "InputLayer"
-    return _framework(layer) and str(module).startswith("keras.src.ops")
-
-
-def _name(layer: Config) -> str:
-    """A layer's name; empty where a custom layer does not write its configuration."""
-    config = layer["config"] if isinstance(layer["config"], dict) else {}
-    return str(layer.get("name") or config.get("name") or "")
-
-
-def _kind(layer: Config) -> str:
-    """What Keras 3 calls a layer's place in a weight file."""
-    name = str(layer["class_name"]).rpartition(">")[2]
-    return snake_case(builtin.proper(name) if _framework(layer) else name)
-
-
-def _class_of(layer: Config) -> tuple[str, bool]:
-    """The class as structures name it, and whether code that is not the framework's takes part."""
-    name = str(layer["class_name"])
-    if not _framework(layer):
-        return str(layer.get("registered_name") or name), True
-    if _is_operation(layer):
-        return f"ops.{name}", False
-    return builtin.proper(name), name == "Lambda" or _holds_code(layer["config"])
-
-
-def _holds_code(value: Any) -> bool:
-    """Whether a configuration names functions or classes that are not the framework's."""
-    if isinstance(value, list):
-        return any(_holds_code(item) for item in value)
-    if not isinstance(value, dict):
-        return False
-    name = value.get("class_name")
-    if name == "__lambda__" or (name == "function" and value.get("module") is not None):
-        return not str(value.get("module", "")).startswith("keras")
-    if name is not None and "config" in value and "module" in value:
-        module, registered = str(value["module"]), value.get("registered_name")
-        own = module.partition(".")[0] in ("keras", "builtins", "None")
-        if not own or registered not in (None, name):
-            return True
-    named = (v for k, v in value.items() if k.endswith("activation") and isinstance(v, str))
-    if any(not builtin.is_activation(activation) for activation in named):
-        return True
-    return any(_holds_code(item) for key, item in value.items() if key != "layers")
-
-
-def _has_graph(layer: Config) -> bool:
-    config = layer["config"]
-    if not isinstance(config, dict) or not isinstance(config.get("layers"), list):
-        return False
-    return "input_layers" in config or (_framework(layer) and layer["class_name"] == "Sequential")
-
-
-def _dtype(layer: Config) -> str:
-    if _is_operation(layer):
-        return ""
-    config = layer["config"] if isinstance(layer["config"], dict) else {}
-    policy = config.get("dtype")
-    if layer["class_name"] == "InputLayer" or policy is None or "input_layers" in config:
-        return _FLOAT
-    if not isinstance(policy, dict):
-        return str(policy)
-    told = policy.get("config") or {}
-    if "source_name" in told:
-        return f"{told.get('mode')}_from_{told['source_name']}"
-    return str(told.get("name", _FLOAT))
-
-
-def _roles(layer: Config, class_name: str, config: Config) -> list[str] | None:
-    if not _framework(layer):
-        return None
-    return (
-        []
-        if _is_operation(layer) or _has_graph(layer)
-        else builtin.roles(class_name, config, _dtype(layer))
-    )
-
-
-def _input_of(config: Config) -> tuple[Shape | None, str]:
-    shape = config.get("batch_shape", config.get("batch_input_shape"))
-    return _shape(shape), str(config.get("dtype") or _FLOAT)
-
-
-def _shape(value: Any) -> Shape | None:
-    if isinstance(value, dict) and value.get("class_name") == "__tuple__":
-        value = value["items"]
-    if not isinstance(value, list | tuple):
-        return None
-    if not all(size is None or isinstance(size, int) for size in value):
-        return None
-    return tuple(value)
-
-
-def _built_on(layer: Config) -> Shape | None:
-    """The shape of the first input, as the layer was built on it."""
-    built = layer.get("build_config") or {}
-    shape = built.get("input_shape")
-    if isinstance(shape, list) and shape and isinstance(shape[0], list):
-        shape = shape[0]
-    return _shape(shape)
-
-
-def _from_the_end(axis: Any, rank: int | None) -> Any:
-    """An axis counted from the end; where nothing tells the rank, the last one is meant."""
-    if isinstance(axis, dict) and axis.get("class_name") == "__tuple__":
-        axis = axis["items"]
-    if isinstance(axis, list | tuple):
-        return [_from_the_end(one, rank) for one in axis]
-    if not isinstance(axis, int) or axis < 0:
-        return axis
-    return axis - rank if rank else -1

@@ -1,21 +1,21 @@
-"""The containers of Keras models, told apart by content: one function each, in one table."""
+"""The containers of Keras models, told apart by content: one function each."""
 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from fpcheck.codec import Array
 from fpcheck.errors import FpcheckError
 from fpcheck.files import assembly, builtin, keras2, limits, places, strict_json
 from fpcheck.files.archive import Archive
 from fpcheck.files.assembly import Assembled
 from fpcheck.files.configuration import draft
-from fpcheck.files.hdf5 import Dataset, File
+from fpcheck.files.hdf5 import File
+from fpcheck.files.kinds import HDF5, OBJECT, ZIP
+from fpcheck.files.refusals import GIVE
 from fpcheck.files.region import Region
 from fpcheck.fingerprint.structure import DERIVED, MASKS
 
-ZIP, HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
 _CONFIG, _WEIGHTS, _METADATA = "config.json", "model.weights.h5", "metadata.json"
 # Opens a file beside the model file, by name.
 Sibling = Callable[[str], Region]
@@ -52,7 +52,7 @@ def open_model(region: Region, label: str, sibling: Sibling) -> Opened:
     head = region.read(0, len(HDF5))
     if head.startswith(ZIP):
         return _keras(Archive(region, label), label)
-    if head.startswith(b"{"):
+    if head.startswith(OBJECT):
         return _sharded(region, label, sibling)
     file = File(region, label)
     if file.text(file.root, "model_config") is not None:
@@ -62,15 +62,6 @@ def open_model(region: Region, label: str, sibling: Sibling) -> Opened:
     return _plain(file, "weights-h5", places.by_group(file))
 
 
-def _small(file: File) -> Callable[[Dataset], Array]:
-    def values(dataset: Dataset) -> Array:
-        if dataset.nbytes > limits.MIB:
-            raise file.refused(dataset.name, "is far too large for what it is")
-        return dataset.values()
-
-    return values
-
-
 def _keras(archive: Archive, label: str) -> Opened:
     for name in (_CONFIG, _WEIGHTS):
         if name not in archive.members:
@@ -78,7 +69,7 @@ def _keras(archive: Archive, label: str) -> Opened:
             other = "a PyTorch archive" if torch else "a zip archive"
             raise FpcheckError(
                 f"{label}: {other} without {name}, so no .keras model",
-                "Give a .keras, .h5 or .weights.h5 file.",
+                GIVE,
             )
     config = strict_json.load(archive.read(_CONFIG, limits.CONFIG_BYTES), f"{label}: {_CONFIG}")
     old = _of_keras2(archive, label)
@@ -86,8 +77,7 @@ def _keras(archive: Archive, label: str) -> Opened:
     file = File(archive.open(_WEIGHTS), f"{label}: {_WEIGHTS}")
     held = places.by_store(file, model.entries) if model.graph else places.by_group(file)
     assembled = assembly.assemble(
-        model, held, {MASKS} if old else set(), lambda store: _words(archive, store),
-        _small(file),
+        model, held, {MASKS} if old else set(), lambda store: _words(archive, store)
     )  # fmt: skip
     return Opened("keras", assembled, check=lambda: archive.verify(_WEIGHTS))
 
@@ -129,17 +119,14 @@ def _legacy(file: File, label: str) -> Opened:
     except ValueError as error:
         raise FpcheckError(f"{label}: {error}", "Load and save it with a newer Keras 2.") from error
     config = strict_json.load(text.encode(), where, keras2.unwrapped if old else None)
-    notes = []
+    notes: list[str] = []
     if old:
-        notes = [
-            f"{use}: Keras 3 computes relu6(x + 3) / 6, Keras 2 computed 0.2 x + 0.5"
-            for use in keras2.redefined_builtins(json.loads(text))
-        ]
+        notes = keras2.redefinitions(json.loads(text))
         config = _mended(config, label)
     model = draft(config, label)
     held = places.legacy(file, group, model.entries, model.graph)
     untold = {DERIVED, *([MASKS] if old else [])}
-    assembled = assembly.assemble(model, held, untold, lambda store: None, _small(file))
+    assembled = assembly.assemble(model, held, untold, lambda store: None)
     return Opened("keras-h5", assembled, notes)
 
 
@@ -157,7 +144,7 @@ def _plain(file: File, kind: str, held: places.Held) -> Opened:
     if not held and not {"layers", "vars"} & file.root.groups.keys():
         raise FpcheckError(
             f"{file.label}: an HDF5 file without weights of Keras",
-            "Give a .keras, .h5 or .weights.h5 file.",
+            GIVE,
         )
     return Opened(kind, assembly.weights_only(held))
 

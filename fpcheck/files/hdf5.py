@@ -5,20 +5,17 @@ value is read; contiguous values are then read past the library, at the place it
 """
 
 import math
-import os
-import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import h5py
 import numpy as np
 from h5py import h5a, h5d, h5g, h5l, h5o, h5s, h5t
 
-from fpcheck.codec import Array
 from fpcheck.errors import FpcheckError
 from fpcheck.files import limits
-from fpcheck.files.region import FileRegion, Region, RegionFile
+from fpcheck.files.dataset import LIBRARY_ERRORS, Dataset, Group
+from fpcheck.files.refusals import damaged, refused
+from fpcheck.files.region import Region, RegionFile
 
 # How the classes of HDF5 are called where they are refused.
 _REFUSED_TYPES = {
@@ -41,111 +38,6 @@ _FILTERS = (h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FL
             h5py.h5z.FILTER_SZIP, h5py.h5z.FILTER_NBIT, h5py.h5z.FILTER_SCALEOFFSET)  # fmt: skip
 
 
-# Reading through the library is serial; hashing what was read is not.
-_LIBRARY = threading.Lock()
-
-
-@dataclass
-class Dataset:
-    """A tensor in a file.
-
-    Attributes:
-        name: its path in the file.
-        shape: its dimensions.
-        stored: the numpy type of its bytes.
-        dtype: the framework's name of its type.
-        offset: where its bytes lie in the region, little-endian and in C order; None where they
-            must be read through the library.
-        handle: the library's.
-        region: the bytes of the file.
-        label: how messages name the file.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    stored: np.dtype[Any]
-    dtype: str
-    offset: int | None
-    handle: Any
-    region: Region
-    label: str
-
-    @property
-    def nbytes(self) -> int:
-        """How many bytes its values take in memory."""
-        return math.prod(self.shape) * self.stored.itemsize
-
-    def scan(self, use: Callable[[memoryview], object]) -> None:
-        """Hand the values' bytes to `use`, little-endian and in C order, part after part."""
-        if self.offset is not None:
-            self.region.scan(self.offset, self.nbytes, use)
-            return
-        little = self.stored.newbyteorder("<")
-        for place in _slabs(self.shape, limits.SLAB_BYTES // self.stored.itemsize):
-            part = np.ascontiguousarray(self._read(place).astype(little, copy=False))
-            if part.size:
-                use(part.reshape(-1).view(np.uint8).data)
-
-    def values(self) -> Array:
-        """All values, in the type of the framework; for small tensors."""
-        parts: list[bytes] = []
-        self.scan(lambda view: parts.append(bytes(view)))
-        little = self.stored.newbyteorder("<")
-        return np.frombuffer(b"".join(parts), little).reshape(self.shape)
-
-    def _read(self, place: tuple[slice, ...]) -> Array:
-        try:
-            with _LIBRARY:
-                return np.asarray(h5py.Dataset(self.handle)[place])
-        except (OSError, RuntimeError, ValueError, TypeError) as error:
-            raise FpcheckError(
-                f"{self.label}: {self.name}: damaged: {' '.join(str(error).split())[:200]}",
-                "Save or download it again.",
-            ) from error
-
-
-@dataclass
-class Group:
-    """A group: what is in it, by name, in the library's order."""
-
-    name: str
-    handle: Any
-    groups: dict[str, "Group"] = field(default_factory=dict)
-    datasets: dict[str, Dataset] = field(default_factory=dict)
-
-    def find(self, path: str) -> "Group | None":
-        """The group at a path below this one."""
-        group: Group | None = self
-        for name in path.split("/"):
-            group = group.groups.get(name) if group else None
-        return group
-
-    def merge(self, other: "Group") -> None:
-        """Take in what another file holds of the same group."""
-        self.datasets |= other.datasets
-        for name, group in other.groups.items():
-            if name in self.groups:
-                self.groups[name].merge(group)
-            else:
-                self.groups[name] = group
-
-
-def _slabs(shape: tuple[int, ...], most: int) -> Iterator[tuple[slice, ...]]:
-    """Parts of a tensor of at most `most` values that follow each other in C order."""
-    if not shape:
-        yield ()
-        return
-    below = math.prod(shape[1:])
-    if below > most:
-        for place in range(shape[0]):
-            for inner in _slabs(shape[1:], most):
-                yield (slice(place, place + 1), *inner)
-        return
-    step = max(1, most // max(1, below))
-    for start in range(0, shape[0], step):
-        yield (slice(start, start + step),)
-
-
 class File:
     """An HDF5 file, walked and checked.
 
@@ -164,28 +56,19 @@ class File:
         self._declared = 0
         self._seen: set[int] = set()
         try:
-            self._file = h5py.File(*_driver(region), "r")
-        except (OSError, RuntimeError) as error:
-            raise self.damaged(str(error)) from error
-        try:
+            self._file = h5py.File(RegionFile(region), "r")
             top = h5g.open(self._file.id, b"/")
-        except (OSError, RuntimeError, ValueError, KeyError) as error:
+        except LIBRARY_ERRORS as error:
             raise self.damaged(str(error)) from error
         self.root = self._group(top, "", 0)
 
     def damaged(self, why: str) -> FpcheckError:
         """The error that says so."""
-        text = " ".join(why.split())[:200]
-        return FpcheckError(
-            f"{self.label}: damaged HDF5 file: {text}", "Save or download it again."
-        )
+        return damaged(f"{self.label}: damaged HDF5 file", why)
 
-    def refused(self, place: str, what: str, advice: str = "") -> FpcheckError:
+    def refused(self, place: str, what: str, *advice: str) -> FpcheckError:
         """The error that says so."""
-        return FpcheckError(
-            f"{self.label}: refused: {place or 'the file'} {what}",
-            advice or "No model needs that: get the file anew from where it was made.",
-        )
+        return refused(self.label, f"{place or 'the file'} {what}", *advice)
 
     def _group(self, handle: Any, name: str, depth: int) -> Group:
         if depth > limits.HDF5_DEPTH:
@@ -193,20 +76,17 @@ class File:
         group = Group(name, handle)
         for raw in self._names(handle, name):
             place = f"{name}/{raw.decode(errors='replace')}".lstrip("/")
-            self._objects += 1
-            if self._objects > limits.HDF5_OBJECTS:
-                raise self.refused("", f"holds more than {limits.HDF5_OBJECTS:,} objects")
             self._member(group, handle, raw, place, depth)
         return group
 
     def _names(self, handle: Any, place: str) -> list[bytes]:
-        count = handle.get_num_objs()
-        if self._objects + count > limits.HDF5_OBJECTS:
-            raise self.refused(place, f"holds more than {limits.HDF5_OBJECTS:,} objects")
+        self._objects += handle.get_num_objs()
+        if self._objects > limits.HDF5_OBJECTS:
+            raise self.refused("", f"holds more than {limits.HDF5_OBJECTS:,} objects")
         names: list[bytes] = []
         try:
             handle.links.iterate(names.append)
-        except (RuntimeError, KeyError, ValueError) as error:
+        except LIBRARY_ERRORS as error:
             raise self.damaged(f"{place}: {error}") from error
         return names
 
@@ -247,11 +127,14 @@ class File:
         shape = handle.shape
         if len(shape) > limits.RANK:
             raise self.refused(place, f"has more than {limits.RANK} dimensions")
-        dataset = Dataset(place, shape, stored, dtype, None, handle, self.region, self.label)
-        self._layout(dataset)
-        self._declared += dataset.nbytes
+        size = math.prod(shape) * stored.itemsize
+        layout = self._layout(handle, place, size)
+        self._declared += size
         self._bounded(place, self._declared, self.region.size)
-        return dataset
+        offset = self._offset(handle, place, size) if layout == h5d.CONTIGUOUS and size else None
+        if stored.str[0] == ">":
+            offset = None  # the library turns the bytes around
+        return Dataset(place, shape, stored, dtype, offset, handle, self.region, self.label)
 
     def _bounded(self, place: str, declared: int, held: int) -> None:
         if declared > max(limits.EXPANSION_FLOOR, limits.EXPANSION * held):
@@ -271,9 +154,8 @@ class File:
         what = _REFUSED_TYPES.get(kind.get_class(), "values that are no numbers")
         raise self.refused(place, f"holds {what}", "Weights are numbers.")
 
-    def _layout(self, dataset: Dataset) -> None:
-        """Check where the values lie; sets `offset` where they can be read past the library."""
-        handle, place = dataset.handle, dataset.name
+    def _layout(self, handle: Any, place: str, size: int) -> int:
+        """How the values lie in the file, which must be all here and no more than they seem."""
         settings = handle.get_create_plist()
         layout = settings.get_layout()
         if settings.get_external_count():
@@ -289,16 +171,16 @@ class File:
         held = handle.get_storage_size()
         if held > self.region.size:
             raise self.refused(place, "claims more bytes than the file has")
-        if layout == h5d.CONTIGUOUS and held != dataset.nbytes:
-            raise self.refused(
-                place, f"declares {dataset.nbytes:,} bytes, of which the file holds {held:,}"
-            )
-        self._bounded(place, dataset.nbytes, held)
-        if layout == h5d.CONTIGUOUS and dataset.stored.str[0] in "<|" and dataset.nbytes:
-            offset = handle.get_offset()
-            if offset is None or offset + dataset.nbytes > self.region.size:
-                raise self.refused(place, "lies beyond the end of the file")
-            dataset.offset = offset
+        if layout == h5d.CONTIGUOUS and held != size:
+            raise self.refused(place, f"declares {size:,} bytes, of which the file holds {held:,}")
+        self._bounded(place, size, held)
+        return int(layout)
+
+    def _offset(self, handle: Any, place: str, size: int) -> int:
+        offset = handle.get_offset()
+        if offset is None or offset + size > self.region.size:
+            raise self.refused(place, "lies beyond the end of the file")
+        return int(offset)
 
     def text(self, group: Group, name: str) -> str | None:
         """An attribute of text; None where there is none."""
@@ -347,8 +229,8 @@ class File:
             kind = attribute.get_type().get_class()
             if kind not in (h5t.STRING, h5t.FLOAT, h5t.INTEGER):
                 raise self.refused(f"{group.name}: {name}", "is not text")
-            return h5py.AttributeManager(h5py.Group(group.handle))[name]
-        except (RuntimeError, KeyError, ValueError, TypeError, OSError) as error:
+            return h5py.Group(group.handle).attrs[name]
+        except LIBRARY_ERRORS as error:
             raise self.damaged(f"{group.name}: {name}: {error}") from error
 
 
@@ -356,10 +238,3 @@ def _str(item: Any) -> str:
     if not isinstance(item, str):
         raise TypeError(item)
     return item
-
-
-def _driver(region: Region) -> tuple[Any]:
-    """What h5py opens: the file itself where the region is all of it, else a file object."""
-    if isinstance(region, FileRegion) and region.named and os.name == "posix":
-        return (f"/dev/fd/{region.descriptor}",)
-    return (RegionFile(region),)

@@ -193,3 +193,11 @@ def redefined_builtins(config: Config) -> list[str]:
         for inner in value if isinstance(value, list) else [value]:
             found += redefined_builtins(inner) if isinstance(inner, dict) else []
     return found
+
+
+def redefinitions(config: Config) -> list[str]:
+    """One sentence for each of these uses."""
+    return [
+        f"{use}: Keras 3 computes relu6(x + 3) / 6, Keras 2 computed 0.2 x + 0.5"
+        for use in redefined_builtins(config)
+    ]

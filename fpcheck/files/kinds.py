@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from fpcheck.errors import FpcheckError
+from fpcheck.files.refusals import GIVE
 
 # More than the longest beginning by which a kind of file is told.
 HEAD_BYTES = 1024
 ZIP, HDF5, OBJECT = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"{"
-_GIVE = "Give a .keras, .h5, .weights.h5 or .weights.json file."
 _AGAIN = "Download the file again, from its raw address."
 _SAVE = "Load it where it belongs and save it with Keras as .keras or .h5."
 # First bytes (at a place), what the file is, what to do.
@@ -22,16 +22,16 @@ _OTHERS: tuple[tuple[int, bytes, str, str], ...] = (
     (0, b"\x80\x05", "a pickle, not a Keras model", _SAVE),
     (4, b"TFL3", "a TensorFlow Lite model", _SAVE),
     (8, b'{"', "a safetensors file, weights without a Keras model", _SAVE),
-    (0, b"\x93NUMPY", "a numpy array, not a model", _GIVE),
+    (0, b"\x93NUMPY", "a numpy array, not a model", GIVE),
     (0, b"\x1f\x8b", "a gzip archive", "Unpack it: tar -xzf or gunzip."),
     (257, b"ustar", "a tar archive", "Unpack it: tar -xf."),
     (0, b"BZh", "a bzip2 archive", "Unpack it."),
     (0, b"\xfd7zXZ", "an xz archive", "Unpack it."),
     (0, b"7z\xbc\xaf", "a 7z archive", "Unpack it."),
-    (0, b"\x89PNG", "a PNG image, not a model", _GIVE),
-    (0, b"\xff\xd8\xff", "a JPEG image, not a model", _GIVE),
-    (0, b"CDF", "a NetCDF file, not a model", _GIVE),
-    (0, b"%PDF", "a PDF document, not a model", _GIVE),
+    (0, b"\x89PNG", "a PNG image, not a model", GIVE),
+    (0, b"\xff\xd8\xff", "a JPEG image, not a model", GIVE),
+    (0, b"CDF", "a NetCDF file, not a model", GIVE),
+    (0, b"%PDF", "a PDF document, not a model", GIVE),
     (0, b"PK\x05\x06", "an empty zip archive", "Save or download the model again."),
 )
 _FOLDER = "saved_model.pb"
@@ -49,9 +49,9 @@ def check_kind(path: Path, text: str) -> None:
     """
     if path.is_dir():
         what = "a TensorFlow SavedModel" if (path / _FOLDER).is_file() else "a folder, not a file"
-        raise FpcheckError(f"{text}: {what}", _SAVE if (path / _FOLDER).is_file() else _GIVE)
+        raise FpcheckError(f"{text}: {what}", _SAVE if (path / _FOLDER).is_file() else GIVE)
     if not path.is_file():
-        raise FpcheckError(f"{text}: not a regular file", _GIVE)
+        raise FpcheckError(f"{text}: not a regular file", GIVE)
     try:
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
@@ -71,4 +71,4 @@ def check_head(head: bytes, text: str) -> None:
     for place, start, what, advice in _OTHERS:
         if head[place:].startswith(start):
             raise FpcheckError(f"{text}: {what}", advice)
-    raise FpcheckError(f"{text}: neither a .keras archive nor HDF5", _GIVE)
+    raise FpcheckError(f"{text}: neither a .keras archive nor HDF5", GIVE)

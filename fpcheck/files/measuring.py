@@ -1,7 +1,6 @@
 """Measuring the tensors of an opened file: digests in one pass, details of what is unknown."""
 
 import mmap
-import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,15 +10,14 @@ from typing import Any
 import numpy as np
 
 from fpcheck.codec import Array
-from fpcheck.files.assembly import Stored
-from fpcheck.files.hdf5 import Dataset
+from fpcheck.files.assembly import Derived, Stored
+from fpcheck.files.dataset import Dataset
 from fpcheck.files.region import FileRegion
-from fpcheck.fingerprint import digest
+from fpcheck.fingerprint import blocks, digest
 from fpcheck.fingerprint.measurement import Measurement
 
-# From here on one tensor is hashed by all threads; smaller ones are shared out among them.
+# From here on one tensor is measured by all threads; smaller ones are shared out among them.
 LARGE = 16 * 2**20
-THREADS = os.cpu_count() or 1
 
 
 def digests(stored: Sequence[Stored], check: Callable[[], None]) -> list[bytes]:
@@ -27,10 +25,10 @@ def digests(stored: Sequence[Stored], check: Callable[[], None]) -> list[bytes]:
     large = [place for place, item in enumerate(stored) if _size(item) >= LARGE]
     small = [place for place, item in enumerate(stored) if _size(item) < LARGE]
     found: dict[int, bytes] = {}
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(blocks.cores()) as pool:
         checked = pool.submit(check)
         for place in large:
-            found[place] = _digest(stored[place], THREADS)
+            found[place] = _digest(stored[place], blocks.cores())
         found |= zip(small, pool.map(lambda place: _digest(stored[place], 1), small), strict=True)
         checked.result()
     return [found[place] for place in range(len(stored))]
@@ -46,20 +44,34 @@ def measurements(
         own: their digests.
         known: digests that need no details.
     """
-    return tuple(_measured(item, one, known) for item, one in zip(stored, own, strict=True))
+    found = [Measurement(one, None) for one in own]
+    unknown = [
+        place
+        for place, (item, one) in enumerate(zip(stored, own, strict=True))
+        if one not in known and _numeric(item)
+    ]
+    large = [place for place in unknown if _size(stored[place]) >= LARGE]
+    for place in large:
+        found[place] = _measured(stored[place], own[place], blocks.cores())
+    small = [place for place in unknown if _size(stored[place]) < LARGE]
+    with ThreadPoolExecutor(blocks.cores()) as pool:
+        details = pool.map(lambda place: _measured(stored[place], own[place], 1), small)
+        for place, measured in zip(small, details, strict=True):
+            found[place] = measured
+    return tuple(found)
 
 
-def _measured(item: Stored, own: bytes, known: frozenset[bytes]) -> Measurement:
-    if own in known:
-        return Measurement(own, None)
+def _numeric(item: Stored) -> bool:
+    return isinstance(item, Dataset) or item.values.dtype.kind not in "OSU"
+
+
+def _measured(item: Stored, own: bytes, threads: int) -> Measurement:
     from fpcheck.fingerprint.weights import measure_details
 
-    if isinstance(item, tuple):
-        values, dtype = item
-        plain = values.dtype.kind in "OSU"
-        return Measurement(own, None if plain else measure_details(values, dtype, own))
+    if isinstance(item, Derived):
+        return Measurement(own, measure_details(item.values, item.dtype, own, threads))
     with mapped(item) as values:
-        return Measurement(own, measure_details(values, item.dtype, own))
+        return Measurement(own, measure_details(values, item.dtype, own, threads))
 
 
 def _size(item: Stored) -> int:
@@ -67,8 +79,8 @@ def _size(item: Stored) -> int:
 
 
 def _digest(item: Stored, threads: int) -> bytes:
-    if isinstance(item, tuple):
-        return digest.of_array(*item)
+    if isinstance(item, Derived):
+        return digest.of_array(item.values, item.dtype)
     hasher = digest.hasher(item.shape, item.dtype, threads)
     item.scan(hasher.update)
     return bytes(hasher.digest())

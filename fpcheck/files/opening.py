@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 
 from fpcheck.errors import FpcheckError
 from fpcheck.files import limits
-from fpcheck.files.child import Pending, may_fork, start
+from fpcheck.files.child import NO_FILE, Pending, may_fork, start
+from fpcheck.files.refusals import GIVE
 from fpcheck.files.remote import download, is_address
 
 if TYPE_CHECKING:
     from fpcheck.files.readout import Reading
 
-# Stands for the descriptor of a remote file, which the child opens itself.
-NO_FILE = -1
 # Files that only this process and its forks have.
 OURS = "memory://"
 Known = frozenset[bytes] | None
@@ -39,39 +38,37 @@ class ModelFile:
     def __init__(self, path: str, label: str, known: Known = None) -> None:
         self._path = path
         self._label = label
+        self._known = known
+        self._reading: Reading | None = None
         if path.startswith(OURS) and not may_fork():
             with TemporaryDirectory(prefix="fpcheck-") as folder:
                 self._descriptor = open_regular(str(download(path, Path(folder))), label)
         else:
             self._descriptor = NO_FILE if is_address(path) else open_regular(path, label)
-        self._known = known
         self._pending: Pending | None = self._start(known)
 
     def _start(self, known: Known) -> Pending:
+        from fpcheck.files.readout import Job
+
         remote = self._descriptor == NO_FILE
         size = limits.REMOTE_BYTES if remote else os.fstat(self._descriptor).st_size
-        arguments = {
-            "descriptor": self._descriptor,
-            "label": self._label,
-            "folder": self._path.rpartition("/")[0] if remote else str(Path(self._path).parent),
-            "known": known,
-        }
-        return start("fpcheck.files.reading:read", arguments, self._label, size)
+        folder = self._path.rpartition("/")[0] if remote else str(Path(self._path).parent)
+        return start(Job(self._descriptor, self._label, folder, known), size)
 
     def reading(self, known: Known) -> "Reading":
         """What is read of it, with details of tensors whose digests are not known."""
-        from fpcheck.files.readout import Reading
-
+        found = self._reading
         if self._pending is not None:
             pending, self._pending = self._pending, None
-            self._reading: Reading = pending.result(Reading)
+            found = pending.reading()
         lacking = known is not None and any(
-            m.details is None and m.digest not in known for m in self._reading.weights
+            m.details is None and m.digest not in known for m in (found.weights if found else ())
         )
-        if lacking and self._known != known:
+        if found is None or (lacking and self._known != known):
             self._known = known
-            self._reading = self._start(known).result(Reading)
-        return self._reading
+            found = self._start(known).reading()
+        self._reading = found
+        return found
 
     def close(self) -> None:
         """Close the file; ends a child that still reads it."""
@@ -80,21 +77,13 @@ class ModelFile:
             self._pending = None
         if self._descriptor != NO_FILE:
             os.close(self._descriptor)
+            self._descriptor = NO_FILE
 
 
-# Files that a command has begun to read, by path as given.
-_begun: dict[str, ModelFile] = {}
-
-
-def begin(path: str, known: Known = None) -> None:
-    """Begin to read a file that will be asked for, where a child can be had at no cost."""
-    if may_fork() and Path(path).is_file():
-        _begun[str(Path(path).resolve())] = ModelFile(path, path, known)
-
-
-def open_model_file(path: str, label: str, known: Known) -> ModelFile:
-    """The file that a command has begun to read, or another one."""
-    return _begun.pop(path, None) or ModelFile(path, label, known)
+def begun(path: str) -> ModelFile | None:
+    """A file that is being read already, where a child can be had at no cost; else None."""
+    local = Path(path).is_file() and not is_address(path)
+    return ModelFile(str(Path(path).resolve()), path) if local and may_fork() else None
 
 
 def open_regular(path: str, label: str) -> int:
@@ -112,5 +101,5 @@ def open_regular(path: str, label: str) -> int:
         ) from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise FpcheckError(f"{label}: not a regular file", "Give a .keras or .h5 file.")
+        raise FpcheckError(f"{label}: not a regular file", GIVE)
     return descriptor

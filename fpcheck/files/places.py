@@ -9,14 +9,13 @@ from collections.abc import Iterator, Sequence
 
 from fpcheck.files.builtin import FIXED
 from fpcheck.files.configuration import Entry
-from fpcheck.files.hdf5 import Dataset, File, Group
-from fpcheck.fingerprint.structure import stable_names, stable_paths
+from fpcheck.files.dataset import Dataset, Group
+from fpcheck.files.hdf5 import File
+from fpcheck.fingerprint.structure import ROOT, stable_names, stable_paths
 
 # A layer's path to its tensors in order; a role where the file tells one.
 Tensors = list[tuple[str | None, Dataset]]
 Held = dict[str, Tensors]
-# Of the model itself.
-ROOT = "(model)"
 _VARS = "vars"
 # Weights of a vocabulary's words: derived state, beside the vocabulary.
 IDF = "idf_weights"

@@ -1,53 +1,45 @@
 """What the child does with a model file: open it, read its structure, measure its tensors."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from fpcheck.errors import FpcheckError
 from fpcheck.files import containers, measuring
+from fpcheck.files.assembly import Derived, Stored
+from fpcheck.files.child import NO_FILE
 from fpcheck.files.kinds import HEAD_BYTES, check_head
-from fpcheck.files.opening import NO_FILE, open_regular
-from fpcheck.files.readout import Reading
+from fpcheck.files.opening import open_regular
+from fpcheck.files.readout import Job, Reading
+from fpcheck.files.refusals import damaged
 from fpcheck.files.region import FileRegion, Region, StreamRegion
 from fpcheck.files.remote import open_stream
-
-# Words of vocabularies that are handed on.
-MOST_WORDS = 200
+from fpcheck.fingerprint.structure import first_words
 
 
-def read(descriptor: int, label: str, folder: str, known: frozenset[bytes] | None) -> Reading:
-    """Read an open model file.
-
-    Args:
-        descriptor: of the file, open for reading; `NO_FILE` for a remote one.
-        label: how messages name it.
-        folder: where other files of a model in several lie.
-        known: digests that need no details; None if no details are wanted at all.
-    """
-    if descriptor == NO_FILE:
+def read(job: Job) -> Reading:
+    """Read an open model file."""
+    label = job.label
+    if job.descriptor == NO_FILE:
         check_head((region := _remote(label)).read(0, HEAD_BYTES), label)
-        opened = containers.open_model(region, label, lambda name: _remote(f"{folder}/{name}"))
+        opened = containers.open_model(region, label, lambda name: _remote(f"{job.folder}/{name}"))
     else:
-        local = FileRegion(descriptor, 0, os.fstat(descriptor).st_size)
-        opened = containers.open_model(local, label, lambda name: _sibling(folder, name))
+        local = FileRegion(job.descriptor, 0, os.fstat(job.descriptor).st_size)
+        opened = containers.open_model(local, label, lambda name: _sibling(job.folder, name))
     assembled = opened.assembled
-    own = measuring.digests(assembled.stored, opened.check)
-    everything = frozenset(own) if known is None else known
-    weights = measuring.measurements(assembled.stored, own, everything)
+    try:
+        own = measuring.digests(assembled.stored, opened.check)
+        known = frozenset(own) if job.known is None else job.known
+        weights = measuring.measurements(assembled.stored, own, known)
+    except EOFError as error:
+        raise damaged(label, "became shorter while it was read") from error
     return Reading(opened.format, assembled.structure, weights, _words(assembled.stored),
                    tuple(opened.notes))  # fmt: skip
 
 
-def _words(stored: list[Any]) -> tuple[str, ...]:
-    words = [
-        str(word)
-        for item in stored
-        if isinstance(item, tuple) and item[1] == "string"
-        for word in item[0][: MOST_WORDS + 2]
-        if word and not str(word).startswith("[")
-    ]
-    return tuple(dict.fromkeys(words))[:MOST_WORDS]
+def _words(stored: Sequence[Stored]) -> tuple[str, ...]:
+    held = (s for s in stored if isinstance(s, Derived) and s.dtype == "string")
+    return first_words(item.values for item in held)
 
 
 def _remote(address: str) -> Region:

@@ -36,12 +36,10 @@ class FileRegion:
         descriptor: of a regular file, open for reading; not closed here.
         start: where the region begins.
         size: how long it is.
-        named: whether the file can be opened again through its descriptor.
     """
 
-    def __init__(self, descriptor: int, start: int, size: int, named: bool = True) -> None:
+    def __init__(self, descriptor: int, start: int, size: int) -> None:
         self.descriptor = descriptor
-        self.named = named and start == 0
         self.start = start
         self.size = size
 
@@ -70,7 +68,7 @@ class FileRegion:
 
     def part(self, start: int, size: int) -> "FileRegion":
         """See `Region`."""
-        return FileRegion(self.descriptor, self.start + start, size, named=False)
+        return FileRegion(self.descriptor, self.start + start, size)
 
 
 class StreamRegion:
@@ -92,7 +90,10 @@ class StreamRegion:
     def scan(self, start: int, size: int, use: Callable[[memoryview], object]) -> None:
         """See `Region`."""
         for place in range(start, start + size, WINDOW):
-            use(memoryview(self.read(place, min(WINDOW, start + size - place))))
+            part = self.read(place, length := min(WINDOW, start + size - place))
+            if len(part) < length:
+                raise EOFError("the file became shorter while it was read")
+            use(memoryview(part))
 
     def part(self, start: int, size: int) -> "StreamRegion":
         """See `Region`."""

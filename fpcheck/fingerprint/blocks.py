@@ -5,6 +5,7 @@ pieces. So a measurement has the same bits for any number of threads, and needs 
 pieces, however large the tensor is.
 """
 
+import math
 import os
 import threading
 from collections import deque
@@ -136,6 +137,22 @@ class Room(threading.local):
 
     def __init__(self, *sizes: int) -> None:
         self.arrays = tuple(np.empty(size) for size in sizes)
+
+
+def slabs(shape: tuple[int, ...], most: int) -> Iterator[tuple[slice, ...]]:
+    """Places of parts of a tensor, of at most `most` values each, that follow in C order."""
+    if not shape:
+        yield ()
+        return
+    width = math.prod(shape[1:])
+    if width > most:
+        for row in range(shape[0]):
+            for rest in slabs(shape[1:], most):
+                yield slice(row, row + 1), *rest
+        return
+    step = most // max(1, width)
+    for start in range(0, shape[0], step):
+        yield (slice(start, start + step),)
 
 
 def pieces(values: Array, limit: int = PIECE) -> Iterator[Array]:

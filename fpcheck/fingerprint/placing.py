@@ -15,14 +15,6 @@ from fpcheck.fingerprint.structure import (
 )
 from fpcheck.fingerprint.value import Fingerprint
 
-# What attributes of the framework's layers call the layers inside them, in files without names.
-_ATTRIBUTES = {
-    "forward_layer": "forward_", "backward_layer": "backward_", "cell": "", "layer": "",
-    "query_dense": "query", "key_dense": "key", "value_dense": "value",
-    "output_dense": "attention_output", "_query_dense": "query", "_key_dense": "key",
-    "_value_dense": "value", "_output_dense": "attention_output", "_gate_dense": "gate",
-}  # fmt: skip
-
 
 def is_weights_only(structure: Structure) -> bool:
     """Whether it is that of a file which holds weights and no architecture."""
@@ -33,7 +25,7 @@ def placed(
     file: Fingerprint,
     architecture: Structure,
     contents: Sequence[Measurement] = (),
-    told: bool = False,
+    own: bool = False,
 ) -> Fingerprint:
     """The fingerprint of an architecture whose weights are those of a file.
 
@@ -41,7 +33,7 @@ def placed(
         file: of a file that holds weights only.
         architecture: where they belong.
         contents: weights that the architecture is known to have had; places what nothing else does.
-        told: whether the architecture is the model's own, and not only that of its golden.
+        own: whether the architecture is the model's own, and not only that of its golden.
     """
     weighted = [la for la in architecture.layers if any(not t.derived for t in la.tensors)]
     found = _by_path(file.structure, weighted)
@@ -49,7 +41,7 @@ def placed(
         found = _by_order(file.structure.layers, weighted) or found
     if len(found) < len(file.structure.layers) and contents and file.weights:
         found = {**found, **_by_content(file, architecture, contents, found)}
-    untold = {*architecture.untold, DERIVED} if told else {*file.structure.untold}
+    untold = {*architecture.untold, DERIVED} if own else {*file.structure.untold}
     return _assembled(file, architecture, found, tuple(sorted(untold)))
 
 
@@ -61,10 +53,10 @@ def fits(file: Structure, architecture: Structure) -> bool:
 
 
 def _by_path(file: Structure, weighted: Sequence[Layer]) -> dict[str, str]:
-    """File path to layer path: equal but for running numbers, or by the rule of weight files."""
+    """File path to layer path: equal but for running numbers."""
     ours = stable_paths(layer.path for layer in weighted)
     theirs = stable_paths(layer.path for layer in file.layers)
-    named = {stable: path for path, stable in ours.items() if path in {la.path for la in weighted}}
+    named = {ours[layer.path]: layer.path for layer in weighted}
     return {
         layer.path: named[theirs[layer.path]]
         for layer in file.layers

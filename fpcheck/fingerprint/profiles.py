@@ -1,6 +1,5 @@
 """Axis profiles: the L2 norm of each slice along each axis."""
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -23,7 +22,7 @@ class Profiles:
 
     def parts(self) -> Iterator[Place]:
         """Slabs of about a million values: along the first axis, and others where it is short."""
-        return _places(self.values.shape) if self.sums else iter(())
+        return blocks.slabs(self.values.shape, _SLAB) if self.sums else iter(())
 
     def measure(self, part: Place) -> tuple[Place, tuple[Array, ...]]:
         """The sums of squares of a slab along all its axes."""
@@ -45,15 +44,3 @@ class Profiles:
     def norms(self) -> tuple[Array, ...]:
         """One float32 array an axis."""
         return tuple(np.sqrt(part).astype(np.float32) for part in self.sums)
-
-
-def _places(shape: tuple[int, ...]) -> Iterator[Place]:
-    width = math.prod(shape[1:])
-    if width > _SLAB:
-        for row in range(shape[0]):
-            for rest in _places(shape[1:]):
-                yield slice(row, row + 1), *rest
-        return
-    step = _SLAB // max(1, width)
-    for start in range(0, shape[0], step):
-        yield (slice(start, start + step),)

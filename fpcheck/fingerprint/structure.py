@@ -8,11 +8,15 @@ from typing import Any
 
 import msgspec
 
-from fpcheck.codec import Value
+from fpcheck.codec import Array, Value
 from fpcheck.fingerprint import digest
 
 RECIPE = "fpcheck-structure/1"
 Shape = tuple[int | None, ...]
+# Stands for the input of a Sequential model, which has no layer of its own in every container.
+SEQUENTIAL_INPUT = "(input)"
+# The path of the model itself, which no layer can have.
+ROOT = "(model)"
 # What a container may not tell; see `fingerprint.told`.
 OUTPUT_SHAPES = "output-shapes"
 MASKS = "masks"
@@ -253,6 +257,12 @@ def stable_paths(paths: Iterable[str]) -> dict[str, str]:
 def _split_name(name: str) -> tuple[str, int]:
     match = re.fullmatch(r"(.+?)_(\d+)", name)
     return (match[1], int(match[2])) if match else (name, 0)
+
+
+def first_words(vocabularies: Iterable[Array], most: int = 200) -> tuple[str, ...]:
+    """The first words of all vocabularies, each once, those that stand for others left out."""
+    words = [str(w) for values in vocabularies for w in values[: most + 2]]
+    return tuple(dict.fromkeys(w for w in words if w and not w.startswith("[")))[:most]
 
 
 def content_id(structure: Structure, digests: Iterable[bytes]) -> bytes:

@@ -5,7 +5,7 @@ from functools import partial
 
 from fpcheck.codec import Array
 from fpcheck.errors import UnavailableError
-from fpcheck.files.opening import open_model_file
+from fpcheck.files.opening import ModelFile
 from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.outputs import Answer, Outputs, Reach
 from fpcheck.fingerprint.placing import placed
@@ -14,7 +14,6 @@ from fpcheck.fingerprint.value import Fingerprint
 from fpcheck.model.labels import Label
 from fpcheck.model.remote import RemoteSession
 from fpcheck.model.session import OutputPlan
-from fpcheck.model.source import Source
 
 # Gives a worker that has loaded the model.
 Runner = Callable[[], RemoteSession]
@@ -24,31 +23,27 @@ class FileSession:
     """Answers from a file; see `Session`.
 
     Args:
-        source: the file.
+        file: the file, open.
         runner: loads the model in a worker; None where nothing may be run.
         known: digests that a golden holds, if one is at hand: they need no details.
     """
 
     def __init__(
-        self, source: Source, runner: Runner | None, known: frozenset[bytes] | None = None
+        self, file: ModelFile, runner: Runner | None, known: frozenset[bytes] | None = None
     ) -> None:
         self._runner = runner
         self._worker: RemoteSession | None = None
         self._place: Callable[[Fingerprint], Fingerprint] = lambda fingerprint: fingerprint
-        self._file = open_model_file(source.target, source.text, known)
-        self._reading = self._file.reading(known)
+        self._file = file
+        self._reading = file.reading(known)
         self.format = self._reading.format
         self.notes = list(self._reading.notes)
 
     def place(
-        self, architecture: Structure, contents: Sequence[Measurement] = (), told: bool = False
+        self, architecture: Structure, contents: Sequence[Measurement] = (), own: bool = False
     ) -> None:
         """Give weights without an architecture their places in one; see `fingerprint.placing`."""
-        self._place = partial(placed, architecture=architecture, contents=contents, told=told)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        self._place = partial(placed, architecture=architecture, contents=contents, own=own)
 
     def structure(self) -> Structure:
         """See `Session`."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fpcheck.files.keras2 import Mender, is_keras2, redefined_builtins, unwrapped
+from fpcheck.files.keras2 import Mender, is_keras2, redefinitions, unwrapped
 
 if TYPE_CHECKING:
     import h5py
@@ -78,10 +78,7 @@ def redefined_names(path: Path) -> tuple[str, ...]:
     with h5py.File(path, "r") as file:
         if not _is_keras2(file):
             return ()
-        found = redefined_builtins(json.loads(file.attrs["model_config"]))
-    return tuple(
-        f"{use}: Keras 3 computes relu6(x + 3) / 6, Keras 2 computed 0.2 x + 0.5" for use in found
-    )
+        return tuple(redefinitions(json.loads(file.attrs["model_config"])))
 
 
 def _is_keras2(file: "h5py.File") -> bool:

@@ -28,8 +28,6 @@ from fpcheck.model.session import OutputPlan
 
 # Examples that go through the model at once when it predicts.
 PREDICT_BATCH = 32
-# Words that a model's vocabularies give to probes.
-MOST_WORDS = 200
 
 
 class KerasSession:
@@ -63,7 +61,7 @@ class KerasSession:
 
     def words(self) -> tuple[str, ...]:
         """See `Session`."""
-        return live.vocabulary_words(self.model, MOST_WORDS)
+        return live.vocabulary_words(self.model)
 
     def outputs(self, plan: OutputPlan) -> Outputs:
         """See `Session`."""

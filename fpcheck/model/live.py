@@ -10,6 +10,7 @@ from fpcheck.codec import Array
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint.canonical import plain, split_config
 from fpcheck.fingerprint.structure import (
+    SEQUENTIAL_INPUT,
     Call,
     Edge,
     Layer,
@@ -17,6 +18,7 @@ from fpcheck.fingerprint.structure import (
     Shape,
     Structure,
     Tensor,
+    first_words,
 )
 from fpcheck.model.walking import (
     Place,
@@ -31,8 +33,6 @@ from fpcheck.model.walking import (
 
 # Path of each layer, by the identity of the live object.
 Paths = dict[int, str]
-# Stands for the input of a Sequential model, which has no layer of its own in every container.
-SEQUENTIAL_INPUT = "(input)"
 
 
 def read_structure(model: Any) -> Structure:
@@ -99,17 +99,14 @@ def _word_weights(layer: Any) -> list[tuple[str, Array, str]]:
     return [] if weights is None else [("idf_weights", np.asarray(weights, np.float32), "float32")]
 
 
-def vocabulary_words(model: Any, most: int) -> tuple[str, ...]:
-    """The first words of all vocabularies, each once, those that stand for others left out."""
-    words = [
-        str(word)
+def vocabulary_words(model: Any) -> tuple[str, ...]:
+    """The first words of all vocabularies."""
+    return first_words(
+        values
         for place in walk(model)
         for role, values, dtype in derived_tensors(place.layer)
         if (role, dtype) == ("vocabulary", "string")
-        for word in values[: most + 2]
-        if word and not str(word).startswith("[")
-    ]
-    return tuple(dict.fromkeys(words))[:most]
+    )
 
 
 def _read_layer(place: Place, paths: Paths) -> Layer:

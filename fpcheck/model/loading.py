@@ -11,6 +11,7 @@ from typing import Any
 import h5py
 
 from fpcheck.errors import FpcheckError
+from fpcheck.files.kinds import OBJECT, ZIP
 from fpcheck.model.execution import first_line
 from fpcheck.model.importing import import_module
 from fpcheck.model.keras2 import load_legacy_h5, redefined_names
@@ -117,7 +118,7 @@ def custom_objects(module: str | None) -> dict[str, Any]:
 def _load_file(source: Source, options: Options) -> Loaded:
     path = Path(source.target)
     kind = file_format(path)
-    if kind in ("weights-h5", "keras-h5-weights") or options.model is not None:
+    if kind in ("weights-h5", "weights-json", "keras-h5-weights") or options.model is not None:
         if options.model is None:
             raise FpcheckError(
                 f"{source.text}: holds weights only, no architecture",
@@ -147,7 +148,9 @@ def _load_keras(path: Path, objects: dict[str, Any], options: Options) -> Any:
 
 
 def _with_weights(model: Any, path: Path) -> Any:
-    suffix = {"weights-h5": ".weights.h5", "keras": ".keras"}.get(file_format(path), ".h5")
+    suffix = {"weights-h5": ".weights.h5", "weights-json": ".weights.json", "keras": ".keras"}.get(
+        file_format(path), ".h5"
+    )
     with _suffixed(path, suffix) as named:
         model.load_weights(named)
     return model
@@ -157,10 +160,14 @@ def file_format(path: Path) -> str:
     """Which container a file is, by its content.
 
     Returns:
-        `keras`, `keras-h5` (a full legacy model), `keras-h5-weights`, or `weights-h5`.
+        `keras`, `keras-h5` (a full legacy model), `keras-h5-weights`, `weights-h5`, or
+        `weights-json` (an index of shards).
     """
     with path.open("rb") as file:
-        zipped = file.read(2) == b"PK"
+        head = file.read(len(ZIP))
+    if head.startswith(OBJECT):
+        return "weights-json"
+    zipped = head == ZIP
     if zipped and not zipfile.is_zipfile(path):
         raise FpcheckError(f"{path}: damaged .keras archive", "Save or download it again.")
     if zipped:

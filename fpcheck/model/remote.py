@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from fpcheck.codec import Array, pack, unpack
 from fpcheck.errors import FpcheckError, UnavailableError
+from fpcheck.files import NO_PLUGINS
 from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.outputs import Answer, Outputs, Reach
 from fpcheck.fingerprint.structure import Structure
@@ -21,7 +22,7 @@ from fpcheck.model.worker import Reply
 
 T = TypeVar("T")
 # Chatter of the framework; errors reach users through replies.
-_QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "HDF5_PLUGIN_PATH": "disable", "HDF5_PLUGIN_PRELOAD": "::"}
+_QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", **NO_PLUGINS}
 
 
 class RemoteSession:

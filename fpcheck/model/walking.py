@@ -3,10 +3,7 @@
 from typing import Any
 
 from fpcheck.codec import Value
-from fpcheck.fingerprint.structure import stable_names
-
-# The path of the model itself, which no layer can have.
-ROOT = "(model)"
+from fpcheck.fingerprint.structure import ROOT, stable_names
 
 
 class Place(Value, frozen=True):

@@ -6,7 +6,6 @@ from fpcheck.codec import Value
 from fpcheck.comparison.compare import compare_fingerprints
 from fpcheck.comparison.pairing import pair
 from fpcheck.comparison.tolerance import Tolerances
-from fpcheck.diagnosis import layers_removed
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint import digest, placing
 from fpcheck.fingerprint.placing import is_weights_only
@@ -131,7 +130,7 @@ def _fits(structure: Structure, entry: Entry, head: Head) -> bool:
     golden = Fingerprint(entry.load().fingerprint.structure)
     if is_weights_only(structure):
         return placing.fits(structure, golden.structure)
-    ours, theirs = alike(golden, Fingerprint(structure))
+    theirs, ours = alike(golden, Fingerprint(structure))
     return ours.structure.shape_key == theirs.structure.shape_key
 
 
@@ -165,6 +164,8 @@ def _likeness(golden: Golden, structure: Structure, share: float) -> str:
     comparison = compare_fingerprints(
         Fingerprint(golden.fingerprint.structure), Fingerprint(structure), Tolerances()
     )
+    from fpcheck.diagnosis import layers_removed
+
     proper = {name.lower(): name for name in APPLICATIONS}.get(golden.name, golden.name)
     for diagnosis in layers_removed.diagnose(comparison):
         if diagnosis.confidence == 1.0:

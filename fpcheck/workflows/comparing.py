@@ -11,6 +11,7 @@ from fpcheck.codec import Value
 from fpcheck.comparison.tolerance import Tolerances
 from fpcheck.comparison.verdict import LevelResult, outputs_proved
 from fpcheck.errors import UnavailableError
+from fpcheck.files.opening import ModelFile
 from fpcheck.fingerprint.placing import is_weights_only
 from fpcheck.fingerprint.structure import Structure
 from fpcheck.fingerprint.value import LEVELS, Fingerprint, Level
@@ -56,9 +57,10 @@ def compare_source(
     options: Options,
     remote: RemoteSession | None = None,
     progress: Progress = silent,
+    begun: ModelFile | None = None,
 ) -> Report:
     """Open a source, choose its golden, compare, and diagnose."""
-    with compared(source, request, options, remote, progress) as result:
+    with compared(source, request, options, remote, progress, begun) as result:
         return result.report
 
 
@@ -78,6 +80,7 @@ def compared(
     options: Options,
     remote: RemoteSession | None = None,
     progress: Progress = silent,
+    begun: ModelFile | None = None,
 ) -> Iterator[Compared]:
     """Compare, and keep the model open for more."""
     start = time.monotonic()
@@ -88,9 +91,9 @@ def compared(
     golden = choice.entry.load() if choice else None
     bare = is_bare(parsed, options) and _structure_only(golden, request)
     progress(f"loading {parsed.text}")
-    known = _digests(golden) if golden and golden.fingerprint.weights else None
+    known = _digests(golden) if golden else None
     runs = golden is not None and _runs(parsed, golden, request, options)
-    with opened(source, parsed, options, remote, bare, known, runs) as session:
+    with opened(source, parsed, options, remote, bare, known, runs, begun) as session:
         structure = session.structure()
         choice = choice or choose(parsed, None, request.goldens, structure)
         assert choice is not None  # with a structure, choose gives one or raises
@@ -149,8 +152,10 @@ def _runs(source: Source, golden: Golden, request: Request, options: Options) ->
     return outputs.preprocess != preprocess or outputs.environment != environment()
 
 
-def _digests(golden: Golden) -> frozenset[bytes]:
-    return frozenset(m.digest for m in golden.fingerprint.weights or ())
+def _digests(golden: Golden) -> frozenset[bytes] | None:
+    """Digests whose tensors need no details; None where the golden asks for none at all."""
+    weights = golden.fingerprint.weights
+    return None if weights is None else frozenset(m.digest for m in weights)
 
 
 def _named(source: Source, session: Session, candidate: Fingerprint) -> CandidateRef:
@@ -181,7 +186,7 @@ def take(
     levels["weights"] = _skipped("weights", held, asked) or LevelResult("pass")
     if levels["weights"].status == "pass":
         progress("measuring weights")
-        weights = session.weights(_digests(golden))
+        weights = session.weights(_digests(golden) or frozenset())
         candidate = Fingerprint(session.structure(), weights)
     levels["outputs"] = _skipped("outputs", held, asked) or LevelResult("pass")
     if levels["outputs"].status != "pass" or held.outputs is None:

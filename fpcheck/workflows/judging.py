@@ -6,14 +6,13 @@ from collections.abc import Collection
 import msgspec
 import numpy as np
 
-from fpcheck.comparison.compare import compare_fingerprints
+from fpcheck.comparison.compare import Comparison, compare_fingerprints
 from fpcheck.comparison.verdict import LevelResult, judged, verdict
-from fpcheck.diagnosis import diagnose
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint import digest
 from fpcheck.fingerprint.value import LEVELS, Fingerprint, Level
 from fpcheck.golden.value import Golden
-from fpcheck.report.value import CandidateRef, GoldenRef, Report
+from fpcheck.report.value import CandidateRef, Diagnosis, GoldenRef, Report
 
 
 def check_levels(levels: Collection[str] | None) -> None:
@@ -75,11 +74,19 @@ def report_on(
         levels=finished,
         first_divergent_layer=comparison.first_divergent_layer,
         findings=findings,
-        diagnoses=diagnose(comparison),
+        diagnoses=_diagnosed(comparison),
         notes=notes,
         accuracy=None,
         elapsed_seconds=round(time.monotonic() - start, 3),
     )
+
+
+def _diagnosed(comparison: Comparison) -> list[Diagnosis]:
+    if not comparison.errors:
+        return []
+    from fpcheck.diagnosis import diagnose  # a match, which is the usual case, needs no rule
+
+    return diagnose(comparison)
 
 
 def compare_goldens(golden: Golden, other: Fingerprint, named: CandidateRef, why: str) -> Report:

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from fpcheck.errors import FpcheckError
+from fpcheck.files.opening import ModelFile
 from fpcheck.files.remote import download
 from fpcheck.fingerprint import digest, probes
 from fpcheck.fingerprint.placing import is_weights_only
@@ -21,7 +22,6 @@ from fpcheck.model.file_session import FileSession
 from fpcheck.model.remote import RemoteSession
 from fpcheck.model.session import Session
 from fpcheck.model.source import Kind, Options, Source, parse
-from fpcheck.workflows import data
 
 AUTO = "auto"
 
@@ -42,6 +42,7 @@ def resolve(source: object) -> Source:
 def opened(
     source: object, parsed: Source, options: Options, remote: RemoteSession | None = None,
     architecture_only: bool = False, known: frozenset[bytes] | None = None, runs: bool = False,
+    begun: ModelFile | None = None,
 ) -> Iterator[Session]:  # fmt: skip
     """A session on a source: in this process for a model in memory, read for a file, else a worker.
 
@@ -53,6 +54,7 @@ def opened(
         architecture_only: an application without any weights.
         known: digests whose tensors need no details.
         runs: a file's model is going to be run: it is loaded while the file is read.
+        begun: the file, if it is being read already.
     """
     _check_options(parsed, options)
     if parsed.kind is Kind.MEMORY:
@@ -63,8 +65,9 @@ def opened(
         if parsed.kind is Kind.FILE:
             if runs and parsed.local and not options.static:
                 worker.begin(parsed, options)
-            with closing(_from_file(parsed, options, worker, known)) as session:
-                yield session
+            file = begun or ModelFile(parsed.target, parsed.text, known)
+            with closing(file):
+                yield _from_file(file, parsed, options, worker, known)
         else:
             worker.open(parsed, options, architecture_only)
             yield worker
@@ -98,7 +101,11 @@ def brought(source: Source) -> Iterator[Source]:
 
 
 def _from_file(
-    parsed: Source, options: Options, worker: RemoteSession, known: frozenset[bytes] | None
+    file: ModelFile,
+    parsed: Source,
+    options: Options,
+    worker: RemoteSession,
+    known: frozenset[bytes] | None,
 ) -> FileSession:
     """What is read of a file; weights alone are placed in the architecture of `--model`."""
 
@@ -107,9 +114,9 @@ def _from_file(
             worker.open(local, options)
         return worker
 
-    session = FileSession(parsed, None if options.static else run, known)
+    session = FileSession(file, None if options.static else run, known)
     if options.model is not None and is_weights_only(session.structure()):
-        session.place(_architecture(options, worker), told=True)
+        session.place(_architecture(options, worker), own=True)
     return session
 
 
@@ -166,4 +173,6 @@ def chosen_probes(
         return probes.fit(
             structure, int(asked or probes.COUNT), session.words(), raw_pixels=preprocess != "none"
         )
+    from fpcheck.workflows import data
+
     return probes.given(data.probe_arrays(Path(asked), structure), structure)

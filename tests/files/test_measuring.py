@@ -11,7 +11,7 @@ from fpcheck.files import containers, measuring
 from fpcheck.files.opening import ModelFile
 from fpcheck.files.readout import Reading
 from fpcheck.files.region import FileRegion, StreamRegion
-from fpcheck.fingerprint import digest
+from fpcheck.fingerprint import blocks, digest
 from fpcheck.fingerprint.value import Fingerprint
 
 KERNEL = np.random.default_rng(3).normal(size=(300, 1000)).astype(np.float32)
@@ -68,7 +68,7 @@ def test_the_number_of_threads_changes_nothing(
     threads: int, large: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path / "weights.h5")
-    monkeypatch.setattr(measuring, "THREADS", threads)
+    monkeypatch.setattr(blocks, "cores", lambda: threads)
     monkeypatch.setattr(measuring, "LARGE", large)
     with (tmp_path / "weights.h5").open("rb") as file:
         region = FileRegion(file.fileno(), 0, (tmp_path / "weights.h5").stat().st_size)
@@ -122,12 +122,10 @@ def test_a_file_that_changes_name_meanwhile_is_still_the_one_that_was_opened(
     assert [m.digest for m in first.weights] == [m.digest for m in again.weights]
 
 
-def test_slabs_follow_each_other_in_c_order() -> None:
-    from fpcheck.files.hdf5 import _slabs
-
+def testslabs_follow_each_other_in_c_order() -> None:
     values = np.arange(4 * 5 * 6).reshape(4, 5, 6)
     for most in (1, 5, 6, 7, 30, 31, 1000):
-        parts = [values[place].ravel() for place in _slabs(values.shape, most)]
+        parts = [values[place].ravel() for place in blocks.slabs(values.shape, most)]
         assert np.array_equal(np.concatenate(parts), values.ravel())
         assert max(map(len, parts)) <= max(most, 1)
 

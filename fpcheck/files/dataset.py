@@ -1,0 +1,105 @@
+"""Tensors and groups of an HDF5 file, checked and not yet read."""
+
+import math
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import h5py
+import numpy as np
+
+from fpcheck.codec import Array
+from fpcheck.files import limits
+from fpcheck.files.refusals import damaged, refused
+from fpcheck.files.region import Region
+from fpcheck.fingerprint import blocks
+
+# What the library raises for damaged files, in one place or another.
+LIBRARY_ERRORS = (OSError, RuntimeError, ValueError, KeyError, TypeError)
+# Reading through the library is serial; hashing what was read is not.
+_LIBRARY = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A tensor in a file.
+
+    Attributes:
+        name: its path in the file.
+        shape: its dimensions.
+        stored: the numpy type of its bytes.
+        dtype: the framework's name of its type.
+        offset: where its bytes lie in the region, little-endian and in C order; None where they
+            must be read through the library.
+        handle: the library's.
+        region: the bytes of the file.
+        label: how messages name the file.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    stored: np.dtype[Any]
+    dtype: str
+    offset: int | None
+    handle: Any
+    region: Region
+    label: str
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes its values take in memory."""
+        return math.prod(self.shape) * self.stored.itemsize
+
+    def scan(self, use: Callable[[memoryview], object]) -> None:
+        """Hand the values' bytes to `use`, little-endian and in C order, part after part."""
+        if self.offset is not None:
+            self.region.scan(self.offset, self.nbytes, use)
+            return
+        little = self.stored.newbyteorder("<")
+        for place in blocks.slabs(self.shape, limits.SLAB_BYTES // self.stored.itemsize):
+            part = np.ascontiguousarray(self._read(place).astype(little, copy=False))
+            if part.size:
+                use(part.reshape(-1).view(np.uint8).data)
+
+    def values(self) -> Array:
+        """All values of a small tensor, in the type of their bytes."""
+        if self.nbytes > limits.MIB:
+            raise refused(self.label, f"{self.name} is far too large for what it is")
+        parts: list[bytes] = []
+        self.scan(lambda view: parts.append(bytes(view)))
+        little = self.stored.newbyteorder("<")
+        return np.frombuffer(b"".join(parts), little).reshape(self.shape)
+
+    def _read(self, place: tuple[slice, ...]) -> Array:
+        try:
+            with _LIBRARY:
+                return np.asarray(h5py.Dataset(self.handle)[place])
+        except LIBRARY_ERRORS as error:
+            raise damaged(f"{self.label}: {self.name}: damaged", str(error)) from error
+
+
+@dataclass
+class Group:
+    """A group: what is in it, by name, in the library's order."""
+
+    name: str
+    handle: Any
+    groups: dict[str, "Group"] = field(default_factory=dict)
+    datasets: dict[str, Dataset] = field(default_factory=dict)
+
+    def find(self, path: str) -> "Group | None":
+        """The group at a path below this one."""
+        group: Group | None = self
+        for name in path.split("/"):
+            group = group.groups.get(name) if group else None
+        return group
+
+    def merge(self, other: "Group") -> None:
+        """Take in what another file holds of the same group."""
+        self.datasets |= other.datasets
+        for name, group in other.groups.items():
+            if name in self.groups:
+                self.groups[name].merge(group)
+            else:
+                self.groups[name] = group

@@ -1,0 +1,144 @@
+"""What the configuration of one layer says of it: class, name, dtype, shapes, whose code it is."""
+
+from typing import Any
+
+from fpcheck.files import builtin
+from fpcheck.files.naming import snake_case
+from fpcheck.fingerprint.structure import Shape
+
+Config = dict[str, Any]
+FLOAT = "float32"
+
+
+def is_framework(layer: Config) -> bool:
+    """Whether a class is the framework's own."""
+    module = layer.get("module")
+    if module is None or module == "builtins":
+        name = str(layer["class_name"])
+        return builtin.is_layer(builtin.proper(name)) or builtin.is_operation(name)
+    registered = layer.get("registered_name")
+    bare = registered is None or registered == layer["class_name"]
+    return str(module).partition(".")[0] == "keras" and bare
+
+
+def is_operation(layer: Config) -> bool:
+    """Whether it is an operation of the framework, not a layer."""
+    module, name = layer.get("module"), str(layer["class_name"])
+    if module is None:  # Add is both; only layers say whether they are trainable
+        bare = not isinstance(layer["config"], dict) or "trainable" not in layer["config"]
+        return builtin.is_operation(name) and bare and name != "InputLayer"
+    return is_framework(layer) and str(module).startswith("keras.src.ops")
+
+
+def name_of(layer: Config) -> str:
+    """A layer's name; empty where a custom layer does not write its configuration."""
+    config = layer["config"] if isinstance(layer["config"], dict) else {}
+    return str(layer.get("name") or config.get("name") or "")
+
+
+def kind_of(layer: Config) -> str:
+    """What Keras 3 calls a layer's place in a weight file."""
+    name = str(layer["class_name"]).rpartition(">")[2]
+    return snake_case(builtin.proper(name) if is_framework(layer) else name)
+
+
+def class_of(layer: Config) -> tuple[str, bool]:
+    """The class as structures name it, and whether code that is not the framework's takes part."""
+    name = str(layer["class_name"])
+    if not is_framework(layer):
+        return str(layer.get("registered_name") or name), True
+    if is_operation(layer):
+        return f"ops.{name}", False
+    return builtin.proper(name), name == "Lambda" or _holds_code(layer["config"])
+
+
+def _holds_code(value: Any) -> bool:
+    """Whether a configuration names functions or classes that are not the framework's."""
+    if isinstance(value, list):
+        return any(_holds_code(item) for item in value)
+    if not isinstance(value, dict):
+        return False
+    name = value.get("class_name")
+    if name == "__lambda__" or (name == "function" and value.get("module") is not None):
+        return not str(value.get("module", "")).startswith("keras")
+    if name is not None and "config" in value and "module" in value:
+        module, registered = str(value["module"]), value.get("registered_name")
+        own = module.partition(".")[0] in ("keras", "builtins", "None")
+        if not own or registered not in (None, name):
+            return True
+    named = (v for k, v in value.items() if k.endswith("activation") and isinstance(v, str))
+    if any(not builtin.is_activation(activation) for activation in named):
+        return True
+    return any(_holds_code(item) for key, item in value.items() if key != "layers")
+
+
+def has_graph(layer: Config) -> bool:
+    """Whether it is a model that says how its layers are connected."""
+    config = layer["config"]
+    if not isinstance(config, dict) or not isinstance(config.get("layers"), list):
+        return False
+    return "input_layers" in config or (is_framework(layer) and layer["class_name"] == "Sequential")
+
+
+def dtype_of(layer: Config) -> str:
+    """The name of its dtype policy; empty for operations."""
+    if is_operation(layer):
+        return ""
+    config = layer["config"] if isinstance(layer["config"], dict) else {}
+    policy = config.get("dtype")
+    if layer["class_name"] == "InputLayer" or policy is None or "input_layers" in config:
+        return FLOAT
+    if not isinstance(policy, dict):
+        return str(policy)
+    told = policy.get("config") or {}
+    if "source_name" in told:
+        return f"{told.get('mode')}_from_{told['source_name']}"
+    return str(told.get("name", FLOAT))
+
+
+def roles_of(layer: Config, class_name: str, config: Config) -> list[str] | None:
+    """What it calls its own tensors, in order; None where unknown."""
+    if not is_framework(layer):
+        return None
+    return (
+        []
+        if is_operation(layer) or has_graph(layer)
+        else builtin.roles(class_name, config, dtype_of(layer))
+    )
+
+
+def input_of(config: Config) -> tuple[Shape | None, str]:
+    """Shape and dtype of an input."""
+    shape = config.get("batch_shape", config.get("batch_input_shape"))
+    return shape_of(shape), str(config.get("dtype") or FLOAT)
+
+
+def shape_of(value: Any) -> Shape | None:
+    """A shape as files write it; None where it is none."""
+    if isinstance(value, dict) and value.get("class_name") == "__tuple__":
+        value = value["items"]
+    if not isinstance(value, list | tuple):
+        return None
+    if not all(size is None or isinstance(size, int) for size in value):
+        return None
+    return tuple(value)
+
+
+def built_on(layer: Config) -> Shape | None:
+    """The shape of the first input, as the layer was built on it."""
+    built = layer.get("build_config") or {}
+    shape = built.get("input_shape")
+    if isinstance(shape, list) and shape and isinstance(shape[0], list):
+        shape = shape[0]
+    return shape_of(shape)
+
+
+def from_the_end(axis: Any, rank: int | None) -> Any:
+    """An axis counted from the end; where nothing tells the rank, the last one is meant."""
+    if isinstance(axis, dict) and axis.get("class_name") == "__tuple__":
+        axis = axis["items"]
+    if isinstance(axis, list | tuple):
+        return [from_the_end(one, rank) for one in axis]
+    if not isinstance(axis, int) or axis < 0:
+        return axis
+    return axis - rank if rank else -1
