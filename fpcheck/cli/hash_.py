@@ -3,8 +3,7 @@
 import typer
 
 from fpcheck.cli import options as opt
-from fpcheck.cli.console import progress
-from fpcheck.workflows.hashing import hash_weights
+from fpcheck.files.opening import begun
 
 
 def hash_source(
@@ -18,8 +17,11 @@ def hash_source(
     debug: opt.Debug = False,
 ) -> None:
     """Print the content id: equal weights in equal places give an equal id."""
+    file = begun(source)  # is read while all below is imported
+    from fpcheck.cli.console import progress
+    from fpcheck.workflows.hashing import hash_weights
+
+    loading = opt.loading(weights, seed, model, custom_objects, trust, static)
     with progress() as step:
-        own = hash_weights(
-            source, opt.loading(weights, seed, model, custom_objects, trust, static), step
-        )
+        own = hash_weights(source, loading, step, file)
     typer.echo(own)

@@ -1,13 +1,14 @@
 """`fpcheck record`: take the fingerprint of a good model and store it."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fpcheck.cli import options as opt
-from fpcheck.cli.console import progress, put, say
-from fpcheck.report.text import clean, render
-from fpcheck.workflows.recording import Recording, Request, record_source
+from fpcheck.files.opening import begun
+
+if TYPE_CHECKING:
+    from fpcheck.workflows.recording import Recording
 
 
 def record(
@@ -30,18 +31,25 @@ def record(
     debug: opt.Debug = False,
 ) -> None:
     """Take the fingerprint of SOURCE and store it as the next version of golden NAME."""
+    file = begun(source, frozenset())  # is read while all below is imported
+    from fpcheck.cli.console import progress
+    from fpcheck.workflows.recording import Request, record_source
+
     request = Request(
         name=name, goldens=goldens, levels=opt.split_levels(levels), data=data, note=note,
         preprocess=preprocess or "auto", probes=probes, tolerance=tolerance,
     )  # fmt: skip
     loading = opt.loading(weights, seed, model, custom_objects, trust, static)
     with progress(quiet) as step:
-        recording = record_source(source, request, loading, progress=step)
+        recording = record_source(source, request, loading, progress=step, begun=file)
     if not quiet:
         _show(recording)
 
 
-def _show(recording: Recording) -> None:
+def _show(recording: "Recording") -> None:
+    from fpcheck.cli.console import put, say
+    from fpcheck.report.text import clean, render
+
     golden = recording.golden
     if not recording.stored:
         say(f"{golden.label} already says the same: nothing stored ({golden.path})")
@@ -61,13 +69,13 @@ def _show(recording: Recording) -> None:
             f"  accuracy on {held.accuracy.count} examples: top-1 {held.accuracy.top1:.2%}, "
             f"top-5 {held.accuracy.top5:.2%}"
         )
-    for warning in _grouped(recording.warnings):
+    for warning in _grouped([clean(text) for text in recording.warnings]):
         say(f"  warning: {warning}")
     say(f"  {golden.path} and .h5: commit both")
 
 
-def _grouped(warnings: tuple[str, ...], most: int = 5) -> list[str]:
-    shown = [clean(warning) for warning in warnings[:most]]
+def _grouped(warnings: list[str], most: int = 5) -> list[str]:
+    shown = warnings[:most]
     if len(warnings) > most:
         shown.append(f"and {len(warnings) - most} more like it (fpcheck show names them all)")
     return shown

@@ -80,10 +80,10 @@ class ModelFile:
             self._descriptor = NO_FILE
 
 
-def begun(path: str) -> ModelFile | None:
+def begun(path: str, known: Known = None) -> ModelFile | None:
     """A file that is being read already, where a child can be had at no cost; else None."""
     local = Path(path).is_file() and not is_address(path)
-    return ModelFile(str(Path(path).resolve()), path) if local and may_fork() else None
+    return ModelFile(str(Path(path).resolve()), path, known) if local and may_fork() else None
 
 
 def open_regular(path: str, label: str) -> int:

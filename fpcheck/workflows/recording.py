@@ -13,6 +13,7 @@ from fpcheck.codec import Array, Value
 from fpcheck.comparison.tolerance import Tolerances, of_structure, row
 from fpcheck.diagnosis.evidence import some
 from fpcheck.errors import FpcheckError
+from fpcheck.files.opening import ModelFile
 from fpcheck.fingerprint import accuracy
 from fpcheck.fingerprint.accuracy import Accuracy
 from fpcheck.fingerprint.outputs import Outputs, Reach, largest_difference
@@ -86,6 +87,7 @@ def record_source(
     options: Options,
     remote: RemoteSession | None = None,
     progress: Progress = silent,
+    begun: ModelFile | None = None,
 ) -> Recording:
     """Take a fingerprint and store it, unless the newest version says the same."""
     store = Store(goldens_folder(request.goldens))
@@ -95,7 +97,7 @@ def record_source(
         # What was decided for the golden stays decided.
         kept = newest.fingerprint.outputs.preprocess
         request = msgspec.structs.replace(request, preprocess=kept)
-    taken = unstored(source, request, options, progress, remote)
+    taken = unstored(source, request, options, progress, remote, begun)
     version = before.version + 1 if before else 1
     golden = msgspec.structs.replace(taken.golden, version=version)
     return _store(store, golden, newest, taken.notes)
@@ -114,6 +116,7 @@ def unstored(
     options: Options,
     progress: Progress = silent,
     remote: RemoteSession | None = None,
+    begun: ModelFile | None = None,
 ) -> Unstored:
     """The golden that recording a source would give, as version 1."""
     check_levels(request.levels)
@@ -127,7 +130,9 @@ def unstored(
     request = msgspec.structs.replace(request, levels=levels)
     bare = is_bare(parsed, options) and set(levels) == {"structure"}
     progress(f"loading {parsed.text}")
-    with opened(source, parsed, options, remote, bare, frozenset()) as session:
+    with opened(
+        source, parsed, options, remote, bare, frozenset(), "outputs" in levels, begun
+    ) as session:
         fingerprint = _take(session, parsed, request, options, progress)
         kind, notes = session.format, tuple(session.notes)
     golden = Golden(
