@@ -29,7 +29,7 @@ REFUSING = {
 
 
 def main() -> int:
-    """Write the file, or with --check say whether it is current."""
+    """Write the file; with --check only exit with 1 if it is not current."""
     text = json.dumps(described(), indent=1, sort_keys=True) + "\n"
     if "--check" in sys.argv:
         return 0 if TARGET.read_text() == text else 1
@@ -57,7 +57,7 @@ def described() -> dict[str, Any]:
         "aliases": {n: kind.__name__ for n, kind in kinds.items() if n != kind.__name__},
         "operations": sorted(operations),
         "quantized": {n: spec for n, k in own.items() if (spec := quantized(k))},
-        "activations": sorted(n for n, v in vars(activations).items() if inspect.isfunction(v)),
+        "activations": {n: v.__name__ for n, v in vars(activations).items() if callable(v)},
     }
 
 

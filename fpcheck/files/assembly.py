@@ -5,15 +5,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
 from fpcheck.codec import Array
 from fpcheck.files.builtin import FIXED
 from fpcheck.files.configuration import Draft, Entry
 from fpcheck.files.dataset import Dataset
 from fpcheck.files.places import IDF, Held, Tensors
-from fpcheck.files.vocabulary import vocabulary
+from fpcheck.files.vocabulary import LOOKUPS, vocabulary
 from fpcheck.fingerprint.structure import (
     ASPECTS,
+    DERIVED,
+    GRAPH,
     INNER_LAYERS,
     INPUTS,
     OUTPUT_SHAPES,
@@ -68,13 +71,15 @@ def assemble(draft: Draft, held: Held, untold: set[str], assets: Assets) -> Asse
     for entry in draft.entries:
         own = left.pop(entry.path, [])
         derived = _derived(entry, own, assets)
+        if derived is None:
+            untold = {*untold, DERIVED}
         tensors, found = _tensors(entry, [item for item in own if item[0] != IDF])
         tensors += [
             Tensor(role, len(tensors) + place, array.shape, dtype, False, derived=True)
-            for place, (role, array, dtype) in enumerate(derived)
+            for place, (role, array, dtype) in enumerate(derived or [])
         ]
         layers.append(_layer(entry, tensors))
-        stored += [*found, *(Derived(array, dtype) for _, array, dtype in derived)]
+        stored += [*found, *(Derived(array, dtype) for _, array, dtype in derived or [])]
         for path in [path for path in left if entry.custom and path.startswith(entry.path + "/")]:
             layers.append(_unknown(path, left[path]))
             stored += [dataset for _, dataset in left.pop(path)]
@@ -85,7 +90,7 @@ def assemble(draft: Draft, held: Held, untold: set[str], assets: Assets) -> Asse
     if any(layer.custom for layer in layers) or draft.custom:
         untold.add(INNER_LAYERS)
     if not draft.graph:
-        untold.add(INPUTS)
+        untold |= {INPUTS, GRAPH}
     structure = Structure(
         draft.class_name, draft.inputs, draft.outputs, tuple(layers), draft.custom,
         tuple(sorted(untold)),
@@ -93,10 +98,13 @@ def assemble(draft: Draft, held: Held, untold: set[str], assets: Assets) -> Asse
     return Assembled(structure, stored)
 
 
-def weights_only(held: Held) -> Assembled:
-    """The tensors of a file that holds no architecture."""
-    layers = tuple(_unknown(path, tensors) for path, tensors in held.items())
-    untold = tuple(sorted(ASPECTS))
+def weights_only(held: Held, stores: dict[str, str]) -> Assembled:
+    """The tensors of a file that holds no architecture; `config` tells where each layer's lie."""
+    layers = tuple(
+        replace(_unknown(path, tensors), config={"store": stores[path]} if path in stores else None)
+        for path, tensors in held.items()
+    )
+    untold = tuple(sorted({*ASPECTS} - {GRAPH}))
     structure = Structure("", (), (), layers, False, untold)
     return Assembled(structure, [dataset for tensors in held.values() for _, dataset in tensors])
 
@@ -130,18 +138,24 @@ def _layer(entry: Entry, tensors: list[Tensor]) -> Layer:
                  entry.calls, tuple(tensors))  # fmt: skip
 
 
-def _derived(entry: Entry, held: Tensors, assets: Assets) -> list[tuple[str, Array, str]]:
-    """State that follows from configuration or weights, as a live layer holds it."""
-    words = vocabulary(entry.class_name, entry.raw, lambda: assets(entry.store))
-    if words is not None:
+def _derived(entry: Entry, held: Tensors, assets: Assets) -> list[tuple[str, Array, str]] | None:
+    """State that follows from configuration or weights, as a live layer holds it; None: untold."""
+    if entry.custom or entry.class_name not in (*LOOKUPS, "Normalization"):
+        return []
+    if entry.class_name in LOOKUPS:
+        words = vocabulary(entry.class_name, entry.raw, lambda: assets(entry.store))
+        if words is None:
+            return None
         weights = [(IDF, dataset.values(), "float32") for role, dataset in held if role == IDF]
         return [("vocabulary", words, "int64" if words.dtype.kind == "i" else "string"), *weights]
-    if entry.class_name != "Normalization" or entry.custom:
-        return []
     pairs: list[tuple[str, Any]] = [
         (role, np.asarray(entry.raw[role])) for role in ("mean", "variance")
         if entry.raw.get(role) is not None
     ]  # fmt: skip
     if not pairs and len(held) >= 2:
         pairs = [("mean", held[0][1].values()), ("variance", held[1][1].values())]
+    if any(values.dtype.kind not in "fiu" for _, values in pairs):
+        raise TypeError(f"the {pairs[0][0]} of {entry.path[:80]} is no number")
+    if any(not values.ndim for _, values in pairs):  # it is spread over an axis of unknown length
+        return None
     return [(f"used_{role}", np.ravel(v).astype(np.float32), "float32") for role, v in pairs]

@@ -40,8 +40,18 @@ def is_activation(name: str) -> bool:
 
 
 def completed(class_name: str, config: Config) -> Config:
-    """A configuration with the attributes that it leaves out."""
-    return {**_described()["layers"].get(class_name, {}), **config}
+    """A configuration with the attributes that it leaves out, and functions by their own names."""
+    found: Config = _renamed({**_described()["layers"].get(class_name, {}), **config})
+    return found
+
+
+def _renamed(value: Any, key: str = "") -> Any:
+    """Activations under the name that Keras 3 writes (`swish` is `silu`), also in inner layers."""
+    if isinstance(value, dict):
+        return {name: _renamed(item, name) for name, item in value.items()}
+    if key.endswith("activation") and isinstance(value, str):
+        return _described()["activations"].get(value, value)
+    return value
 
 
 @cache
@@ -157,6 +167,9 @@ def inner(class_name: str, config: Config) -> Iterator[Inner]:
     elif class_name == "StackedRNNCells":
         for place, cell in enumerate(config.get("cells") or []):
             yield f"cells#{place}", cell
+    elif class_name == "Pipeline":
+        for place, layer in enumerate(config.get("layers") or []):
+            yield f"layers#{place}", layer
     elif isinstance(config.get("layer"), dict):  # wrappers
         yield "layer", config["layer"]
 

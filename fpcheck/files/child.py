@@ -68,16 +68,15 @@ class Pending:
             )
         try:
             answer = unpack(data, Result)
+            if not answer.fact:
+                return unpack(answer.reading, Reading)
         except ValueError:
             raise FpcheckError(
-                f"{self._label}: damaged: the process that reads it {_how(status)}",
-                AGAIN,
+                f"{self._label}: damaged: the process that reads it {_how(status)}", AGAIN
             ) from None
-        if answer.fact:
-            error = FpcheckError(answer.fact, answer.advice)
-            error.add_note(answer.trace)
-            raise error
-        return unpack(answer.reading, Reading)
+        error = FpcheckError(answer.fact, answer.advice)
+        error.add_note(answer.trace)
+        raise error
 
     def end(self) -> int:
         """End the child if it still runs; its exit status, negative for a signal."""
@@ -207,6 +206,19 @@ def _limited(seconds: float, space: int) -> None:
             continue
 
 
+def allow(more: int) -> None:
+    """Let this process map so many more bytes: a tensor that was found to be sound."""
+    try:
+        import resource
+    except ImportError:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    if soft != resource.RLIM_INFINITY:
+        wanted = soft + more
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+
+
 def _address_space() -> int:
     try:
         pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[0]
@@ -219,9 +231,11 @@ def _received(pipe: int, deadline: float) -> bytes | None:
     """All that the child writes; None if it takes too long."""
     parts: list[bytes] = []
     size = 0
+    waiting = select.poll()
+    waiting.register(pipe, select.POLLIN)
     while size <= limits.ANSWER_BYTES:
         left = deadline - time.monotonic()
-        if left <= 0 or not select.select([pipe], [], [], left)[0]:
+        if left <= 0 or not waiting.poll(left * 1000):
             return None
         data = os.read(pipe, _STEP)
         if not data:

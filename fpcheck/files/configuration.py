@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fpcheck.errors import FpcheckError
-from fpcheck.files import builtin
+from fpcheck.files import builtin, limits
 from fpcheck.files.declared import (
     FLOAT,
     Config,
@@ -26,9 +26,10 @@ from fpcheck.files.declared import (
     shape_of,
 )
 from fpcheck.files.graph import Node, check_chain, check_layers, node_of, port_edges
-from fpcheck.files.naming import unique_name
 from fpcheck.files.ranks import rank_after
+from fpcheck.files.refusals import RESAVE
 from fpcheck.fingerprint.canonical import plain, split_config
+from fpcheck.fingerprint.naming import unique_name
 from fpcheck.fingerprint.structure import SEQUENTIAL_INPUT, Call, Edge, Port, Shape, stable_names
 
 
@@ -87,17 +88,29 @@ def draft(model: Config, label: str) -> Draft:
     """
     try:
         return _Reader().model(model)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
-        told = f"{type(error).__name__} {error}"[:120]
-        raise FpcheckError(
-            f"{label}: its configuration is not one that Keras writes ({told})",
-            "Save the model again with Keras.",
-        ) from error
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        IndexError,
+        RecursionError,
+        OverflowError,
+    ) as error:
+        raise unlike_keras(label, error) from error
+
+
+def unlike_keras(label: str, error: Exception) -> FpcheckError:
+    """The error that a configuration is not what Keras writes."""
+    what = f"{type(error).__name__} {error}"[:120]
+    return FpcheckError(f"{label}: its configuration is not one that Keras writes ({what})", RESAVE)
 
 
 class _Reader:
     def __init__(self) -> None:
         self.entries: list[Entry] = []
+        # Those too that are not told of in the end.
+        self.count = 0
         # Paths of layers that are written in several models, by the id that Keras gives them.
         self.shared: dict[int, str] = {}
         self.paths: dict[str, str] = {}
@@ -203,8 +216,13 @@ class _Reader:
         entry = Entry(path, class_name, custom, dtype_of(layer), None, {}, calls, raw,
                       roles_of(layer, class_name, own), store, trainable)  # fmt: skip
         self.entries.append(entry)
+        self.count += 1
+        if self.count > limits.LAYERS:
+            raise ValueError(f"more than {limits.LAYERS:,} layers")
         if has_graph(layer):
             ports = self._graph(layer, path + "/", store + "/", trainable)
+            last = ports[1][0].source if ports[1] else None
+            self.ranks[path] = self.ranks.get(last.layer) if last else None
             if not covered:
                 entry.config = {
                     key: [
@@ -216,7 +234,9 @@ class _Reader:
         if not covered:
             rank = self._rank(layer, calls, first)
             if is_framework(layer) and own.get("axis") is not None:
-                own = {**own, "axis": from_the_end(own["axis"], rank)}
+                axis = from_the_end(own["axis"], rank)
+                listed = class_name == "Normalization" and not isinstance(axis, list)
+                own = {**own, "axis": [axis] if listed else axis}  # Keras 2 writes one axis bare
             if path not in self.ranks or self.ranks[path] is None:
                 self.ranks[path] = rank_after(class_name, own, rank) if not custom else None
             entry.config, entry.training = split_config(own, class_name, not is_framework(layer))

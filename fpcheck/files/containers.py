@@ -9,12 +9,12 @@ from fpcheck.errors import FpcheckError
 from fpcheck.files import assembly, builtin, keras2, limits, places, strict_json
 from fpcheck.files.archive import Archive
 from fpcheck.files.assembly import Assembled
-from fpcheck.files.configuration import draft
+from fpcheck.files.configuration import draft, unlike_keras
 from fpcheck.files.hdf5 import File
 from fpcheck.files.kinds import HDF5, OBJECT, ZIP
 from fpcheck.files.refusals import GIVE
 from fpcheck.files.region import Region
-from fpcheck.fingerprint.structure import DERIVED, MASKS
+from fpcheck.fingerprint.structure import MASKS
 
 _CONFIG, _WEIGHTS, _METADATA = "config.json", "model.weights.h5", "metadata.json"
 # Opens a file beside the model file, by name.
@@ -59,7 +59,7 @@ def open_model(region: Region, label: str, sibling: Sibling) -> Opened:
         return _legacy(file, label)
     if file.texts(file.root, "layer_names") is not None:
         return _plain(file, "keras-h5-weights", places.legacy(file, file.root, ()))
-    return _plain(file, "weights-h5", places.by_group(file))
+    return _plain(file, "weights-h5", *places.by_group(file))
 
 
 def _keras(archive: Archive, label: str) -> Opened:
@@ -75,11 +75,18 @@ def _keras(archive: Archive, label: str) -> Opened:
     old = _of_keras2(archive, label)
     model = draft(_mended(config, label) if old else config, label)
     file = File(archive.open(_WEIGHTS), f"{label}: {_WEIGHTS}")
-    held = places.by_store(file, model.entries) if model.graph else places.by_group(file)
-    assembled = assembly.assemble(
+    held = places.by_store(file, model.entries) if model.graph else places.by_group(file)[0]
+    assembled = _assembled(label,
         model, held, {MASKS} if old else set(), lambda store: _words(archive, store)
     )  # fmt: skip
     return Opened("keras", assembled, check=lambda: archive.verify(_WEIGHTS))
+
+
+def _assembled(label: str, *parts: Any) -> Assembled:
+    try:
+        return assembly.assemble(*parts)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise unlike_keras(label, error) from error
 
 
 def _of_keras2(archive: Archive, label: str) -> bool:
@@ -91,7 +98,7 @@ def _of_keras2(archive: Archive, label: str) -> bool:
 
 
 def _words(archive: Archive, store: str) -> list[str] | None:
-    for inner in ("", "/_lookup_layer"):
+    for inner in ("/_lookup_layer", ""):  # as Keras loads them: the inner one last, so it holds
         name = f"assets/{store}{inner}/vocabulary.txt"
         if name in archive.members:
             text = archive.read(name, limits.VOCABULARY_BYTES).decode(errors="replace")
@@ -125,8 +132,8 @@ def _legacy(file: File, label: str) -> Opened:
         config = _mended(config, label)
     model = draft(config, label)
     held = places.legacy(file, group, model.entries, model.graph)
-    untold = {DERIVED, *([MASKS] if old else [])}
-    assembled = assembly.assemble(model, held, untold, lambda store: None)
+    untold = {MASKS} if old else set()
+    assembled = _assembled(label, model, held, untold, lambda store: None)
     return Opened("keras-h5", assembled, notes)
 
 
@@ -140,13 +147,15 @@ def _mended(config: dict[str, Any], label: str) -> dict[str, Any]:
         ) from error
 
 
-def _plain(file: File, kind: str, held: places.Held) -> Opened:
+def _plain(
+    file: File, kind: str, held: places.Held, stores: dict[str, str] | None = None
+) -> Opened:
     if not held and not {"layers", "vars"} & file.root.groups.keys():
         raise FpcheckError(
             f"{file.label}: an HDF5 file without weights of Keras",
             GIVE,
         )
-    return Opened(kind, assembly.weights_only(held))
+    return Opened(kind, assembly.weights_only(held, stores or {}))
 
 
 def _sharded(region: Region, label: str, sibling: Sibling) -> Opened:
@@ -168,11 +177,18 @@ def _sharded(region: Region, label: str, sibling: Sibling) -> Opened:
             f"{label}: refused: {len(names):,} shards, of 1 to {limits.SHARDS:,} allowed",
             "Save it anew with Keras.",
         )
-    first, *others = (File(sibling(name), name) for name in sorted(names))
+    shards = {name: File(sibling(name), name) for name in sorted(names)}
+    for name, shard in shards.items():
+        own = {
+            str(k).strip("/")
+            for k, v in listed.items()
+            if name in (v if isinstance(v, list) else [v])
+        }
+        _check_map(shard, own, label)
+    first, *others = shards.values()
     for other in others:
         first.root.merge(other.root)
-    _check_map(first, {str(key).strip("/") for key in listed}, label)
-    return _plain(first, "weights-json", places.by_group(first))
+    return _plain(first, "weights-json", *places.by_group(first))
 
 
 def _shard_name(name: object, label: str) -> str:
@@ -185,14 +201,19 @@ def _shard_name(name: object, label: str) -> str:
 
 
 def _check_map(file: File, listed: set[str], label: str) -> None:
-    """The index and its shards must name the same places."""
+    """The index and a shard must name the same places."""
     held, stack = set(), [file.root]
     while stack:
         group = stack.pop()
         stack += group.groups.values()
         held |= {group.name} if group.datasets else set()
     for place in sorted(listed ^ held):
-        what = "is in its weight_map and in no shard" if place in listed else "is in no weight_map"
+        what = (
+            f"is not in {file.label}, as its weight_map says"
+            if place in listed
+            else f"is in {file.label}, and its weight_map does not say so"
+        )
         raise FpcheckError(
-            f"{label}: refused: {place[:80]} {what}", "Save it anew with Keras, all files together."
+            f"{label}: refused: {place[:80] or '/'} {what}",
+            "Save it anew with Keras, all files together.",
         )

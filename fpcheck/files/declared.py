@@ -3,7 +3,7 @@
 from typing import Any
 
 from fpcheck.files import builtin
-from fpcheck.files.naming import snake_case
+from fpcheck.fingerprint.naming import snake_case
 from fpcheck.fingerprint.structure import Shape
 
 Config = dict[str, Any]
@@ -12,13 +12,12 @@ FLOAT = "float32"
 
 def is_framework(layer: Config) -> bool:
     """Whether a class is the framework's own."""
-    module = layer.get("module")
+    module, name = layer.get("module"), str(layer["class_name"])
+    if layer.get("registered_name") not in (None, name):
+        return False
     if module is None or module == "builtins":
-        name = str(layer["class_name"])
         return builtin.is_layer(builtin.proper(name)) or builtin.is_operation(name)
-    registered = layer.get("registered_name")
-    bare = registered is None or registered == layer["class_name"]
-    return str(module).partition(".")[0] == "keras" and bare
+    return str(module).partition(".")[0] == "keras"
 
 
 def is_operation(layer: Config) -> bool:
@@ -86,11 +85,15 @@ def dtype_of(layer: Config) -> str:
         return ""
     config = layer["config"] if isinstance(layer["config"], dict) else {}
     policy = config.get("dtype")
-    if layer["class_name"] == "InputLayer" or policy is None or "input_layers" in config:
+    if layer["class_name"] == "InputLayer" or has_graph(layer):
+        return ""
+    if policy is None:
         return FLOAT
     if not isinstance(policy, dict):
         return str(policy)
     told = policy.get("config") or {}
+    if policy.get("class_name") == "DTypePolicyMap":
+        return f"map_{dtype_of({**layer, 'config': {'dtype': told.get('default_policy')}})}"
     if "source_name" in told:
         return f"{told.get('mode')}_from_{told['source_name']}"
     return str(told.get("name", FLOAT))
@@ -119,8 +122,8 @@ def shape_of(value: Any) -> Shape | None:
         value = value["items"]
     if not isinstance(value, list | tuple):
         return None
-    if not all(size is None or isinstance(size, int) for size in value):
-        return None
+    if not all(size is None or (type(size) is int and size >= 0) for size in value):
+        raise ValueError(f"{str(value)[:60]} is no shape")
     return tuple(value)
 
 
@@ -134,11 +137,11 @@ def built_on(layer: Config) -> Shape | None:
 
 
 def from_the_end(axis: Any, rank: int | None) -> Any:
-    """An axis counted from the end; where nothing tells the rank, the last one is meant."""
+    """An axis counted from the end; as it is where nothing tells the rank."""
     if isinstance(axis, dict) and axis.get("class_name") == "__tuple__":
         axis = axis["items"]
     if isinstance(axis, list | tuple):
         return [from_the_end(one, rank) for one in axis]
     if not isinstance(axis, int) or axis < 0:
         return axis
-    return axis - rank if rank else -1
+    return axis - rank if rank else axis

@@ -34,7 +34,11 @@ def node_of(data: Any) -> Node:
         links = tuple((str(name), int(call), int(output)) for name, call, output, *_ in data)
         return Node(links, {}, None)
     args = data["args"]
-    kwargs = {key: value for key, value in data["kwargs"].items() if value is not None}
+    kwargs = {
+        key: value
+        for key, value in data["kwargs"].items()
+        if value is not None and (key, value is False) != ("training", True)
+    }
     tensors = list(_tensors([args, kwargs]))
     links = tuple(_link(tensor) for tensor in tensors)
     shape = tensors[0]["config"].get("shape") if tensors else None

@@ -80,11 +80,11 @@ class File:
         return group
 
     def _names(self, handle: Any, place: str) -> list[bytes]:
-        self._objects += handle.get_num_objs()
-        if self._objects > limits.HDF5_OBJECTS:
-            raise self.refused("", f"holds more than {limits.HDF5_OBJECTS:,} objects")
         names: list[bytes] = []
         try:
+            self._objects += handle.get_num_objs()
+            if self._objects > limits.HDF5_OBJECTS:
+                raise self.refused("", f"holds more than {limits.HDF5_OBJECTS:,} objects")
             handle.links.iterate(names.append)
         except LIBRARY_ERRORS as error:
             raise self.damaged(f"{place}: {error}") from error
@@ -149,7 +149,8 @@ class File:
             return np.dtype(f"V{kind.get_size()}"), _OPAQUE[kind.get_size()]
         if kind.get_class() in (h5t.INTEGER, h5t.FLOAT) or handle.dtype == np.bool_:
             name = handle.dtype.newbyteorder("=").name
-            if name in _DTYPES:
+            # As numpy has it in every bit: else the library would convert what is read past it.
+            if name in _DTYPES and kind == h5t.py_create(handle.dtype, logical=True):
                 return handle.dtype, name
         what = _REFUSED_TYPES.get(kind.get_class(), "values that are no numbers")
         raise self.refused(place, f"holds {what}", "Weights are numbers.")
@@ -213,7 +214,7 @@ class File:
         items = np.asarray(value).ravel().tolist()
         try:
             return [item.decode() if isinstance(item, bytes) else _str(item) for item in items]
-        except (UnicodeDecodeError, TypeError) as error:
+        except (UnicodeError, TypeError) as error:
             raise self.refused(
                 f"{group.name}: {name}", "lists something that is no name"
             ) from error
@@ -237,4 +238,5 @@ class File:
 def _str(item: Any) -> str:
     if not isinstance(item, str):
         raise TypeError(item)
+    item.encode()  # halves of characters stand for bytes that are no UTF-8
     return item

@@ -20,6 +20,8 @@ HDF5_DEPTH = 64
 RANK = 32
 # The names of one layer's tensors; HDF5 itself keeps attributes below 64 kB, unless they are dense.
 ATTRIBUTE_BYTES = 64 * MIB
+# The largest models of Keras have some 2,000; layers inside layers can double at each level.
+LAYERS = 20_000
 # A vocabulary is a list of words, one a line.
 VOCABULARY_BYTES = 256 * MIB
 # Weights may be cut into this many files.

@@ -11,6 +11,7 @@ import numpy as np
 
 from fpcheck.codec import Array
 from fpcheck.files.assembly import Derived, Stored
+from fpcheck.files.child import allow
 from fpcheck.files.dataset import Dataset
 from fpcheck.files.region import FileRegion
 from fpcheck.fingerprint import blocks, digest
@@ -109,6 +110,7 @@ def _place(dataset: Dataset, spool: Any) -> tuple[int, int]:
     """A descriptor, and where in it the values lie."""
     if dataset.offset is not None and isinstance(dataset.region, FileRegion):
         return dataset.region.descriptor, dataset.region.start + dataset.offset
+    allow(dataset.nbytes)
     dataset.scan(spool.write)
     spool.flush()
     return spool.fileno(), 0

@@ -37,7 +37,7 @@ class ModelFile:
 
     def __init__(self, path: str, label: str, known: Known = None) -> None:
         self._path = path
-        self._label = label
+        self._label = label.encode(errors="backslashreplace").decode()
         self._known = known
         self._reading: Reading | None = None
         if path.startswith(OURS) and not may_fork():
@@ -53,6 +53,7 @@ class ModelFile:
         remote = self._descriptor == NO_FILE
         size = limits.REMOTE_BYTES if remote else os.fstat(self._descriptor).st_size
         folder = self._path.rpartition("/")[0] if remote else str(Path(self._path).parent)
+        folder = folder.encode(errors="backslashreplace").decode()
         return start(Job(self._descriptor, self._label, folder, known), size)
 
     def reading(self, known: Known) -> "Reading":

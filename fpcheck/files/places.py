@@ -16,13 +16,15 @@ from fpcheck.fingerprint.structure import ROOT, stable_names, stable_paths
 # A layer's path to its tensors in order; a role where the file tells one.
 Tensors = list[tuple[str | None, Dataset]]
 Held = dict[str, Tensors]
+# Tensors by their full names in a legacy file.
+NamedTensors = list[tuple[str, Dataset]]
 _VARS = "vars"
 # Weights of a vocabulary's words: derived state, beside the vocabulary.
 IDF = "idf_weights"
 # State of training and of randomness, which is no weight.
 _PASSING = frozenset(
     {"optimizer", "metrics", "_metrics", "compile_metrics", "_compile_metrics", "loss_tracker",
-     "_loss_tracker", "seed_generator", "_seed_generators", "_random_generator"}
+     "_loss_tracker", "_seed_generators", "_random_generator"}
 )  # fmt: skip
 # Outside the outermost layers, in the legacy format.
 _TOP = "top_level_model_weights"
@@ -38,16 +40,19 @@ def by_store(file: File, entries: Sequence[Entry]) -> Held:
             continue
         held[entry.path] = _numbered(group)
         if entry.roles is None:
-            held |= _below(file, group, entry.path)
+            _collect(file, group, entry.path, held, {})
     return held
 
 
-def by_group(file: File) -> Held:
-    """The tensors of a Keras 3 weight file, by the names of layers in it."""
+def by_group(file: File) -> tuple[Held, dict[str, str]]:
+    """The tensors of a Keras 3 weight file by the names of layers in it; and where they lie."""
     _check_places(file, file.root)
-    held = _below(file, file.root, "")
-    own = _numbered(file.root)
-    return {ROOT: own, **held} if own else held
+    held: Held = {}
+    stores: dict[str, str] = {}
+    if own := _numbered(file.root):
+        held[ROOT] = own
+    _collect(file, file.root, "", held, stores)
+    return held, stores
 
 
 def _check_places(file: File, group: Group) -> None:
@@ -62,23 +67,24 @@ def _check_places(file: File, group: Group) -> None:
         _check_places(file, child)
 
 
-def _below(file: File, parent: Group, path: str) -> Held:
-    inside = [
-        (name, group) for name, group in _saveables(file, parent)
-        if not name.startswith("seed_generator")
-    ]  # fmt: skip
+def _collect(file: File, parent: Group, path: str, held: Held, stores: dict[str, str]) -> None:
+    inside = [(name, group) for name, group in _saveables(file, parent) if not _is_seed(group)]
     names = [name for name, _ in inside]
     # A functional model names its layers itself; elsewhere the names are running numbers.
     named = not path and "layers" in parent.groups and len({*names}) == len(names)
     shown = names if named else stable_names(names)
-    held: Held = {}
     for name, (_, group) in zip(shown, inside, strict=True):
         own = f"{path}/{name}" if path else name
-        tensors = [tensor for tensor in _numbered(group) if tensor[0] != IDF]
-        if tensors:
+        if tensors := [tensor for tensor in _numbered(group) if tensor[0] != IDF]:
             held[own] = tensors
-        held |= _below(file, group, own)
-    return held
+            stores[own] = group.name
+        _collect(file, group, own, held, stores)
+
+
+def _is_seed(group: Group) -> bool:
+    """Whether it is the state of a random generator: two numbers, and nothing else."""
+    named = group.name.rpartition("/")[2].startswith("seed_generator")
+    return named and all(dataset.shape == (2,) for _, dataset in _numbered(group))
 
 
 def _saveables(file: File, parent: Group) -> Iterator[tuple[str, Group]]:
@@ -97,7 +103,9 @@ def _numbered(group: Group) -> Tensors:
     if own is None:
         return []
     # Custom layers may call their tensors as they like; lookups keep the weights of words.
-    keys = sorted(own.datasets, key=lambda key: (0, int(key)) if key.isdecimal() else (1, 0))
+    keys = sorted(
+        own.datasets, key=lambda key: (0, int(key)) if key.isdecimal() and len(key) < 10 else (1, 0)
+    )
     return [(key if key == IDF else None, own.datasets[key]) for key in keys]
 
 
@@ -114,10 +122,10 @@ def legacy(file: File, root: Group, entries: Sequence[Entry], graph: bool = True
     tops = file.texts(root, "layer_names")
     if tops is None:
         raise file.refused(root.name or "/", "holds no list of its layers")
-    for top in tops:
-        listed = _listed(file, root, top)
-        own = [e for e in entries if e.path == top or e.path.startswith(f"{top}/")]
-        held |= _in_order(own, listed) or _by_scope(top, listed)
+    lists = [(top, _listed(file, root, top)) for top in tops]
+    for path, top, listed in _paired([item for item in lists if item[1]], entries):
+        own = [e for e in entries if e.path == path or e.path.startswith(f"{path}/")]
+        held |= _in_order(own, listed) or _by_scope(top, path, listed)
     if not graph:
         held = {path: held[old] for old, path in stable_paths(held).items() if old in held}
     if _TOP in root.groups and (listed := _listed(file, root, _TOP)):
@@ -125,7 +133,30 @@ def legacy(file: File, root: Group, entries: Sequence[Entry], graph: bool = True
     return held
 
 
-def _listed(file: File, root: Group, top: str) -> list[tuple[str, Dataset]]:
+def _paired(
+    lists: list[tuple[str, NamedTensors]], entries: Sequence[Entry]
+) -> Iterator[tuple[str, str, NamedTensors]]:
+    """Layer, name in the file, tensors: by name where names stand in order, else by order.
+
+    Keras loads these files by order and looks at no name.
+    """
+    # Keras 3 allows no slash in the name of a layer.
+    names = [top.replace("/", "_") for top, _ in lists]
+    order = [entry.path for entry in entries if "/" not in entry.path]
+    places = [order.index(name) if name in order else -1 for name in names]
+    weighted = [path for path in order if _may_hold(path, entries)]
+    if entries and places != sorted({*places} - {-1}) and len(weighted) == len(names):
+        names = weighted
+    for name, (top, listed) in zip(names, lists, strict=True):
+        yield name, top, listed
+
+
+def _may_hold(path: str, entries: Sequence[Entry]) -> bool:
+    below = (e for e in entries if e.path == path or e.path.startswith(f"{path}/"))
+    return any(entry.roles != [] for entry in below)
+
+
+def _listed(file: File, root: Group, top: str) -> NamedTensors:
     group = root.find(top)
     if group is None:
         raise file.refused(f"layer_names: {top[:80]}", "is no layer in the file")
@@ -143,13 +174,13 @@ def _listed(file: File, root: Group, top: str) -> list[tuple[str, Dataset]]:
     return found
 
 
-def _in_order(entries: Sequence[Entry], listed: list[tuple[str, Dataset]]) -> Held:
+def _in_order(entries: Sequence[Entry], listed: NamedTensors) -> Held:
     """As Keras loads them: trainable tensors of all inner layers first, then the others."""
     if any(entry.roles is None for entry in entries):
         return {}
     expected = [(e, place, role) for e in entries for place, role in enumerate(e.roles or ())]
-    expected.sort(key=lambda item: not item[0].trainable or item[2] in FIXED)
-    if len(expected) != len(listed) or not _fits(expected, listed):
+    expected.sort(key=lambda item: _fixed(item[0], item[2]))
+    if len(expected) != len(listed):
         return {}
     rows = sorted(
         ((e.path, place, role, dataset)
@@ -162,24 +193,23 @@ def _in_order(entries: Sequence[Entry], listed: list[tuple[str, Dataset]]) -> He
     return held
 
 
-def _fits(expected: list[tuple[Entry, int, str]], listed: list[tuple[str, Dataset]]) -> bool:
-    """Whether names, where they tell roles at all, tell those that are expected."""
-    told = [_role(name) for name, _ in listed]
-    roles = [role for _, _, role in expected]
-    return told == roles or not set(told) <= set(roles)
+def _fixed(entry: Entry, role: str) -> bool:
+    """Whether training would leave a tensor alone; of a quantised layer, all but the bias."""
+    quantized = entry.dtype.startswith(("int8_from", "int4_from")) and role != "bias"
+    return not entry.trainable or role in FIXED or quantized
 
 
-def _by_scope(top: str, listed: list[tuple[str, Dataset]]) -> Held:
+def _by_scope(top: str, above: str, listed: NamedTensors) -> Held:
     """By the scopes in the names of tensors: `both_ways/forward_lstm/lstm_cell/kernel`."""
-    scopes = [name.split("/")[:-1] for name, _ in listed]
+    scopes = [name.replace(top, above).split("/")[:-1] for name, _ in listed]
     # What stands before the layer's own name are scopes of models around it.
-    inner = [scope[scope.index(top) + 1 :] if top in scope else scope for scope in scopes]
+    inner = [scope[scope.index(above) + 1 :] if above in scope else scope for scope in scopes]
     # TensorFlow 1 numbered a scope that was entered twice: `dense_1/kernel`, then `dense_1_1`.
-    inner = [[] if re.fullmatch(re.escape(top) + r"_\d+", "/".join(s)) else s for s in inner]
+    inner = [[] if re.fullmatch(re.escape(above) + r"_\d+", "/".join(s)) else s for s in inner]
     stable = stable_paths("/".join(scope) for scope in inner if scope)
     held: Held = {}
     for (name, dataset), scope in zip(listed, inner, strict=True):
-        path = "/".join([top, stable["/".join(scope)]]) if scope else top
+        path = "/".join([above, stable["/".join(scope)]]) if scope else above
         held.setdefault(path, []).append((_role(name), dataset))
     return held
 

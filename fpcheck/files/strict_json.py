@@ -47,7 +47,7 @@ def load(data: bytes, where: str, hook: Hook | None = None) -> dict[str, Any]:
         found = json.loads(data.decode(), object_pairs_hook=once, parse_int=_integer)
         if _SURROGATES.search(data):
             json.dumps(found, ensure_ascii=False).encode()  # refuses halves of characters
-    except (ValueError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise FpcheckError(f"{where}: not JSON ({str(error)[:120]})", _RESAVE) from error
     if not isinstance(found, dict):
         raise FpcheckError(f"{where}: holds a {type(found).__name__}, not an object", _RESAVE)

@@ -7,7 +7,7 @@ import numpy as np
 
 from fpcheck.codec import Array
 
-_LAYERS = ("StringLookup", "IntegerLookup", "TextVectorization")
+LOOKUPS = ("StringLookup", "IntegerLookup", "TextVectorization")
 # What TextVectorization does not write, since it cannot be set there.
 _TEXT = {"mask_token": "", "oov_token": "[UNK]", "num_oov_indices": 1}
 
@@ -22,10 +22,12 @@ def vocabulary(
         config: its configuration.
         lines: reads the file that holds the words where the configuration does not.
     """
-    if class_name not in _LAYERS:
+    if class_name not in LOOKUPS:
         return None
     kind = np.int64 if _numbers(class_name, config) else object
     given = config.get("vocabulary")
+    if isinstance(given, str):  # the path of a file elsewhere
+        return None
     if given is None:
         stored = lines()
         return None if stored is None else np.asarray(stored, kind)

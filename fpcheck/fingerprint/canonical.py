@@ -15,6 +15,8 @@ BOOKKEEPING = frozenset(
     {"name", "trainable", "dtype", "registered_name", "module", "build_config", "compile_config",
      "shared_object_id", "batch_input_shape"}
 )  # fmt: skip
+# Where `dtype` is no policy, but the type of what is given or made. Operations are `ops.NAME`.
+DTYPE_DECIDES = frozenset({("InputLayer", "dtype"), ("ops", "dtype")})
 # Only matters while training. These differences are notes.
 TRAINING_SUFFIXES = ("_initializer", "_regularizer", "_constraint")
 # (class or "*" for every class of the framework, attribute).
@@ -77,7 +79,7 @@ def split_config(
 
     Args:
         config: what the layer's `get_config` gave, or what a file holds.
-        class_name: its class, without module.
+        class_name: its class, without module; that of an operation begins with `ops.`.
         custom: the class is not the framework's own; then every attribute may decide outputs.
     """
     decisive: dict[str, Any] = {}
@@ -85,8 +87,8 @@ def split_config(
     for key, value in config.items():
         # A missing attribute and one that is None mean the same, so that versions of the
         # framework which know an attribute agree with those which do not.
-        place = (class_name, key)
-        if key in BOOKKEEPING or value is None:
+        place = (class_name.partition(".")[0], key)
+        if value is None or (key in BOOKKEEPING and place not in DTYPE_DECIDES):
             continue
         if not custom and (place in TOLD_ELSEWHERE or ADDED_LATER.get(place, _UNSET) == value):
             continue
@@ -198,7 +200,11 @@ def _lambda(code: Any, defaults: Any, closure: Any) -> str:
 
 
 def _body(code: CodeType) -> list[Any]:
-    constants = [_body(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts]
+    constants = [
+        _body(c) if isinstance(c, CodeType)
+        else repr(sorted(map(repr, c)) if isinstance(c, frozenset) else c)  # whose order varies
+        for c in code.co_consts
+    ]  # fmt: skip
     return [code.co_code.hex(), constants, list(code.co_names), list(code.co_varnames)]
 
 

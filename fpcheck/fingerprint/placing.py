@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from msgspec.structs import replace
 
 from fpcheck.fingerprint.measurement import Measurement
+from fpcheck.fingerprint.stores import stores
 from fpcheck.fingerprint.structure import (
     ARCHITECTURE,
     DERIVED,
@@ -23,7 +24,7 @@ def is_weights_only(structure: Structure) -> bool:
 
 def placed(
     file: Fingerprint,
-    architecture: Structure,
+    architecture: Fingerprint,
     contents: Sequence[Measurement] = (),
     own: bool = False,
 ) -> Fingerprint:
@@ -31,23 +32,31 @@ def placed(
 
     Args:
         file: of a file that holds weights only.
-        architecture: where they belong.
+        architecture: where they belong; its weights, if told, only for state that no file holds.
         contents: weights that the architecture is known to have had; places what nothing else does.
         own: whether the architecture is the model's own, and not only that of its golden.
     """
-    weighted = [la for la in architecture.layers if any(not t.derived for t in la.tensors)]
-    found = _by_path(file.structure, weighted)
-    if len(found) < len(file.structure.layers):
-        found = _by_order(file.structure.layers, weighted) or found
-    if len(found) < len(file.structure.layers) and contents and file.weights:
-        found = {**found, **_by_content(file, architecture, contents, found)}
-    untold = {*architecture.untold, DERIVED} if own else {*file.structure.untold}
-    return _assembled(file, architecture, found, tuple(sorted(untold)))
+    layers, places = file.structure.layers, architecture.structure
+    weighted = [la for la in places.layers if any(not t.derived for t in la.tensors)]
+    if own and any(layer.config for layer in layers):
+        # Where Keras looks, whatever names say; it names what is inside custom layers.
+        found = _by_store(layers, places)
+        named = _by_path(file.structure, weighted).items()
+        found |= {p: t for p, t in named if p not in found and t not in found.values()}
+    elif own:
+        found = _by_order(layers, weighted) or _by_path(file.structure, weighted)
+    else:
+        found = _by_path(file.structure, weighted)
+        if len(found) < len(layers):
+            found = _by_order(layers, weighted) or found
+    if len(found) < len(layers) and contents and file.weights:
+        found = {**found, **_by_content(file, places, contents, found)}
+    return _assembled(file, architecture, found, own)
 
 
 def fits(file: Structure, architecture: Structure) -> bool:
     """Whether every tensor of the file has its place in an architecture, and every place one."""
-    both = placed(Fingerprint(file), architecture).structure
+    both = placed(Fingerprint(file), Fingerprint(architecture)).structure
     shapes = [[t.shape for t in la.tensors if not t.derived] for la in architecture.layers]
     return shapes == [[t.shape for t in la.tensors] for la in both.layers]
 
@@ -62,6 +71,13 @@ def _by_path(file: Structure, weighted: Sequence[Layer]) -> dict[str, str]:
         for layer in file.layers
         if theirs[layer.path] in named
     }
+
+
+def _by_store(file: Sequence[Layer], architecture: Structure) -> dict[str, str]:
+    """By the places in which Keras looks."""
+    places = stores(architecture)
+    told = {layer.path: str((layer.config or {}).get("store")) for layer in file}
+    return {path: places[store] for path, store in told.items() if store in places}
 
 
 def _by_order(file: Sequence[Layer], weighted: Sequence[Layer]) -> dict[str, str]:
@@ -100,33 +116,57 @@ def _digests(structure: Structure, weights: Sequence[Measurement]) -> dict[str, 
 
 
 def _assembled(
-    file: Fingerprint, architecture: Structure, found: Mapping[str, str], untold: tuple[str, ...]
+    file: Fingerprint, architecture: Fingerprint, found: Mapping[str, str], own: bool
 ) -> Fingerprint:
     """The architecture with the file's tensors; those without a place stand at the end."""
-    held = {found.get(layer.path, layer.path): layer for layer in file.structure.layers}
-    measured = {
-        (found.get(layer.path, layer.path), tensor.index): one
-        for (layer, tensor), one in zip(file.structure.tensors, file.weights or (), strict=False)
-    }
+    places = architecture.structure
+    taken = {layer.path for layer in places.layers}
+    names: dict[str, str] = {}
+    for layer in file.structure.layers:
+        name = found.get(layer.path, layer.path)
+        while name in names.values() or (name in taken and layer.path not in found):
+            name += "'"  # another layer stands there
+        names[layer.path] = name
+    held = {names[layer.path]: layer for layer in file.structure.layers}
+    known = _measured(file, names)
+    derived = _measured(architecture, {}) if own else {}
     layers = [
-        replace(layer, tensors=_tensors(layer, held.pop(layer.path, None)))
-        for layer in architecture.layers
+        replace(layer, tensors=_tensors(layer, held.pop(layer.path, None), derived))
+        for layer in places.layers
     ]
-    layers += [replace(layer, path=path) for path, layer in held.items()]
-    structure = replace(architecture, layers=tuple(layers), untold=untold)
+    layers += [replace(layer, path=path, config=None) for path, layer in held.items()]
+    untold = {*places.untold} if own else {*file.structure.untold}
+    if own and len(derived) < len(places.tensors) and any(t.derived for _, t in places.tensors):
+        untold.add(DERIVED)
+    structure = replace(places, layers=tuple(layers), untold=tuple(sorted(untold)))
     if file.weights is None:
         return Fingerprint(structure)
-    weights = tuple(measured[layer.path, tensor.index] for layer, tensor in structure.tensors)
+    known = {**derived, **known}
+    weights = tuple(known[layer.path, tensor.index] for layer, tensor in structure.tensors)
     return Fingerprint(structure, weights)
 
 
-def _tensors(layer: Layer, held: Layer | None) -> tuple[Tensor, ...]:
-    """What the file holds of a layer, under the architecture's names."""
+def _measured(
+    fingerprint: Fingerprint, names: Mapping[str, str]
+) -> dict[tuple[str, int], Measurement]:
+    places = [
+        (names.get(layer.path, layer.path), tensor.index)
+        for layer, tensor in fingerprint.structure.tensors
+    ]
+    return dict(zip(places, fingerprint.weights, strict=True)) if fingerprint.weights else {}
+
+
+def _tensors(
+    layer: Layer, held: Layer | None, derived: Mapping[tuple[str, int], Measurement]
+) -> tuple[Tensor, ...]:
+    """What the file holds of a layer, under the architecture's names, and what follows from it."""
+    state = tuple(t for t in layer.tensors if t.derived and (layer.path, t.index) in derived)
     if held is None:
-        return ()
+        return state
     own = [tensor for tensor in layer.tensors if not tensor.derived]
     known = len(own) == len(held.tensors)
-    return tuple(
+    named = tuple(
         replace(tensor, role=own[place].role, trainable=own[place].trainable) if known else tensor
         for place, tensor in enumerate(held.tensors)
     )
+    return named + state

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from fpcheck.fingerprint.structure import (
     DERIVED,
+    GRAPH,
     INNER_LAYERS,
     INPUTS,
     MASKS,
@@ -17,6 +18,7 @@ from fpcheck.fingerprint.structure import (
     Call,
     Layer,
     Structure,
+    stable_paths,
 )
 from fpcheck.fingerprint.value import Fingerprint
 
@@ -95,21 +97,36 @@ def _inputs(structure: Structure) -> Structure:
 def _inner_layers(structure: Structure) -> Structure:
     """Layers below a custom one keep their path and their tensors, and nothing else."""
     owners = {layer.path for layer in structure.layers if layer.custom}
-    no_graph = structure.custom and not structure.outputs
+    return _opened(structure, lambda path: next((a for a in _ancestors(path) if a in owners), None))
 
-    def inner(layer: Layer) -> bool:
-        return no_graph or any(owner in owners for owner in _ancestors(layer.path))
 
-    layers = []
+def _graph(structure: Structure) -> Structure:
+    """Of a model of custom class whose file tells no graph: the same for all of its layers."""
+    return replace(_opened(structure, lambda path: ""), inputs=(), outputs=(), custom=True)
+
+
+def _opened(structure: Structure, owner: Callable[[str], str | None]) -> Structure:
+    """Layers with an owner are bared and sorted: files order them otherwise than attributes."""
+    stable = stable_paths(layer.path for layer in structure.layers)
+    groups: dict[str, list[Layer]] = {}
     for layer in structure.layers:
-        if not inner(layer):
-            layers.append(layer)
+        above = owner(layer.path)
+        if above is None:
+            groups[layer.path] = [layer]
         elif layer.tensors:
-            layers.append(replace(layer, class_name="", custom=True, dtype="", config=None,
-                                  training={}, calls=None))  # fmt: skip
-    if no_graph:  # files order layers otherwise than attributes were set
-        layers.sort(key=lambda layer: layer.path)
+            bare = replace(layer, class_name="", custom=True, dtype="", config=None, training={},
+                           calls=None)  # fmt: skip
+            groups.setdefault(f"{above}/", []).append(bare)
+    layers: list[Layer] = []
+    for group in groups.values():
+        layers += sorted(group, key=lambda layer: _natural(stable[layer.path]))
     return replace(structure, layers=tuple(layers))
+
+
+def _natural(path: str) -> list[tuple[str, int]]:
+    """Sorts `dense#10` behind `dense#2`."""
+    parts = (part.partition("#") for part in path.split("/"))
+    return [(stem, int(rank or 0)) for stem, _, rank in parts]
 
 
 def _ancestors(path: str) -> Iterator[str]:
@@ -188,4 +205,5 @@ _SET_ASIDE: dict[str, Callable[[Structure], Structure]] = {
     INNER_LAYERS: _inner_layers,
     DERIVED: _derived,
     INPUTS: _inputs,
+    GRAPH: _graph,
 }

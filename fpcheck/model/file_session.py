@@ -40,7 +40,7 @@ class FileSession:
         self.notes = list(self._reading.notes)
 
     def place(
-        self, architecture: Structure, contents: Sequence[Measurement] = (), own: bool = False
+        self, architecture: Fingerprint, contents: Sequence[Measurement] = (), own: bool = False
     ) -> None:
         """Give weights without an architecture their places in one; see `fingerprint.placing`."""
         self._place = partial(placed, architecture=architecture, contents=contents, own=own)

@@ -120,12 +120,19 @@ def _read_layer(place: Place, paths: Paths) -> Layer:
         path=place.path,
         class_name=_class_name(layer),
         custom=custom,
-        dtype=str(policy.name) if policy is not None else "",
+        # That of an input or a graph is the policy of the process, and computes nothing.
+        dtype=str(policy.name) if policy is not None and not _computes_nothing(layer) else "",
         config=config,
         training=training,
         calls=_calls(place, paths),
         tensors=tuple(_tensors(layer)),
     )
+
+
+def _computes_nothing(layer: Any) -> bool:
+    import keras
+
+    return isinstance(layer, keras.layers.InputLayer) or graph_of(layer) is not None
 
 
 def _class_name(layer: Any) -> str:
@@ -153,7 +160,7 @@ def _read_config(layer: Any, paths: Paths) -> tuple[dict[str, Any] | None, dict[
     builtin = is_builtin(type(layer))
     if builtin and config.get("axis") is not None:
         config["axis"] = _from_the_end(config["axis"], layer)
-    return split_config(config, type(layer).__name__, not builtin)
+    return split_config(config, _class_name(layer) if builtin else "", not builtin)
 
 
 def _from_the_end(axis: Any, layer: Any) -> Any:
@@ -247,7 +254,12 @@ def _arguments(node: Any) -> dict[str, Any]:
     import keras
 
     numbers = {id(tensor): f"${i}" for i, tensor in enumerate(node.input_tensors)}
-    named = {k: v for k, v in node.arguments.kwargs.items() if v is not None}
+    # Not to train is what a call means that says nothing.
+    named = {
+        k: v
+        for k, v in node.arguments.kwargs.items()
+        if v is not None and (k, v is False) != ("training", True)
+    }
     if not named and all(id(leaf) in numbers for leaf in keras.tree.flatten(node.arguments.args)):
         return {}
 

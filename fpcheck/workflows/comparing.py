@@ -178,7 +178,7 @@ def take(
     """
     held, asked = golden.fingerprint, request.levels
     if is_weights_only(structure) and isinstance(session, FileSession):
-        session.place(held.structure, held.weights or ())
+        session.place(Fingerprint(held.structure), held.weights or ())
         structure = session.structure()
     untold = LevelResult("skipped", NO_ARCHITECTURE) if is_weights_only(structure) else None
     levels: dict[Level, LevelResult] = {"structure": untold or LevelResult("pass")}

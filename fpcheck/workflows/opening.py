@@ -13,9 +13,11 @@ from fpcheck.errors import FpcheckError
 from fpcheck.files.opening import ModelFile
 from fpcheck.files.remote import download
 from fpcheck.fingerprint import digest, probes
+from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.placing import is_weights_only
 from fpcheck.fingerprint.probes import Probes
 from fpcheck.fingerprint.structure import Structure
+from fpcheck.fingerprint.value import Fingerprint
 from fpcheck.golden.store import shipped
 from fpcheck.model.applications import APPLICATIONS
 from fpcheck.model.file_session import FileSession
@@ -120,16 +122,19 @@ def _from_file(
     return session
 
 
-def _architecture(options: Options, worker: RemoteSession) -> Structure:
-    """The structure that `--model` names."""
+def _architecture(options: Options, worker: RemoteSession) -> Fingerprint:
+    """The structure that `--model` names, and state that a weight file does not hold."""
     inner = parse(options.model or "")
     if inner.kind is Kind.APPLICATION:
         entry = shipped().entry(inner.name)  # nothing need be built for it
         if entry is not None:
-            return entry.load().fingerprint.structure
+            return entry.load().fingerprint
     plain = msgspec.structs.replace(options, weights=Options().weights, model=None)
     with opened(None, inner, plain, worker, inner.kind is Kind.APPLICATION) as session:
-        return session.structure()
+        structure = session.structure()
+        if inner.kind is Kind.APPLICATION:
+            return Fingerprint(structure)
+        return Fingerprint(structure, tuple(Measurement(d, None) for d in session.digests()))
 
 
 def is_bare(source: Source, options: Options) -> bool:

@@ -1,0 +1,1 @@
+"""Measures fpcheck against programs that people know: `python -m benchmarks`."""

@@ -1,0 +1,71 @@
+"""Where Keras 3 looks for each layer's tensors in a weight file: by class and place, not name."""
+
+from collections.abc import Iterator
+
+from fpcheck.fingerprint.naming import snake_case, unique_name
+from fpcheck.fingerprint.structure import Layer, Structure
+
+# Attributes in which layers of the framework hold others, in the order of those.
+_HELD = {
+    "Bidirectional": ("forward_layer", "backward_layer"),
+    "TimeDistributed": ("layer",),
+    "SpectralNormalization": ("layer",),
+    "RNN": ("cell",),
+    "LSTM": ("cell",),
+    "GRU": ("cell",),
+    "SimpleRNN": ("cell",),
+    "ConvLSTM1D": ("cell",),
+    "ConvLSTM2D": ("cell",),
+    "ConvLSTM3D": ("cell",),
+}
+_PROJECTIONS = {"query": "query_dense", "key": "key_dense", "value": "value_dense",
+                "attention_output": "output_dense", "gate": "_gate_dense"}  # fmt: skip
+
+
+def stores(structure: Structure) -> dict[str, str]:
+    """Place in a weight file to path of the layer; nothing for models without a graph."""
+    if not structure.outputs:
+        return {}
+    below: dict[str, list[Layer]] = {}
+    paths = {layer.path for layer in structure.layers}
+    for layer in structure.layers:
+        parent = layer.path.rpartition("/")[0]
+        while parent and parent not in paths:
+            parent = parent.rpartition("/")[0]
+        below.setdefault(parent, []).append(layer)
+    return dict(_listed(below, "", "layers/"))
+
+
+def _listed(below: dict[str, list[Layer]], parent: str, prefix: str) -> Iterator[tuple[str, str]]:
+    """The layers of a model, or of a list of cells."""
+    used: dict[str, int] = {}
+    for layer in below.get(parent, []):
+        if layer.class_name.startswith("ops."):
+            continue
+        name = snake_case(layer.class_name.rpartition(">")[2])
+        yield from _with_inner(below, layer, prefix + unique_name(name, used))
+
+
+def _with_inner(
+    below: dict[str, list[Layer]], layer: Layer, store: str
+) -> Iterator[tuple[str, str]]:
+    yield store, layer.path
+    kind, inner = layer.class_name, below.get(layer.path, [])
+    if _is_model(layer):
+        yield from _listed(below, layer.path, f"{store}/layers/")
+    elif kind == "StackedRNNCells":
+        yield from _listed(below, layer.path, f"{store}/cells/")
+    elif kind in ("MultiHeadAttention", "GroupedQueryAttention"):
+        underscore = "_" if kind == "GroupedQueryAttention" else ""
+        for held in inner:
+            attribute = _PROJECTIONS.get(held.path.rpartition("/")[2], "")
+            shown = attribute if attribute.startswith("_") else underscore + attribute
+            yield from _with_inner(below, held, f"{store}/{shown}")
+    else:
+        for attribute, held in zip(_HELD.get(kind, ()), inner, strict=False):
+            yield from _with_inner(below, held, f"{store}/{attribute}")
+
+
+def _is_model(layer: Layer) -> bool:
+    config = layer.config or {}
+    return layer.class_name in ("Functional", "Sequential") or {"inputs", "outputs"} <= {*config}
