@@ -1,5 +1,6 @@
 """The command line: one small module a command, each a call of the public workflows."""
 
+import gc
 import io
 import os
 import sys
@@ -13,6 +14,8 @@ from typer.core import TyperGroup
 from fpcheck.errors import EXIT_ERROR, FpcheckError
 from fpcheck.files import NO_PLUGINS
 
+# Imports make many objects that stay; looking through them again and again takes time.
+gc.set_threshold(100_000, 50, 50)
 # Before anything imports h5py: files must not load plug-ins.
 for _name, _value in NO_PLUGINS.items():
     os.environ.setdefault(_name, _value)

@@ -2,9 +2,6 @@
 
 A flipped bit can make libhdf5 loop for ever or crash, and a small file can ask for all memory. So
 the parent only opens the file; a child reads it, and answers in bounded, typed data.
-
-This module imports nothing heavy: a child can be started before the parent has imported the rest,
-and then reads while the parent does so.
 """
 
 import os
@@ -15,6 +12,7 @@ import sys
 import threading
 import time
 import traceback
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,13 +21,30 @@ from fpcheck.files import NO_PLUGINS, limits
 from fpcheck.files.refusals import AGAIN
 
 if TYPE_CHECKING:
-    from fpcheck.files.readout import Job, Reading
+    from fpcheck.files.readout import Reading
 
 _STEP = 2**20
 # Stands for the descriptor of a remote file, which the child opens itself.
 NO_FILE = -1
 # A child by its number, and what else must live as long as it; and where its answer comes from.
 _Started = tuple["int | subprocess.Popen[bytes]", int]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a child is to read.
+
+    Attributes:
+        descriptor: of the file, open for reading; `NO_FILE` for a remote one.
+        label: how messages name it.
+        folder: where other files of a model in several lie.
+        known: digests whose tensors need no details; None if none need any.
+    """
+
+    descriptor: int
+    label: str
+    folder: str
+    known: frozenset[bytes] | None
 
 
 class Pending:
@@ -97,7 +112,7 @@ class Pending:
         return os.waitstatus_to_exitcode(status) if done else None
 
 
-def start(job: "Job", size: int) -> Pending:
+def start(job: Job, size: int) -> Pending:
     """Start to read a file in a child.
 
     Args:
@@ -120,7 +135,7 @@ def may_fork() -> bool:
     return alone and sys.platform in ("linux", "darwin")
 
 
-def _forked(job: "Job", seconds: float, space: int) -> _Started:
+def _forked(job: Job, seconds: float, space: int) -> _Started:
     reading, writing = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -137,7 +152,7 @@ def _forked(job: "Job", seconds: float, space: int) -> _Started:
         os._exit(status)  # nothing of the parent's may run twice
 
 
-def _spawned(job: "Job", seconds: float, space: int) -> _Started:
+def _spawned(job: Job, seconds: float, space: int) -> _Started:
     from fpcheck.codec import pack
 
     reading, writing = os.pipe()
@@ -158,13 +173,12 @@ def _spawned(job: "Job", seconds: float, space: int) -> _Started:
 def main() -> None:
     """The far end of `_spawned`."""
     from fpcheck.codec import unpack
-    from fpcheck.files.readout import Job
 
     writing, seconds, space = sys.argv[1:]
     _serve(unpack(sys.stdin.buffer.read(), Job), int(writing), float(seconds), int(space))
 
 
-def _serve(job: "Job", pipe: int, seconds: float, space: int) -> None:
+def _serve(job: Job, pipe: int, seconds: float, space: int) -> None:
     _limited(seconds, space)
     os.environ.update(NO_PLUGINS)  # before h5py is imported
     from fpcheck.codec import pack

@@ -1,17 +1,18 @@
 """Opening a model file once, and reading it through that one descriptor in a child.
 
-Imports nothing heavy, so that a command can begin to read before it has imported the rest.
+A command can begin to read before it has imported the rest: the child then works meanwhile.
 """
 
 import os
 import stat
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from fpcheck.errors import FpcheckError
 from fpcheck.files import limits
-from fpcheck.files.child import NO_FILE, Pending, may_fork, start
+from fpcheck.files.child import NO_FILE, Job, Pending, may_fork, start
 from fpcheck.files.refusals import GIVE
 from fpcheck.files.remote import download, is_address
 
@@ -48,8 +49,6 @@ class ModelFile:
         self._pending: Pending | None = self._start(known)
 
     def _start(self, known: Known) -> Pending:
-        from fpcheck.files.readout import Job
-
         remote = self._descriptor == NO_FILE
         size = limits.REMOTE_BYTES if remote else os.fstat(self._descriptor).st_size
         folder = self._path.rpartition("/")[0] if remote else str(Path(self._path).parent)
@@ -83,8 +82,11 @@ class ModelFile:
 
 def begun(path: str, known: Known = None) -> ModelFile | None:
     """A file that is being read already, where a child can be had at no cost; else None."""
-    local = Path(path).is_file() and not is_address(path)
-    return ModelFile(str(Path(path).resolve()), path, known) if local and may_fork() else None
+    if is_address(path) or not Path(path).is_file() or not may_fork():
+        return None
+    # With numpy: two processes that import it at the same time take longer than one before.
+    import_module("fpcheck.files.readout")
+    return ModelFile(str(Path(path).resolve()), path, known)
 
 
 def open_regular(path: str, label: str) -> int:

@@ -7,10 +7,10 @@ from pathlib import Path
 from fpcheck.errors import FpcheckError
 from fpcheck.files import containers, measuring
 from fpcheck.files.assembly import Derived, Stored
-from fpcheck.files.child import NO_FILE
+from fpcheck.files.child import NO_FILE, Job
 from fpcheck.files.kinds import HEAD_BYTES, check_head
 from fpcheck.files.opening import open_regular
-from fpcheck.files.readout import Job, Reading
+from fpcheck.files.readout import Reading
 from fpcheck.files.refusals import damaged
 from fpcheck.files.region import FileRegion, Region, StreamRegion
 from fpcheck.files.remote import open_stream

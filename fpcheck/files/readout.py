@@ -1,24 +1,8 @@
-"""What crosses between the child that reads a file and its parent."""
+"""What crosses from the child that reads a file to its parent."""
 
 from fpcheck.codec import Value
 from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.structure import Structure
-
-
-class Job(Value, frozen=True):
-    """What a child is to read.
-
-    Attributes:
-        descriptor: of the file, open for reading; `NO_FILE` for a remote one.
-        label: how messages name it.
-        folder: where other files of a model in several lie.
-        known: digests whose tensors need no details; None if none need any.
-    """
-
-    descriptor: int
-    label: str
-    folder: str
-    known: frozenset[bytes] | None
 
 
 class Result(Value, frozen=True):

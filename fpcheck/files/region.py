@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 # How much is read at a time: memory stays flat however large the file.
-WINDOW = 4 * 2**20
+WINDOW = 2 * 2**20
 
 
 class Region(Protocol):

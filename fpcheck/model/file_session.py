@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from fpcheck.codec import Array
 from fpcheck.errors import UnavailableError
@@ -12,11 +13,13 @@ from fpcheck.fingerprint.placing import placed
 from fpcheck.fingerprint.structure import Structure
 from fpcheck.fingerprint.value import Fingerprint
 from fpcheck.model.labels import Label
-from fpcheck.model.remote import RemoteSession
 from fpcheck.model.session import OutputPlan
 
+if TYPE_CHECKING:
+    from fpcheck.model.remote import RemoteSession
+
 # Gives a worker that has loaded the model.
-Runner = Callable[[], RemoteSession]
+Runner = Callable[[], "RemoteSession"]
 
 
 class FileSession:
@@ -82,7 +85,7 @@ class FileSession:
         """See `Session`."""
         return self.running().labels()
 
-    def running(self) -> RemoteSession:
+    def running(self) -> "RemoteSession":
         """The worker that holds the model, which loads it when first asked."""
         if self._runner is None:
             raise UnavailableError("--static", "Leave out --static to run the model.")

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -20,7 +21,6 @@ from fpcheck.golden.store import shipped
 from fpcheck.golden.value import Golden
 from fpcheck.model.environment import environment
 from fpcheck.model.file_session import FileSession
-from fpcheck.model.remote import RemoteSession
 from fpcheck.model.session import OutputPlan, Session
 from fpcheck.model.source import Options, Source
 from fpcheck.progress import Progress, silent
@@ -29,6 +29,9 @@ from fpcheck.settings import ModelSettings, locate
 from fpcheck.workflows.choosing import Choice, choose
 from fpcheck.workflows.judging import check_levels, content_id_text, report_on
 from fpcheck.workflows.opening import AUTO, is_bare, opened, own_preprocess, resolve
+
+if TYPE_CHECKING:
+    from fpcheck.model.remote import RemoteSession
 
 
 class Request(Value, frozen=True, kw_only=True):
@@ -55,7 +58,7 @@ def compare_source(
     source: object,
     request: Request,
     options: Options,
-    remote: RemoteSession | None = None,
+    remote: "RemoteSession | None" = None,
     progress: Progress = silent,
     begun: ModelFile | None = None,
 ) -> Report:
@@ -78,7 +81,7 @@ def compared(
     source: object,
     request: Request,
     options: Options,
-    remote: RemoteSession | None = None,
+    remote: "RemoteSession | None" = None,
     progress: Progress = silent,
     begun: ModelFile | None = None,
 ) -> Iterator[Compared]:

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -21,9 +21,11 @@ from fpcheck.fingerprint.value import Fingerprint
 from fpcheck.golden.store import shipped
 from fpcheck.model.applications import APPLICATIONS
 from fpcheck.model.file_session import FileSession
-from fpcheck.model.remote import RemoteSession
 from fpcheck.model.session import Session
 from fpcheck.model.source import Kind, Options, Source, parse
+
+if TYPE_CHECKING:  # reading a file needs no worker
+    from fpcheck.model.remote import RemoteSession
 
 AUTO = "auto"
 
@@ -42,7 +44,7 @@ def resolve(source: object) -> Source:
 
 @contextmanager
 def opened(
-    source: object, parsed: Source, options: Options, remote: RemoteSession | None = None,
+    source: object, parsed: Source, options: Options, remote: "RemoteSession | None" = None,
     architecture_only: bool = False, known: frozenset[bytes] | None = None, runs: bool = False,
     begun: ModelFile | None = None,
 ) -> Iterator[Session]:  # fmt: skip
@@ -62,20 +64,38 @@ def opened(
     if parsed.kind is Kind.MEMORY:
         yield _in_memory(source)
         return
-    worker = remote or RemoteSession()
-    try:
-        if parsed.kind is Kind.FILE:
-            if runs and parsed.local and not options.static:
-                worker.begin(parsed, options)
-            file = begun or ModelFile(parsed.target, parsed.text, known)
-            with closing(file):
-                yield _from_file(file, parsed, options, worker, known)
-        else:
-            worker.open(parsed, options, architecture_only)
-            yield worker
-    finally:
-        if remote is None:
-            worker.close()
+    with closing(_Workers(remote)) as workers:
+        if parsed.kind is not Kind.FILE:
+            workers.one().open(parsed, options, architecture_only)
+            yield workers.one()
+            return
+        if runs and parsed.local and not options.static:
+            workers.one().begin(parsed, options)
+        with closing(begun or ModelFile(parsed.target, parsed.text, known)) as file:
+            yield _from_file(file, parsed, options, workers, known)
+
+
+class _Workers:
+    """At most one worker: the one that was lent, or one that is made when it is needed."""
+
+    def __init__(self, lent: "RemoteSession | None") -> None:
+        self._lent = lent
+        self._own: RemoteSession | None = None
+
+    def one(self) -> "RemoteSession":
+        """The worker."""
+        if self._lent is None and self._own is None:
+            from fpcheck.model.remote import RemoteSession
+
+            self._own = RemoteSession()
+        worker = self._lent or self._own
+        assert worker is not None
+        return worker
+
+    def close(self) -> None:
+        """End it, unless it was lent."""
+        if self._own is not None:
+            self._own.close()
 
 
 def _check_options(parsed: Source, options: Options) -> None:
@@ -106,23 +126,23 @@ def _from_file(
     file: ModelFile,
     parsed: Source,
     options: Options,
-    worker: RemoteSession,
+    workers: _Workers,
     known: frozenset[bytes] | None,
 ) -> FileSession:
     """What is read of a file; weights alone are placed in the architecture of `--model`."""
 
-    def run() -> RemoteSession:
+    def run() -> "RemoteSession":
         with brought(parsed) as local:
-            worker.open(local, options)
-        return worker
+            workers.one().open(local, options)
+        return workers.one()
 
     session = FileSession(file, None if options.static else run, known)
     if options.model is not None and is_weights_only(session.structure()):
-        session.place(_architecture(options, worker), own=True)
+        session.place(_architecture(options, workers), own=True)
     return session
 
 
-def _architecture(options: Options, worker: RemoteSession) -> Fingerprint:
+def _architecture(options: Options, workers: _Workers) -> Fingerprint:
     """The structure that `--model` names, and state that a weight file does not hold."""
     inner = parse(options.model or "")
     if inner.kind is Kind.APPLICATION:
@@ -130,7 +150,8 @@ def _architecture(options: Options, worker: RemoteSession) -> Fingerprint:
         if entry is not None:
             return entry.load().fingerprint
     plain = msgspec.structs.replace(options, weights=Options().weights, model=None)
-    with opened(None, inner, plain, worker, inner.kind is Kind.APPLICATION) as session:
+    remote = None if inner.kind is Kind.FILE else workers.one()
+    with opened(None, inner, plain, remote, inner.kind is Kind.APPLICATION) as session:
         structure = session.structure()
         if inner.kind is Kind.APPLICATION:
             return Fingerprint(structure)
