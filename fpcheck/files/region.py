@@ -1,14 +1,13 @@
 """The bytes of a model file: opened once, read by place, wherever they lie."""
 
 import io
-import mmap
 import os
 import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
 # How much is read at a time: memory stays flat however large the file.
-WINDOW = 16 * 2**20
+WINDOW = 2 * 2**20
 
 
 class Region(Protocol):
@@ -58,24 +57,14 @@ class FileRegion:
 
     def scan(self, start: int, size: int, use: Callable[[memoryview], object]) -> None:
         """See `Region`."""
-        if size <= WINDOW:
-            part = self.read(start, size)
-            if len(part) < size:
-                raise EOFError("the file became shorter while it was read")
-            use(memoryview(part))
-            return
-        # Mapped, since then the threads that use the bytes also fetch them.
         place, end = self.start + start, self.start + start + size
+        buffer = memoryview(bytearray(min(WINDOW, size)))
         while place < end:
-            below = place - place % mmap.ALLOCATIONGRANULARITY
-            length = min(end, below + WINDOW) - below
-            with (
-                mmap.mmap(self.descriptor, length, access=mmap.ACCESS_READ, offset=below) as view,
-                memoryview(view) as whole,
-                whole[place - below :] as wanted,
-            ):
-                use(wanted)
-            place = below + length
+            count = os.preadv(self.descriptor, [buffer[: end - place]], place)
+            if not count:
+                raise EOFError("the file became shorter while it was read")
+            use(buffer[:count])
+            place += count
 
     def part(self, start: int, size: int) -> "FileRegion":
         """See `Region`."""
