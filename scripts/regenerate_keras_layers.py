@@ -40,22 +40,16 @@ def main() -> int:
 def described() -> dict[str, Any]:
     """All that the file says."""
     from keras import activations, layers
-    from keras.src.ops import core, image, linalg, math, nn, numpy
-    from keras.src.ops.operation import Operation
+
+    from fpcheck.model.keras2 import own_operations
 
     kinds = {n: k for n, k in vars(layers).items() if isinstance(k, type)}
-    operations = {
-        name
-        for module in (core, image, linalg, math, nn, numpy)
-        for name, kind in vars(module).items()
-        if isinstance(kind, type) and issubclass(kind, Operation) and kind is not Operation
-    }
     models = {name: {} for name in ("Functional", "Model", "Sequential")}
     own = {kind.__name__: kind for kind in kinds.values()}
     return {
         "layers": {name: defaults(kind) for name, kind in own.items()} | models,
         "aliases": {n: kind.__name__ for n, kind in kinds.items() if n != kind.__name__},
-        "operations": sorted(operations),
+        "operations": sorted(own_operations()),
         "quantized": {n: spec for n, k in own.items() if (spec := quantized(k))},
         "activations": {n: v.__name__ for n, v in vars(activations).items() if callable(v)},
     }

@@ -92,7 +92,7 @@ class Archive:
             raise self.refused(f"has a member that is neither stored nor deflated: {shown}")
         if entry.compress_type == zipfile.ZIP_STORED and entry.file_size != entry.compress_size:
             raise self.refused(f"gives two sizes for the stored member {shown}")
-        if entry.file_size > max(limits.EXPANSION_FLOOR, limits.EXPANSION * entry.compress_size):
+        if entry.file_size > limits.expanded(entry.compress_size):
             raise self.refused(f"has a member of {entry.file_size:,} bytes made from "
                                f"{entry.compress_size:,}: {shown}")  # fmt: skip
 

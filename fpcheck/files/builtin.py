@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from fpcheck.fingerprint.naming import ATTENTIONS, PROJECTIONS, projection
+
 Config = dict[str, Any]
 # Where a container keeps an inner layer, and its configuration as files write one.
 Inner = tuple[str, Config]
@@ -149,7 +151,6 @@ def roles(class_name: str, config: Config, dtype: str) -> list[str] | None:
 
 _CELLS = {"LSTM": "LSTMCell", "GRU": "GRUCell", "SimpleRNN": "SimpleRNNCell"}
 _CELL_NAMES = {"LSTM": "lstm_cell", "GRU": "gru_cell", "SimpleRNN": "simple_rnn_cell"}
-_PROJECTIONS = ("query", "key", "gate", "value", "output")
 
 
 def inner(class_name: str, config: Config) -> Iterator[Inner]:
@@ -158,7 +159,7 @@ def inner(class_name: str, config: Config) -> Iterator[Inner]:
         yield "cell", _made(_CELLS[class_name], _CELL_NAMES[class_name], config)
     elif class_name.startswith("ConvLSTM") and class_name != "ConvLSTMCell":
         yield "cell", _made("ConvLSTMCell", "conv_lstm_cell", config)
-    elif class_name in ("MultiHeadAttention", "GroupedQueryAttention"):
+    elif class_name in ATTENTIONS:
         yield from _projections(class_name, config)
     elif class_name == "Bidirectional":
         yield from _directions(config)
@@ -180,14 +181,10 @@ def _made(class_name: str, name: str, config: Config) -> Config:
 
 
 def _projections(class_name: str, config: Config) -> Iterator[Inner]:
-    underscore = "_" if class_name == "GroupedQueryAttention" else ""
-    for name in _PROJECTIONS:
-        if name == "gate" and not config.get("use_gate"):
-            continue
-        own = {**config, "bias_axes": "x" if config.get("use_bias", True) else None}
-        store = "_gate_dense" if name == "gate" else f"{underscore}{name}_dense"
-        shown = "attention_output" if name == "output" else name
-        yield store, _made("EinsumDense", shown, own)
+    own = {**config, "bias_axes": "x" if config.get("use_bias", True) else None}
+    for name in PROJECTIONS:
+        if name != "gate" or config.get("use_gate"):
+            yield projection(class_name, name), _made("EinsumDense", name, own)
 
 
 def _directions(config: Config) -> Iterator[Inner]:

@@ -87,7 +87,7 @@ class Pending:
                 return unpack(answer.reading, Reading)
         except ValueError:
             raise FpcheckError(
-                f"{self._label}: damaged: the process that reads it {_how(status)}", AGAIN
+                f"{self._label}: damaged: the process that reads it {how_ended(status)}", AGAIN
             ) from None
         error = FpcheckError(answer.fact, answer.advice)
         error.add_note(answer.trace)
@@ -259,7 +259,8 @@ def _received(pipe: int, deadline: float) -> bytes | None:
     return b"".join(parts)
 
 
-def _how(status: int) -> str:
+def how_ended(status: int) -> str:
+    """The end of a process in words; a negative status is a signal."""
     return f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
 
 

@@ -15,7 +15,6 @@ from fpcheck.files.declared import (
     built_on,
     class_of,
     dtype_of,
-    from_the_end,
     has_graph,
     input_of,
     is_framework,
@@ -25,10 +24,10 @@ from fpcheck.files.declared import (
     roles_of,
     shape_of,
 )
-from fpcheck.files.graph import Node, check_chain, check_layers, node_of, port_edges
+from fpcheck.files.graph import Node, calls_of, check_chain, port_edges
 from fpcheck.files.ranks import rank_after
 from fpcheck.files.refusals import RESAVE
-from fpcheck.fingerprint.canonical import plain, split_config
+from fpcheck.fingerprint.canonical import from_the_end, plain, split_config
 from fpcheck.fingerprint.naming import unique_name
 from fpcheck.fingerprint.structure import SEQUENTIAL_INPUT, Call, Edge, Port, Shape, stable_names
 
@@ -141,13 +140,13 @@ class _Reader:
     def _functional(
         self, config: Config, prefix: str, store: str, trainable: bool
     ) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
-        check_layers(config)
+        calls_by_name = calls_of(config)
         used: dict[str, int] = {}
         shapes: dict[str, tuple[Shape | None, str]] = {}
         functional = {la["name"] for la in config["layers"] if "input_layers" in la["config"]}
         for layer in config["layers"]:
             name = str(layer["name"])
-            nodes = [node_of(data) for data in layer.get("inbound_nodes", [])]
+            nodes = calls_by_name[name]
             own = ""
             if not is_operation(layer):
                 own = f"{store}layers/{unique_name(kind_of(layer), used)}"
@@ -234,7 +233,7 @@ class _Reader:
         if not covered:
             rank = self._rank(layer, calls, first)
             if is_framework(layer) and own.get("axis") is not None:
-                axis = from_the_end(own["axis"], rank)
+                axis = from_the_end(plain(own["axis"]), rank)
                 listed = class_name == "Normalization" and not isinstance(axis, list)
                 own = {**own, "axis": [axis] if listed else axis}  # Keras 2 writes one axis bare
             if path not in self.ranks or self.ranks[path] is None:

@@ -12,7 +12,7 @@ from fpcheck.files.assembly import Assembled
 from fpcheck.files.configuration import draft, unlike_keras
 from fpcheck.files.hdf5 import File
 from fpcheck.files.kinds import HDF5, OBJECT, ZIP
-from fpcheck.files.refusals import GIVE
+from fpcheck.files.refusals import GIVE, refused
 from fpcheck.files.region import Region
 from fpcheck.fingerprint.structure import MASKS
 
@@ -167,25 +167,17 @@ def _sharded(region: Region, label: str, sibling: Sibling) -> Opened:
             f"{label}: JSON without a weight_map, so no index of weights",
             "Give the .weights.json file that Keras wrote beside its shards.",
         )
-    names: set[str] = set()
-    for value in listed.values():
-        names |= {
-            _shard_name(name, label) for name in (value if isinstance(value, list) else [value])
-        }
-    if not 0 < len(names) <= limits.SHARDS:
-        raise FpcheckError(
-            f"{label}: refused: {len(names):,} shards, of 1 to {limits.SHARDS:,} allowed",
-            "Save it anew with Keras.",
-        )
-    shards = {name: File(sibling(name), name) for name in sorted(names)}
-    for name, shard in shards.items():
-        own = {
-            str(k).strip("/")
-            for k, v in listed.items()
-            if name in (v if isinstance(v, list) else [v])
-        }
-        _check_map(shard, own, label)
-    first, *others = shards.values()
+    places_of: dict[str, set[str]] = {}
+    for place, value in listed.items():
+        for name in value if isinstance(value, list) else [value]:
+            places_of.setdefault(_shard_name(name, label), set()).add(str(place).strip("/"))
+    if not 0 < len(places_of) <= limits.SHARDS:
+        many = f"{len(places_of):,} shards, of 1 to {limits.SHARDS:,} allowed"
+        raise refused(label, many, "Save it anew with Keras.")
+    shards = [File(sibling(name), name) for name in sorted(places_of)]
+    for shard in shards:
+        _check_map(shard, places_of[shard.label], label)
+    first, *others = shards
     for other in others:
         first.root.merge(other.root)
     return _plain(first, "weights-json", *places.by_group(first))
@@ -193,10 +185,8 @@ def _sharded(region: Region, label: str, sibling: Sibling) -> Opened:
 
 def _shard_name(name: object, label: str) -> str:
     if not isinstance(name, str) or name in ("", ".", "..") or set(name) & {"/", "\\", "\0"}:
-        raise FpcheckError(
-            f"{label}: refused: {str(name)[:80]!r} is no name of a shard beside it",
-            "Shards must lie beside their index.",
-        )
+        what = f"{str(name)[:80]!r} is no name of a shard beside it"
+        raise refused(label, what, "Shards must lie beside their index.")
     return name
 
 
@@ -213,7 +203,5 @@ def _check_map(file: File, listed: set[str], label: str) -> None:
             if place in listed
             else f"is in {file.label}, and its weight_map does not say so"
         )
-        raise FpcheckError(
-            f"{label}: refused: {place[:80] or '/'} {what}",
-            "Save it anew with Keras, all files together.",
-        )
+        anew = "Save it anew with Keras, all files together."
+        raise refused(label, f"{place[:80] or '/'} {what}", anew)

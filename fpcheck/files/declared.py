@@ -134,14 +134,3 @@ def built_on(layer: Config) -> Shape | None:
     if isinstance(shape, list) and shape and isinstance(shape[0], list):
         shape = shape[0]
     return shape_of(shape)
-
-
-def from_the_end(axis: Any, rank: int | None) -> Any:
-    """An axis counted from the end; as it is where nothing tells the rank."""
-    if isinstance(axis, dict) and axis.get("class_name") == "__tuple__":
-        axis = axis["items"]
-    if isinstance(axis, list | tuple):
-        return [from_the_end(one, rank) for one in axis]
-    if not isinstance(axis, int) or axis < 0:
-        return axis
-    return axis - rank if rank else axis

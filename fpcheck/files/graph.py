@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from fpcheck.codec import Value
+from fpcheck.fingerprint.canonical import telling
 from fpcheck.fingerprint.structure import Shape
 
 # Layer, which of its calls, which of its outputs.
@@ -34,11 +35,7 @@ def node_of(data: Any) -> Node:
         links = tuple((str(name), int(call), int(output)) for name, call, output, *_ in data)
         return Node(links, {}, None)
     args = data["args"]
-    kwargs = {
-        key: value
-        for key, value in data["kwargs"].items()
-        if value is not None and (key, value is False) != ("training", True)
-    }
+    kwargs = telling(data["kwargs"])
     tensors = list(_tensors([args, kwargs]))
     links = tuple(_link(tensor) for tensor in tensors)
     shape = tensors[0]["config"].get("shape") if tensors else None
@@ -58,8 +55,12 @@ def check_chain(config: dict[str, Any]) -> None:
         raise ValueError("two layers have one name")
 
 
-def check_layers(config: dict[str, Any]) -> None:
-    """Refuse a graph that cannot be: names twice, edges from nowhere, circles; ValueError."""
+def calls_of(config: dict[str, Any]) -> dict[str, list[Node]]:
+    """The calls of each layer of a functional model, by its name.
+
+    Raises:
+        ValueError, TypeError: it cannot be: names twice, edges from nowhere, circles.
+    """
     calls: dict[str, list[Node]] = {}
     for layer in config["layers"]:
         name = _checked(layer)
@@ -84,6 +85,7 @@ def check_layers(config: dict[str, Any]) -> None:
         if name not in calls or not 0 <= call <= max(1, len(calls[name])):
             raise ValueError(f"call {call} of {name[:40]} is an end of the model; there is none")
     _check_circles(waiting, feeds)
+    return calls
 
 
 def _check_circles(

@@ -105,14 +105,7 @@ class File:
                 group.datasets[name] = self._dataset(child, place)
             else:
                 raise self.refused(place, "is neither a group nor a tensor")
-        except (
-            RuntimeError,
-            KeyError,
-            ValueError,
-            TypeError,
-            OSError,
-            UnicodeDecodeError,
-        ) as error:
+        except LIBRARY_ERRORS as error:
             raise self.damaged(f"{place}: {error}") from error
 
     def _once(self, address: int, place: str) -> None:
@@ -137,7 +130,7 @@ class File:
         return Dataset(place, shape, stored, dtype, offset, handle, self.region, self.label)
 
     def _bounded(self, place: str, declared: int, held: int) -> None:
-        if declared > max(limits.EXPANSION_FLOOR, limits.EXPANSION * held):
+        if declared > limits.expanded(held):
             raise self.refused(
                 place, f"declares {declared:,} bytes, made from {held:,}: more than "
                 f"{limits.EXPANSION} times as many"

@@ -39,3 +39,8 @@ ADDRESS_SPACE = 2048 * MIB
 REMOTE_BYTES = 10 * 10**9
 # What a child may answer.
 ANSWER_BYTES = 512 * MIB
+
+
+def expanded(held: int) -> int:
+    """What so many bytes of a file may become at most."""
+    return max(EXPANSION_FLOOR, EXPANSION * held)

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,20 +17,18 @@ from fpcheck.files.region import FileRegion
 from fpcheck.fingerprint import blocks, digest
 from fpcheck.fingerprint.measurement import Measurement
 
+T = TypeVar("T")
 # From here on one tensor is measured by all threads; smaller ones are shared out among them.
 LARGE = 16 * 2**20
 
 
 def digests(stored: Sequence[Stored], check: Callable[[], None]) -> list[bytes]:
     """The digest of every tensor, in order; runs `check` beside."""
-    large = [place for place, item in enumerate(stored) if _size(item) >= LARGE]
-    small = [place for place, item in enumerate(stored) if _size(item) < LARGE]
-    found: dict[int, bytes] = {}
     with ThreadPoolExecutor(blocks.cores()) as pool:
         checked = pool.submit(check)
-        for place in large:
-            found[place] = _digest(stored[place], blocks.cores())
-        found |= zip(small, pool.map(lambda place: _digest(stored[place], 1), small), strict=True)
+        found = _shared_out(
+            pool, stored, range(len(stored)), lambda place, n: _digest(stored[place], n)
+        )
         checked.result()
     return [found[place] for place in range(len(stored))]
 
@@ -45,21 +43,27 @@ def measurements(
         own: their digests.
         known: digests that need no details.
     """
-    found = [Measurement(one, None) for one in own]
     unknown = [
         place
         for place, (item, one) in enumerate(zip(stored, own, strict=True))
         if one not in known and _numeric(item)
     ]
-    large = [place for place in unknown if _size(stored[place]) >= LARGE]
-    for place in large:
-        found[place] = _measured(stored[place], own[place], blocks.cores())
-    small = [place for place in unknown if _size(stored[place]) < LARGE]
     with ThreadPoolExecutor(blocks.cores()) as pool:
-        details = pool.map(lambda place: _measured(stored[place], own[place], 1), small)
-        for place, measured in zip(small, details, strict=True):
-            found[place] = measured
-    return tuple(found)
+        found = _shared_out(
+            pool, stored, unknown, lambda place, n: _measured(stored[place], own[place], n)
+        )
+    return tuple(found.get(place) or Measurement(one, None) for place, one in enumerate(own))
+
+
+def _shared_out(
+    pool: ThreadPoolExecutor, stored: Sequence[Stored], places: Sequence[int],
+    work: Callable[[int, int], T],
+) -> dict[int, T]:  # fmt: skip
+    """What `work` gives for each place and a number of threads: all of them for a large tensor."""
+    large = [place for place in places if _size(stored[place]) >= LARGE]
+    small = [place for place in places if _size(stored[place]) < LARGE]
+    found = {place: work(place, blocks.cores()) for place in large}
+    return found | dict(zip(small, pool.map(lambda place: work(place, 1), small), strict=True))
 
 
 def _numeric(item: Stored) -> bool:

@@ -4,14 +4,13 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from fpcheck.errors import FpcheckError
 from fpcheck.files import containers, measuring
 from fpcheck.files.assembly import Derived, Stored
 from fpcheck.files.child import NO_FILE, Job
 from fpcheck.files.kinds import HEAD_BYTES, check_head
 from fpcheck.files.opening import open_regular
 from fpcheck.files.readout import Reading
-from fpcheck.files.refusals import damaged
+from fpcheck.files.refusals import damaged, refused
 from fpcheck.files.region import FileRegion, Region, StreamRegion
 from fpcheck.files.remote import open_stream
 from fpcheck.fingerprint.structure import first_words
@@ -50,8 +49,6 @@ def _remote(address: str) -> Region:
 def _sibling(folder: str, name: str) -> Region:
     path = Path(folder) / name
     if len(name.encode()) > 255 or path.is_symlink():
-        raise FpcheckError(
-            f"{name[:80]}: refused: a link, or no name of a file", "Put the file itself there."
-        )
+        raise refused(name[:80], "a link, or no name of a file", "Put the file itself there.")
     descriptor = open_regular(str(path), name)
     return FileRegion(descriptor, 0, os.fstat(descriptor).st_size)

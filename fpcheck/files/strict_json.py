@@ -9,10 +9,10 @@ import numpy as np
 
 from fpcheck.errors import FpcheckError
 from fpcheck.files import limits
+from fpcheck.files.refusals import RESAVE, refused
 
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _SURROGATES = re.compile(rb"\\u[dD][89a-fA-F]")
-_RESAVE = "Save the model again with Keras."
 Hook = Callable[[dict[str, Any]], Any]
 
 
@@ -28,14 +28,10 @@ def load(data: bytes, where: str, hook: Hook | None = None) -> dict[str, Any]:
         FpcheckError: too large, too deep, not JSON, or no object.
     """
     if len(data) > limits.CONFIG_BYTES:
-        raise FpcheckError(
-            f"{where}: refused: {len(data):,} bytes long, of {limits.CONFIG_BYTES:,} allowed",
-            _RESAVE,
-        )
+        long = f"{len(data):,} bytes long, of {limits.CONFIG_BYTES:,} allowed"
+        raise refused(where, long, RESAVE)
     if _depth(data) > limits.CONFIG_DEPTH:
-        raise FpcheckError(
-            f"{where}: refused: nested deeper than {limits.CONFIG_DEPTH} levels", _RESAVE
-        )
+        raise refused(where, f"nested deeper than {limits.CONFIG_DEPTH} levels", RESAVE)
 
     def once(pairs: list[tuple[str, Any]]) -> Any:
         value = dict(pairs)
@@ -48,9 +44,9 @@ def load(data: bytes, where: str, hook: Hook | None = None) -> dict[str, Any]:
         if _SURROGATES.search(data):
             json.dumps(found, ensure_ascii=False).encode()  # refuses halves of characters
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise FpcheckError(f"{where}: not JSON ({str(error)[:120]})", _RESAVE) from error
+        raise FpcheckError(f"{where}: not JSON ({str(error)[:120]})", RESAVE) from error
     if not isinstance(found, dict):
-        raise FpcheckError(f"{where}: holds a {type(found).__name__}, not an object", _RESAVE)
+        raise FpcheckError(f"{where}: holds a {type(found).__name__}, not an object", RESAVE)
     return found
 
 

@@ -105,6 +105,28 @@ def _is_training(class_name: str, key: str) -> bool:
     )
 
 
+def from_the_end(axis: Any, rank: int | None) -> Any:
+    """An axis, or a list of them, counted from the end; as it is where the rank is unknown.
+
+    Keras 2 wrote the place where Keras 3 keeps a given -1.
+    """
+    if isinstance(axis, list | tuple):
+        return [from_the_end(one, rank) for one in axis]
+    return axis - rank if rank and isinstance(axis, int) and axis >= 0 else axis
+
+
+def telling(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Named arguments of a call, but for those that say what a call means anyway.
+
+    Those are None, and not to train.
+    """
+    return {
+        key: value
+        for key, value in arguments.items()
+        if value is not None and (key, value is False) != ("training", True)
+    }
+
+
 def plain(value: Any) -> Any:
     """A configuration value as plain JSON: the same meaning gives the same value."""
     if value is None or isinstance(value, bool | str):

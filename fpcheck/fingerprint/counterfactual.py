@@ -29,16 +29,13 @@ def _moved(values: Array) -> Changed:
     return Changed(values.shape, blocks.pieces(values))
 
 
-def _float16(values: Array) -> Changed | None:
-    if values.dtype not in (np.float32, np.float64):
-        return None
-    return Changed(values.shape, rounding.to_float16(values))
+def _narrowed(rounded: Callable[[Array], Iterator[Array]]) -> Callable[[Array], Changed | None]:
+    def mistake(values: Array) -> Changed | None:
+        if values.dtype not in (np.float32, np.float64):
+            return None
+        return Changed(values.shape, rounded(values))
 
-
-def _bfloat16(values: Array) -> Changed | None:
-    if values.dtype not in (np.float32, np.float64):
-        return None
-    return Changed(values.shape, rounding.to_bfloat16(values))
+    return mistake
 
 
 def _flipped(values: Array) -> Changed | None:
@@ -65,8 +62,8 @@ def _channels_reversed(values: Array) -> Changed | None:
 
 
 COUNTERFACTUALS: dict[str, Callable[[Array], Changed | None]] = {
-    "float16": _float16,
-    "bfloat16": _bfloat16,
+    "float16": _narrowed(rounding.to_float16),
+    "bfloat16": _narrowed(rounding.to_bfloat16),
     "flipped": _flipped,
     "transposed": _transposed,
     "space-transposed": _space_transposed,

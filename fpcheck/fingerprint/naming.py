@@ -2,6 +2,11 @@
 
 import re
 
+# Projections of an attention layer in its order, and the attribute that holds each.
+PROJECTIONS = {"query": "query_dense", "key": "key_dense", "gate": "_gate_dense",
+               "value": "value_dense", "attention_output": "output_dense"}  # fmt: skip
+ATTENTIONS = ("MultiHeadAttention", "GroupedQueryAttention")
+
 
 def snake_case(class_name: str) -> str:
     """`MultiHeadAttention` as `multi_head_attention`, by the rule that Keras uses."""
@@ -15,3 +20,10 @@ def unique_name(name: str, used: dict[str, int]) -> str:
     count = used.get(name, -1) + 1
     used[name] = count
     return f"{name}_{count}" if count else name
+
+
+def projection(class_name: str, name: str) -> str:
+    """The attribute in which an attention layer of that class holds a projection."""
+    attribute = PROJECTIONS.get(name, "")
+    private = class_name == "GroupedQueryAttention" and not attribute.startswith("_")
+    return f"_{attribute}" if private else attribute

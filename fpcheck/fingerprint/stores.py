@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from fpcheck.fingerprint.naming import snake_case, unique_name
+from fpcheck.fingerprint.naming import ATTENTIONS, projection, snake_case, unique_name
 from fpcheck.fingerprint.structure import Layer, Structure
 
 # Attributes in which layers of the framework hold others, in the order of those.
@@ -18,8 +18,6 @@ _HELD = {
     "ConvLSTM2D": ("cell",),
     "ConvLSTM3D": ("cell",),
 }
-_PROJECTIONS = {"query": "query_dense", "key": "key_dense", "value": "value_dense",
-                "attention_output": "output_dense", "gate": "_gate_dense"}  # fmt: skip
 
 
 def stores(structure: Structure) -> dict[str, str]:
@@ -55,12 +53,10 @@ def _with_inner(
         yield from _listed(below, layer.path, f"{store}/layers/")
     elif kind == "StackedRNNCells":
         yield from _listed(below, layer.path, f"{store}/cells/")
-    elif kind in ("MultiHeadAttention", "GroupedQueryAttention"):
-        underscore = "_" if kind == "GroupedQueryAttention" else ""
+    elif kind in ATTENTIONS:
         for held in inner:
-            attribute = _PROJECTIONS.get(held.path.rpartition("/")[2], "")
-            shown = attribute if attribute.startswith("_") else underscore + attribute
-            yield from _with_inner(below, held, f"{store}/{shown}")
+            attribute = projection(kind, held.path.rpartition("/")[2])
+            yield from _with_inner(below, held, f"{store}/{attribute}")
     else:
         for attribute, held in zip(_HELD.get(kind, ()), inner, strict=False):
             yield from _with_inner(below, held, f"{store}/{attribute}")

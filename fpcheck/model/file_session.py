@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from fpcheck.codec import Array
 from fpcheck.errors import UnavailableError
 from fpcheck.files.opening import ModelFile
+from fpcheck.files.readout import Reading
 from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.outputs import Answer, Outputs, Reach
 from fpcheck.fingerprint.placing import placed
@@ -28,38 +29,37 @@ class FileSession:
     Args:
         file: the file, open.
         runner: loads the model in a worker; None where nothing may be run.
-        known: digests that a golden holds, if one is at hand: they need no details.
     """
 
-    def __init__(
-        self, file: ModelFile, runner: Runner | None, known: frozenset[bytes] | None = None
-    ) -> None:
+    def __init__(self, file: ModelFile, runner: Runner | None) -> None:
         self._runner = runner
         self._worker: RemoteSession | None = None
         self._place: Callable[[Fingerprint], Fingerprint] = lambda fingerprint: fingerprint
         self._file = file
-        self._reading = file.reading(known)
-        self.format = self._reading.format
-        self.notes = list(self._reading.notes)
+        reading = file.reading(None)
+        self.format = reading.format
+        self.notes = list(reading.notes)
+        self._take(reading)
 
     def place(
         self, architecture: Fingerprint, contents: Sequence[Measurement] = (), own: bool = False
     ) -> None:
         """Give weights without an architecture their places in one; see `fingerprint.placing`."""
         self._place = partial(placed, architecture=architecture, contents=contents, own=own)
+        self._take(self._reading)
 
     def structure(self) -> Structure:
         """See `Session`."""
-        return self._fingerprint().structure
+        return self._fingerprint.structure
 
     def weights(self, known: frozenset[bytes] = frozenset()) -> tuple[Measurement, ...]:
         """See `Session`."""
-        self._reading = self._file.reading(known)
-        return self._fingerprint().weights or ()
+        self._take(self._file.reading(known))
+        return self._fingerprint.weights or ()
 
     def digests(self) -> tuple[bytes, ...]:
         """See `Session`."""
-        return tuple(measured.digest for measured in self._fingerprint().weights or ())
+        return tuple(measured.digest for measured in self._fingerprint.weights or ())
 
     def words(self) -> tuple[str, ...]:
         """See `Session`."""
@@ -94,5 +94,6 @@ class FileSession:
             self.notes += [note for note in self._worker.notes if note not in self.notes]
         return self._worker
 
-    def _fingerprint(self) -> Fingerprint:
-        return self._place(Fingerprint(self._reading.structure, self._reading.weights))
+    def _take(self, reading: Reading) -> None:
+        self._reading = reading
+        self._fingerprint = self._place(Fingerprint(reading.structure, reading.weights))

@@ -40,7 +40,10 @@ def load_legacy_h5(path: Path, custom_objects: dict[str, object], safe_mode: boo
         else:
             config = json_utils.decode(config)
             # Keras 3 writes its operations (masks, `x + 1`) into these files, and forgets them.
-            custom_objects = {**_own_operations(), **custom_objects}
+            # Where a layer has the same name, that is meant.
+            operations = own_operations().items()
+            bare = {name: value for name, value in operations if not hasattr(keras.layers, name)}
+            custom_objects = {**bare, **custom_objects}
         with saving_options.keras_option_scope(use_legacy_config=True), SafeModeScope(safe_mode):
             model = saving_utils.model_from_config(config, custom_objects=custom_objects)
             _check(model, mender.orders)
@@ -57,9 +60,8 @@ def _registered(custom_objects: dict[str, object]) -> Callable[[str], bool]:
     return lambda kind: get_registered_object(kind, custom_objects) is not None
 
 
-def _own_operations() -> dict[str, object]:
-    """Keras's operations by name; where a layer has the same name, that is meant."""
-    from keras import layers
+def own_operations() -> dict[str, type]:
+    """Keras's operations by name."""
     from keras.src.ops import core, image, linalg, math, nn, numpy
     from keras.src.ops.operation import Operation
 
@@ -67,7 +69,7 @@ def _own_operations() -> dict[str, object]:
         name: value
         for module in (core, image, linalg, math, nn, numpy)
         for name, value in vars(module).items()
-        if isinstance(value, type) and issubclass(value, Operation) and not hasattr(layers, name)
+        if isinstance(value, type) and issubclass(value, Operation) and value is not Operation
     }
 
 

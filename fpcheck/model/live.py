@@ -8,7 +8,7 @@ from msgspec.structs import astuple
 
 from fpcheck.codec import Array
 from fpcheck.errors import FpcheckError
-from fpcheck.fingerprint.canonical import plain, split_config
+from fpcheck.fingerprint.canonical import from_the_end, plain, split_config, telling
 from fpcheck.fingerprint.structure import (
     SEQUENTIAL_INPUT,
     Call,
@@ -159,19 +159,14 @@ def _read_config(layer: Any, paths: Paths) -> tuple[dict[str, Any] | None, dict[
         return None, {}
     builtin = is_builtin(type(layer))
     if builtin and config.get("axis") is not None:
-        config["axis"] = _from_the_end(config["axis"], layer)
+        config["axis"] = from_the_end(config["axis"], _rank_of_input(layer))
     return split_config(config, _class_name(layer) if builtin else "", not builtin)
 
 
-def _from_the_end(axis: Any, layer: Any) -> Any:
-    """An axis counted from the end: Keras 2 wrote the place where Keras 3 keeps a given -1."""
+def _rank_of_input(layer: Any) -> int | None:
     nodes = getattr(layer, "_inbound_nodes", None)
     shape = nodes[0].input_tensors[0].shape if nodes and nodes[0].input_tensors else None
-    if shape is None:
-        return axis
-    if isinstance(axis, list | tuple):
-        return [_from_the_end(one, layer) for one in axis]
-    return axis - len(shape) if isinstance(axis, int) and axis >= 0 else axis
+    return None if shape is None else len(shape)
 
 
 def _tensors(layer: Any) -> Iterator[Tensor]:
@@ -254,12 +249,7 @@ def _arguments(node: Any) -> dict[str, Any]:
     import keras
 
     numbers = {id(tensor): f"${i}" for i, tensor in enumerate(node.input_tensors)}
-    # Not to train is what a call means that says nothing.
-    named = {
-        k: v
-        for k, v in node.arguments.kwargs.items()
-        if v is not None and (k, v is False) != ("training", True)
-    }
+    named = telling(node.arguments.kwargs)
     if not named and all(id(leaf) in numbers for leaf in keras.tree.flatten(node.arguments.args)):
         return {}
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from fpcheck.codec import Array, pack, unpack
 from fpcheck.errors import FpcheckError, UnavailableError
 from fpcheck.files import NO_PLUGINS
+from fpcheck.files.child import how_ended
 from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.outputs import Answer, Outputs, Reach
 from fpcheck.fingerprint.structure import Structure
@@ -160,9 +161,8 @@ class RemoteSession:
         code = process.wait()
         self._log.seek(0)
         said = self._log.read()[-2000:].decode(errors="replace")
-        how = f"was killed by signal {-code}" if code < 0 else f"ended with status {code}"
         error = FpcheckError(
-            f"the process that loads the model {how}",
+            f"the process that loads the model {how_ended(code)}",
             "It may have run out of memory, or the file is damaged; --debug shows what it said.",
         )
         error.add_note(said)

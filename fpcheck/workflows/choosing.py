@@ -161,11 +161,11 @@ def nearest(structure: Structure, goldens: str | Path | None) -> tuple[Golden, f
 
 
 def _likeness(golden: Golden, structure: Structure, share: float) -> str:
+    from fpcheck.diagnosis import layers_removed  # only where no golden fits
+
     comparison = compare_fingerprints(
         Fingerprint(golden.fingerprint.structure), Fingerprint(structure), Tolerances()
     )
-    from fpcheck.diagnosis import layers_removed
-
     proper = {name.lower(): name for name in APPLICATIONS}.get(golden.name, golden.name)
     for diagnosis in layers_removed.diagnose(comparison):
         if diagnosis.confidence == 1.0:

@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from fpcheck.model.remote import RemoteSession
 
 
+# A candidate's fingerprint, and how each level stands before findings are known.
+Taken = tuple[Fingerprint, dict[Level, LevelResult]]
+
+
 class Request(Value, frozen=True, kw_only=True):
     """What a comparison is asked to do; fields as the command line's options.
 
@@ -102,17 +106,9 @@ def compared(
         assert choice is not None  # with a structure, choose gives one or raises
         golden = _tolerant(golden or choice.entry.load(), request.tolerance)
         preprocess = _preprocess(parsed, golden, request, options)
-        candidate, levels = take(session, structure, golden, request, preprocess, progress)
-        report = report_on(
-            golden,
-            candidate,
-            levels,
-            asked=request.levels,
-            start=start,
-            why=why or choice.why,
-            named=_named(parsed, session, candidate),
-            notes=[*session.notes, *_notes(parsed, choice)],
-        )
+        taken = take(session, structure, golden, request, preprocess, progress)
+        notes = [*session.notes, *_notes(parsed, choice)]
+        report = _report(parsed, session, golden, taken, request, start, why or choice.why, notes)
         yield Compared(report, session, structure, golden)
 
 
@@ -131,17 +127,20 @@ def compare_with(
     with opened(source, parsed, options, known=_digests(golden)) as session:
         preprocess = _preprocess(parsed, golden, request, options)
         structure = session.structure()
-        candidate, levels = take(session, structure, golden, request, preprocess, progress)
-        return report_on(
-            golden,
-            candidate,
-            levels,
-            asked=request.levels,
-            start=start,
-            why=why,
-            named=_named(parsed, session, candidate),
-            notes=session.notes,
-        )
+        taken = take(session, structure, golden, request, preprocess, progress)
+        return _report(parsed, session, golden, taken, request, start, why, session.notes)
+
+
+def _report(
+    source: Source, session: Session, golden: Golden, taken: Taken, request: Request,
+    start: float, why: str, notes: list[str],
+) -> Report:  # fmt: skip
+    candidate, levels = taken
+    named = CandidateRef(source.text, session.format, content_id_text(candidate))
+    return report_on(
+        golden, candidate, levels, asked=request.levels, start=start, why=why, named=named,
+        notes=notes,
+    )  # fmt: skip
 
 
 def _runs(source: Source, golden: Golden, request: Request, options: Options) -> bool:
@@ -161,10 +160,6 @@ def _digests(golden: Golden) -> frozenset[bytes] | None:
     return None if weights is None else frozenset(m.digest for m in weights)
 
 
-def _named(source: Source, session: Session, candidate: Fingerprint) -> CandidateRef:
-    return CandidateRef(source.text, session.format, content_id_text(candidate))
-
-
 def take(
     session: Session,
     structure: Structure,
@@ -172,7 +167,7 @@ def take(
     request: Request,
     preprocess: str,
     progress: Progress = silent,
-) -> tuple[Fingerprint, dict[Level, LevelResult]]:
+) -> Taken:
     """Measure of a candidate what the golden holds and the verdict asks for.
 
     Returns:

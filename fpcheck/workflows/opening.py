@@ -72,7 +72,7 @@ def opened(
         if runs and parsed.local and not options.static:
             workers.one().begin(parsed, options)
         with closing(begun or ModelFile(parsed.target, parsed.text, known)) as file:
-            yield _from_file(file, parsed, options, workers, known)
+            yield _from_file(file, parsed, options, workers)
 
 
 class _Workers:
@@ -122,13 +122,7 @@ def brought(source: Source) -> Iterator[Source]:
         yield Source(source.text, Kind.FILE, str(copy))
 
 
-def _from_file(
-    file: ModelFile,
-    parsed: Source,
-    options: Options,
-    workers: _Workers,
-    known: frozenset[bytes] | None,
-) -> FileSession:
+def _from_file(file: ModelFile, parsed: Source, options: Options, workers: _Workers) -> FileSession:
     """What is read of a file; weights alone are placed in the architecture of `--model`."""
 
     def run() -> "RemoteSession":
@@ -136,7 +130,7 @@ def _from_file(
             workers.one().open(local, options)
         return workers.one()
 
-    session = FileSession(file, None if options.static else run, known)
+    session = FileSession(file, None if options.static else run)
     if options.model is not None and is_weights_only(session.structure()):
         session.place(_architecture(options, workers), own=True)
     return session
