@@ -1,0 +1,103 @@
+"""Each diagnosis has a page, all pages have the same headings, and the index names them all."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+import fpcheck.diagnosis
+from fpcheck.diagnosis import mistaken_tensor
+
+PAGES = Path(__file__).parents[2] / "docs" / "diagnoses"
+LEVELS = {
+    "weights": (
+        "not-loaded", "batchnorm-statistics-reset", "roles-mixed", "layers-swapped",
+        "kernel-flipped", "kernel-transposed", "input-channels-reversed", "axis-permuted",
+        "rescaled", "cast-float16", "cast-bfloat16", "quantized", "zeroed", "non-finite",
+        "point-change", "head-replaced", "fine-tuned", "other-checkpoint", "tensors-missing",
+    ),
+    "structure": (
+        "config-changed", "layers-added", "layers-removed", "layers-renamed", "graph-rewired",
+        "sharing-lost", "input-changed", "output-changed", "dtype-changed", "wrong-architecture",
+    ),
+    "outputs": (
+        "preprocessing-changed", "training-mode-on", "nondeterministic", "derived-state-stale",
+        "vocabulary-changed", "custom-code-changed", "builtin-redefined", "outputs-reordered",
+        "head-activation-changed", "numeric-environment",
+    ),
+}  # fmt: skip
+CODES = tuple(code for codes in LEVELS.values() for code in codes)
+HEADINGS = ["What you see", "How it happens", "How fpcheck knows", "How to mend it"]
+ON_ALL = pytest.mark.parametrize("code", CODES)
+
+
+def page(code: str) -> str:
+    return (PAGES / f"{code}.md").read_text(encoding="utf-8")
+
+
+def prose(text: str) -> str:
+    """A page without its blocks of code."""
+    return re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def yielded() -> set[str]:
+    """The codes in the source of the rules: what `Diagnosis(code=...)` is given, and MISTAKES."""
+    codes = {mistake.code for mistake in mistaken_tensor.MISTAKES.values()}
+    for path in Path(fpcheck.diagnosis.__path__[0]).glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Diagnosis":
+                values = [k.value for k in node.keywords if k.arg == "code"]
+                codes |= {v.value for v in values if isinstance(v, ast.Constant)}
+    return codes
+
+
+def test_every_code_has_a_page_and_there_is_no_other() -> None:
+    assert {path.stem for path in PAGES.glob("*.md")} == {*CODES, "README"}
+
+
+def test_every_code_that_a_rule_yields_has_a_page() -> None:
+    codes = yielded()
+    assert {"not-loaded", "cast-float16"} <= codes  # else the search itself finds nothing
+    assert codes <= set(CODES)
+
+
+def test_the_index_has_every_code_once_in_order_with_its_level_and_meaning() -> None:
+    rows = re.findall(r"^\| \[(\S+)\]\((\S+)\) \| (\w+) \| (.+) \|$", page("README"), re.MULTILINE)
+    expected = [
+        (code, f"{code}.md", level, page(code).split("\n## ")[0].partition("\n")[2])
+        for level, codes in LEVELS.items()
+        for code in codes
+    ]
+    shown = [
+        (code, file, level, " ".join(text.split())[:-1]) for code, file, level, text in expected
+    ]
+    assert rows == shown
+
+
+@ON_ALL
+def test_every_page_has_its_title_its_meaning_and_all_headings(code: str) -> None:
+    text = prose(page(code))
+    assert re.match(rf"# {code}\n\n\w[^#]*\.\n\n## ", text)
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == HEADINGS
+    assert text.count("\n# ") == 0
+
+
+@ON_ALL
+def test_every_page_shows_a_report_and_names_its_own_code(code: str) -> None:
+    seen = page(code).partition("## How it happens")[0]
+    assert re.search(rf"^```\n.*\b{code}\b.*^```$", seen, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("code", [*CODES, "README"])
+def test_links_lead_to_pages(code: str) -> None:
+    links = re.findall(r"\[([^\]]+)\]\(([^)]+)\)", prose(page(code)))
+    assert all(target == f"{name}.md" and name in CODES for name, target in links)
+    assert code not in {name for name, _ in links}
+
+
+@ON_ALL
+def test_pages_stay_short(code: str) -> None:
+    lines = page(code).splitlines()
+    assert 20 <= len(lines) <= 45
+    assert max(map(len, lines)) <= 118
