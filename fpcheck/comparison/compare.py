@@ -1,17 +1,39 @@
 """Comparing one fingerprint with another: pair, compare, tolerate, judge."""
 
+from functools import cached_property
+
+import msgspec
+
 from fpcheck.codec import Value
+from fpcheck.comparison.divergence import first_divergent
 from fpcheck.comparison.finding import Finding
-from fpcheck.comparison.outputs import compare_outputs, first_divergent_layer
+from fpcheck.comparison.outputs import compare_outputs
 from fpcheck.comparison.pairing import Pairing, pair
 from fpcheck.comparison.structure import compare_structure
 from fpcheck.comparison.tolerance import Tolerances
-from fpcheck.comparison.weights import compare_weights
+from fpcheck.comparison.weights import Changed, Place, changes, compare_weights
+from fpcheck.fingerprint.outputs import Noise
+from fpcheck.fingerprint.structure import Structure
 from fpcheck.fingerprint.told import alike
+from fpcheck.fingerprint.undone import Undone
 from fpcheck.fingerprint.value import Fingerprint
 
 
-class Comparison(Value, frozen=True, eq=False):
+class Closer(Value, frozen=True, eq=False):
+    """What a closer look at a candidate that differs has shown; empty where nobody could look.
+
+    Attributes:
+        undone: by the golden's place of a tensor, what happened to it.
+        structure: of the live model, which knows its code where a file does not.
+        noise: what the candidate's outputs differ by without any change.
+    """
+
+    undone: dict[Place, Undone] = msgspec.field(default_factory=dict)
+    structure: Structure | None = None
+    noise: Noise | None = None
+
+
+class Comparison(Value, frozen=True, eq=False, dict=True):
     """Two fingerprints and all that differs between them.
 
     Attributes:
@@ -21,6 +43,7 @@ class Comparison(Value, frozen=True, eq=False):
         findings: in the order of the levels, then of the golden's layers.
         first_divergent_layer: by the golden's name; None where unknown.
         tolerances: what was allowed.
+        closer: what a closer look has shown.
     """
 
     golden: Fingerprint
@@ -29,6 +52,12 @@ class Comparison(Value, frozen=True, eq=False):
     findings: tuple[Finding, ...]
     first_divergent_layer: str | None
     tolerances: Tolerances
+    closer: Closer = Closer()
+
+    @cached_property
+    def changed(self) -> list[Changed]:
+        """Every paired tensor whose digest differs, in the golden's order."""
+        return changes(self.golden, self.candidate, self.pairing)
 
     @property
     def errors(self) -> list[Finding]:
@@ -41,24 +70,22 @@ def compare_fingerprints(
 ) -> Comparison:
     """Compare all levels that both sides hold, as far as both tell."""
     golden, candidate = alike(golden, candidate)
-    pairing = pair(golden.structure, candidate.structure)
+    pairing = pair(golden.structure, candidate.structure, (_held(golden), _held(candidate)))
     findings = compare_structure(golden.structure, candidate.structure, pairing)
     findings += compare_weights(golden, candidate, pairing, tolerances.allowed_weights)
-    first = None
     if golden.outputs is not None and candidate.outputs is not None:
         allowed = tolerances.allowed_outputs(golden.outputs)
         findings += compare_outputs(golden.outputs, candidate.outputs, allowed)
-        first = first_divergent_layer(
-            golden.outputs, candidate.outputs, golden.structure, pairing, allowed
-        )
-    if all(finding.severity == "note" for finding in findings):
-        first = None  # activations may hold infinities that a later layer makes harmless
-    elif first is None:
-        first = _first_by_place(golden, findings)
+    first = None  # activations may hold infinities that a later layer makes harmless
+    if any(finding.severity == "error" for finding in findings):
+        first = first_divergent(golden, candidate, pairing, findings, tolerances)
     return Comparison(golden, candidate, pairing, tuple(findings), first, tolerances)
 
 
-def _first_by_place(golden: Fingerprint, findings: list[Finding]) -> str | None:
-    """Without activations: the first layer, in the golden's order, with a difference of its own."""
-    differing = {f.layer for f in findings if f.severity == "error" and f.level != "outputs"}
-    return next((la.path for la in golden.structure.layers if la.path in differing), None)
+def _held(fingerprint: Fingerprint) -> dict[str, bytes]:
+    """By path, the digests of a layer's tensors that are not all constant, joined."""
+    found: dict[str, bytes] = {}
+    pairs = zip(fingerprint.structure.tensors, fingerprint.weights or (), strict=False)
+    for (layer, _), measured in pairs:
+        found[layer.path] = found.get(layer.path, b"") + measured.digest
+    return found

@@ -4,12 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fpcheck.codec import Array
 from fpcheck.comparison.finding import Finding, within
-from fpcheck.comparison.pairing import Pairing
 from fpcheck.fingerprint import sketch
 from fpcheck.fingerprint.outputs import Answer, Outputs, largest_difference, relative_difference
-from fpcheck.fingerprint.structure import Structure
 
 METRIC = "max_difference_over_rms"
 
@@ -71,38 +68,6 @@ def _rest(expected: Answer, actual: Answer, allowed: float) -> Iterator[Finding]
     if not within(distance, allowed * norm):
         yield Finding("outputs", "output-changed", expected.name, "logits", "relative_l2",
                       actual=distance / norm if norm else distance, tolerance=allowed)  # fmt: skip
-
-
-def first_divergent_layer(
-    golden: Outputs, candidate: Outputs, structure: Structure, pairing: Pairing, allowed: float
-) -> str | None:
-    """The first layer that differs itself while what feeds it does not; the golden's name of it.
-
-    Args:
-        golden: holds the sketch of each layer's activations, in the order of the calls.
-        candidate: the same.
-        structure: the golden's.
-        pairing: of their layers.
-        allowed: relative difference of an activation.
-    """
-    theirs = {(a.layer, a.call): a for a in candidate.activations}
-    differing: dict[str, None] = {}
-    for own in golden.activations:
-        other = theirs.get((pairing.to_candidate.get(own.layer, ""), own.call))
-        if other is not None and not _alike(own.sketch, other.sketch, own.norm, allowed):
-            differing[own.layer] = None
-    inbound = {layer.path: layer.inbound for layer in structure.layers}
-    inner = [path for path in differing if not any(o.startswith(path + "/") for o in differing)]
-    for path in inner:
-        if not any(source in differing for source in inbound.get(path, ())):
-            return path
-    return inner[0] if inner else None
-
-
-def _alike(own: Array, other: Array, norm: float, allowed: float) -> bool:
-    if np.array_equal(own, other):
-        return True
-    return within(sketch.distance(own, other), allowed * norm)
 
 
 def matching_alternative(golden: Outputs, candidate: Outputs, allowed: float) -> str | None:

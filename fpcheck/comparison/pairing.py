@@ -1,11 +1,16 @@
 """Which layer of the candidate stands for which layer of the golden."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from difflib import SequenceMatcher
 from functools import cached_property
 
 from fpcheck.codec import Value, canonical_json
 from fpcheck.fingerprint.structure import Layer, Structure, Tensor, layer_key, stable_paths
+
+# By the path of a layer, one digest of all that it holds.
+Digests = tuple[Mapping[str, bytes], Mapping[str, bytes]]
+NO_DIGESTS: Digests = ({}, {})
 
 
 class Pair(Value, frozen=True):
@@ -59,21 +64,31 @@ class Pairing(Value, frozen=True, dict=True):
         return [p for p in self.pairs if ours[p.golden.path] != theirs[p.candidate.path]]
 
 
-def pair(golden: Structure, candidate: Structure) -> Pairing:
+def pair(golden: Structure, candidate: Structure, digests: Digests = NO_DIGESTS) -> Pairing:
     """Pair two structures.
 
     Where all but names is equal, by place: names then say nothing, unless the same names stand in
-    other places. Else by name, as long as names are a good guide; what is left, by content, as the
-    fewest edits.
+    other places. Else by name, as long as names are a good guide, and else by content: layers with
+    equal weights first, then, between these, layers of equal configuration. What is left between
+    two pairs and is of one class was modified there.
+
+    Args:
+        golden: the reference.
+        candidate: what stands for it.
+        digests: of both, those of the tensors of each layer, by path, where they are known.
     """
     if golden.shape_key == candidate.shape_key and not _permuted(golden, candidate):
         pairs = zip(golden.layers, candidate.layers, strict=True)
         return Pairing(tuple(Pair(g, c) for g, c in pairs), (), (), "place")
     by_name = _by_name(golden, candidate)
-    left = [layer for layer in golden.layers if layer.path not in by_name]
-    taken = set(by_name.values())
-    right = [layer for layer in candidate.layers if layer.path not in taken]
-    matched = by_name | _by_content(left, right)
+    matched = by_name or _by_digests(golden, candidate, digests)
+    for key in (signature, _kind):
+        matched = matched | _between(golden, candidate, matched, key)
+        left = [layer for layer in golden.layers if layer.path not in matched]
+        taken = set(matched.values())
+        right = [layer for layer in candidate.layers if layer.path not in taken]
+        if key is signature:
+            matched = matched | _aligned(left, right, key)
     places = {layer.path: layer for layer in candidate.layers}
     used = set(matched.values())
     return Pairing(
@@ -107,19 +122,65 @@ def _by_name(golden: Structure, candidate: Structure) -> dict[str, str]:
     shared = [layer for layer in golden.layers if layer.path in theirs]
     same_class = sum(layer.class_name == theirs[layer.path].class_name for layer in shared)
     agreeing = sum(signature(layer) == signature(theirs[layer.path]) for layer in shared)
-    drifted = agreeing < len(_by_content(golden.layers, candidate.layers)) / 2
+    drifted = agreeing < len(_aligned(golden.layers, candidate.layers, signature)) / 2
     if drifted or 2 * same_class < len(shared):
         return {}
     return {layer.path: layer.path for layer in shared}
 
 
-def _by_content(golden: Sequence[Layer], candidate: Sequence[Layer]) -> dict[str, str]:
-    """Layers with equal signatures, kept in order: the longest common subsequence."""
-    left = [signature(layer) for layer in golden]
-    right = [signature(layer) for layer in candidate]
-    matcher = SequenceMatcher(None, left, right, autojunk=False)
+def _by_digests(golden: Structure, candidate: Structure, digests: Digests) -> dict[str, str]:
+    """Layers that hold the same weights, kept in order; weights that many hold say nothing."""
+    ours, theirs = digests
+    held = Counter(ours.values()), Counter(theirs.values())
+
+    def telling(layers: Sequence[Layer], own: Mapping[str, bytes]) -> list[Layer]:
+        return [la for la in layers if (d := own.get(la.path)) and held[0][d] == held[1][d] == 1]
+
+    left, right = telling(golden.layers, ours), telling(candidate.layers, theirs)
+    keys = [ours[la.path] for la in left], [theirs[la.path] for la in right]
+    return _common(left, right, *keys)
+
+
+def _between(
+    golden: Structure, candidate: Structure, matched: dict[str, str], key: Callable[[Layer], bytes]
+) -> dict[str, str]:
+    """Layers with equal keys that are left between the same two pairs."""
+    gaps = _gaps(golden.layers, matched), _gaps(candidate.layers, {v: v for v in matched.values()})
+    found: dict[str, str] = {}
+    for before, left in gaps[0].items():
+        found |= _aligned(left, gaps[1].get(before, []), key)
+    return found
+
+
+def _gaps(layers: Sequence[Layer], matched: dict[str, str]) -> dict[str, list[Layer]]:
+    """Layers that are not matched, by the candidate's path of the last one before that is."""
+    found: dict[str, list[Layer]] = {}
+    before = ""
+    for layer in layers:
+        if layer.path in matched:
+            before = matched[layer.path]
+        else:
+            found.setdefault(before, []).append(layer)
+    return found
+
+
+def _aligned(
+    left: Sequence[Layer], right: Sequence[Layer], key: Callable[[Layer], bytes]
+) -> dict[str, str]:
+    """Layers with equal keys, kept in order: the longest common subsequence."""
+    return _common(left, right, [key(la) for la in left], [key(la) for la in right])
+
+
+def _common(
+    left: Sequence[Layer], right: Sequence[Layer], ours: list[bytes], theirs: list[bytes]
+) -> dict[str, str]:
+    matcher = SequenceMatcher(None, ours, theirs, autojunk=False)
     return {
-        golden[block.a + i].path: candidate[block.b + i].path
+        left[block.a + i].path: right[block.b + i].path
         for block in matcher.get_matching_blocks()
         for i in range(block.size)
     }
+
+
+def _kind(layer: Layer) -> bytes:
+    return layer.class_name.encode()

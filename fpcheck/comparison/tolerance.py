@@ -78,6 +78,11 @@ def of_structure(structure: Structure) -> Tolerances:
     return Tolerances(outputs=max(used | {"float32"}, key=order.index))
 
 
+def is_quantized(policy: str) -> bool:
+    """Whether a dtype policy keeps weights as small integers or float8."""
+    return _arithmetic(policy) == "int8"
+
+
 def _arithmetic(policy: str) -> str:
     """The row of a dtype policy: `mixed_float16`, `bfloat16`, `int8_from_float32`."""
     for name in ("int8", "int4", "float8"):

@@ -25,12 +25,32 @@ class Tensors:
 
 
 class Changed(Value, frozen=True, eq=False):
-    """A tensor whose digest differs; `layer` and `tensor` are the golden's."""
+    """A tensor whose digest differs; `layer` and `tensor` are the golden's, `other` is not."""
 
     layer: Layer
     tensor: Tensor
+    other: Tensor
     golden: Measurement
     candidate: Measurement
+
+    @property
+    def place(self) -> Place:
+        """Where the golden has it."""
+        return self.layer.path, self.tensor.index
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return f"{self.layer.path}/{self.tensor.role}"
+
+    @property
+    def both(self) -> tuple[Details, Details] | None:
+        """What is known of both sides, where they can be compared value by value."""
+        expected, actual = self.golden.details, self.candidate.details
+        kinds = (self.tensor.shape, self.tensor.dtype), (self.other.shape, self.other.dtype)
+        if expected is None or actual is None or kinds[0] != kinds[1]:
+            return None
+        return expected, actual
 
 
 def changed(
@@ -43,7 +63,22 @@ def changed(
         return None
     # What the golden holds elsewhere was not measured again.
     details = actual.details or ours.details.get(actual.digest)
-    return Changed(pair.golden, tensor, expected, Measurement(actual.digest, details))
+    return Changed(pair.golden, tensor, other, expected, Measurement(actual.digest, details))
+
+
+def changes(golden: Fingerprint, candidate: Fingerprint, pairing: Pairing) -> list[Changed]:
+    """Every paired tensor whose digest differs, in the golden's order."""
+    if golden.weights is None or candidate.weights is None:
+        return []
+    ours = Tensors(golden.structure, golden.weights)
+    theirs = Tensors(candidate.structure, candidate.weights)
+    found = (
+        changed(ours, theirs, pair, tensor, other)
+        for pair in pairing.pairs
+        for tensor, other in pair.tensors
+        if other is not None
+    )
+    return [item for item in found if item is not None]
 
 
 def compare_weights(

@@ -1,57 +1,51 @@
 """Diagnoses: one short rule a cause.
 
-A rule takes a comparison and yields a diagnosis or nothing. A new rule is one new module here,
-with a function `diagnose` and its line in `RULES`.
+A rule takes a case and yields a diagnosis or nothing. A new rule is one new module in the folder of
+its level, with a function `diagnose` and its line in the `RULES` there.
 """
 
 from collections.abc import Callable, Iterator
 
+from msgspec.structs import replace
+
 from fpcheck.comparison.compare import Comparison
-from fpcheck.diagnosis import (
-    batchnorm_statistics_reset,
-    config_changed,
-    layers_added,
-    layers_removed,
-    layers_swapped,
-    mistaken_tensor,
-    non_finite,
-    not_loaded,
-    preprocessing_changed,
-    zeroed,
-)
+from fpcheck.comparison.divergence import whole
+from fpcheck.diagnosis import outputs, structure, weights
+from fpcheck.diagnosis.case import Case, Neighbours, nobody
+from fpcheck.diagnosis.structure import wrong_architecture
 from fpcheck.report.value import Diagnosis
 
-Rule = Callable[[Comparison], Iterator[Diagnosis]]
+Rule = Callable[[Case], Iterator[Diagnosis]]
 
-RULES: tuple[Rule, ...] = (
-    mistaken_tensor.diagnose,
-    layers_swapped.diagnose,
-    batchnorm_statistics_reset.diagnose,
-    not_loaded.diagnose,
-    zeroed.diagnose,
-    non_finite.diagnose,
-    config_changed.diagnose,
-    layers_removed.diagnose,
-    layers_added.diagnose,
-    preprocessing_changed.diagnose,
-)
+# What is told of outputs first: a graph with training=True is no mere change of configuration.
+RULES: tuple[Rule, ...] = (*outputs.RULES, *weights.RULES, *structure.RULES)
 
 
-# Diagnoses that account for every value of the tensors they name.
-PROOFS = frozenset({m.code for m in mistaken_tensor.MISTAKES.values()} | {"layers-swapped"})
-
-
-def diagnose(comparison: Comparison) -> list[Diagnosis]:
-    """All diagnoses, most certain first; of equal ones, the one that explains most layers.
+def diagnose(comparison: Comparison, neighbours: Neighbours = nobody) -> list[Diagnosis]:
+    """All diagnoses, most certain first; of equal ones, the one that explains most findings.
 
     A comparison without errors has none.
+
+    Args:
+        comparison: what differs.
+        neighbours: other goldens that the candidate may be.
     """
     if not comparison.errors:
         return []
-    found = [diagnosis for rule in RULES for diagnosis in rule(comparison)]
-    # What is proved of a layer's tensors needs no guess beside it.
-    proved = {
-        layer for d in found if d.confidence == 1.0 and d.code in PROOFS for layer in d.layers
-    }
-    found = [d for d in found if d.confidence == 1.0 or not d.layers or not proved >= set(d.layers)]
-    return sorted(found, key=lambda d: (-d.confidence, -len(d.layers)))
+    case = Case(comparison, neighbours)
+    # Of another model, nothing else is worth saying.
+    if other := list(wrong_architecture.diagnose(case)):
+        return other
+    found = [diagnosis for rule in RULES for diagnosis in rule(case)]
+    found.sort(key=lambda d: (-d.confidence, -_explained(comparison, d)))
+    # A person knows the LSTM, not the cell inside it; the evidence names the tensor itself.
+    structure = comparison.golden.structure
+    return [
+        replace(d, layers=list(dict.fromkeys(whole(structure, path) for path in d.layers)))
+        for d in found
+    ]
+
+
+def _explained(comparison: Comparison, diagnosis: Diagnosis) -> int:
+    layers = set(diagnosis.layers)
+    return sum(finding.layer in layers for finding in comparison.errors)

@@ -1,33 +1,13 @@
-"""What rules look at: tensors that changed, with what is known of both sides."""
+"""Wording that rules share, and the shape that most rules on tensors have."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from fpcheck.comparison.compare import Comparison
-from fpcheck.comparison.weights import Changed, Tensors, changed
+from fpcheck.comparison.weights import Changed
+from fpcheck.diagnosis.case import Case
+from fpcheck.report.value import Diagnosis
 
-
-def changed_tensors(comparison: Comparison) -> Iterator[Changed]:
-    """Every paired tensor whose digest differs, in the golden's order."""
-    golden, candidate = comparison.golden, comparison.candidate
-    if golden.weights is None or candidate.weights is None:
-        return
-    ours = Tensors(golden.structure, golden.weights)
-    theirs = Tensors(candidate.structure, candidate.weights)
-    for pair in comparison.pairing.pairs:
-        for tensor, other in pair.tensors:
-            if other is None:
-                continue
-            item = changed(ours, theirs, pair, tensor, other)
-            if item is not None:
-                yield item
-
-
-def by_layer(items: Iterable[Changed]) -> dict[str, list[Changed]]:
-    """Changed tensors of each layer."""
-    found: dict[str, list[Changed]] = {}
-    for item in items:
-        found.setdefault(item.layer.path, []).append(item)
-    return found
+# Lines of evidence; what is beyond is counted.
+MOST_LINES = 5
 
 
 def some(names: Iterable[str], most: int = 3) -> str:
@@ -40,3 +20,47 @@ def some(names: Iterable[str], most: int = 3) -> str:
 def count(number: int, word: str) -> str:
     """`1 layer`, `3 layers`."""
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def lines(told: list[str]) -> list[str]:
+    """The first lines of evidence, and how many more there are."""
+    more = len(told) - MOST_LINES
+    return told if more <= 1 else [*told[:MOST_LINES], f"and {more} more"]
+
+
+def paths(items: Iterable[Changed]) -> list[str]:
+    """The layers of tensors, each once."""
+    return list(dict.fromkeys(item.layer.path for item in items))
+
+
+def of_tensors(
+    case: Case,
+    code: str,
+    why: Callable[[Changed], str | None],
+    says: Callable[[str, bool], str],
+    advice: str,
+    confidence: float = 1.0,
+) -> Iterator[Diagnosis]:
+    """One diagnosis for all tensors of which a rule knows why they differ.
+
+    Args:
+        case: what is left of it is looked at, and claimed where it is explained.
+        code: of the diagnosis.
+        why: the evidence for one tensor; None where the rule does not apply.
+        says: the sentence, of the tensors' names and whether there are several.
+        advice: what to do.
+        confidence: 1.0 for a proof.
+    """
+    reasons = [(item, reason) for item in case.left if (reason := why(item))]
+    if not reasons:
+        return
+    items = [item for item, _ in reasons]
+    case.claim(items)
+    yield Diagnosis(
+        code=code,
+        layers=paths(items),
+        confidence=confidence,
+        summary=says(some(item.name for item in items), len(items) > 1),
+        evidence=lines([f"{item.name}: {reason}" for item, reason in reasons]),
+        advice=advice,
+    )

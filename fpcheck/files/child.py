@@ -39,12 +39,14 @@ class Job:
         label: how messages name it.
         folder: where other files of a model in several lie.
         known: digests whose tensors need no details; None if none need any.
+        wanted: packed `undoing.Wanted`, whose tensors are looked at closer; may be empty.
     """
 
     descriptor: int
     label: str
     folder: str
     known: frozenset[bytes] | None
+    wanted: bytes = b""
 
 
 class Pending:

@@ -73,10 +73,8 @@ def _numeric(item: Stored) -> bool:
 def _measured(item: Stored, own: bytes, threads: int) -> Measurement:
     from fpcheck.fingerprint.weights import measure_details
 
-    if isinstance(item, Derived):
-        return Measurement(own, measure_details(item.values, item.dtype, own, threads))
-    with mapped(item) as values:
-        return Measurement(own, measure_details(values, item.dtype, own, threads))
+    with values(item) as array:
+        return Measurement(own, measure_details(array, item.dtype, own, threads))
 
 
 def _size(item: Stored) -> int:
@@ -89,6 +87,16 @@ def _digest(item: Stored, threads: int) -> bytes:
     hasher = digest.hasher(item.shape, item.dtype, threads)
     item.scan(hasher.update)
     return bytes(hasher.digest())
+
+
+@contextmanager
+def values(item: Stored) -> Iterator[Array]:
+    """The values of a tensor, in memory only where they are derived."""
+    if isinstance(item, Derived):
+        yield item.values
+    else:
+        with mapped(item) as array:
+            yield array
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from fpcheck.files.remote import download, is_address
 
 if TYPE_CHECKING:
     from fpcheck.files.readout import Reading
+    from fpcheck.fingerprint.undone import Undone, Wanted
 
 # Files that only this process and its forks have.
 OURS = "memory://"
@@ -48,12 +49,12 @@ class ModelFile:
             self._descriptor = NO_FILE if is_address(path) else open_regular(path, label)
         self._pending: Pending | None = self._start(known)
 
-    def _start(self, known: Known) -> Pending:
+    def _start(self, known: Known, wanted: bytes = b"") -> Pending:
         remote = self._descriptor == NO_FILE
         size = limits.REMOTE_BYTES if remote else os.fstat(self._descriptor).st_size
         folder = self._path.rpartition("/")[0] if remote else str(Path(self._path).parent)
         folder = folder.encode(errors="backslashreplace").decode()
-        return start(Job(self._descriptor, self._label, folder, known), size)
+        return start(Job(self._descriptor, self._label, folder, known, wanted), size)
 
     def reading(self, known: Known) -> "Reading":
         """What is read of it, with details of tensors whose digests are not known."""
@@ -69,6 +70,12 @@ class ModelFile:
             found = self._start(known).reading()
         self._reading = found
         return found
+
+    def undone(self, wanted: "tuple[Wanted, ...]") -> "tuple[Undone | None, ...]":
+        """See `undoing.undo`."""
+        from fpcheck.codec import pack  # only after a mismatch
+
+        return self._start(None, pack(wanted)).reading().undone
 
     def close(self) -> None:
         """Close the file; ends a child that still reads it."""

@@ -3,7 +3,9 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from fpcheck.codec import unpack
 from fpcheck.files import containers, measuring
 from fpcheck.files.assembly import Derived, Stored
 from fpcheck.files.child import NO_FILE, Job
@@ -14,6 +16,9 @@ from fpcheck.files.refusals import damaged, refused
 from fpcheck.files.region import FileRegion, Region, StreamRegion
 from fpcheck.files.remote import open_stream
 from fpcheck.fingerprint.structure import first_words
+
+if TYPE_CHECKING:
+    from fpcheck.fingerprint.undone import Undone
 
 
 def read(job: Job) -> Reading:
@@ -30,10 +35,25 @@ def read(job: Job) -> Reading:
         own = measuring.digests(assembled.stored, opened.check)
         known = frozenset(own) if job.known is None else job.known
         weights = measuring.measurements(assembled.stored, own, known)
+        undone = _undone(job.wanted, assembled.stored, own)
     except EOFError as error:
         raise damaged(label, "became shorter while it was read") from error
     return Reading(opened.format, assembled.structure, weights, _words(assembled.stored),
-                   tuple(opened.notes))  # fmt: skip
+                   tuple(opened.notes), undone)  # fmt: skip
+
+
+def _undone(
+    wanted: bytes, stored: Sequence[Stored], own: Sequence[bytes]
+) -> "tuple[Undone | None, ...]":
+    if not wanted:
+        return ()
+    from fpcheck.fingerprint.undoing import undo  # only after a mismatch
+    from fpcheck.fingerprint.undone import Wanted
+
+    places = {digest: place for place, digest in enumerate(own)}
+    return undo(
+        unpack(wanted, tuple[Wanted, ...]), lambda digest: measuring.values(stored[places[digest]])
+    )
 
 
 def _words(stored: Sequence[Stored]) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from fpcheck.codec import Value
 from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.structure import Structure
+from fpcheck.fingerprint.undone import Undone
 
 
 class Result(Value, frozen=True):
@@ -23,6 +24,7 @@ class Reading(Value, frozen=True, eq=False):
         weights: a measurement for each of `structure.tensors`, in order.
         words: of its vocabularies, some.
         notes: what a person should know.
+        undone: what happened to each tensor that was asked about.
     """
 
     format: str
@@ -30,3 +32,4 @@ class Reading(Value, frozen=True, eq=False):
     weights: tuple[Measurement, ...]
     words: tuple[str, ...]
     notes: tuple[str, ...]
+    undone: tuple[Undone | None, ...] = ()

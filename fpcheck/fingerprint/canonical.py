@@ -215,15 +215,16 @@ def _lambda(code: Any, defaults: Any, closure: Any) -> str:
     files are read in one of their own.
     """
     try:
-        body: Any = _body(marshal.loads(base64.b64decode(code)))
+        body: Any = code_body(marshal.loads(base64.b64decode(code)))
     except (ValueError, EOFError, TypeError, AttributeError):  # of another version of Python
         body = code
     return "lambda:" + digest.text(digest.of_value(plain([body, defaults, closure])))
 
 
-def _body(code: CodeType) -> list[Any]:
+def code_body(code: CodeType) -> list[Any]:
+    """What compiled code does: instructions, constants, names; not where it stood."""
     constants = [
-        _body(c) if isinstance(c, CodeType)
+        code_body(c) if isinstance(c, CodeType)
         else repr(sorted(map(repr, c)) if isinstance(c, frozenset) else c)  # whose order varies
         for c in code.co_consts
     ]  # fmt: skip

@@ -45,11 +45,22 @@ class Activation(Value, frozen=True, eq=False):
 
 
 class Noise(Value, frozen=True):
-    """Largest relative difference without any change of the model; None where not measured."""
+    """Largest relative difference without any change of the model; None where not measured.
+
+    Attributes:
+        repeat: the same once more.
+        batch_size: each probe by itself.
+        threads: another process with one thread and other kernels.
+        predict: `predict()` against a call, of the final outputs. It may be another computation,
+            so it widens no tolerance.
+        where: the first layer that differs when the same is done once more.
+    """
 
     repeat: float | None = None
     batch_size: float | None = None
     threads: float | None = None
+    predict: float | None = None
+    where: str | None = None
 
     @property
     def largest(self) -> float:
@@ -83,6 +94,7 @@ class Outputs(Value, frozen=True, eq=False):
         reach: which weighted layers the probes do not reach.
         alternatives: name of a usual mistake in preprocessing, and the logits of each output that
             the model gives then.
+        functions: values on a fixed grid of every activation that is known by name only.
     """
 
     probes: Probes
@@ -93,6 +105,7 @@ class Outputs(Value, frozen=True, eq=False):
     noise: Noise = Noise()
     reach: Reach = Reach()
     alternatives: dict[str, tuple[Array, ...]] = msgspec.field(default_factory=dict)
+    functions: dict[str, Array] = msgspec.field(default_factory=dict)
     recipe: str = RECIPE
 
 

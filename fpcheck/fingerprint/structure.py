@@ -89,6 +89,8 @@ class Layer(Value, frozen=True):
         training: what matters in training only.
         calls: its uses in the graph; None where the model has no graph (subclassed models).
         tensors: its own, without those of layers inside it.
+        code: of custom code, the digest of its source; empty where unknown.
+        attributes: of custom layers, public ones that its configuration leaves out.
     """
 
     path: str
@@ -99,6 +101,8 @@ class Layer(Value, frozen=True):
     training: dict[str, Any]
     calls: tuple[Call, ...] | None
     tensors: tuple[Tensor, ...]
+    code: str = ""
+    attributes: dict[str, Any] = msgspec.field(default_factory=dict)
 
     @property
     def inbound(self) -> tuple[str, ...]:
@@ -150,6 +154,11 @@ class Structure(Value, frozen=True, dict=True):
     def tensors(self) -> list[tuple[Layer, Tensor]]:
         """Every tensor with its layer, in the model's order."""
         return [(layer, tensor) for layer in self.layers for tensor in layer.tensors]
+
+    @cached_property
+    def by_path(self) -> dict[str, Layer]:
+        """Every layer by its path."""
+        return {layer.path: layer for layer in self.layers}
 
     @property
     def parameters(self) -> int:

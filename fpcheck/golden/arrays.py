@@ -55,6 +55,7 @@ class _OutputsHead(Value, frozen=True):
     answers: tuple[_AnswerHead, ...]
     activations: tuple[_ActivationHead, ...]
     alternatives: tuple[str, ...]
+    functions: tuple[str, ...] = ()
 
 
 class _AccuracyHead(Value, frozen=True):
@@ -196,6 +197,7 @@ def _put_outputs(group: Any, outputs: Outputs) -> None:
         answers=tuple(_AnswerHead(a.name, a.shape, a.squashed) for a in outputs.answers),
         activations=tuple(_ActivationHead(a.layer, a.call, a.shape) for a in outputs.activations),
         alternatives=tuple(outputs.alternatives),
+        functions=tuple(outputs.functions),
     )
     _put_json(group, "head", head)
     for place, array in enumerate(probes.arrays):
@@ -211,6 +213,8 @@ def _put_outputs(group: Any, outputs: Outputs) -> None:
     for number, logits in enumerate(outputs.alternatives.values()):
         for place, array in enumerate(logits):
             _put(group, f"alternatives/{number}/{place}", array)
+    if outputs.functions:
+        _put(group, "functions", np.stack(list(outputs.functions.values())))
 
 
 def _get_outputs(group: Any) -> Outputs:
@@ -238,6 +242,7 @@ def _get_outputs(group: Any) -> Outputs:
             name: tuple(group[f"alternatives/{number}/{i}"][()] for i in range(len(answers)))
             for number, name in enumerate(head.alternatives)
         },
+        functions={name: group["functions"][i] for i, name in enumerate(head.functions)},
         recipe=head.recipe,
     )
 

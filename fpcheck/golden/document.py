@@ -164,6 +164,7 @@ def _summary(fingerprint: Fingerprint) -> dict[str, Any]:
     }
     if outputs is not None:
         noise = msgspec.to_builtins(outputs.noise)
+        del noise["where"]  # nothing varies in what is approved
         summary |= {
             "preprocess": outputs.preprocess,
             "probes": [f"{i.name} {i.kind} {_shape((outputs.probes.count, *i.shape))}"

@@ -11,7 +11,7 @@ import numpy as np
 from fpcheck.codec import Array
 from fpcheck.errors import UnavailableError
 from fpcheck.fingerprint import sketch
-from fpcheck.fingerprint.outputs import Activation, Answer, answer
+from fpcheck.fingerprint.outputs import Activation, Answer, answer, kept
 from fpcheck.fingerprint.probes import PASSIVE
 from fpcheck.model import live
 from fpcheck.model.walking import Place, walk
@@ -260,6 +260,21 @@ def run(
         for name, final, (logits, squashed) in zip(names, outputs, before, strict=True)
     )
     return answers, tuple(recorder.activations)
+
+
+def predicted(model: Any, arrays: list[Array]) -> tuple[Array, ...] | None:
+    """What `predict` gives for each output, as kept; None where the model cannot do that."""
+    import keras
+
+    try:
+        with unchanged(model):
+            # What was traced before may be of other code than the model has now.
+            model.make_predict_function(force=True)
+            tensors = [_strings(a) if _is_text(a) else a for a in arrays]
+            outputs = model.predict(_packed(model, tensors), batch_size=len(arrays[0]), verbose=0)
+    except Exception:  # of a subclassed model that takes its inputs otherwise
+        return None
+    return tuple(kept(np.asarray(output)) for output in keras.tree.flatten(outputs))
 
 
 def _run_compiled(model: Any, arrays: list[Array], recorder: Recorder) -> Any:

@@ -9,9 +9,10 @@ from fpcheck.errors import UnavailableError
 from fpcheck.files.opening import ModelFile
 from fpcheck.files.readout import Reading
 from fpcheck.fingerprint.measurement import Measurement
-from fpcheck.fingerprint.outputs import Answer, Outputs, Reach
+from fpcheck.fingerprint.outputs import Answer, Noise, Outputs, Reach
 from fpcheck.fingerprint.placing import placed
 from fpcheck.fingerprint.structure import Structure
+from fpcheck.fingerprint.undone import Undone, Wanted
 from fpcheck.fingerprint.value import Fingerprint
 from fpcheck.model.labels import Label
 from fpcheck.model.session import OutputPlan
@@ -61,6 +62,10 @@ class FileSession:
         """See `Session`."""
         return tuple(measured.digest for measured in self._fingerprint.weights or ())
 
+    def undone(self, wanted: tuple[Wanted, ...]) -> tuple[Undone | None, ...]:
+        """See `Session`."""
+        return self._file.undone(wanted)
+
     def words(self) -> tuple[str, ...]:
         """See `Session`."""
         return self._reading.words
@@ -76,6 +81,10 @@ class FileSession:
     def reach(self, plan: OutputPlan) -> Reach:
         """See `Session`."""
         return self.running().reach(plan)
+
+    def noise(self, plan: OutputPlan) -> Noise:
+        """See `Session`."""
+        return self.running().noise(plan)
 
     def predict(self, images: Array, preprocess: str) -> Array:
         """See `Session`."""

@@ -1,5 +1,6 @@
 """A live Keras model as a session: in this process, or at the far end of a worker."""
 
+from contextlib import nullcontext
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from fpcheck.errors import FpcheckError, UnavailableError
 from fpcheck.fingerprint.digest import of_array
 from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.outputs import (
+    Activation,
     Answer,
     Noise,
     Outputs,
@@ -17,10 +19,13 @@ from fpcheck.fingerprint.outputs import (
     largest_difference,
 )
 from fpcheck.fingerprint.structure import Structure
+from fpcheck.fingerprint.undoing import undo
+from fpcheck.fingerprint.undone import Undone, Wanted
 from fpcheck.fingerprint.weights import measure
 from fpcheck.model import live
 from fpcheck.model.environment import environment
-from fpcheck.model.execution import run
+from fpcheck.model.execution import predicted, run
+from fpcheck.model.functions import named_functions
 from fpcheck.model.labels import Label, imagenet_labels
 from fpcheck.model.preprocess import applied, mistakes, prepare, right_step
 from fpcheck.model.sensitivity import reach
@@ -59,6 +64,16 @@ class KerasSession:
         """See `Session`."""
         return tuple(of_array(values, dtype) for values, dtype in live.read_tensors(self.model))
 
+    def undone(self, wanted: tuple[Wanted, ...]) -> tuple[Undone | None, ...]:
+        """See `Session`."""
+        asked = {item.candidate.digest for item in wanted}
+        held = {
+            own: values
+            for values, dtype in live.read_tensors(self.model)
+            if (own := of_array(values, dtype)) in asked
+        }
+        return undo(wanted, lambda digest: nullcontext(held[digest]))
+
     def words(self) -> tuple[str, ...]:
         """See `Session`."""
         return live.vocabulary_words(self.model)
@@ -74,12 +89,13 @@ class KerasSession:
             answers=answers,
             activations=activations,
             environment=environment(),
+            functions=named_functions(self.structure()),
         )
         if not plan.recording:
             return taken
         return msgspec.structs.replace(
             taken,
-            noise=self._noise(arrays, answers),
+            noise=self._noise(arrays, answers, activations),
             alternatives=self._alternatives(plan, raw, arrays, answers),
         )
 
@@ -91,6 +107,11 @@ class KerasSession:
         """See `Session`."""
         arrays = prepare(plan.probes, plan.probes.make(), plan.preprocess)
         return reach(self.model, arrays, plan.allowed, self.disposable)
+
+    def noise(self, plan: OutputPlan) -> Noise:
+        """See `Session`."""
+        arrays = prepare(plan.probes, plan.probes.make(), plan.preprocess)
+        return self._noise(arrays, *run(self.model, arrays, activations=True))
 
     def predict(self, images: Array, preprocess: str) -> Array:
         """See `Session`."""
@@ -116,16 +137,24 @@ class KerasSession:
         """See `Session`."""
         return imagenet_labels()
 
-    def _noise(self, arrays: list[Array], answers: tuple[Answer, ...]) -> Noise:
+    def _noise(
+        self, arrays: list[Array], answers: tuple[Answer, ...], activations: tuple[Activation, ...]
+    ) -> Noise:
         logits = tuple(a.logits for a in answers)
-        again = tuple(a.logits for a in run(self.model, arrays)[0])
-        repeat = largest_difference(logits, again)
+        again, then = run(self.model, arrays, activations=True)
+        final, steady = tuple(a.final for a in answers), predicted(self.model, arrays)
+        noise = Noise(
+            largest_difference(logits, tuple(a.logits for a in again)),
+            predict=None if steady is None else largest_difference(final, steady),
+            where=next((a.layer for a, b in zip(activations, then, strict=False)
+                        if not np.array_equal(a.sketch, b.sketch)), None),
+        )  # fmt: skip
         count = len(arrays[0])
         # Neither a fixed batch nor an output over the whole batch can be taken apart.
         if any(size is not None for size in live.fixed_batches(self.model)) or any(
             len(a.logits) != count for a in answers
         ):
-            return Noise(repeat)
+            return noise
         single = [
             run(self.model, [a[place : place + 1] for a in arrays])[0] for place in range(count)
         ]
@@ -133,7 +162,7 @@ class KerasSession:
             np.concatenate([answer[output].logits for answer in single])
             for output in range(len(answers))
         )
-        return Noise(repeat, largest_difference(logits, joined))
+        return msgspec.structs.replace(noise, batch_size=largest_difference(logits, joined))
 
     def _alternatives(
         self, plan: OutputPlan, raw: list[Array], right: list[Array], answers: tuple[Answer, ...]

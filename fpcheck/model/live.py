@@ -20,6 +20,7 @@ from fpcheck.fingerprint.structure import (
     Tensor,
     first_words,
 )
+from fpcheck.model.code import attributes, code_digest
 from fpcheck.model.walking import (
     Place,
     chain,
@@ -116,6 +117,7 @@ def _read_layer(place: Place, paths: Paths) -> Layer:
     if hasattr(layer, "trainable") and own_variables(layer) and not place.covered:
         training = {**training, "trainable": bool(layer.trainable)}
     policy = getattr(layer, "dtype_policy", None)
+    own = custom and graph_of(layer) is None
     return Layer(
         path=place.path,
         class_name=_class_name(layer),
@@ -126,6 +128,8 @@ def _read_layer(place: Place, paths: Paths) -> Layer:
         training=training,
         calls=_calls(place, paths),
         tensors=tuple(_tensors(layer)),
+        code=code_digest(layer) if own else "",
+        attributes=attributes(layer, config) if own and not is_builtin(type(layer)) else {},
     )
 
 

@@ -13,8 +13,9 @@ from fpcheck.errors import FpcheckError, UnavailableError
 from fpcheck.files import NO_PLUGINS
 from fpcheck.files.child import how_ended
 from fpcheck.fingerprint.measurement import Measurement
-from fpcheck.fingerprint.outputs import Answer, Outputs, Reach
+from fpcheck.fingerprint.outputs import Answer, Noise, Outputs, Reach
 from fpcheck.fingerprint.structure import Structure
+from fpcheck.fingerprint.undone import Undone, Wanted
 from fpcheck.model import worker
 from fpcheck.model.labels import Label
 from fpcheck.model.session import OutputPlan
@@ -80,6 +81,10 @@ class RemoteSession:
         """See `Session`."""
         return self._ask(worker.AskDigests(), tuple[bytes, ...])
 
+    def undone(self, wanted: tuple[Wanted, ...]) -> tuple[Undone | None, ...]:
+        """See `Session`."""
+        return self._ask(worker.AskUndone(wanted), tuple[Undone | None, ...])
+
     def words(self) -> tuple[str, ...]:
         """See `Session`."""
         return self._ask(worker.AskWords(), tuple[str, ...])
@@ -95,6 +100,10 @@ class RemoteSession:
     def reach(self, plan: OutputPlan) -> Reach:
         """See `Session`."""
         return self._ask(worker.AskReach(plan), Reach)
+
+    def noise(self, plan: OutputPlan) -> Noise:
+        """See `Session`."""
+        return self._ask(worker.AskNoise(plan), Noise)
 
     def predict(self, images: Array, preprocess: str) -> Array:
         """See `Session`."""

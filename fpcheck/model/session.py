@@ -4,9 +4,10 @@ from typing import Protocol
 
 from fpcheck.codec import Array, Value
 from fpcheck.fingerprint.measurement import Measurement
-from fpcheck.fingerprint.outputs import Answer, Outputs, Reach
+from fpcheck.fingerprint.outputs import Answer, Noise, Outputs, Reach
 from fpcheck.fingerprint.probes import Probes
 from fpcheck.fingerprint.structure import Structure
+from fpcheck.fingerprint.undone import Undone, Wanted
 from fpcheck.model.labels import Label
 
 
@@ -41,6 +42,9 @@ class Session(Protocol):
     def digests(self) -> tuple[bytes, ...]:
         """The digests of its tensors alone, in the same order."""
 
+    def undone(self, wanted: tuple[Wanted, ...]) -> tuple[Undone | None, ...]:
+        """What happened to tensors that differ; see `undoing.undo`."""
+
     def words(self) -> tuple[str, ...]:
         """Words of its vocabularies, a few hundred at most."""
 
@@ -52,6 +56,9 @@ class Session(Protocol):
 
     def reach(self, plan: OutputPlan) -> Reach:
         """Which weighted layers the plan's probes do not reach."""
+
+    def noise(self, plan: OutputPlan) -> Noise:
+        """What its answers vary by without any change."""
 
     def predict(self, images: Array, preprocess: str) -> Array:
         """Class scores, float32 (examples, classes), of raw images, shape (examples, ...).

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 
 from fpcheck.codec import Array, Value, pack, unpack
 from fpcheck.errors import FpcheckError, UnavailableError
+from fpcheck.fingerprint.undone import Wanted
 from fpcheck.model.session import OutputPlan
 from fpcheck.model.source import Options, Source
 
@@ -40,6 +41,12 @@ class AskDigests(Value, frozen=True, tag=True):
     """The reply is a tuple of digests."""
 
 
+class AskUndone(Value, frozen=True, tag=True, eq=False):
+    """The reply is a tuple of `Undone`, or None, for each."""
+
+    wanted: tuple[Wanted, ...]
+
+
 class AskWords(Value, frozen=True, tag=True):
     """The reply is a tuple of words."""
 
@@ -52,6 +59,12 @@ class AskOutputs(Value, frozen=True, tag=True, eq=False):
 
 class AskAnswers(Value, frozen=True, tag=True, eq=False):
     """The reply is a tuple of `Answer`."""
+
+    plan: OutputPlan
+
+
+class AskNoise(Value, frozen=True, tag=True, eq=False):
+    """The reply is `Noise`."""
 
     plan: OutputPlan
 
@@ -78,9 +91,11 @@ Request = (
     | AskStructure
     | AskWeights
     | AskDigests
+    | AskUndone
     | AskWords
     | AskOutputs
     | AskAnswers
+    | AskNoise
     | AskReach
     | AskPredictions
     | AskLabels
@@ -138,12 +153,16 @@ class Worker:
                 return self.session.weights(known)
             case AskDigests():
                 return self.session.digests()
+            case AskUndone(wanted):
+                return self.session.undone(wanted)
             case AskWords():
                 return self.session.words()
             case AskOutputs(plan):
                 return self.session.outputs(plan)
             case AskAnswers(plan):
                 return self.session.answers(plan)
+            case AskNoise(plan):
+                return self.session.noise(plan)
             case AskReach(plan):
                 return self.session.reach(plan)
             case AskPredictions(images, preprocess):

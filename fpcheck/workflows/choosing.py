@@ -161,14 +161,16 @@ def nearest(structure: Structure, goldens: str | Path | None) -> tuple[Golden, f
 
 
 def _likeness(golden: Golden, structure: Structure, share: float) -> str:
-    from fpcheck.diagnosis import layers_removed  # only where no golden fits
+    # Only where no golden fits.
+    from fpcheck.diagnosis.case import Case
+    from fpcheck.diagnosis.structure import layers_removed
 
     comparison = compare_fingerprints(
         Fingerprint(golden.fingerprint.structure), Fingerprint(structure), Tolerances()
     )
     proper = {name.lower(): name for name in APPLICATIONS}.get(golden.name, golden.name)
-    for diagnosis in layers_removed.diagnose(comparison):
-        if diagnosis.confidence == 1.0:
+    for diagnosis in layers_removed.diagnose(case := Case(comparison)):
+        if layers_removed.is_top(case, diagnosis.layers):
             tops = ", ".join(diagnosis.layers)
             return f"this is a {proper} body, its top is missing ({tops})"
     if share == 1.0:

@@ -139,7 +139,7 @@ def _report(
     named = CandidateRef(source.text, session.format, content_id_text(candidate))
     return report_on(
         golden, candidate, levels, asked=request.levels, start=start, why=why, named=named,
-        notes=notes,
+        notes=notes, session=session, goldens=request.goldens,
     )  # fmt: skip
 
 

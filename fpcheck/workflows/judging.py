@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Collection
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -12,6 +13,7 @@ from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint import digest
 from fpcheck.fingerprint.value import LEVELS, Fingerprint, Level
 from fpcheck.golden.value import Golden
+from fpcheck.model.session import Session
 from fpcheck.report.value import CandidateRef, Diagnosis, GoldenRef, Report
 
 
@@ -45,6 +47,8 @@ def report_on(
     why: str,
     named: CandidateRef,
     notes: list[str],
+    session: Session | None = None,
+    goldens: str | Path | None = None,
 ) -> Report:
     """Compare two fingerprints, judge and diagnose.
 
@@ -57,6 +61,8 @@ def report_on(
         why: why this golden.
         named: how the report names the candidate.
         notes: what else to say.
+        session: the candidate, where it is still open for a closer look at what differs.
+        goldens: the folder of goldens, one of which the candidate may be.
     """
     comparison = compare_fingerprints(golden.fingerprint, candidate, golden.tolerances)
     checked = {name for name, result in levels.items() if result.status != "skipped"}
@@ -74,19 +80,25 @@ def report_on(
         levels=finished,
         first_divergent_layer=comparison.first_divergent_layer,
         findings=findings,
-        diagnoses=_diagnosed(comparison),
+        diagnoses=_diagnosed(comparison, golden, session, goldens),
         notes=notes,
         accuracy=None,
         elapsed_seconds=round(time.monotonic() - start, 3),
     )
 
 
-def _diagnosed(comparison: Comparison) -> list[Diagnosis]:
+def _diagnosed(
+    comparison: Comparison, golden: Golden, session: Session | None, goldens: str | Path | None
+) -> list[Diagnosis]:
     if not comparison.errors:
         return []
-    from fpcheck.diagnosis import diagnose  # a match, which is the usual case, needs no rule
+    # A match, which is the usual case, needs no rule.
+    from fpcheck.diagnosis import diagnose
+    from fpcheck.workflows.examining import examined, neighbours
 
-    return diagnose(comparison)
+    if session is not None:
+        comparison = examined(session, comparison)
+    return diagnose(comparison, lambda: neighbours(golden, goldens))
 
 
 def compare_goldens(golden: Golden, other: Fingerprint, named: CandidateRef, why: str) -> Report:

@@ -7,11 +7,11 @@ from msgspec.structs import replace
 
 from fpcheck.codec import Array
 from fpcheck.comparison.compare import compare_fingerprints
+from fpcheck.comparison.divergence import by_activations
 from fpcheck.comparison.finding import Finding
 from fpcheck.comparison.outputs import (
     METRIC,
     compare_outputs,
-    first_divergent_layer,
     matching_alternative,
 )  # fmt: skip
 from fpcheck.comparison.pairing import pair
@@ -144,13 +144,13 @@ def test_the_first_divergent_layer_differs_while_what_feeds_it_does_not(
     paths: tuple[str, ...], first: str | None
 ) -> None:
     golden, candidate = diverging(NET), diverging(NET, *paths)
-    assert first_divergent_layer(golden, candidate, NET, pair(NET, NET), 1e-4) == first
+    assert by_activations(golden, candidate, NET, pair(NET, NET), 1e-4) == first
 
 
 def test_the_first_divergent_layer_bears_the_goldens_name() -> None:
     other = renamed(NET, {"conv2": "x"})
     candidate = diverging(other, "x", "conv3")
-    assert first_divergent_layer(diverging(NET), candidate, NET, pair(NET, other), 1e-4) == "conv2"
+    assert by_activations(diverging(NET), candidate, NET, pair(NET, other), 1e-4) == "conv2"
 
 
 def test_without_activations_the_first_layer_with_a_finding_counts() -> None:

@@ -80,7 +80,7 @@ def test_the_summary_is_for_people() -> None:
         "outputs": ["last (?, 10) float32"],
         "preprocess": "none",
         "probes": ["values values (4, 8)"],
-        "noise": {"repeat": 0.0, "batch_size": 0.0, "threads": 0.0},
+        "noise": {"repeat": 0.0, "batch_size": 0.0, "threads": 0.0, "predict": None},
         "unreached": [],
         "untried": [],
     }

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator
 
-from fpcheck.comparison.compare import Comparison
+from fpcheck.diagnosis.case import Case
 from fpcheck.diagnosis.evidence import some
 from fpcheck.report.value import Diagnosis
 
 
-def diagnose(comparison: Comparison) -> Iterator[Diagnosis]:
+def diagnose(case: Case) -> Iterator[Diagnosis]:
     """One diagnosis for all tensors with values that are no numbers."""
-    found = [f for f in comparison.errors if f.code == "non-finite" and f.level == "weights"]
+    found = [f for f in case.found("non-finite") if f.level == "weights"]
     if found:
+        places = {f.where for f in found}
+        case.claim(item for item in case.left if item.name in places)
         yield Diagnosis(
             code="non-finite",
             layers=list(dict.fromkeys(f.layer for f in found if f.layer)),

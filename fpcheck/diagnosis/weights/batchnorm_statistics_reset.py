@@ -2,20 +2,26 @@
 
 from collections.abc import Iterator
 
-from fpcheck.comparison.compare import Comparison
 from fpcheck.comparison.weights import Changed
-from fpcheck.diagnosis.evidence import by_layer, changed_tensors, count, some
+from fpcheck.diagnosis.case import Case, by_layer
+from fpcheck.diagnosis.evidence import count, some
+from fpcheck.diagnosis.initializers import fresh
 from fpcheck.report.value import Diagnosis
 
 _INITIAL = {"moving_mean": 0.0, "moving_variance": 1.0}
 
 
-def diagnose(comparison: Comparison) -> Iterator[Diagnosis]:
-    """One diagnosis for all layers whose changed tensors are statistics at their initial values."""
+def diagnose(case: Case) -> Iterator[Diagnosis]:
+    """One diagnosis for all layers with initial statistics beside weights that are not fresh."""
     reset: list[str] = []
     kept = 0
-    for path, items in by_layer(changed_tensors(comparison)).items():
-        if all(_is_initial(item) for item in items):
+    for path, items in by_layer(case.left).items():
+        initial = [item for item in items if _is_initial(item)]
+        others = [item for item in items if item not in initial]
+        settled = any(item.tensor.role in _INITIAL for item in others)
+        unloaded = others and all(fresh(case, item) for item in others)
+        if initial and not settled and not unloaded:
+            case.claim(initial)
             reset.append(path)
             kept += len(items[0].layer.tensors) - len(items)
     if not reset:
@@ -27,7 +33,7 @@ def diagnose(comparison: Comparison) -> Iterator[Diagnosis]:
         summary=f"The moving mean is 0 and the moving variance is 1 in {some(reset)}: "
         "the statistics were not loaded.",
         evidence=[
-            f"{count(len(reset), 'layer')}: only moving_mean and moving_variance differ",
+            f"{count(len(reset), 'layer')}: moving statistics are the initial ones",
             f"{count(kept, 'other tensor')} of these layers equal the golden",
         ],
         advice="Copy all weights, not only trainable_weights; in a training loop, let the "
@@ -37,7 +43,7 @@ def diagnose(comparison: Comparison) -> Iterator[Diagnosis]:
 
 def _is_initial(item: Changed) -> bool:
     wanted = _INITIAL.get(item.tensor.role)
-    details = item.candidate.details
-    if wanted is None or details is None or item.tensor.trainable:
+    if wanted is None or item.both is None:
         return False
-    return details.statistics.constant == wanted
+    golden, candidate = item.both
+    return candidate.statistics.constant == wanted != golden.statistics.constant

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from fpcheck.comparison.compare import Comparison
 from fpcheck.comparison.outputs import matching_alternative
+from fpcheck.diagnosis.case import Case
 from fpcheck.report.value import Diagnosis
 
 _SAYS = {
@@ -18,12 +18,12 @@ _SAYS = {
 }
 
 
-def diagnose(comparison: Comparison) -> Iterator[Diagnosis]:
+def diagnose(case: Case) -> Iterator[Diagnosis]:
     """A diagnosis where outputs differ although structure and weights are equal."""
-    golden, candidate = comparison.golden.outputs, comparison.candidate.outputs
-    if golden is None or candidate is None or any(f.level != "outputs" for f in comparison.errors):
+    golden, candidate = case.golden.outputs, case.candidate.outputs
+    if golden is None or candidate is None or not case.only_outputs:
         return
-    allowed = comparison.tolerances.allowed_outputs(golden)
+    allowed = case.comparison.tolerances.allowed_outputs(golden)
     name = matching_alternative(golden, candidate, allowed)
     if name is not None:
         now, confidence = f"{_SAYS[name]}; the golden was recorded with", 0.99

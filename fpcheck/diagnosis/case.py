@@ -1,0 +1,146 @@
+"""What rules look at: a comparison, with all that several of them ask of it worked out once."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
+
+import numpy as np
+
+from fpcheck.comparison.compare import Comparison
+from fpcheck.comparison.finding import Finding
+from fpcheck.comparison.weights import Changed
+from fpcheck.fingerprint.structure import Layer
+from fpcheck.fingerprint.undone import Undone
+from fpcheck.fingerprint.value import Fingerprint
+
+# Label and fingerprint of other goldens in reach; asked for only where they may explain something.
+Neighbours = Callable[[], Iterator[tuple[str, Fingerprint]]]
+# As (path of a layer, role of a tensor).
+Owner = tuple[str, str]
+
+
+def nobody() -> Iterator[tuple[str, Fingerprint]]:
+    """No other golden is in reach."""
+    return iter(())
+
+
+class Case:
+    """A comparison under diagnosis.
+
+    Rules come in order, certain ones first. What a rule explains it claims, and later rules see
+    what is left: so a proof needs no guess beside it.
+
+    Args:
+        comparison: what differs.
+        neighbours: other goldens.
+    """
+
+    def __init__(self, comparison: Comparison, neighbours: Neighbours = nobody) -> None:
+        self.comparison = comparison
+        self.golden = comparison.golden
+        self.candidate = comparison.candidate
+        self.pairing = comparison.pairing
+        self.errors = comparison.errors
+        self.neighbours = neighbours
+        self._claimed: set[tuple[str, int]] = set()
+        self._told: set[int] = set()
+
+    @cached_property
+    def changed(self) -> list[Changed]:
+        """Changed tensors that decide the verdict, in the golden's order."""
+        errors = {(f.layer, f.tensor) for f in self.errors if f.level == "weights"}
+        found = self.comparison.changed
+        return [i for i in found if (i.layer.path, i.tensor.role) in errors]
+
+    @property
+    def left(self) -> list[Changed]:
+        """Changed tensors that no rule has claimed, derived state left out."""
+        return [i for i in self.changed if i.place not in self._claimed and not i.tensor.derived]
+
+    def claim(self, items: Iterable[Changed]) -> None:
+        """These are explained."""
+        self._claimed.update(item.place for item in items)
+
+    def undone(self, item: Changed) -> Undone | None:
+        """What a closer look has shown of a tensor."""
+        return self.comparison.closer.undone.get(item.place)
+
+    @property
+    def layers(self) -> Mapping[str, Layer]:
+        """The golden's layers by path."""
+        return self.golden.structure.by_path
+
+    @cached_property
+    def weighted(self) -> list[str]:
+        """Layers of the golden with weights of their own."""
+        layers = self.golden.structure.layers
+        return [la.path for la in layers if any(not t.derived for t in la.tensors)]
+
+    @cached_property
+    def owners(self) -> Mapping[bytes, list[Owner]]:
+        """Where the golden holds a tensor of a digest; constants say nothing, and are left out."""
+        found: dict[bytes, list[Owner]] = {}
+        weights = self.golden.weights or ()
+        for (layer, tensor), held in zip(self.golden.structure.tensors, weights, strict=True):
+            if held.details is None or held.details.statistics.constant is None:
+                found.setdefault(held.digest, []).append((layer.path, tensor.role))
+        return found
+
+    @cached_property
+    def heads(self) -> frozenset[str]:
+        """Weighted layers after which no other weighted layer comes on the way to an output."""
+        return _heads(self.golden.structure.layers, self.weighted)
+
+    def found(self, *codes: str) -> list[Finding]:
+        """Errors of some codes that no rule has told."""
+        return [f for f in self.errors if f.code in codes and id(f) not in self._told]
+
+    def tell(self, findings: Iterable[Finding]) -> None:
+        """These are told: later rules need not tell them again."""
+        self._told.update(id(finding) for finding in findings)
+
+    @cached_property
+    def only_outputs(self) -> bool:
+        """Whether structure and weights agree, so that the outputs should."""
+        return bool(self.errors) and all(f.level == "outputs" for f in self.errors)
+
+
+def _heads(layers: tuple[Layer, ...], weighted: list[str]) -> frozenset[str]:
+    if any(layer.calls is None for layer in layers):
+        return frozenset(weighted[-1:])
+    own = set(weighted)
+    feeding: set[str] = set()
+    # The last layer first: what feeds a weighted layer, through layers without weights, is no head.
+    for layer in reversed(layers):
+        if layer.path in own or layer.path in feeding:
+            feeding |= {source for source in layer.inbound if source != layer.path}
+    return frozenset(own - feeding)
+
+
+def by_layer(items: Iterable[Changed]) -> dict[str, list[Changed]]:
+    """Changed tensors of each layer."""
+    found: dict[str, list[Changed]] = {}
+    for item in items:
+        found.setdefault(item.layer.path, []).append(item)
+    return found
+
+
+def is_constant(item: Changed) -> bool:
+    """Zeros and ones are everywhere: they say nothing of whose they are."""
+    details = item.candidate.details
+    return details is not None and details.statistics.constant is not None
+
+
+def cosine(items: Iterable[Changed]) -> float:
+    """The cosine of golden and candidate, estimated from sketches over all tensors together.
+
+    Of unrelated tensors it is about 0 +- 0.18 for one, less for several.
+    """
+    products = ours = theirs = 0.0
+    for item in items:
+        if item.both is None:
+            continue
+        golden, candidate = (details.sketch for details in item.both)
+        if np.isfinite(golden).all() and np.isfinite(candidate).all():
+            products += float(golden @ candidate)
+            ours, theirs = ours + float(golden @ golden), theirs + float(candidate @ candidate)
+    return products / float(np.sqrt(ours * theirs)) if ours > 0 and theirs > 0 else 0.0

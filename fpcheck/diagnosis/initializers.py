@@ -1,0 +1,156 @@
+"""What initializers give, and whether a tensor looks like it: a layer that was never loaded.
+
+Glorot and Bengio 2010, He et al. 2015, LeCun 1998: variance scale / fan, uniform within
+sqrt(3 scale / fan), or normal, cut at two deviations. Saxe et al. 2014: orthogonal rows.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from fpcheck.comparison.weights import Changed
+from fpcheck.diagnosis.case import Case
+from fpcheck.fingerprint.measurement import Details, Statistics
+
+# Fewer values than this have no shape of a distribution that could be told from another.
+FEWEST_VALUES = 48
+# Of n uniform values the standard deviation varies by about 0.45 / sqrt(n) of itself; five times.
+_SPREAD = 2.3
+# A truncated normal of Keras stops at two standard deviations and is widened by this factor.
+_TRUNCATED = 0.87962566103423978
+# By the end of a role: what layers begin with, unless their configuration says otherwise.
+_USUAL = {
+    "bias": "Zeros", "beta": "Zeros", "gamma": "Ones", "moving_mean": "Zeros",
+    "moving_variance": "Ones", "mean": "Zeros", "variance": "Ones", "count": "Zeros",
+    "recurrent_kernel": "Orthogonal", "embeddings": "RandomUniform", "kernel": "GlorotUniform",
+    "scale": "Ones",
+}  # fmt: skip
+# Tried where nothing says what a layer begins with.
+_LIKELY = ("GlorotUniform", "HeNormal", "HeUniform", "RandomUniform", "RandomNormal")
+_SCALING = {
+    "GlorotUniform": (1.0, "avg", "uniform"),
+    "GlorotNormal": (1.0, "avg", "normal"),
+    "HeUniform": (2.0, "in", "uniform"),
+    "HeNormal": (2.0, "in", "normal"),
+    "LecunUniform": (1.0, "in", "uniform"),
+    "LecunNormal": (1.0, "in", "normal"),
+}
+
+
+def fresh(case: Case, item: Changed) -> str | None:
+    """Why a changed tensor looks like what its initializer gives; None where it does not."""
+    details = item.candidate.details
+    if details is None or details.statistics.non_finite:
+        return None
+    name, config = _initializer(case, item)
+    if name:
+        return _fits(name, config, item, details)
+    likely = (_fits(guess, {}, item, details) for guess in (*_LIKELY, "Zeros", "Ones"))
+    return next((reason for reason in likely if reason), None)
+
+
+def _initializer(case: Case, item: Changed) -> tuple[str, dict[str, Any]]:
+    """The initializer's class and configuration, as the layer or one around it names it."""
+    role = item.tensor.role
+    keys = (f"{role}_initializer", f"{role.removesuffix('_kernel')}_initializer")
+    path = item.layer.path
+    while path:
+        layer = case.layers.get(path)
+        for key in keys if layer is not None else ():
+            said = layer.training.get(key) or (layer.config or {}).get(key)  # type: ignore[union-attr]
+            if isinstance(said, dict) and "class" in said:
+                return str(said["class"]), said.get("config", {})
+        path = path.rpartition("/")[0]
+    return next((name for end, name in _USUAL.items() if role.endswith(end)), ""), {}
+
+
+def _fits(name: str, config: dict[str, Any], item: Changed, details: Details) -> str | None:
+    figures = details.statistics
+    constant = {"Zeros": 0.0, "Ones": 1.0, "Constant": config.get("value", 0.0)}.get(name)
+    if constant is not None:
+        if figures.constant == constant:
+            return f"all {constant:g}"
+        return "1 for the forget gate, else 0" if _forget_bias(item, figures) else None
+    if name in ("Orthogonal", "OrthogonalInitializer"):
+        return _orthogonal(float(config.get("gain", 1.0)), item.other.shape, details)
+    if figures.count < FEWEST_VALUES:
+        return None
+    return _random(name, config, item, figures)
+
+
+def _forget_bias(item: Changed, figures: Statistics) -> bool:
+    """The bias of an LSTM: ones for one of four gates."""
+    quarter = figures.count // 4
+    ends = (figures.minimum, figures.maximum, figures.zeros)
+    return (
+        item.tensor.role.endswith("bias")
+        and ends == (0.0, 1.0, 3 * quarter)
+        and abs(figures.l1 - quarter) < 1e-6
+    )
+
+
+def _orthogonal(gain: float, shape: tuple[int, ...], details: Details) -> str | None:
+    """Rows, or columns where these are fewer, of one length."""
+    if len(shape) < 2:
+        return None
+    rows, columns = math.prod(shape[:-1]), shape[-1]
+    if rows < columns and len(shape) > 2:
+        lengths = np.array([details.statistics.l2 / math.sqrt(rows)])
+    else:
+        lengths = details.profiles[0] if rows < columns else details.profiles[-1]
+    if np.abs(lengths - gain).max() > 1e-3 * gain:
+        return None
+    return f"Orthogonal: {'rows' if rows < columns else 'columns'} of length {gain:g}"
+
+
+def _random(name: str, config: dict[str, Any], item: Changed, figures: Statistics) -> str | None:
+    for std, largest in _expected(name, config, item):
+        slack = _SPREAD / math.sqrt(figures.count)
+        extreme = max(abs(figures.minimum), abs(figures.maximum))
+        if (
+            abs(figures.std / std - 1) <= slack
+            and abs(figures.mean) <= 5 * std / math.sqrt(figures.count)
+            and largest * 0.5 <= extreme <= largest * 1.0001
+        ):
+            return f"{name}: std {figures.std:.4g}, expected {std:.4g}"
+    return None
+
+
+def _expected(name: str, config: dict[str, Any], item: Changed) -> Iterator[tuple[float, float]]:
+    """Standard deviations and largest absolute values that an initializer may give."""
+    if name == "RandomUniform":
+        limit = float(config.get("maxval", 0.05))
+        yield limit / math.sqrt(3), limit
+    elif name in ("RandomNormal", "TruncatedNormal"):
+        std = float(config.get("stddev", 0.05))
+        cut = name == "TruncatedNormal"
+        yield (std * _TRUNCATED, 2 * std) if cut else (std, 6 * std)
+    elif name in _SCALING or name == "VarianceScaling":
+        factor, mode, kind = _SCALING.get(name) or _scaling(config)
+        for fan_in, fan_out in _fans(item):
+            fan = {"in": fan_in, "out": fan_out}.get(mode, (fan_in + fan_out) / 2)
+            std = math.sqrt(factor / max(1.0, fan))
+            uniform = kind == "uniform"
+            yield (std, std * math.sqrt(3)) if uniform else (std, 2 * std / _TRUNCATED)
+
+
+def _scaling(config: dict[str, Any]) -> tuple[float, str, str]:
+    kind = "normal" if "normal" in str(config.get("distribution")) else "uniform"
+    mode = str(config.get("mode", "fan_in")).removeprefix("fan_")
+    return float(config.get("scale", 1.0)), mode, kind
+
+
+def _fans(item: Changed) -> Iterator[tuple[float, float]]:
+    """Inputs and outputs of a tensor: as of a kernel, and of any split of an EinsumDense's axes."""
+    shape = item.other.shape
+    if len(shape) < 2:
+        size = float(shape[0]) if shape else 1.0
+        yield size, size
+        return
+    field = math.prod(shape[:-2])
+    yield float(shape[-2] * field), float(shape[-1] * field)
+    if len(shape) > 2 and "Conv" not in item.layer.class_name:
+        for place in range(1, len(shape)):
+            yield float(math.prod(shape[:place])), float(math.prod(shape[place:]))

@@ -1,0 +1,27 @@
+"""Why outputs differ where structure and weights do not say it, or say it only of the outputs."""
+
+from fpcheck.diagnosis.outputs import (
+    builtin_redefined,
+    custom_code_changed,
+    derived_state_stale,
+    head_activation_changed,
+    nondeterministic,
+    numeric_environment,
+    outputs_reordered,
+    preprocessing_changed,
+    training_mode_on,
+    vocabulary_changed,
+)
+
+RULES = (
+    vocabulary_changed.diagnose,
+    derived_state_stale.diagnose,
+    training_mode_on.diagnose,
+    head_activation_changed.diagnose,
+    outputs_reordered.diagnose,
+    preprocessing_changed.diagnose,
+    builtin_redefined.diagnose,
+    custom_code_changed.diagnose,
+    nondeterministic.diagnose,
+    numeric_environment.diagnose,
+)

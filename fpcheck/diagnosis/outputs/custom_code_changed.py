@@ -1,0 +1,32 @@
+"""The code of a custom layer or function is not the golden's."""
+
+from collections.abc import Iterator
+
+from fpcheck.diagnosis.case import Case
+from fpcheck.diagnosis.evidence import some
+from fpcheck.report.value import Diagnosis
+
+
+def diagnose(case: Case) -> Iterator[Diagnosis]:
+    """A diagnosis where outputs alone differ, and so does the code of a layer."""
+    whole = case.comparison.closer.structure
+    if not case.only_outputs or whole is None:
+        return
+    theirs = {layer.path: layer for layer in whole.layers}
+    layers = [
+        pair.golden.path
+        for pair in case.pairing.pairs
+        if (now := theirs.get(pair.candidate.path)) is not None
+        and pair.golden.code and now.code and pair.golden.code != now.code
+    ]  # fmt: skip
+    if layers:
+        classes = {case.layers[path].class_name for path in layers}
+        yield Diagnosis(
+            code="custom-code-changed",
+            layers=layers,
+            confidence=0.95,
+            summary=f"The code of {some(sorted(classes))} is not that of the golden.",
+            evidence=["weights and configuration are equal", *(f"{p}: another digest of its source"
+                                                             for p in layers[:4])],
+            advice="Load the model with the code it was approved with: --custom-objects MODULE.",
+        )  # fmt: skip

@@ -1,0 +1,32 @@
+"""State that a layer derives from its weights was not derived again: the weights are right."""
+
+from collections.abc import Iterator
+
+from fpcheck.comparison.weights import Changed
+from fpcheck.diagnosis.case import Case
+from fpcheck.diagnosis.evidence import paths, some
+from fpcheck.report.value import Diagnosis
+
+
+def diagnose(case: Case) -> Iterator[Diagnosis]:
+    """One diagnosis for all such layers."""
+    items = [item for item in case.changed if _is_stale(case, item)]
+    if items:
+        roles = ", ".join(dict.fromkeys(item.tensor.role for item in items))
+        yield Diagnosis(
+            code="derived-state-stale",
+            layers=paths(items),
+            confidence=1.0,
+            summary=f"{some(paths(items))}: the weights are the golden's, but not {roles}, with "
+            "which the layer computes.",
+            evidence=[f"{item.name}: another digest than the golden's" for item in items[:5]],
+            advice="Call finalize_state() on the layer after set_weights, or load the whole model.",
+        )
+
+
+def _is_stale(case: Case, item: Changed) -> bool:
+    if not item.tensor.derived or item.tensor.role == "vocabulary":
+        return False
+    own = [tensor for tensor in item.layer.tensors if not tensor.derived]
+    others = {i.place for i in case.changed}
+    return bool(own) and all((item.layer.path, t.index) not in others for t in own)

@@ -1,0 +1,99 @@
+"""A layer is configured otherwise: names layer, attribute, both values and what that does."""
+
+from collections.abc import Iterator
+
+from fpcheck.comparison.finding import Finding
+from fpcheck.diagnosis.case import Case
+from fpcheck.diagnosis.evidence import lines, some
+from fpcheck.diagnosis.structure.effects import effect, moved_strides
+from fpcheck.report.value import Diagnosis
+
+_ADVICE = (
+    "Build the layer as the golden has it; weights fit either way, so nothing else would tell."
+)
+
+
+def diagnose(case: Case) -> Iterator[Diagnosis]:
+    """One diagnosis for all changed attributes."""
+    found = case.found("config-changed", "class-changed")
+    constants = _constants(case)
+    if not found and not constants:
+        return
+    case.tell(found)
+    told = [*(_told(finding) for finding in found), *constants.values()]
+    moved = _moved(case, found)
+    yield Diagnosis(
+        code="config-changed",
+        layers=list(dict.fromkeys([*(f.layer for f in found if f.layer), *constants])),
+        confidence=1.0,
+        summary=f"{moved or some(told)}.",
+        evidence=lines([*told, *_effects(case, found)]),
+        advice=_ADVICE,
+    )
+
+
+def diagnose_attributes(case: Case) -> Iterator[Diagnosis]:
+    """Where outputs alone differ: attributes that a custom layer's configuration leaves out."""
+    whole = case.comparison.closer.structure
+    if not case.only_outputs or whole is None:
+        return
+    theirs = {layer.path: layer for layer in whole.layers}
+    told: dict[str, str] = {}
+    for pair in case.pairing.pairs:
+        now = theirs.get(pair.candidate.path)
+        for key, was in pair.golden.attributes.items() if now else ():
+            if now is not None and now.attributes.get(key) != was:
+                path = pair.golden.path
+                told[path] = f"{path}: {key} is {now.attributes.get(key)}, golden {was}"
+    if told:
+        yield Diagnosis(
+            code="config-changed",
+            layers=list(told),
+            confidence=0.97,
+            summary=f"{some(told.values())}.",
+            evidence=["weights and configuration are equal; get_config leaves the attribute out",
+                      *told.values()][:5],
+            advice="Return every argument of __init__ from get_config, then save again.",
+        )  # fmt: skip
+
+
+def _told(finding: Finding) -> str:
+    return f"{finding.layer}: {finding.metric} is {finding.actual}, golden {finding.expected}"
+
+
+def _effects(case: Case, found: list[Finding]) -> list[str]:
+    told = {f.metric: effect(f.metric) for f in found if f.metric}
+    said = [f"{name}: {does}" for name, does in told.items() if does]
+    for finding in found:
+        smallest = _smallest_variance(case, finding)
+        if finding.metric == "epsilon" and smallest is not None:
+            said.append(f"{finding.layer}: the smallest moving_variance is {smallest:.3g}")
+    return said
+
+
+def _smallest_variance(case: Case, finding: Finding) -> float | None:
+    weights = case.golden.weights or ()
+    for (layer, tensor), held in zip(case.golden.structure.tensors, weights, strict=False):
+        if (layer.path, tensor.role) == (finding.layer, "moving_variance") and held.details:
+            return held.details.statistics.minimum
+    return None
+
+
+def _constants(case: Case) -> dict[str, str]:
+    """Constants given when the layer was made: mean and variance of a Normalization."""
+    return {
+        item.layer.path: f"{item.layer.path}: {item.tensor.role.removeprefix('used_')} is not the "
+        "golden's"
+        for item in case.changed
+        if item.tensor.derived
+        and item.tensor.role.startswith("used_")
+        and all(tensor.derived for tensor in item.layer.tensors)
+    }
+
+
+def _moved(case: Case, found: list[Finding]) -> str | None:
+    changes = {f.layer: (f.expected, f.actual) for f in found if f.metric == "strides" and f.layer}
+    configs = {path: (case.layers[path].config or {}) for path in changes if path in case.layers}
+    sizes = {p: "x".join(map(str, c["kernel_size"])) for p, c in configs.items()
+             if isinstance(c.get("kernel_size"), list)}  # fmt: skip
+    return moved_strides(changes, sizes)

@@ -1,0 +1,28 @@
+"""A layer that the golden uses several times stands there as several layers."""
+
+from collections.abc import Iterator
+
+from fpcheck.diagnosis.case import Case
+from fpcheck.diagnosis.evidence import some
+from fpcheck.report.value import Diagnosis
+
+
+def diagnose(case: Case) -> Iterator[Diagnosis]:
+    """One diagnosis for all layers that are used less often than in the golden."""
+    lost = [f for f in case.found("sharing-changed") if f.expected > f.actual]
+    if not lost:
+        return
+    classes = {case.layers[f.layer].class_name for f in lost if f.layer}
+    copies = [f for f in case.found("layer-added") if f.actual in classes]
+    case.tell([*lost, *copies])
+    told = [f"{f.layer} is used {f.actual} times, in the golden {f.expected}" for f in lost]
+    copied = some(f.layer for f in copies if f.layer)
+    yield Diagnosis(
+        code="sharing-lost",
+        layers=[f.layer for f in lost if f.layer],
+        confidence=1.0,
+        summary=f"{some(told, 2)}{f'; {copied} stands in its place' if copied else ''}.",
+        evidence=told[:5],
+        advice="Build the layer once and call it several times; training would else drive the "
+        "copies apart.",
+    )

@@ -1,0 +1,53 @@
+"""Weights that are close to the golden's, in all values: trained further."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from fpcheck.comparison.weights import Changed, relative_distance
+from fpcheck.diagnosis.case import Case, by_layer, cosine
+from fpcheck.diagnosis.evidence import count, paths, some
+from fpcheck.report.value import Diagnosis
+
+# Unrelated tensors stay below this, estimated from sketches.
+RELATED = 0.6
+
+
+def diagnose(case: Case) -> Iterator[Diagnosis]:
+    """One diagnosis for all layers whose values still go with the golden's."""
+    related = [
+        item
+        for items in by_layer(i for i in case.left if i.both is not None).values()
+        if cosine(_telling(items)) >= RELATED
+        for item in items
+    ]
+    if not related:
+        return
+    case.claim(related)
+    distances = [relative_distance(*item.both) for item in related if item.both]
+    layers = paths(related)
+    share = len(layers) / max(1, len(case.weighted))
+    yield Diagnosis(
+        code="fine-tuned",
+        layers=layers,
+        confidence=0.85 if share > 0.5 else 0.7,
+        summary=f"{_who(layers, case)} trained further, or otherwise changed a little everywhere.",
+        evidence=[
+            f"{count(len(layers), 'layer')} of {len(case.weighted)}: cosine with the golden "
+            f"{cosine(related):.3g}",
+            f"relative distance {min(distances):.2g} to {max(distances):.2g}, "
+            f"{np.median(distances):.2g} in the middle",
+        ],
+        advice="Load the approved checkpoint, or record this one as a new version.",
+    )
+
+
+def _who(layers: list[str], case: Case) -> str:
+    if len(layers) == len(case.weighted):
+        return "All layers were"
+    return f"{some(layers)} {'was' if len(layers) == 1 else 'were'}"
+
+
+def _telling(items: list[Changed]) -> list[Changed]:
+    """Kernels; vectors of one sign go together by chance."""
+    return [i for i in items if len(i.tensor.shape) > 1] or items

@@ -1,0 +1,39 @@
+"""The body is the golden's, the layers at its end are not."""
+
+from collections.abc import Iterator
+
+from fpcheck.comparison.weights import Changed
+from fpcheck.diagnosis.case import Case, cosine
+from fpcheck.diagnosis.evidence import count, paths, some
+from fpcheck.report.value import Diagnosis
+
+# Above this the head was trained further, not replaced.
+_RELATED = 0.5
+
+
+def diagnose(case: Case) -> Iterator[Diagnosis]:
+    """A diagnosis where only the last layers with weights hold values of another model."""
+    items = case.left
+    heads = set(paths(items))
+    if not items or not heads <= case.heads or len(heads) == len(case.weighted):
+        return
+    resized = [f"{i.name} {list(i.other.shape)}, golden {list(i.tensor.shape)}"
+               for i in items if i.other.shape != i.tensor.shape]  # fmt: skip
+    if not resized and cosine(_matrices(items)) > _RELATED:
+        return
+    case.claim(items)
+    body = len(case.weighted) - len(heads)
+    yield Diagnosis(
+        code="head-replaced",
+        layers=paths(items),
+        confidence=1.0 if resized else 0.9,
+        summary=f"Only {some(heads)} at the end {'is' if len(heads) == 1 else 'are'} not the "
+        f"golden's{': ' + some(resized, 1) if resized else ''}.",
+        evidence=[f"{count(body, 'layer')} before it {'equal' if body > 1 else 'equals'} the "
+                  "golden", *(resized or ["its values have nothing to do with the golden's"])][:5],
+        advice="Load the head too, or record the new one as a version if it was meant.",
+    )  # fmt: skip
+
+
+def _matrices(items: list[Changed]) -> list[Changed]:
+    return [i for i in items if len(i.tensor.shape) > 1] or items

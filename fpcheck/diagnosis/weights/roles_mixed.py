@@ -1,0 +1,51 @@
+"""Tensors of one layer in each other's place: a moving variance that holds the moving mean."""
+
+from collections.abc import Iterator
+
+from fpcheck.diagnosis.case import Case, by_layer, is_constant
+from fpcheck.diagnosis.evidence import lines, some
+from fpcheck.report.value import Diagnosis
+
+
+def diagnose(case: Case) -> Iterator[Diagnosis]:
+    """One diagnosis for all layers in which a tensor holds the golden's one of another role."""
+    told: list[str] = []
+    layers: list[str] = []
+    for path, items in by_layer(case.left).items():
+        mixed = {
+            item.tensor.role: role
+            for item in items
+            for owner, role in case.owners.get(item.candidate.digest, ())
+            if owner == path and role != item.tensor.role
+        }
+        if mixed:
+            held = set(mixed.values())
+            # The other half of an exchange may be constant, as a fresh beta is.
+            case.claim(i for i in items if i.tensor.role in mixed.keys() | held or is_constant(i))
+            told += [f"{path}: {role} holds the golden {other}" for role, other in mixed.items()]
+            layers.append(path)
+    relabelled = _relabelled(case)
+    told += relabelled.values()
+    layers += relabelled
+    if layers:
+        yield Diagnosis(
+            code="roles-mixed",
+            layers=layers,
+            confidence=1.0,
+            summary=f"Tensors stand in each other's place: {some(told, 2)}.",
+            evidence=[f"equal digests: {line}" for line in lines(told)],
+            advice="Give set_weights the order that layer.weights has: gamma, beta, moving_mean, "
+            "moving_variance in a BatchNormalization.",
+        )
+
+
+def _relabelled(case: Case) -> dict[str, str]:
+    """Layers set otherwise, so that an equal tensor now has another role."""
+    found: dict[str, str] = {}
+    set_otherwise = {f.layer for f in case.found("config-changed")}
+    for pair in case.pairing.pairs:
+        for tensor, other in pair.tensors if pair.golden.path in set_otherwise else ():
+            if other is not None and other.role != tensor.role:
+                path = pair.golden.path
+                found[path] = f"{path}: {other.role} holds the golden {tensor.role}"
+    return found

@@ -1,0 +1,29 @@
+"""Tensors of the golden that the candidate has no more."""
+
+from collections.abc import Iterator
+
+from fpcheck.diagnosis.case import Case
+from fpcheck.diagnosis.evidence import count, lines, some
+from fpcheck.report.value import Diagnosis
+
+
+def diagnose(case: Case) -> Iterator[Diagnosis]:
+    """One diagnosis for all tensors missing from layers that are there."""
+    removed = {layer.path for layer in case.pairing.removed}
+    names = list(dict.fromkeys(
+        f.where for f in case.found("tensor-missing") if f.layer not in removed
+    ))  # fmt: skip
+    if not names:
+        return
+    layers = list(dict.fromkeys(name.rpartition("/")[0] for name in names))
+    set_otherwise = {f.layer for f in case.found("config-changed")}
+    yield Diagnosis(
+        code="tensors-missing",
+        layers=layers,
+        # Where the configuration says why, that is the cause.
+        confidence=0.9 if set_otherwise >= set(layers) else 1.0,
+        summary=f"{count(len(names), 'tensor')} of the golden missing: {some(names)}.",
+        evidence=lines([f"{name}: not there" for name in names]),
+        advice="Look for layers kept where Keras does not track them (in nested lists, or made in "
+        "call), and save again with a version of Keras that keeps them.",
+    )

@@ -1,0 +1,77 @@
+"""Whether values lie on a grid of few steps, as quantised weights made floats again do."""
+
+import math
+
+import numpy as np
+
+from fpcheck.codec import Array, Value
+
+# 8 bits have 256 steps.
+MOST_STEPS = 256
+# Values of a slice that are looked at, and slices: a grid shows in few.
+_VALUES, _SLICES = 4096, 64
+# A value lies as close as this to one of the steps by chance in 1 of 250 cases; four times that.
+_FEWEST = 4
+# Grids around zero whose last step is the largest value: 8 and 4 bits. In few values, neighbouring
+# steps may not occur, so these are tried before the gaps between values are looked at.
+_SYMMETRIC = (7, 8, 127, 128)
+# How far a value may lie from the grid, in steps: rounding of float32 at 256 steps.
+_OFF = 2e-3
+
+
+class Grid(Value, frozen=True):
+    """A grid: how many steps its widest slice takes, and the L2 error that rounding to it makes."""
+
+    steps: int
+    error: float
+
+
+def grid(values: Array, axis: int | None) -> Grid | None:
+    """The grid on which all values lie; None where there is none of at most `MOST_STEPS`.
+
+    Args:
+        values: numeric, any shape.
+        axis: each slice along it has a grid of its own; None for one grid for all.
+    """
+    slices = values.reshape(1, -1) if axis is None else np.moveaxis(values, axis, 0)
+    slices = slices.reshape(len(slices), -1)
+    if not slices.size:
+        return None
+    chosen = np.linspace(0, len(slices) - 1, min(len(slices), _SLICES)).astype(int)
+    squares, most, distances = 0.0, 0, 0
+    for place in dict.fromkeys(chosen.tolist()):
+        step, steps, free = _steps(slices[place])
+        if steps > MOST_STEPS:
+            return None
+        squares += step * step / 12 * slices.shape[1]
+        most, distances = max(most, steps), distances + free
+    if distances < _FEWEST:
+        return None
+    return Grid(most, math.sqrt(squares * len(slices) / len(chosen)))
+
+
+def _steps(values: Array) -> tuple[float, int, int]:
+    """Width of a step, how many there are, and how many values or distances agree with it."""
+    levels = np.unique(values[:_VALUES].astype(np.float64))
+    if len(levels) > MOST_STEPS + 1:
+        return 0.0, MOST_STEPS + 1, 0
+    largest = float(np.abs(levels).max(initial=0.0))
+    for most in _SYMMETRIC:
+        places = levels / largest * most if largest else levels
+        if largest and np.abs(places - np.rint(places)).max() <= _OFF:
+            return largest / most, 2 * most, len(levels) - 1
+    return _spaced(levels)
+
+
+def _spaced(levels: Array) -> tuple[float, int, int]:
+    """The same where neither zero nor the largest value need lie on the grid."""
+    gaps = np.diff(levels)
+    if not len(gaps):
+        return 0.0, 0, 0  # all values are equal
+    step = float(gaps.min())
+    multiples = gaps / step
+    whole = np.abs(multiples - np.rint(multiples)) <= _OFF * np.maximum(1.0, multiples)
+    if not whole.all():
+        return 0.0, MOST_STEPS + 1, 0
+    step = float((levels[-1] - levels[0]) / np.rint(multiples).sum())
+    return step, int(np.rint(multiples).sum()), len(gaps) - 1

@@ -1,0 +1,120 @@
+"""Orders that slices of a tensor end up in by usual mistakes, and any other that profiles show.
+
+An order is an array `taken`: slice i of the disordered tensor is slice `taken[i]` of the right one.
+"""
+
+from collections.abc import Iterator
+from functools import cache
+from itertools import permutations, product
+
+import numpy as np
+
+from fpcheck.codec import Array, Value
+
+# Blocks that recurrent layers keep side by side: 4 gates of an LSTM, 3 of a GRU, 2 directions.
+GATES = (2, 3, 4)
+# Axis norms are sums in float64, kept as float32: the same slices summed in another order agree
+# to about two units in the last place.
+_SAME = 3e-7
+# Ways to resolve slices of equal norm that are worth trying.
+MOST_TIES = 64
+
+
+class Order(Value, frozen=True, eq=False):
+    """An order and, where it is that of a usual mistake, its name."""
+
+    taken: Array
+    name: str = ""
+
+    @property
+    def inverse(self) -> Array:
+        """Applied to the disordered slices, it gives the right ones."""
+        return np.argsort(self.taken)
+
+
+@cache
+def usual(size: int) -> tuple[Order, ...]:
+    """Orders of usual mistakes for an axis of so many slices, the likeliest first."""
+    return tuple(_distinct(size))
+
+
+def _distinct(size: int) -> Iterator[Order]:
+    seen = {np.arange(size).tobytes()}
+    for order in _usual(size):
+        key = order.taken.tobytes()
+        if key not in seen:
+            seen.add(key)
+            yield order
+
+
+def _usual(size: int) -> Iterator[Order]:
+    places = np.arange(size)
+    yield Order(places[::-1], "reversed")
+    for count in GATES:
+        if size % count == 0 and size > count:
+            blocks = places.reshape(count, -1)
+            for order in permutations(range(count)):
+                shown = " ".join(map(str, order))
+                yield Order(blocks[list(order)].ravel(), f"its {count} blocks in the order {shown}")
+    for rows in range(2, size // 2 + 1):
+        if size % rows == 0:
+            name = f"as {rows} x {size // rows} instead of {size // rows} x {rows}"
+            yield Order(places.reshape(size // rows, rows).T.ravel(), name)
+    for step, way in ((1, "down"), (-1, "up")):
+        yield Order(np.roll(places, step), f"shifted {way} by one")
+    if size > 10:  # '10' stands before '2'
+        as_text = np.array(sorted(range(size), key=str))
+        yield Order(as_text, "in the order of the numbers as text")
+        yield Order(np.argsort(as_text), "in numeric order instead of that of the text")
+
+
+def same(golden: Array, candidate: Array) -> bool:
+    """Whether two profiles are equal, but for rounding."""
+    return bool(np.all(np.abs(golden - candidate) <= _SAME * np.abs(golden)))
+
+
+def found(golden: Array, candidate: Array) -> Iterator[Order]:
+    """Orders that make the golden's profile the candidate's; none where no order does.
+
+    Args:
+        golden: norms of slices, float32 (slices,).
+        candidate: the same; must hold the same norms in another order.
+    """
+    if golden.shape != candidate.shape:
+        return
+    ours, theirs = np.argsort(golden, kind="stable"), np.argsort(candidate, kind="stable")
+    if not same(golden[ours], candidate[theirs]):
+        return
+    named = [o for o in usual(golden.size) if same(golden[o.taken], candidate)]
+    yield from named
+    taken = np.empty_like(ours)
+    taken[theirs] = ours
+    groups = _ties(golden[ours])
+    for choice in _resolved(groups):
+        tried = ours.copy()
+        for group, order in zip(groups, choice, strict=True):
+            tried[group] = ours[group][list(order)]
+        taken = np.empty_like(ours)
+        taken[theirs] = tried
+        yield Order(taken)
+
+
+def _ties(ordered: Array) -> list[Array]:
+    """Places, in a sorted profile, of slices whose norms are too close to tell apart.
+
+    Slices of norm 0 are alike anyway.
+    """
+    close = (np.diff(ordered) <= 2 * _SAME * np.abs(ordered[1:])) & (ordered[1:] > 0)
+    bounds = np.flatnonzero(~close) + 1
+    return [g for g in np.split(np.arange(ordered.size), bounds) if len(g) > 1]
+
+
+def _resolved(groups: list[Array]) -> Iterator[tuple[tuple[int, ...], ...]]:
+    count = 1
+    for group in groups:
+        for factor in range(2, len(group) + 1):
+            count *= factor
+        if count > MOST_TIES:
+            yield tuple(tuple(range(len(g))) for g in groups)
+            return
+    yield from product(*(tuple(permutations(range(len(g)))) for g in groups))

@@ -1,0 +1,69 @@
+"""A closer look at a candidate that differs, while its model is still at hand."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from fpcheck.comparison.compare import Closer, Comparison
+from fpcheck.errors import FpcheckError
+from fpcheck.fingerprint.outputs import Noise
+from fpcheck.fingerprint.structure import Structure
+from fpcheck.fingerprint.undone import Undone, Wanted
+from fpcheck.fingerprint.value import Fingerprint
+from fpcheck.golden.value import Golden
+from fpcheck.model.file_session import FileSession
+from fpcheck.model.session import OutputPlan, Session
+from fpcheck.workflows.choosing import stores
+
+# More tensors than this are not each looked at: what befell so many shows in the first of them.
+MOST_TENSORS = 2000
+
+
+def examined(session: Session, comparison: Comparison) -> Comparison:
+    """The comparison with what a closer look has shown; as it is where nothing differs."""
+    if not comparison.errors:
+        return comparison
+    ran = comparison.candidate.outputs is not None
+    closer = Closer(
+        _undone(session, comparison),
+        _live(session) if ran else None,
+        _noise(session, comparison) if ran else None,
+    )
+    return replace(comparison, closer=closer)
+
+
+def _undone(session: Session, comparison: Comparison) -> dict[tuple[str, int], Undone]:
+    items = [item for item in comparison.changed if item.both is not None][:MOST_TENSORS]
+    if not items:
+        return {}
+    wanted = tuple(Wanted(item.candidate, item.golden, item.tensor.dtype) for item in items)
+    found = zip(items, session.undone(wanted), strict=True)
+    return {item.place: undone for item, undone in found if undone is not None}
+
+
+def _live(session: Session) -> Structure:
+    """The structure of what really runs, which may have other code than a file names."""
+    return (session.running() if isinstance(session, FileSession) else session).structure()
+
+
+def _noise(session: Session, comparison: Comparison) -> Noise | None:
+    golden, candidate = comparison.golden.outputs, comparison.candidate.outputs
+    only_outputs = all(finding.level == "outputs" for finding in comparison.errors)
+    if golden is None or candidate is None or not only_outputs:
+        return None
+    try:
+        return session.noise(OutputPlan(golden.probes, candidate.preprocess))
+    except FpcheckError:  # it ran once; what it does now is no evidence
+        return None
+
+
+def neighbours(golden: Golden, goldens: str | Path | None) -> Iterator[tuple[str, Fingerprint]]:
+    """Label and fingerprint of every other golden in reach, those of the same name first."""
+    for store in stores(goldens):
+        entries = sorted(store.entries(), key=lambda entry: entry.name != golden.name)
+        for entry in entries:
+            with suppress(FpcheckError):  # a damaged neighbour is another command's matter
+                if entry.label != golden.label:
+                    yield entry.label, entry.load().fingerprint
