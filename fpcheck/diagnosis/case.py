@@ -5,6 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
+from fpcheck.codec import Value
 from fpcheck.comparison.compare import Comparison
 from fpcheck.comparison.finding import Finding
 from fpcheck.comparison.weights import Changed
@@ -12,13 +13,33 @@ from fpcheck.fingerprint.structure import Layer
 from fpcheck.fingerprint.undone import Undone
 from fpcheck.fingerprint.value import Fingerprint
 
-# Label and fingerprint of other goldens in reach; asked for only where they may explain something.
-Neighbours = Callable[[], Iterator[tuple[str, Fingerprint]]]
 # As (path of a layer, role of a tensor).
 Owner = tuple[str, str]
 
 
-def nobody() -> Iterator[tuple[str, Fingerprint]]:
+class Neighbour(Value, frozen=True, eq=False):
+    """Another golden in reach, read as a whole only where it may explain something.
+
+    Attributes:
+        label: `name@version`.
+        content_id: as text; None where it holds no weights.
+        shape: the digest of its structure without names, as text.
+        parameters: how many values its tensors hold.
+        load: reads the rest; FpcheckError where it is damaged.
+    """
+
+    label: str
+    content_id: str | None
+    shape: str
+    parameters: int
+    load: Callable[[], Fingerprint]
+
+
+# Asked for only after a mismatch.
+Neighbours = Callable[[], Iterator[Neighbour]]
+
+
+def nobody() -> Iterator[Neighbour]:
     """No other golden is in reach."""
     return iter(())
 

@@ -17,10 +17,12 @@ from fpcheck.fingerprint.counterfactual import CONVOLUTION_RANKS
 from fpcheck.fingerprint.measurement import Details
 from fpcheck.fingerprint.orders import Order
 from fpcheck.fingerprint.undone import Undone, Wanted
+from fpcheck.fingerprint.weights import QUANTILE_SAMPLE
 
 # What rounding leaves of a float32 tensor that was scaled and scaled back.
 _ROUNDING = 1e-5
 _FEWEST_IN_SLICE = 4
+_FLOATS = ("float32", "float64", "float16", "bfloat16")
 # Combinations of orders of several axes that are worth a digest each.
 _MOST_TRIALS = 256
 
@@ -57,7 +59,10 @@ def _one(
     values: Array, item: Wanted, golden: Details, own: Details, pool: dict[bytes, Order]
 ) -> Undone | None:
     if not same_values(golden, own):
-        return _rescaled(values, golden, own) or _quantized(values, golden, own)
+        floats = item.dtype in _FLOATS  # integers always lie on a grid
+        return _rescaled(values, golden, own) or (
+            _quantized(values, golden, own) if floats else None
+        )
     proved = item.golden.digest
     for undone, changed in _turned(values):
         if digest.of_array(changed, item.dtype) == proved:
@@ -82,7 +87,7 @@ def same_values(golden: Details, own: Details) -> bool:
         abs(ours.l2 - theirs.l2) <= 1e-6 * ours.l2 and abs(ours.l1 - theirs.l1) <= 1e-6 * ours.l1
     )
     # Of large tensors quantiles are those of a sample, which another order changes.
-    whole = ours.count > 65_536 or np.array_equal(golden.quantiles, own.quantiles)
+    whole = ours.count > QUANTILE_SAMPLE or np.array_equal(golden.quantiles, own.quantiles)
     return close and whole
 
 

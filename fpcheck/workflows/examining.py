@@ -7,11 +7,12 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from fpcheck.comparison.compare import Closer, Comparison
+from fpcheck.diagnosis.case import Neighbour
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint.outputs import Noise
 from fpcheck.fingerprint.structure import Structure
 from fpcheck.fingerprint.undone import Undone, Wanted
-from fpcheck.fingerprint.value import Fingerprint
+from fpcheck.golden.store import Entry
 from fpcheck.golden.value import Golden
 from fpcheck.model.file_session import FileSession
 from fpcheck.model.session import OutputPlan, Session
@@ -59,11 +60,18 @@ def _noise(session: Session, comparison: Comparison) -> Noise | None:
         return None
 
 
-def neighbours(golden: Golden, goldens: str | Path | None) -> Iterator[tuple[str, Fingerprint]]:
-    """Label and fingerprint of every other golden in reach, those of the same name first."""
+def neighbours(golden: Golden, goldens: str | Path | None) -> Iterator[Neighbour]:
+    """Every other golden in reach, those of the same name first."""
     for store in stores(goldens):
-        entries = sorted(store.entries(), key=lambda entry: entry.name != golden.name)
-        for entry in entries:
+        for entry in sorted(store.entries(), key=lambda entry: entry.name != golden.name):
             with suppress(FpcheckError):  # a damaged neighbour is another command's matter
                 if entry.label != golden.label:
-                    yield entry.label, entry.load().fingerprint
+                    yield _neighbour(entry)
+
+
+def _neighbour(entry: Entry) -> Neighbour:
+    head = entry.head()
+    parameters = int(head.model["parameters"])
+    return Neighbour(
+        entry.label, head.content_id, head.shape, parameters, lambda: entry.load().fingerprint
+    )

@@ -1,14 +1,21 @@
 """Another model altogether; names the golden that it is, or is nearest to."""
 
+import math
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 
-from fpcheck.comparison.pairing import pair
 from fpcheck.diagnosis.case import Case
 from fpcheck.diagnosis.evidence import count
+from fpcheck.errors import FpcheckError
+from fpcheck.fingerprint import digest
+from fpcheck.fingerprint.structure import Structure
 from fpcheck.report.value import Diagnosis
 
 # Below this share of common layers it is another model; above the other, the golden with edits.
 _OTHER, _EDITED = 0.5, 0.9
+# Goldens of about the same size that are looked at whole.
+_MOST_LOOKED = 8
 
 
 def diagnose(case: Case) -> Iterator[Diagnosis]:
@@ -18,13 +25,7 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
     same = sum(p.golden.class_name == p.candidate.class_name for p in case.pairing.pairs)
     if same > _EDITED * size or not case.found("layer-removed", "layer-added", "class-changed"):
         return
-    label, share = "", 0.0
-    for other, held in case.neighbours():
-        equal = held.structure.shape_key == theirs.shape_key
-        pairs = len(pair(held.structure, theirs).pairs)
-        likeness = 1.0 if equal else pairs / max(len(held.structure.layers), len(theirs.layers), 1)
-        if likeness > max(share, same / size):
-            label, share = other, likeness
+    label, share = _nearest(case, same / size)
     if share < 1.0 and same > _OTHER * size:
         return
     told = f"it is built as the golden {label}" if share == 1.0 else "it is another model"
@@ -39,3 +40,31 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
         advice=f"Compare with the right golden{f': --golden {label}' if label else ''}, or build "
         "the right model.",
     )  # fmt: skip
+
+
+def _nearest(case: Case, own: float) -> tuple[str, float]:
+    """The golden that is built just so, or is more like it than the one asked for; its likeness."""
+    theirs = case.candidate.structure
+    shape, size = digest.text(theirs.shape_digest), theirs.parameters
+    others = list(case.neighbours())
+    for other in others:
+        if other.shape == shape:
+            return other.label, 1.0
+    best, likeness = "", own
+    others.sort(key=lambda other: abs(math.log((other.parameters + 1) / (size + 1))))
+    for other in others[:_MOST_LOOKED]:
+        with suppress(FpcheckError):  # a damaged golden is another command's matter
+            found = _likeness(other.load().structure, theirs)
+            if found > likeness:
+                best, likeness = other.label, found
+    return best, likeness if best else 0.0
+
+
+def _likeness(one: Structure, other: Structure) -> float:
+    """The share of layers of one class and shape, in whatever order."""
+    ours, theirs = (
+        Counter((la.class_name, tuple(t.shape for t in la.tensors)) for la in structure.layers)
+        for structure in (one, other)
+    )
+    common = sum((ours & theirs).values())
+    return min(0.99, common / max(len(one.layers), len(other.layers), 1))

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from fpcheck.diagnosis.case import Case
+from fpcheck.diagnosis.case import Case, Neighbour
 from fpcheck.diagnosis.evidence import count, paths, some
+from fpcheck.errors import FpcheckError
 from fpcheck.report.value import Diagnosis
 
 # Share of tensors that must be another golden's, digest by digest, to name it.
@@ -15,8 +16,9 @@ def diagnose_known(case: Case) -> Iterator[Diagnosis]:
     if 2 * len(paths(case.changed)) < len(case.weighted):
         return
     changed = {item.candidate.digest for item in case.left}
-    for label, other in case.neighbours():
-        held = {measured.digest for measured in other.weights or ()}
+    for other in case.neighbours() if changed else ():
+        label = other.label
+        held = set() if other.content_id is None else _digests(other)
         if changed and len(changed & held) > _KNOWN * len(changed):
             items = [item for item in case.left if item.candidate.digest in held]
             case.claim(items)
@@ -30,6 +32,13 @@ def diagnose_known(case: Case) -> Iterator[Diagnosis]:
                 advice=f"Load the right file, or compare with that golden: --golden {label}",
             )  # fmt: skip
             return
+
+
+def _digests(other: Neighbour) -> set[bytes]:
+    try:
+        return {measured.digest for measured in other.load().weights or ()}
+    except FpcheckError:  # a damaged golden is another command's matter
+        return set()
 
 
 def diagnose(case: Case) -> Iterator[Diagnosis]:

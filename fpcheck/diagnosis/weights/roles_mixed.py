@@ -43,9 +43,11 @@ def _relabelled(case: Case) -> dict[str, str]:
     """Layers set otherwise, so that an equal tensor now has another role."""
     found: dict[str, str] = {}
     set_otherwise = {f.layer for f in case.found("config-changed")}
+    changed = {item.place for item in case.changed}
     for pair in case.pairing.pairs:
         for tensor, other in pair.tensors if pair.golden.path in set_otherwise else ():
-            if other is not None and other.role != tensor.role:
-                path = pair.golden.path
+            path = pair.golden.path
+            equal = (path, tensor.index) not in changed
+            if other is not None and equal and tensor.role and other.role != tensor.role:
                 found[path] = f"{path}: {other.role} holds the golden {tensor.role}"
     return found
