@@ -1,0 +1,199 @@
+"""Records the goldens, compares every candidate with its own, and keeps what was said."""
+
+import hashlib
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+
+import fpcheck
+from benchmarks.detection import models
+from benchmarks.detection.case import Case, Fault, Known, NotPossibleError
+from benchmarks.detection.models import Spec
+from benchmarks.detection.subject import Subject
+from fpcheck.errors import FpcheckError
+from fpcheck.report.value import Report
+
+# Goldens depend on these; with other sources they are recorded again.
+_SOURCES = ("codec.py", "fingerprint", "golden", "model", "workflows/recording.py")
+
+
+@dataclass(frozen=True)
+class Row:
+    """What fpcheck said of one case, and whether that is right.
+
+    Attributes:
+        verdict: `refused` where fpcheck ended with an error.
+        codes: all diagnoses, in their order.
+        summary: of the first diagnosis, or the error.
+        named: whether the first diagnosis names the layers: `exactly`, `among others`, `partly`,
+            `no`; None where none should be named.
+        divergent: whether the first divergent layer is the first of them; None likewise.
+        mentioned: whether it says what it should mention; None likewise.
+    """
+
+    model: str
+    change: str
+    place: str
+    expected: tuple[str, ...]
+    expected_layers: tuple[str, ...] | None
+    verdict: str
+    codes: tuple[str, ...]
+    layers: tuple[str, ...]
+    summary: str
+    first_divergent: str | None
+    named: str | None
+    divergent: bool | None
+    mentioned: bool | None
+    levels: dict[str, str]
+
+    @property
+    def detected(self) -> bool:
+        return self.verdict in ("mismatch", "refused")
+
+    @property
+    def right(self) -> bool:
+        """Whether the first diagnosis is an acceptable one."""
+        said = self.codes[0] if self.codes else self.verdict
+        return said in self.expected
+
+    @property
+    def best(self) -> bool:
+        """Whether it is the very one that fits best."""
+        return bool(self.codes) and self.codes[0] == self.expected[0]
+
+    def plain(self) -> dict[str, Any]:
+        """For JSON."""
+        derived = {"detected": self.detected, "right": self.right, "best": self.best}
+        return {**asdict(self), **derived}
+
+
+class Bench:
+    """A folder with goldens, and the model that is under test at present.
+
+    Args:
+        work: the folder; goldens that are there and still good are used again.
+        say: where progress goes.
+    """
+
+    def __init__(self, work: Path, say: Callable[[str], None]) -> None:
+        self.folder = work / _state()
+        self.say = say
+
+    def subject(self, name: str, spec: Spec) -> Subject:
+        """Build a good model, and record its golden unless there is one.
+
+        Raises:
+            NotInstalledError: its data is not on this machine.
+        """
+        subject = Subject(name, spec)
+        goldens = self.goldens(name)
+        if not (goldens / name / "1.yaml").exists():
+            self.say(f"recording {name}")
+            goldens.mkdir(parents=True, exist_ok=True)
+            source: object = subject.model
+            if spec.from_file:
+                source = goldens / f"{name}.keras"
+                subject.model.save(source)
+            fpcheck.record(source, name, goldens=goldens, preprocess=spec.preprocess)
+        return subject
+
+    def goldens(self, name: str) -> Path:
+        return self.folder / name
+
+    def rows(self, subject: Subject, fault: Fault) -> Iterator[Row]:
+        """One row for each place; none where the model has none."""
+        for case in fault.cases(subject):
+            codes = case.codes or fault.codes
+            try:
+                with case.candidate() as candidate:
+                    outcome = self.compared(subject, candidate, case)
+            except NotPossibleError:
+                continue
+            yield _judged(subject.name, fault.name, case, codes, outcome)
+
+    def compared(self, subject: Subject, candidate: object, case: Case) -> Report | FpcheckError:
+        """What fpcheck says; its error where it refuses."""
+        goldens = self.goldens(subject.name)
+        if case.known is not None:
+            goldens = self._beside(subject, case.known)
+        try:
+            return fpcheck.compare(candidate, subject.name, goldens=goldens, **case.options)
+        except FpcheckError as error:
+            return error
+
+    def _beside(self, subject: Subject, known: Known) -> Path:
+        """A folder with the subject's golden and another one."""
+        folder = self.folder / f"{subject.name}-beside-{known.name}"
+        if not (folder / known.name / "1.yaml").exists():
+            own = self.goldens(subject.name) / subject.name
+            shutil.copytree(own, folder / subject.name, dirs_exist_ok=True)
+            levels = ("structure", "weights")
+            with known.source() as other:
+                fpcheck.record(other, known.name, goldens=folder, levels=levels)
+        return folder
+
+
+def _state() -> str:
+    """Of all that decides what a golden holds."""
+    root = Path(fpcheck.__file__).parent
+    files = [Path(models.__file__)]
+    for name in _SOURCES:
+        path = root / name
+        files += sorted(path.rglob("*.py")) if path.is_dir() else [path]
+    digest = hashlib.sha256(keras.__version__.encode())
+    for path in files:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _judged(
+    model: str, change: str, case: Case, codes: tuple[str, ...], outcome: Report | FpcheckError
+) -> Row:
+    base = {
+        "model": model, "change": change, "place": case.place,
+        "expected": codes, "expected_layers": case.layers,
+    }  # fmt: skip
+    if isinstance(outcome, FpcheckError):
+        return Row(
+            **base, verdict="refused", codes=(), layers=(), summary=str(outcome), levels={},
+            first_divergent=None, named=None, divergent=None, mentioned=None,
+        )  # fmt: skip
+    first = outcome.diagnoses[0] if outcome.diagnoses else None
+    layers = tuple(first.layers) if first else ()
+    told = " ".join([first.summary, *first.evidence, first.advice]) if first else ""
+    expected = case.layers
+    return Row(
+        **base,
+        verdict=outcome.verdict,
+        codes=tuple(d.code for d in outcome.diagnoses),
+        layers=layers,
+        summary=first.summary if first else "",
+        first_divergent=outcome.first_divergent_layer,
+        named=_named(expected, layers) if expected else None,
+        divergent=_same(expected[0], outcome.first_divergent_layer or "") if expected else None,
+        mentioned=case.mentions in told if case.mentions else None,
+        levels={name: level.status for name, level in outcome.levels.items()},
+    )
+
+
+def _same(wanted: str, said: str) -> bool:
+    """Whether a layer is meant; an LSTM is also meant by the cell inside it, and the reverse."""
+    return wanted == said or wanted.startswith(f"{said}/") or said.startswith(f"{wanted}/")
+
+
+def _named(wanted: tuple[str, ...], said: tuple[str, ...]) -> str:
+    hit = [w for w in wanted if any(_same(w, s) for s in said)]
+    beside = [s for s in said if not any(_same(w, s) for w in wanted)]
+    if len(hit) == len(wanted):
+        return "among others" if beside else "exactly"
+    return "partly" if hit else "no"
+
+
+def timed(say: Callable[[str], None], what: str, start: float) -> None:
+    """Say how long something took; the page holds no times."""
+    say(f"{what}: {time.monotonic() - start:.0f} s")
