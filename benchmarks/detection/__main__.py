@@ -11,7 +11,16 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from benchmarks.detection import layout, loading, values  # noqa: F401  # they make faults known
+from benchmarks.detection import (  # noqa: F401  # they make faults known
+    behaviour,
+    configs,
+    files,
+    graphs,
+    layout,
+    loading,
+    training,
+    values,
+)
 from benchmarks.detection.case import FAULTS, Fault
 from benchmarks.detection.models import SPECS, NotInstalledError
 from benchmarks.detection.running import Bench, Row, timed

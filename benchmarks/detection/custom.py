@@ -1,11 +1,11 @@
 """Layers and functions of a user's own, and what goes wrong with them."""
 
-from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 from keras import layers as kl
+from keras import ops
 
 Array = np.ndarray[Any, Any]
 
@@ -71,7 +71,12 @@ class Mixer(kl.Layer):
 
 def keras2_hard_sigmoid(x: Any) -> Any:
     """What the name `hard_sigmoid` meant before Keras 3."""
-    return keras.ops.clip(0.2 * x + 0.5, 0.0, 1.0)
+    return ops.clip(0.2 * x + 0.5, 0.0, 1.0)
+
+
+def gelu(x: Any) -> Any:
+    """A user's own gelu, by the usual approximation."""
+    return keras.activations.gelu(x, approximate=True)
 
 
 # Preprocessing other than `tf`, which is what the goldens are recorded with. Each is named to
@@ -94,11 +99,3 @@ def unit(pixels: Array) -> Array:
 
 def untouched(pixels: Array) -> Array:
     return pixels.astype(np.float32)
-
-
-PREPROCESSING: dict[str, Callable[[Array], Array]] = {
-    "twice": twice,
-    "reversed_before": reversed_before,
-    "unit": unit,
-    "untouched": untouched,
-}

@@ -110,17 +110,19 @@ class Bench:
         for case in fault.cases(subject):
             codes = case.codes or fault.codes
             try:
+                # Before the candidate is made: both may be edits of the same model in memory.
+                goldens = self._beside(subject, case.known) if case.known else None
                 with case.candidate() as candidate:
-                    outcome = self.compared(subject, candidate, case)
+                    outcome = self.compared(subject, candidate, case, goldens)
             except NotPossibleError:
                 continue
             yield _judged(subject.name, fault.name, case, codes, outcome)
 
-    def compared(self, subject: Subject, candidate: object, case: Case) -> Report | FpcheckError:
+    def compared(
+        self, subject: Subject, candidate: object, case: Case, goldens: Path | None = None
+    ) -> Report | FpcheckError:
         """What fpcheck says; its error where it refuses."""
-        goldens = self.goldens(subject.name)
-        if case.known is not None:
-            goldens = self._beside(subject, case.known)
+        goldens = goldens or self.goldens(subject.name)
         try:
             return fpcheck.compare(candidate, subject.name, goldens=goldens, **case.options)
         except FpcheckError as error:

@@ -122,7 +122,8 @@ WHOLE: dict[str, tuple[str, str, Callable[[Slot], bool], Change]] = {
         "cast-bfloat16", "All through bfloat16", lambda _: True, rounded(ml_dtypes.bfloat16),
     ),
     "int8-all": (
-        "quantized", "All kernels through int8, a scale a channel", lambda s: s.is_kernel, quantized,
+        "quantized", "All kernels through int8, a scale a channel", lambda s: s.is_kernel,
+        quantized,
     ),
     "int8-tensor-all": (
         "quantized", "All kernels through int8, one scale each", lambda s: s.is_kernel,
