@@ -8,13 +8,13 @@ from unittest.mock import patch
 
 import keras
 
-from benchmarks.detection import custom
+from benchmarks.detection import custom, functions
 from benchmarks.detection.case import Case, Cases, fault, given
 from benchmarks.detection.graph import Graph, changed
 from benchmarks.detection.subject import Subject, rebuilt
 
 GROUP = "same weights, other behaviour"
-HERE = "benchmarks.detection.custom"
+HERE = "benchmarks.detection.functions"
 
 
 @fault("derived-state-stale", GROUP, "derived-state-stale")
@@ -94,7 +94,7 @@ def _with_attribute(subject: Subject, layer: Any, name: str, value: Any) -> Iter
 def builtin_shadows(subject: Subject) -> Cases:
     """A user's `relu` was loaded as the built-in of that name."""
     for layer in subject.model.layers:
-        if getattr(layer, "activation", None) is custom.relu:
+        if getattr(layer, "activation", None) is functions.relu:
             replaced = partial(_with_attribute, subject, layer, "activation")
             yield Case(layer.name, partial(replaced, keras.activations.relu), (layer.name,))
 
@@ -108,7 +108,7 @@ def builtin_shadowed(subject: Subject) -> Cases:
         if getattr(layer, "activation", None) is keras.activations.gelu
     ]
     for layer in subject.spread(layers):
-        replaced = partial(_with_attribute, subject, layer, "activation", custom.gelu)
+        replaced = partial(_with_attribute, subject, layer, "activation", functions.gelu)
         yield Case(layer.name, replaced, (layer.name,))
 
 
@@ -117,7 +117,7 @@ def _old_hard_sigmoid(subject: Subject) -> Iterator[keras.Model]:
     """Keras 2's function under Keras 3's name: the very object gets another body."""
     now = keras.activations.hard_sigmoid
     kept = now.__code__
-    now.__code__ = custom.keras2_hard_sigmoid.__code__
+    now.__code__ = functions.keras2_hard_sigmoid.__code__
     try:
         yield subject.model
     finally:

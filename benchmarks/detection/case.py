@@ -27,6 +27,7 @@ class Case:
         mentions: a name that the diagnosis should say, such as that of the nearest golden.
         options: of `fpcheck.compare`.
         known: another model that also has a golden in the folder.
+        environment: variables of the process that loads a file.
     """
 
     place: str
@@ -36,6 +37,7 @@ class Case:
     mentions: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     known: "Known | None" = None
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Fault:
     Attributes:
         name: stable.
         group: under which the page lists it.
-        codes: acceptable first diagnoses, the best one first.
+        codes: acceptable first diagnoses, the best one first; of benign changes, verdicts.
         says: one sentence.
         cases: puts it into a model, at several places; none where the model has no place for it.
     """

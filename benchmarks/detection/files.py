@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from benchmarks.detection.case import Case, Cases, NotPossibleError, fault, given
-from benchmarks.detection.subject import Subject, rebuilt, transfer
+from benchmarks.detection.subject import Subject, keep_functions, rebuilt, transfer
 
 GROUP = "files"
 # Structure and weights are read from the file; no process that runs the model is started.
@@ -114,6 +114,7 @@ def keras_int8(subject: Subject) -> Cases:
     def make() -> keras.Model:
         model = rebuilt(subject.model)
         transfer(subject.model, model)
+        keep_functions(subject.model, model)
         try:
             model.quantize("int8")
         except ValueError as error:  # it holds a layer that Keras cannot quantise

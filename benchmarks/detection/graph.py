@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from benchmarks.detection.case import Candidate, NotPossibleError, given
-from benchmarks.detection.subject import Subject, rebuilt, transfer
+from benchmarks.detection.subject import Subject, keep_functions, rebuilt, transfer
 
 Config = dict[str, Any]
 
@@ -93,6 +93,7 @@ class Graph:
         if same_output and _shapes(model) != _shapes(self.model):
             raise NotPossibleError("other output shapes")
         transfer(self.model, model)
+        keep_functions(self.model, model)
         return model
 
 

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import layers as kl
 
-from benchmarks.detection import custom
+from benchmarks.detection import custom, functions
 from fpcheck.demo import MODEL
 
 Array = np.ndarray[Any, Any]
@@ -169,11 +169,19 @@ def table() -> keras.Model:
 
 def customized() -> keras.Model:
     x = inputs = keras.Input((10,), name="inputs")
-    x = kl.Dense(10, activation=custom.relu, name="stem")(x)
+    x = kl.Dense(10, activation=custom.floored, name="stem")(x)
     x = custom.Gate(name="gate1")(x)
     x = custom.Mixer(10, name="mixer")(x)
     x = custom.Gate(power=0.8, name="gate2")(x)
     return trained(keras.Model(inputs, kl.Dense(5, name="head")(x), name="customized"))
+
+
+def shadowed() -> keras.Model:
+    """Layers with a user's own `relu`, which a file tells from the built-in by nothing."""
+    x = inputs = keras.Input((10,), name="inputs")
+    for name in ("first", "second"):
+        x = kl.Dense(10, activation=functions.relu, name=name)(x)
+    return trained(keras.Model(inputs, kl.Dense(5, name="head")(x), name="shadowed"))
 
 
 def pictures() -> keras.Model:
@@ -242,12 +250,16 @@ class Spec:
         preprocess: how it is recorded.
         places: at how many places each fault is put.
         from_file: record it from a file: of a large model that is several times as fast.
+        custom_objects: the module with its custom layers.
+        reloads: whether Keras gives the same model back from a file.
     """
 
     build: Callable[[], keras.Model]
     preprocess: str = "none"
     places: int = 3
     from_file: bool = False
+    custom_objects: str | None = None
+    reloads: bool = True
 
 
 SPECS = {
@@ -257,7 +269,8 @@ SPECS = {
     "nested": Spec(nested),
     "words": Spec(words),
     "table": Spec(table),
-    "custom": Spec(customized),
+    "custom": Spec(customized, custom_objects="benchmarks.detection.custom"),
+    "shadowed": Spec(shadowed, reloads=False),
     "pictures": Spec(pictures, "tf"),
     "emotion": Spec(emotion, "tf"),
     "pnet": Spec(proposals, "tf"),

@@ -2,8 +2,7 @@
 
 import hashlib
 import shutil
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,15 @@ from typing import Any
 import keras
 
 import fpcheck
-from benchmarks.detection import models
+from benchmarks.detection import custom, functions, models
 from benchmarks.detection.case import Case, Fault, Known, NotPossibleError
 from benchmarks.detection.models import Spec
 from benchmarks.detection.subject import Subject
 from fpcheck.errors import FpcheckError
+from fpcheck.model.remote import RemoteSession
+from fpcheck.model.source import Options
 from fpcheck.report.value import Report
+from fpcheck.workflows import comparing
 
 # Goldens depend on these; with other sources they are recorded again.
 _SOURCES = ("codec.py", "fingerprint", "golden", "model", "workflows/recording.py")
@@ -62,9 +64,22 @@ class Row:
         return said in self.expected
 
     @property
+    def benign(self) -> bool:
+        """Whether nothing should be found."""
+        return self.expected[0] == "match"
+
+    @property
     def best(self) -> bool:
         """Whether it is the very one that fits best."""
         return bool(self.codes) and self.codes[0] == self.expected[0]
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing is left to be wished for."""
+        if self.benign:
+            return self.verdict == "match"
+        told = self.named in (None, "exactly") and self.mentioned is not False
+        return self.detected and self.right and told and self.divergent is not False
 
     def plain(self) -> dict[str, Any]:
         """For JSON."""
@@ -83,6 +98,7 @@ class Bench:
     def __init__(self, work: Path, say: Callable[[str], None]) -> None:
         self.folder = work / _state()
         self.say = say
+        self._workers: dict[tuple[tuple[str, str], ...], RemoteSession] = {}
 
     def subject(self, name: str, spec: Spec) -> Subject:
         """Build a good model, and record its golden unless there is one.
@@ -123,10 +139,28 @@ class Bench:
     ) -> Report | FpcheckError:
         """What fpcheck says; its error where it refuses."""
         goldens = goldens or self.goldens(subject.name)
+        options = dict(case.options)
         try:
-            return fpcheck.compare(candidate, subject.name, goldens=goldens, **case.options)
+            if isinstance(candidate, keras.Model) or options.get("static"):
+                return fpcheck.compare(candidate, subject.name, goldens=goldens, **options)
+            asked = {key: options.pop(key) for key in ("full",) if key in options}
+            request = comparing.Request(golden=subject.name, goldens=goldens, **asked)
+            worker = self._worker(case.environment)
+            return comparing.compare_source(candidate, request, Options(**options), worker)
         except FpcheckError as error:
             return error
+
+    def _worker(self, environment: Mapping[str, str]) -> RemoteSession:
+        """One process for each environment, kept: starting TensorFlow takes seconds."""
+        key = tuple(sorted(environment.items()))
+        if key not in self._workers:
+            self._workers[key] = RemoteSession(dict(environment))
+        return self._workers[key]
+
+    def close(self) -> None:
+        """End all processes."""
+        for worker in self._workers.values():
+            worker.close()
 
     def _beside(self, subject: Subject, known: Known) -> Path:
         """A folder with the subject's golden and another one."""
@@ -143,7 +177,7 @@ class Bench:
 def _state() -> str:
     """Of all that decides what a golden holds."""
     root = Path(fpcheck.__file__).parent
-    files = [Path(models.__file__)]
+    files = [Path(module.__file__ or "") for module in (models, custom, functions)]
     for name in _SOURCES:
         path = root / name
         files += sorted(path.rglob("*.py")) if path.is_dir() else [path]
@@ -194,8 +228,3 @@ def _named(wanted: tuple[str, ...], said: tuple[str, ...]) -> str:
     if len(hit) == len(wanted):
         return "among others" if beside else "exactly"
     return "partly" if hit else "no"
-
-
-def timed(say: Callable[[str], None], what: str, start: float) -> None:
-    """Say how long something took; the page holds no times."""
-    say(f"{what}: {time.monotonic() - start:.0f} s")
