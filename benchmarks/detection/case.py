@@ -22,7 +22,10 @@ class Case:
     Attributes:
         place: where, for people.
         candidate: makes what is compared: a model, a file, or the name of a source.
-        layers: those that a diagnosis should name; None where it is about no layer, or all.
+        layers: those that a diagnosis should name, in the model's order; None where it is about
+            no layer, or all.
+        diverges: whether the first of them is the first layer that differs; not so where the
+            golden has no such layer, or the candidate has none.
         codes: in place of those of the fault.
         mentions: a name that the diagnosis should say, such as that of the nearest golden.
         options: of `fpcheck.compare`.
@@ -33,6 +36,7 @@ class Case:
     place: str
     candidate: Candidate
     layers: tuple[str, ...] | None = None
+    diverges: bool = True
     codes: tuple[str, ...] = ()
     mentions: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -97,7 +101,8 @@ def edit(subject: Subject, place: str, edits: Edits, **more: Any) -> Cases:
     """
     real = subject.real_edits(edits)
     if real:
-        layers = tuple(dict.fromkeys(layer for layer, _ in real))
+        touched = {layer for layer, _ in real}
+        layers = tuple(layer for layer in subject.layers if layer in touched)
         yield Case(place, lambda: subject.edited(real), **{"layers": layers, **more})
 
 

@@ -119,6 +119,8 @@ def keras_int8(subject: Subject) -> Cases:
             model.quantize("int8")
         except ValueError as error:  # it holds a layer that Keras cannot quantise
             raise NotPossibleError(str(error)) from error
+        if not any(getattr(layer, "quantization_mode", None) for layer in model.layers):
+            raise NotPossibleError("no layer that Keras quantises")
         return model
 
     yield Case("all", given(make))

@@ -105,7 +105,8 @@ def text() -> keras.Model:
 
 
 def attention() -> keras.Model:
-    x = tokens = keras.Input((10, 24), name="tokens")
+    """As many steps as features, so that a normalization over the other axis loads, too."""
+    x = tokens = keras.Input((24, 24), name="tokens")
     for block in ("block1", "block2"):
         seen = kl.MultiHeadAttention(4, 6, name=f"{block}_attention")(x, x)
         x = kl.Add(name=f"{block}_add1")([x, seen])
@@ -275,6 +276,6 @@ SPECS = {
     "emotion": Spec(emotion, "tf"),
     "pnet": Spec(proposals, "tf"),
     "rnet": Spec(refinement, "tf"),
-    "mobilenetv2": Spec(mobilenet, "tf", places=2, from_file=True),
-    "resnet50": Spec(resnet50, "caffe", places=2, from_file=True),
+    "mobilenetv2": Spec(mobilenet, "tf", places=1, from_file=True),
+    "resnet50": Spec(resnet50, "caffe", places=1, from_file=True),
 }

@@ -29,9 +29,10 @@ Each cell counts the cases in which the first diagnosis is right, of all cases: 
 the model has no place for the fault.
 """
 SENSITIVITY = """\
-Weights: in how many tensors one value, changed in its last place, is found. Outputs: the relative
-change of one tensor (in a random direction, by L2 norm, in powers of ten from 1e-7) from which on
-the outputs alone would tell: for half of the tensors, and for the least sensitive one.
+Some tensors of each model are tried. Weights: in how many one value, changed in its last place, is
+found. Outputs: the relative change of one tensor (in a random direction, by L2 norm, in powers of
+ten from 1e-7) from which on the outputs alone would tell: for half of the tensors, and for the
+least sensitive one.
 """
 ESTIMATES = """\
 The distance that sketches estimate, by the true one, for kernels of all models moved in a random

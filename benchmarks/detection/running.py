@@ -203,15 +203,16 @@ def _judged(
     layers = tuple(first.layers) if first else ()
     told = " ".join([first.summary, *first.evidence, first.advice]) if first else ""
     expected = case.layers
+    found = outcome.first_divergent_layer
     return Row(
         **base,
         verdict=outcome.verdict,
         codes=tuple(d.code for d in outcome.diagnoses),
         layers=layers,
         summary=first.summary if first else "",
-        first_divergent=outcome.first_divergent_layer,
+        first_divergent=found,
         named=_named(expected, layers) if expected else None,
-        divergent=_same(expected[0], outcome.first_divergent_layer or "") if expected else None,
+        divergent=_same(expected[0], found or "") if expected and case.diverges else None,
         mentioned=case.mentions in told if case.mentions else None,
         levels={name: level.status for name, level in outcome.levels.items()},
     )

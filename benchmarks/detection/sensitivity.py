@@ -16,6 +16,8 @@ from fpcheck.model.preprocess import prepare
 
 # Relative L2 changes that are tried, from the smallest.
 CHANGES = tuple(10.0**power for power in range(-7, 1))
+# Of how many tensors, for each place that a fault has in the model.
+TENSORS = 4
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,10 @@ class Sensitivity:
 
 
 def sensitivity(bench: Bench, subject: Subject, rng: np.random.Generator) -> Sensitivity:
-    """Try each tensor of a small model, a few of a large one."""
+    """Try some tensors of each model."""
     floats = [s for s in subject.slots if s.variable.dtype == "float32"]
-    slots = floats if subject.spec.places > 2 else subject.spread(floats)
+    most = min(len(floats), TENSORS * subject.spec.places)
+    slots = [floats[int(place)] for place in np.linspace(0, len(floats) - 1, most).round()]
     found = [_last_place_found(bench, subject, slot) for slot in slots]
     outputs = tuple(_smallest(bench, subject, slot, rng) for slot in slots)
     kernels = [slot for slot in slots if slot.is_kernel]

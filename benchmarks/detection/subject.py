@@ -105,12 +105,11 @@ class Subject:
         return next(s for s in reversed(self.layers.values()) if s[0].is_kernel)
 
     def spread(self, items: Sequence[Item]) -> list[Item]:
-        """The first, a middle and the last: as many as this model's faults have places."""
+        """The first, a middle and the last; a middle one alone of a large model."""
         count = min(self.spec.places, len(items))
-        if count == 1:
-            return [items[-1]]
-        places = np.linspace(0, len(items) - 1, count).round() if count else []
-        return [items[int(place)] for place in places]
+        if count <= 1:
+            return [items[len(items) // 2]] if count else []
+        return [items[int(place)] for place in np.linspace(0, len(items) - 1, count).round()]
 
     def kernels(self, wanted: Callable[[Slot], bool] = lambda _: True) -> list[Slot]:
         return [slot for slot in self.slots if slot.is_kernel and wanted(slot)]
