@@ -1,0 +1,1 @@
+"""What fpcheck finds and what it calls it: good models, every known fault, every benign change."""
