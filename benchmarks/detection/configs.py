@@ -17,7 +17,12 @@ Change = Callable[[Config], dict[str, Any]]
 
 def _swap(key: str, values: dict[Any, Any]) -> Change:
     """An attribute by its counterpart."""
-    return lambda config: {key: values[config[key]]} if config.get(key) in values else {}
+
+    def change(config: Config) -> dict[str, Any]:
+        now = config.get(key)  # a function of the user's own is a mapping
+        return {key: values[now]} if isinstance(now, str | bool) and now in values else {}
+
+    return change
 
 
 def _scaled(key: str, factor: float) -> Change:

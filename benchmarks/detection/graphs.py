@@ -79,7 +79,7 @@ for _name, (_says, _classes) in REMOVED.items():
     add(_name, GROUP, "layers-removed", _says, partial(_removed, _classes))
 
 
-@fault("top-removed", GROUP, "layers-removed")
+@fault("top-removed", GROUP, "layers-removed head-activation-changed")
 def top_removed(subject: Subject) -> Cases:
     """The body alone: include_top=False."""
     outputs = Graph(subject.model).config["output_layers"]
