@@ -20,7 +20,7 @@ from fpcheck.fingerprint.structure import Structure
 from fpcheck.fingerprint.weights import measure
 from fpcheck.model import live
 from fpcheck.model.environment import environment
-from fpcheck.model.execution import run
+from fpcheck.model.execution import run, running_backend
 from fpcheck.model.labels import Label, imagenet_labels
 from fpcheck.model.preprocess import applied, mistakes, prepare, right_step
 from fpcheck.model.sensitivity import reach
@@ -41,6 +41,7 @@ class KerasSession:
 
     def __init__(self, model: Any, kind: str, disposable: bool = False) -> None:
         self.disposable = disposable
+        self.backend = running_backend()
         self.model = model
         self.format = kind
         self.notes: list[str] = []
@@ -73,7 +74,7 @@ class KerasSession:
             preprocess=plan.preprocess,
             answers=answers,
             activations=activations,
-            environment=environment(),
+            environment=environment(self.backend),
         )
         if not plan.recording:
             return taken
