@@ -116,6 +116,34 @@ def subclassed_net() -> keras.Model:
     return filled(model)
 
 
+def kernels_net() -> keras.Model:
+    """Ways of padding and turning kernels that backends might see otherwise."""
+    image = keras.Input((9, 9, 3), name="image")
+    x = kl.SeparableConv2D(6, 4, strides=2, padding="same", name="separable")(image)
+    x = kl.Conv2DTranspose(6, 4, strides=3, padding="same", name="transposed")(x)
+    x = kl.MaxPooling2D(3, 2, padding="same", name="pool")(x)
+    return filled(keras.Model(image, kl.Dense(3, name="head")(kl.Flatten(name="flat")(x))))
+
+
+def padded_mean_net() -> keras.Model:
+    """Keras on PyTorch counts what it pads on one side; TensorFlow and JAX do not."""
+    image = keras.Input((10, 10, 2), name="image")
+    x = kl.AveragePooling2D(3, 2, padding="same", name="mean")(image)
+    return filled(keras.Model(image, kl.Dense(3, name="head")(kl.Flatten(name="flat")(x))))
+
+
+def normalized_net() -> keras.Model:
+    adapted = kl.Normalization(name="normalization")
+    adapted.adapt(np.random.default_rng(SEED).normal(3, 2, (40, 5)).astype(np.float32))
+    mean, variance, count = adapted.get_weights()
+    x = keras.Input((5,), name="x")
+    y = kl.BatchNormalization(name="bn")(kl.Dense(4, name="dense")(adapted(x)))
+    model = filled(keras.Model(x, kl.Dense(3, activation="softmax", name="head")(y)))
+    adapted.set_weights([mean, variance, count])
+    adapted.finalize_state()
+    return model
+
+
 # Every builder, and whether the legacy HDF5 format can hold the whole model.
 KINDS = {
     "image_net": True,

@@ -20,6 +20,7 @@ def compare(
     custom_objects: opt.CustomObjects = None,
     trust: opt.Trust = False,
     static: opt.Static = False,
+    backend: opt.Backend = "",
     form: opt.Format = "text",
     output: opt.Output = None,
     verbose: opt.Verbose = False,
@@ -36,7 +37,7 @@ def compare(
         golden=golden, goldens=goldens, levels=opt.split_levels(levels), full=full,
         tolerance=tolerance, preprocess=preprocess,
     )  # fmt: skip
-    loading = opt.loading(weights, seed, model, custom_objects, trust, static)
+    loading = opt.loading(weights, seed, model, custom_objects, trust, static, backend)
     with progress(quiet) as step:
         report = compare_source(source, request, loading, progress=step, begun=file)
     show(report, form, output, quiet, verbose)

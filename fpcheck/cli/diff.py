@@ -20,6 +20,7 @@ def diff(
     custom_objects: opt.CustomObjects = None,
     trust: opt.Trust = False,
     static: opt.Static = False,
+    backend: opt.Backend = "",
     form: opt.Format = "text",
     output: opt.Output = None,
     verbose: opt.Verbose = False,
@@ -28,7 +29,7 @@ def diff(
 ) -> None:
     """Compare A with B; A is the reference, and nothing is stored."""
     check_format(form)
-    loading = opt.loading(weights, seed, model, custom_objects, trust, static)
+    loading = opt.loading(weights, seed, model, custom_objects, trust, static, backend)
     with progress(quiet) as step:
         report = diff_sources(first, second, goldens, preprocess or "auto", loading, step)
     show(report, form, output, quiet, verbose)

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from fpcheck.cli import options as opt
 from fpcheck.cli.console import progress, put, say
+from fpcheck.model.source import Options
 from fpcheck.report.text import clean, render
 from fpcheck.workflows.gating import Outcome, exit_code
 from fpcheck.workflows.gating import gate as run_gate
@@ -16,13 +17,15 @@ from fpcheck.workflows.gating import gate as run_gate
 def gate(
     files: Annotated[list[Path] | None, typer.Argument(metavar="[FILE]...")] = None,
     goldens: opt.Goldens = None,
+    backend: opt.Backend = "",
     verbose: opt.Verbose = False,
     quiet: opt.Quiet = False,
     debug: opt.Debug = False,
 ) -> None:
     """Check changed model files against their goldens, and changed goldens for integrity."""
+    options = Options(backend=backend)
     with progress(quiet) as step:
-        outcomes = run_gate(files or [], goldens, step)
+        outcomes = run_gate(files or [], goldens, step, options)
     for outcome in outcomes:
         _show(outcome, quiet, verbose)
     raise typer.Exit(exit_code(outcomes))

@@ -14,6 +14,7 @@ def hash_source(
     custom_objects: opt.CustomObjects = None,
     trust: opt.Trust = False,
     static: opt.Static = False,
+    backend: opt.Backend = "",
     debug: opt.Debug = False,
 ) -> None:
     """Print the content id: equal weights in equal places give an equal id."""
@@ -21,7 +22,7 @@ def hash_source(
     from fpcheck.cli.console import progress
     from fpcheck.workflows.hashing import hash_weights
 
-    loading = opt.loading(weights, seed, model, custom_objects, trust, static)
+    loading = opt.loading(weights, seed, model, custom_objects, trust, static, backend)
     with progress() as step:
         own = hash_weights(source, loading, step, file)
     typer.echo(own)

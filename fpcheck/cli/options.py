@@ -60,6 +60,12 @@ Static = Annotated[
 ]
 
 
+Backend = Annotated[
+    str,
+    typer.Option(metavar="tensorflow|jax|torch", help="To run on. [default: as Keras chooses]"),
+]
+
+
 def split_levels(levels: str | None) -> tuple[str, ...] | None:
     """`a,b` as a tuple."""
     return None if levels is None else tuple(part.strip() for part in levels.split(","))
@@ -72,6 +78,7 @@ def loading(
     custom_objects: str | None,
     trust: bool,
     static: bool = False,
+    backend: str = "",
 ) -> "Options":
     """How a source is loaded, from the options that say so."""
     from fpcheck.model.source import Options
@@ -83,4 +90,5 @@ def loading(
         custom_objects=custom_objects,
         trust=trust,
         static=static,
+        backend=backend,
     )

@@ -22,6 +22,7 @@ def record(
     custom_objects: opt.CustomObjects = None,
     trust: opt.Trust = False,
     static: opt.Static = False,
+    backend: opt.Backend = "",
     preprocess: opt.Preprocess = "auto",
     probes: opt.Probes = None,
     data: opt.Data = None,
@@ -39,7 +40,7 @@ def record(
         name=name, goldens=goldens, levels=opt.split_levels(levels), data=data, note=note,
         preprocess=preprocess or "auto", probes=probes, tolerance=tolerance,
     )  # fmt: skip
-    loading = opt.loading(weights, seed, model, custom_objects, trust, static)
+    loading = opt.loading(weights, seed, model, custom_objects, trust, static, backend)
     with progress(quiet) as step:
         recording = record_source(source, request, loading, progress=step, begun=file)
     if not quiet:

@@ -23,6 +23,7 @@ def validate(
     model: opt.ModelOption = None,
     custom_objects: opt.CustomObjects = None,
     trust: opt.Trust = False,
+    backend: opt.Backend = "",
     form: opt.Format = "text",
     output: opt.Output = None,
     verbose: opt.Verbose = False,
@@ -34,7 +35,7 @@ def validate(
     request = Request(
         golden=golden, goldens=goldens, levels=opt.split_levels(levels), preprocess=preprocess
     )
-    loading = opt.loading(weights, seed, model, custom_objects, trust)
+    loading = opt.loading(weights, seed, model, custom_objects, trust, backend=backend)
     with progress(quiet) as step:
         report = validate_source(source, data, request, loading, progress=step)
     show(report, form, output, quiet, verbose)

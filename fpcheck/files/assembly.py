@@ -15,6 +15,7 @@ from fpcheck.files.places import IDF, Held, Tensors
 from fpcheck.files.vocabulary import LOOKUPS, vocabulary
 from fpcheck.fingerprint.structure import (
     ASPECTS,
+    COUNTER,
     DERIVED,
     GRAPH,
     INNER_LAYERS,
@@ -118,16 +119,21 @@ def _unknown(path: str, tensors: Tensors) -> Layer:
     return Layer(path, "", True, "", None, {}, None, held)
 
 
-def _tensors(entry: Entry, held: Tensors) -> tuple[list[Tensor], list[Dataset]]:
+def _tensors(entry: Entry, held: Tensors) -> tuple[list[Tensor], list[Stored]]:
     known = entry.roles if entry.roles is not None and len(entry.roles) == len(held) else None
     if known and {role for role, _ in held} == set(known):
         held = sorted(held, key=lambda item: known.index(item[0] or ""))
-    tensors = []
+    tensors: list[Tensor] = []
+    stored: list[Stored] = []
     for place, (told_role, dataset) in enumerate(held):
         role = known[place] if known else told_role or f"#{place}"
         trainable = role not in FIXED if known else None
-        tensors.append(Tensor(role, place, dataset.shape, dataset.dtype, trainable))
-    return tensors, [dataset for _, dataset in held]
+        own: Stored = dataset
+        if (entry.class_name, role, dataset.dtype, dataset.shape) == (*COUNTER, "int32", ()):
+            own = Derived(dataset.values().astype(np.int64), "int64")
+        tensors.append(Tensor(role, place, dataset.shape, own.dtype, trainable))
+        stored.append(own)
+    return tensors, stored
 
 
 def _layer(entry: Entry, tensors: list[Tensor]) -> Layer:

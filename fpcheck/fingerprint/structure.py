@@ -17,6 +17,9 @@ Shape = tuple[int | None, ...]
 SEQUENTIAL_INPUT = "(input)"
 # The path of the model itself, which no layer can have.
 ROOT = "(model)"
+# Class and role of the only tensor whose dtype Keras leaves to the backend: int64 on TensorFlow,
+# int32 elsewhere. It is read as int64.
+COUNTER = ("Normalization", "count")
 # What a container may not tell; see `fingerprint.told`.
 OUTPUT_SHAPES = "output-shapes"
 MASKS = "masks"

@@ -1,22 +1,55 @@
-"""Versions and settings that decide how a model's outputs are rounded; read without a framework."""
+"""Backends, and the versions and settings that decide rounding; read without a framework."""
 
 import json
 import os
 import platform
+from importlib.util import find_spec
 from pathlib import Path
 
+from fpcheck.errors import FpcheckError
+
+# Backends that may be asked for, and what to install for each.
+BACKENDS = {
+    "tensorflow": ("TensorFlow", "pip install tensorflow"),
+    "jax": ("JAX", "pip install 'fpcheck[jax]'"),
+    "torch": ("PyTorch", "pip install 'fpcheck[torch]'"),
+}
 # Distributions that bring the same modules under other names.
 _TENSORFLOW = ("tensorflow", "tensorflow-cpu", "tensorflow-intel", "tensorflow-macos", "tf-nightly")
+# What computes, beside TensorFlow: Keras looks words up with that on every backend.
+_COMPUTING = {"jax": ("jax", "jaxlib"), "torch": ("torch",)}
 # Settings that change arithmetic.
-_VARIABLES = ("TF_ENABLE_ONEDNN_OPTS", "TF_XLA_FLAGS", "NVIDIA_TF32_OVERRIDE")
+_VARIABLES = (
+    "TF_ENABLE_ONEDNN_OPTS", "TF_XLA_FLAGS", "NVIDIA_TF32_OVERRIDE", "XLA_FLAGS", "JAX_PLATFORMS",
+    "JAX_DEFAULT_MATMUL_PRECISION", "JAX_ENABLE_X64", "KERAS_TORCH_DEVICE",
+)  # fmt: skip
 
 
-def environment() -> dict[str, str]:
-    """Name and value of each, the same on every call in the same surroundings."""
+def check_backend(asked: str) -> None:
+    """Refuse a backend that there is not, or that is not installed, before anything is loaded."""
+    if not asked:
+        return
+    if asked not in BACKENDS:
+        raise FpcheckError(
+            f"--backend {asked}: no such backend", f"Allowed: {', '.join(BACKENDS)}."
+        )
+    name, install = BACKENDS[asked]
+    if find_spec(asked) is None:
+        raise FpcheckError(f"--backend {asked}: {name} is not installed", f"{install}.")
+
+
+def environment(backend: str = "") -> dict[str, str]:
+    """Name and value of each, the same on every call in the same surroundings.
+
+    Args:
+        backend: what runs the model; as Keras chooses if empty.
+    """
+    backend = backend or chosen_backend()
     found = {
         "keras": _version("keras"),
         "tensorflow": next((v for name in _TENSORFLOW if (v := _version(name))), ""),
-        "backend": _backend(),
+        **{name: _version(name) for name in _COMPUTING.get(backend, ())},
+        "backend": backend,
         "system": platform.system(),
         "machine": platform.machine(),
     }
@@ -33,10 +66,10 @@ def _version(distribution: str) -> str:
         return ""
 
 
-def _backend() -> str:
+def chosen_backend() -> str:
     """As Keras chooses it: the environment, then its configuration file, then TensorFlow."""
-    if "KERAS_BACKEND" in os.environ:
-        return os.environ["KERAS_BACKEND"]
+    if asked := os.environ.get("KERAS_BACKEND"):
+        return asked
     home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
     try:
         return str(json.loads((home / "keras.json").read_text()).get("backend", "tensorflow"))

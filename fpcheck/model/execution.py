@@ -3,7 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -77,11 +77,30 @@ def _is_concrete(tensor: Any) -> bool:
     """Whether a tensor has values: inside a traced function it has none."""
     import keras
 
-    return (
-        not isinstance(tensor, keras.KerasTensor)
-        and hasattr(tensor, "__array__")
-        and (not hasattr(tensor, "graph") or hasattr(tensor, "numpy"))
-    )
+    if isinstance(tensor, keras.KerasTensor) or not hasattr(tensor, "__array__"):
+        return False
+    if running_backend() == "jax":
+        import jax
+
+        return not isinstance(tensor, jax.core.Tracer)
+    return not hasattr(tensor, "graph") or hasattr(tensor, "numpy")
+
+
+def running_backend() -> str:
+    """What Keras runs on in this process."""
+    import keras
+
+    return str(keras.config.backend())
+
+
+def _without_gradients() -> AbstractContextManager[Any]:
+    """PyTorch would keep every layer's result for a backward pass; the others do not."""
+    if running_backend() != "torch":
+        return nullcontext()
+    import torch
+
+    context: AbstractContextManager[Any] = torch.no_grad()
+    return context
 
 
 def _to_numpy(tensor: Any) -> Array:
@@ -237,8 +256,13 @@ def run(
         UnavailableError: the model cannot be run on these inputs.
     """
     recorder = Recorder(activations)
+    if any(map(_is_text, arrays)) and running_backend() != "tensorflow":
+        raise UnavailableError(
+            f"the model takes text, which Keras cannot give it on {running_backend()}",
+            "Choose --backend tensorflow, or --levels structure,weights.",
+        )
     try:
-        with unchanged(model):
+        with _without_gradients(), unchanged(model):
             if xla:
                 outputs, before = _run_compiled(model, arrays, recorder)
             else:

@@ -30,9 +30,11 @@ class FileSession:
     Args:
         file: the file, open.
         runner: loads the model in a worker; None where nothing may be run.
+        backend: what that worker would run it on.
     """
 
-    def __init__(self, file: ModelFile, runner: Runner | None) -> None:
+    def __init__(self, file: ModelFile, runner: Runner | None, backend: str) -> None:
+        self.backend = backend
         self._runner = runner
         self._worker: RemoteSession | None = None
         self._place: Callable[[Fingerprint], Fingerprint] = lambda fingerprint: fingerprint

@@ -24,7 +24,7 @@ from fpcheck.fingerprint.undone import Undone, Wanted
 from fpcheck.fingerprint.weights import measure
 from fpcheck.model import live
 from fpcheck.model.environment import environment
-from fpcheck.model.execution import predicted, run
+from fpcheck.model.execution import predicted, run, running_backend
 from fpcheck.model.functions import named_functions
 from fpcheck.model.labels import Label, imagenet_labels
 from fpcheck.model.preprocess import applied, mistakes, prepare, right_step
@@ -46,6 +46,7 @@ class KerasSession:
 
     def __init__(self, model: Any, kind: str, disposable: bool = False) -> None:
         self.disposable = disposable
+        self.backend = running_backend()
         self.model = model
         self.format = kind
         self.notes: list[str] = []
@@ -88,7 +89,7 @@ class KerasSession:
             preprocess=plan.preprocess,
             answers=answers,
             activations=activations,
-            environment=environment(),
+            environment=environment(self.backend),
             functions=named_functions(self.structure()),
         )
         if not plan.recording:

@@ -10,6 +10,7 @@ from fpcheck.codec import Array
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint.canonical import from_the_end, plain, split_config, telling
 from fpcheck.fingerprint.structure import (
+    COUNTER,
     SEQUENTIAL_INPUT,
     Call,
     Edge,
@@ -66,7 +67,8 @@ def read_tensors(model: Any) -> Iterator[tuple[Array, str]]:
     for place in walk(model):
         for variable in own_variables(place.layer):
             values = np.asarray(keras.ops.convert_to_numpy(effective(place.layer, variable)))
-            yield values, keras.backend.standardize_dtype(variable.dtype)
+            dtype = _dtype(place.layer, variable)
+            yield values.astype(np.int64) if dtype == "int64" else values, dtype
         for _, array, dtype in derived_tensors(place.layer):
             yield array, dtype
 
@@ -174,7 +176,6 @@ def _rank_of_input(layer: Any) -> int | None:
 
 
 def _tensors(layer: Any) -> Iterator[Tensor]:
-    import keras
 
     trainable = {id(v) for v in getattr(layer, "_trainable_variables", None) or []}
     index = -1
@@ -183,11 +184,19 @@ def _tensors(layer: Any) -> Iterator[Tensor]:
             role=variable.name,
             index=index,
             shape=tuple(variable.shape),
-            dtype=keras.backend.standardize_dtype(variable.dtype),
+            dtype=_dtype(layer, variable),
             trainable=id(variable) in trainable,
         )
     for place, (role, values, dtype) in enumerate(derived_tensors(layer), index + 1):
         yield Tensor(role, place, values.shape, dtype, trainable=False, derived=True)
+
+
+def _dtype(layer: Any, variable: Any) -> str:
+    import keras
+
+    if variable.name == COUNTER[1] and isinstance(layer, getattr(keras.layers, COUNTER[0])):
+        return "int64"
+    return str(keras.backend.standardize_dtype(variable.dtype))
 
 
 def _calls(place: Place, paths: Paths) -> tuple[Call, ...] | None:

@@ -17,6 +17,7 @@ from fpcheck.fingerprint.outputs import Answer, Noise, Outputs, Reach
 from fpcheck.fingerprint.structure import Structure
 from fpcheck.fingerprint.undone import Undone, Wanted
 from fpcheck.model import worker
+from fpcheck.model.environment import chosen_backend
 from fpcheck.model.labels import Label
 from fpcheck.model.session import OutputPlan
 from fpcheck.model.source import Options, Source
@@ -25,6 +26,9 @@ from fpcheck.model.worker import Reply
 T = TypeVar("T")
 # Chatter of the framework; errors reach users through replies.
 _QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", **NO_PLUGINS}
+# PyTorch's threads would spin while they wait, and starve whatever else runs: a recording took four
+# times as long beside another process.
+_PATIENT = {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
 class RemoteSession:
@@ -37,6 +41,7 @@ class RemoteSession:
     def __init__(self, settings: dict[str, str] | None = None) -> None:
         self.format = ""
         self.notes: list[str] = []
+        self.backend = chosen_backend()
         self._settings = settings or {}
         self._process: subprocess.Popen[bytes] | None = None
         self._begun: worker.Open | None = None
@@ -50,17 +55,23 @@ class RemoteSession:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._log,
-                env={**os.environ, **_QUIET, **self._settings},
+                env=self._environment(),
             )
         return self._process
 
+    def _environment(self) -> dict[str, str]:
+        backend = {"KERAS_BACKEND": self.backend}
+        return {**_PATIENT, **os.environ, **_QUIET, **backend, **self._settings}
+
     def begin(self, source: Source, options: Options) -> None:
         """Begin to load a source that `open` will ask for, and do not wait."""
+        self._use(options.backend)
         self._begun = worker.Open(source, options)
         self._send(self._begun)
 
     def open(self, source: Source, options: Options, architecture_only: bool = False) -> None:
         """Load a source in the worker, in place of the one that was open."""
+        self._use(options.backend)
         request = worker.Open(source, options, architecture_only)
         begun, self._begun = self._begun, None
         if begun is not None and begun != request:
@@ -68,6 +79,13 @@ class RemoteSession:
         if begun != request:
             self._send(request)
         self.format, *self.notes = self._received(tuple[str, ...])
+
+    def _use(self, asked: str) -> None:
+        """Have a process with this backend: Keras cannot change it once it is imported."""
+        wanted = asked or chosen_backend()
+        if wanted != self.backend:
+            self.close()
+        self.backend = wanted
 
     def structure(self) -> Structure:
         """See `Session`."""
@@ -116,6 +134,7 @@ class RemoteSession:
     def close(self) -> None:
         """End the worker."""
         process, self._process = self._process, None
+        self._begun = None
         if process is None:
             return
         process.kill()

@@ -7,7 +7,8 @@ import numpy as np
 
 from fpcheck.codec import Array
 from fpcheck.fingerprint.outputs import Reach, largest_difference
-from fpcheck.model.execution import Recorder, forward, run
+from fpcheck.model.execution import run
+from fpcheck.model.gradients import backward, signs
 from fpcheck.model.walking import Place, own_variables, walk
 
 # Each value of a layer is changed by this share of their RMS, or by ten times the difference that
@@ -57,35 +58,31 @@ def _gradients(
     model: Any, arrays: list[Array], places: list[Place]
 ) -> tuple[dict[int, float], float]:
     """The norm of each tensor's gradient, and the size of what it is the gradient of."""
-    import tensorflow as tf
+    import keras
 
     held = [v for place in places for v in own_variables(place.layer)]
-    floating = [v for v in held if v.value.dtype.is_floating]
+    floating = [v for v in held if _is_floating(v)]
     try:
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch([v.value for v in floating])
-            _, before = forward(model, arrays, Recorder(keep_activations=False))
-            logits = [tf.cast(tensor, "float32") for tensor, _ in before]
-            target = tf.add_n([tf.reduce_sum(t * _signs(t.shape)) for t in logits])
-        found = tape.gradient(target, [v.value for v in floating])
+        logits, found = backward(model, arrays, floating)
     except Exception:  # operations without a gradient raise whatever they like: nudge instead
         return {}, 1.0
-    squares = sum(float(tf.reduce_sum(t * t)) for t in logits)
     norms = {
-        id(v): float(tf.norm(tf.cast(tf.convert_to_tensor(g), "float64")))
+        id(v): _norm([keras.ops.convert_to_numpy(g)])
         for v, g in zip(floating, found, strict=True)
         if g is not None
     }
     # The projection of a vector by random signs is as large as its norm.
-    return norms, float(np.sqrt(squares)) or 1.0
+    return norms, _norm([keras.ops.convert_to_numpy(t) for t in logits]) or 1.0
 
 
-def _signs(shape: Any) -> Array:
-    """Fixed signs that look random: the top bits of a multiplicative hash of the place."""
-    places = np.arange(int(np.prod(shape)), dtype=np.uint32)
-    bits = ((places * np.uint32(2654435761)) >> 15) & 1
-    signs: Array = (1.0 - 2.0 * bits).astype(np.float32).reshape(tuple(shape))
-    return signs
+def _norm(arrays: list[Any]) -> float:
+    return float(np.sqrt(sum(np.sum(np.square(np.asarray(a, np.float64))) for a in arrays)))
+
+
+def _is_floating(variable: Any) -> bool:
+    import keras
+
+    return bool(keras.backend.is_float_dtype(keras.backend.standardize_dtype(variable.dtype)))
 
 
 def _size(variable: Any) -> float:
@@ -112,9 +109,9 @@ def _moved_by_nudge(model: Any, arrays: list[Array], place: Place, nudge: float)
     try:
         for variable in own:
             values = _values(variable)
-            whole = not variable.value.dtype.is_floating
+            whole = not _is_floating(variable)
             step = max(1.0, nudge * _size(variable)) if whole else nudge * _size(variable)
-            variable.assign((values + step * _signs(values.shape)).astype(np.float32))
+            variable.assign((values + step * signs(values.shape)).astype(np.float32))
         return largest_difference(before, logits())
     finally:
         for variable, value in zip(own, kept, strict=True):

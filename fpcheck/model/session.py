@@ -28,10 +28,17 @@ class OutputPlan(Value, frozen=True, eq=False):
 
 
 class Session(Protocol):
-    """An opened model: the name of its format, and what to know of how it was loaded."""
+    """An opened model: the name of its format, how it was loaded, and what runs it.
+
+    Attributes:
+        format: the name of its format.
+        notes: what to know of how it was loaded.
+        backend: what it runs on, or would.
+    """
 
     format: str
     notes: list[str]
+    backend: str
 
     def structure(self) -> Structure:
         """Its structure."""

@@ -10,6 +10,7 @@ from fpcheck.errors import FpcheckError
 from fpcheck.files.kinds import check_kind
 from fpcheck.files.remote import is_address
 from fpcheck.model.applications import APPLICATIONS
+from fpcheck.model.environment import check_backend
 
 
 class Kind(StrEnum):
@@ -31,6 +32,11 @@ class Options(Value, frozen=True):
         custom_objects: module whose layers and functions the file may use.
         trust: allow code stored in the file.
         static: never run a model, never import a framework.
+        backend: what Keras runs on, `tensorflow`, `jax` or `torch`; as Keras chooses if empty. Of
+            what is not run it says where equal outputs would follow.
+
+    Raises:
+        FpcheckError: no such backend, or it is not installed.
     """
 
     weights: str = "imagenet"
@@ -39,6 +45,10 @@ class Options(Value, frozen=True):
     custom_objects: str | None = None
     trust: bool = False
     static: bool = False
+    backend: str = ""
+
+    def __post_init__(self) -> None:
+        check_backend(self.backend)
 
 
 class Source(Value, frozen=True):

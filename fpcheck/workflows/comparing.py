@@ -151,7 +151,7 @@ def _runs(source: Source, golden: Golden, request: Request, options: Options) ->
     if request.full or golden.fingerprint.structure.custom_code:
         return True
     preprocess = _preprocess(source, golden, request, options)
-    return outputs.preprocess != preprocess or outputs.environment != environment()
+    return outputs.preprocess != preprocess or outputs.environment != environment(options.backend)
 
 
 def _digests(golden: Golden) -> frozenset[bytes] | None:
@@ -189,7 +189,8 @@ def take(
     levels["outputs"] = _skipped("outputs", held, asked) or LevelResult("pass")
     if levels["outputs"].status != "pass" or held.outputs is None:
         return candidate, levels
-    proof = None if request.full else outputs_proved(held, candidate, environment(), preprocess)
+    here = environment(session.backend)
+    proof = None if request.full else outputs_proved(held, candidate, here, preprocess)
     if proof is not None:
         levels["outputs"] = LevelResult("proved", proof)
         return candidate, levels

@@ -43,7 +43,10 @@ def exit_code(outcomes: Sequence[Outcome]) -> int:
 
 
 def gate(
-    paths: Sequence[Path], goldens: str | Path | None = None, progress: Progress = silent
+    paths: Sequence[Path],
+    goldens: str | Path | None = None,
+    progress: Progress = silent,
+    options: Options | None = None,
 ) -> list[Outcome]:
     """Judge each file; without any, every file that `fpcheck.yaml` names."""
     located = locate(Path.cwd())
@@ -62,7 +65,7 @@ def gate(
             if located.ignores(path) or _is_other(path):
                 outcomes.append(Outcome(path, skipped=True))
                 continue
-            outcomes.append(_check_model(path, goldens, remote, progress))
+            outcomes.append(_check_model(path, goldens, remote, progress, options or Options()))
     return outcomes
 
 
@@ -101,10 +104,14 @@ def _check_rewritten(path: Path) -> None:
 
 
 def _check_model(
-    path: Path, goldens: str | Path | None, remote: RemoteSession, progress: Progress
+    path: Path,
+    goldens: str | Path | None,
+    remote: RemoteSession,
+    progress: Progress,
+    options: Options,
 ) -> Outcome:
     try:
-        report = compare_source(path, Request(goldens=goldens), Options(), remote, progress)
+        report = compare_source(path, Request(goldens=goldens), options, remote, progress)
     except FpcheckError as error:
         return Outcome(path, error=str(error))
     return Outcome(path, report)

@@ -20,6 +20,7 @@ from fpcheck.fingerprint.structure import Structure
 from fpcheck.fingerprint.value import Fingerprint
 from fpcheck.golden.store import shipped
 from fpcheck.model.applications import APPLICATIONS
+from fpcheck.model.environment import chosen_backend
 from fpcheck.model.file_session import FileSession
 from fpcheck.model.session import Session
 from fpcheck.model.source import Kind, Options, Source, parse
@@ -62,7 +63,7 @@ def opened(
     """
     _check_options(parsed, options)
     if parsed.kind is Kind.MEMORY:
-        yield _in_memory(source)
+        yield _in_memory(source, options)
         return
     with closing(_Workers(remote)) as workers:
         if parsed.kind is not Kind.FILE:
@@ -130,7 +131,8 @@ def _from_file(file: ModelFile, parsed: Source, options: Options, workers: _Work
             workers.one().open(local, options)
         return workers.one()
 
-    session = FileSession(file, None if options.static else run)
+    backend = options.backend or chosen_backend()
+    session = FileSession(file, None if options.static else run, backend)
     if options.model is not None and is_weights_only(session.structure()):
         session.place(_architecture(options, workers), own=True)
     return session
@@ -157,7 +159,7 @@ def is_bare(source: Source, options: Options) -> bool:
     return source.kind is Kind.APPLICATION and options.weights in ("imagenet", "random")
 
 
-def _in_memory(source: Any) -> Session:
+def _in_memory(source: Any, options: Options) -> Session:
     import keras
 
     from fpcheck.model.keras_session import KerasSession
@@ -167,7 +169,13 @@ def _in_memory(source: Any) -> Session:
             f"a {type(source).__name__} is no source",
             "Give a keras.Model, a path, an application's name, or package.module:function.",
         )
-    return KerasSession(source, "memory")
+    session = KerasSession(source, "memory")
+    if options.backend not in ("", session.backend):
+        raise FpcheckError(
+            f"--backend {options.backend}: the model in memory runs on {session.backend}",
+            "Leave the backend out, or save the model and give the file.",
+        )
+    return session
 
 
 def source_digest(source: Source) -> str | None:

@@ -45,9 +45,13 @@ from fpcheck.workflows.opening import (
     source_digest,
 )
 
-# The second run, for noise: one thread, and the oneDNN kernels off if they are on. It is here, too,
-# that a backward pass is tried, since those kernels have been seen to crash in one.
-OTHER_ARITHMETIC = {"TF_NUM_INTRAOP_THREADS": "1", "TF_ENABLE_ONEDNN_OPTS": "0"}
+# The second run, for noise: one thread, and TensorFlow's oneDNN kernels off if they are on. It is
+# here, too, that a backward pass is tried, since those kernels have been seen to crash in one.
+OTHER_ARITHMETIC = {
+    "TF_NUM_INTRAOP_THREADS": "1", "TF_ENABLE_ONEDNN_OPTS": "0",
+    "NPROC": "1",  # JAX
+    "OMP_NUM_THREADS": "1",  # PyTorch
+}  # fmt: skip
 # Ten times the noise is allowed later; beyond this, nearly anything would be.
 LARGEST_NOISE = 0.01
 
@@ -134,14 +138,14 @@ def unstored(
         source, parsed, options, remote, bare, frozenset(), "outputs" in levels, begun
     ) as session:
         fingerprint = _take(session, parsed, request, options, progress)
-        kind, notes = session.format, tuple(session.notes)
+        kind, notes, backend = session.format, tuple(session.notes), session.backend
     golden = Golden(
         name=request.name or parsed.name,
         version=1,
         fingerprint=fingerprint,
         note=request.note,
         tolerances=_tolerances(fingerprint.structure, request.tolerance),
-        provenance=_provenance(),
+        provenance=_provenance(backend),
         source=SourceRecord(parsed.text, kind, source_digest(parsed)),
     )
     return Unstored(golden, notes)
@@ -265,13 +269,13 @@ def _sensible(tolerances: Tolerances) -> float:
     return row(bound).outputs if isinstance(bound, str) else bound
 
 
-def _provenance() -> Provenance:
+def _provenance(backend: str) -> Provenance:
     return Provenance(
         time=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         fpcheck=fpcheck.__version__,
         python=platform.python_version(),
         platform=f"{platform.system()} {platform.machine()}",
-        environment=environment(),
+        environment=environment(backend),
     )
 
 
