@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fpcheck.files import containers, measuring
+from fpcheck.files.address import beside
 from fpcheck.files.assembly import Derived, Stored
 from fpcheck.files.child import NO_FILE, Job
 from fpcheck.files.kinds import HEAD_BYTES, check_head
@@ -20,11 +21,11 @@ def read(job: Job) -> Reading:
     """Read an open model file."""
     label = job.label
     if job.descriptor == NO_FILE:
-        check_head((region := _remote(label)).read(0, HEAD_BYTES), label)
-        opened = containers.open_model(region, label, lambda name: _remote(f"{job.folder}/{name}"))
+        check_head((region := _remote(job.place)).read(0, HEAD_BYTES), label)
+        opened = containers.open_model(region, label, lambda name: _remote(beside(job.place, name)))
     else:
         local = FileRegion(job.descriptor, 0, os.fstat(job.descriptor).st_size)
-        opened = containers.open_model(local, label, lambda name: _sibling(job.folder, name))
+        opened = containers.open_model(local, label, lambda name: _sibling(job.place, name))
     assembled = opened.assembled
     try:
         own = measuring.digests(assembled.stored, opened.check)

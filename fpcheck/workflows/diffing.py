@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from fpcheck.errors import FpcheckError
+from fpcheck.files.address import is_address
 from fpcheck.golden.value import Golden
 from fpcheck.model.source import Options, parse
 from fpcheck.progress import Progress, silent
@@ -34,7 +35,7 @@ def diff_sources(
 
 def _golden(source: object, goldens: str | Path | None) -> Golden | None:
     """The golden that a text names: with a version, as a YAML file, or as no other source."""
-    if not isinstance(source, str):
+    if not isinstance(source, str) or is_address(source):
         return None
     if Path(source).exists() and not source.endswith(".yaml"):
         return None
