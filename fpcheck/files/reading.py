@@ -21,7 +21,8 @@ def read(job: Job) -> Reading:
     """Read an open model file."""
     label = job.label
     if job.descriptor == NO_FILE:
-        check_head((region := _remote(job.place)).read(0, HEAD_BYTES), label)
+        region = _remote(job.place)
+        check_head(region.read(0, HEAD_BYTES), label, region.read, region.size)
         opened = containers.open_model(region, label, lambda name: _remote(beside(job.place, name)))
     else:
         local = FileRegion(job.descriptor, 0, os.fstat(job.descriptor).st_size)
