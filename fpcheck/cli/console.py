@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fpcheck.errors import FpcheckError
+from fpcheck.files.address import shown
 from fpcheck.progress import Progress as Step
 from fpcheck.progress import silent
 from fpcheck.report import json as json_report
@@ -84,7 +85,7 @@ def _next(report: Report, verbose: bool) -> str | None:
 
 
 def _this_command() -> str:
-    return shlex.join(["fpcheck", *sys.argv[1:]])
+    return shlex.join(["fpcheck", *map(shown, sys.argv[1:])])
 
 
 def check_format(form: str) -> None:

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from fpcheck.cli import options as opt
 from fpcheck.cli.console import progress, put, say
+from fpcheck.files.address import shown
 from fpcheck.model.source import Options
 from fpcheck.report.text import clean, render
 from fpcheck.workflows.gating import Outcome, exit_code
@@ -33,12 +34,12 @@ def gate(
 
 def _show(outcome: Outcome, quiet: bool, verbose: bool) -> None:
     if outcome.error is not None:
-        put(Text(f"✗ error  {clean(outcome.path)}", "bold red"))
+        put(Text(f"✗ error  {clean(shown(str(outcome.path)))}", "bold red"))
         for line in outcome.error.splitlines():
             say(f"  {clean(line, 500)}")
     elif outcome.report is None:
         word, style = ("– not checked", "dim") if outcome.skipped else ("✓ sound", "green")
         if not quiet:
-            put(Text(f"{word}  {clean(outcome.path)}", style))
+            put(Text(f"{word}  {clean(shown(str(outcome.path)))}", style))
     elif not (quiet and outcome.report.verdict == "match"):
         put(render(outcome.report, verbose))

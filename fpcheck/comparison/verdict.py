@@ -59,20 +59,48 @@ def outputs_proved(
     Same weights, same configuration, same recorded environment, no custom code, and a golden whose
     outputs are sound: then the same arithmetic is done on the same numbers.
     """
-    if is_weights_only(candidate.structure) or is_weights_only(golden.structure):
-        return None
-    golden, candidate = alike(golden, candidate)
-    outputs = golden.outputs
-    if outputs is None or golden.weights is None or candidate.weights is None:
-        return None
-    if not _same(golden, candidate):
-        return None
-    if golden.structure.custom_code or candidate.structure.custom_code:
-        return None
-    if not golden.structure.tensors or outputs.noise.repeat != 0:
-        return None
-    if outputs.environment != environment or outputs.preprocess != preprocess:
-        return None
-    if ":" in preprocess:  # a function of the user's, known by name only
+    if hindrance(golden, candidate, environment, preprocess) is not None:
         return None
     return "same weights, configuration and environment, no custom code"
+
+
+def hindrance(
+    golden: Fingerprint, candidate: Fingerprint, environment: dict[str, str], preprocess: str
+) -> str | None:
+    """What keeps the outputs from being proved; None where nothing does."""
+    outputs = golden.outputs
+    if (models := unlike(golden, candidate)) is not None:
+        return models
+    if outputs is None:
+        return "the golden holds no outputs"
+    if outputs.noise.repeat != 0:
+        return "the golden's outputs differ from run to run"
+    if outputs.environment != environment:
+        return _other_environment(outputs.environment, environment)
+    if outputs.preprocess != preprocess:
+        return f"other preprocessing: {outputs.preprocess} in the golden"
+    if ":" in preprocess:
+        return "preprocessing by a function of your own, which is known by its name only"
+    return None
+
+
+def unlike(golden: Fingerprint, candidate: Fingerprint) -> str | None:
+    """Why two models are not known to do the same arithmetic on the same numbers; None if so."""
+    if is_weights_only(candidate.structure) or is_weights_only(golden.structure):
+        return "the architecture is not known"
+    golden, candidate = alike(golden, candidate)
+    if golden.weights is None or candidate.weights is None:
+        return "weights were not compared"
+    if not _same(golden, candidate):
+        return "the model differs"
+    if golden.structure.custom_code or candidate.structure.custom_code:
+        return "the model has custom code"
+    return None if golden.structure.tensors else "the model has no weights"
+
+
+def _other_environment(golden: dict[str, str], here: dict[str, str]) -> str:
+    names = [n for n in sorted({*golden, *here}) if golden.get(n) != here.get(n)]
+    theirs, ours = (
+        ", ".join(f"{name} {held.get(name) or 'none'}" for name in names) for held in (golden, here)
+    )
+    return f"other environment: {theirs} in the golden, {ours} here"

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from fpcheck.errors import FpcheckError
 from fpcheck.files import NO_PLUGINS, limits
+from fpcheck.files.address import is_address
 from fpcheck.files.refusals import AGAIN
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _STEP = 2**20
 # Stands for the descriptor of a remote file, which the child opens itself.
 NO_FILE = -1
+_SLOW = "Download it, and give the path of the copy: the network may be slow."
 # A child by its number, and what else must live as long as it; and where its answer comes from.
 _Started = tuple["int | subprocess.Popen[bytes]", int]
 
@@ -37,14 +39,14 @@ class Job:
     Attributes:
         descriptor: of the file, open for reading; `NO_FILE` for a remote one.
         label: how messages name it.
-        folder: where other files of a model in several lie.
+        place: the folder of a local file, the address of a remote one.
         known: digests whose tensors need no details; None if none need any.
         wanted: packed `undoing.Wanted`, whose tensors are looked at closer; may be empty.
     """
 
     descriptor: int
     label: str
-    folder: str
+    place: str
     known: frozenset[bytes] | None
     wanted: bytes = b""
 
@@ -75,8 +77,9 @@ class Pending:
             raise FpcheckError(
                 f"{self._label}: reading it took longer than {self._seconds:.0f} s, so it was "
                 "given up",
-                "It is damaged or made to do so: save or download it again.",
-            )
+                _SLOW if is_address(self._label)
+                else "It is damaged or made to do so: save or download it again.",
+            )  # fmt: skip
         if len(data) > limits.ANSWER_BYTES:
             raise FpcheckError(
                 f"{self._label}: refused: describes more than {limits.ANSWER_BYTES:,} bytes of "

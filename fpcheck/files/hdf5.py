@@ -33,9 +33,10 @@ _DTYPES = frozenset(
     {"bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16",
      "float32", "float64"}
 )  # fmt: skip
-# Filters that HDF5 has built in; all others are plug-ins.
+# Filters that HDF5 has built in, and LZF, which h5py has; all others are plug-ins.
 _FILTERS = (h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32,
-            h5py.h5z.FILTER_SZIP, h5py.h5z.FILTER_NBIT, h5py.h5z.FILTER_SCALEOFFSET)  # fmt: skip
+            h5py.h5z.FILTER_SZIP, h5py.h5z.FILTER_NBIT, h5py.h5z.FILTER_SCALEOFFSET,
+            h5py.h5z.FILTER_LZF)  # fmt: skip
 
 
 class File:
@@ -196,21 +197,19 @@ class File:
 
     def _distinct(self, group: Group, name: str, texts: list[str]) -> None:
         if len({*texts}) < len(texts):
-            raise self.refused(f"{group.name}: {name}", "names something twice")
+            raise self.refused(_place(group, name), "names something twice")
 
     def _listed(self, group: Group, name: str, dimensions: int = 1) -> list[str] | None:
         value = self._attribute(group, name)
         if value is None:
             return None
         if np.ndim(value) != dimensions:
-            raise self.refused(f"{group.name}: {name}", "is not what Keras writes there")
+            raise self.refused(_place(group, name), "is not what Keras writes there")
         items = np.asarray(value).ravel().tolist()
         try:
             return [item.decode() if isinstance(item, bytes) else _str(item) for item in items]
         except (UnicodeError, TypeError) as error:
-            raise self.refused(
-                f"{group.name}: {name}", "lists something that is no name"
-            ) from error
+            raise self.refused(_place(group, name), "lists something that is no name") from error
 
     def _attribute(self, group: Group, name: str) -> Any:
         try:
@@ -219,13 +218,17 @@ class File:
             attribute = h5a.open(group.handle, name.encode())
             size = attribute.get_space().get_simple_extent_npoints()
             if size * attribute.get_type().get_size() > limits.ATTRIBUTE_BYTES:
-                raise self.refused(f"{group.name}: {name}", "is longer than an attribute may be")
+                raise self.refused(_place(group, name), "is longer than an attribute may be")
             kind = attribute.get_type().get_class()
             if kind not in (h5t.STRING, h5t.FLOAT, h5t.INTEGER):
-                raise self.refused(f"{group.name}: {name}", "is not text")
+                raise self.refused(_place(group, name), "is not text")
             return h5py.Group(group.handle).attrs[name]
         except LIBRARY_ERRORS as error:
-            raise self.damaged(f"{group.name}: {name}: {error}") from error
+            raise self.damaged(f"{_place(group, name)}: {error}") from error
+
+
+def _place(group: Group, attribute: str) -> str:
+    return f"{group.name}: {attribute}" if group.name else attribute
 
 
 def _str(item: Any) -> str:

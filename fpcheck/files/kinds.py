@@ -1,5 +1,7 @@
 """Telling what a file is by its first bytes, so that what is no model is called by its name."""
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 from fpcheck.errors import FpcheckError
@@ -10,6 +12,13 @@ HEAD_BYTES = 1024
 ZIP, HDF5, OBJECT = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"{"
 _AGAIN = "Download the file again, from its raw address."
 _SAVE = "Load it where it belongs and save it with Keras as .keras or .h5."
+# A pickle of the protocols 0 and 1, which have no first byte of their own: an object by its module
+# and name, or a collection, and then its place in the pickle's memory, or what it is made from.
+_OLD_PICKLE = re.compile(
+    rb"c[A-Za-z_][\w.]*\n[A-Za-z_][\w.]*\n(p\d+\n|[q(].)|\([dlt]p\d+\n|[\]}]q.", re.DOTALL
+)
+# A user block, if an HDF5 file has one, is so long or a power of two more.
+_USER_BLOCK = 512
 # First bytes (at a place), what the file is, what to do.
 _OTHERS: tuple[tuple[int, bytes, str, str], ...] = (
     (0, b"version https://git-lfs", "a git-lfs pointer, not the model", "Run: git lfs pull"),
@@ -55,15 +64,27 @@ def check_kind(path: Path, text: str) -> None:
     try:
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
+
+            def read(place: int, count: int) -> bytes:
+                file.seek(place)
+                return file.read(count)
+
+            check_head(head, text, read, path.stat().st_size)
     except OSError as error:
         raise FpcheckError(
             f"{text}: cannot be read ({error.strerror})", "Check its permissions."
         ) from error
-    check_head(head, text)
 
 
-def check_head(head: bytes, text: str) -> None:
-    """The same by the first bytes alone."""
+def check_head(head: bytes, text: str, read: Callable[[int, int], bytes], size: int) -> None:
+    """The same by the first bytes, and the few others at which HDF5 may begin.
+
+    Args:
+        head: the first bytes.
+        text: how messages name the file.
+        read: gives bytes by place and count.
+        size: of the file.
+    """
     if not head:
         raise FpcheckError(f"{text}: the file is empty", "Save or download the model again.")
     if head.startswith((ZIP, HDF5, OBJECT)):
@@ -71,4 +92,11 @@ def check_head(head: bytes, text: str) -> None:
     for place, start, what, advice in _OTHERS:
         if head[place:].startswith(start):
             raise FpcheckError(f"{text}: {what}", advice)
+    if _OLD_PICKLE.match(head):
+        raise FpcheckError(f"{text}: a pickle, not a Keras model", _SAVE)
+    place = _USER_BLOCK
+    while place < size:
+        if read(place, len(HDF5)) == HDF5:
+            return
+        place *= 2
     raise FpcheckError(f"{text}: neither a .keras archive nor HDF5", GIVE)

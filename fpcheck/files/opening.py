@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from fpcheck.errors import FpcheckError
 from fpcheck.files import limits
+from fpcheck.files.address import is_address
 from fpcheck.files.child import NO_FILE, Job, Pending, may_fork, start
 from fpcheck.files.refusals import GIVE
-from fpcheck.files.remote import download, is_address
+from fpcheck.files.remote import download
 
 if TYPE_CHECKING:
     from fpcheck.files.readout import Reading
@@ -52,9 +53,9 @@ class ModelFile:
     def _start(self, known: Known, wanted: bytes = b"") -> Pending:
         remote = self._descriptor == NO_FILE
         size = limits.REMOTE_BYTES if remote else os.fstat(self._descriptor).st_size
-        folder = self._path.rpartition("/")[0] if remote else str(Path(self._path).parent)
-        folder = folder.encode(errors="backslashreplace").decode()
-        return start(Job(self._descriptor, self._label, folder, known, wanted), size)
+        place = self._path if remote else str(Path(self._path).parent)
+        place = place.encode(errors="backslashreplace").decode()
+        return start(Job(self._descriptor, self._label, place, known, wanted), size)
 
     def reading(self, known: Known) -> "Reading":
         """What is read of it, with details of tensors whose digests are not known."""

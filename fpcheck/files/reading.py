@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fpcheck.codec import unpack
 from fpcheck.files import containers, measuring
+from fpcheck.files.address import beside
 from fpcheck.files.assembly import Derived, Stored
 from fpcheck.files.child import NO_FILE, Job
 from fpcheck.files.kinds import HEAD_BYTES, check_head
@@ -25,11 +26,12 @@ def read(job: Job) -> Reading:
     """Read an open model file."""
     label = job.label
     if job.descriptor == NO_FILE:
-        check_head((region := _remote(label)).read(0, HEAD_BYTES), label)
-        opened = containers.open_model(region, label, lambda name: _remote(f"{job.folder}/{name}"))
+        region = _remote(job.place)
+        check_head(region.read(0, HEAD_BYTES), label, region.read, region.size)
+        opened = containers.open_model(region, label, lambda name: _remote(beside(job.place, name)))
     else:
         local = FileRegion(job.descriptor, 0, os.fstat(job.descriptor).st_size)
-        opened = containers.open_model(local, label, lambda name: _sibling(job.folder, name))
+        opened = containers.open_model(local, label, lambda name: _sibling(job.place, name))
     assembled = opened.assembled
     try:
         own = measuring.digests(assembled.stored, opened.check)

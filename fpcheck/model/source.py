@@ -7,8 +7,8 @@ from pathlib import Path
 
 from fpcheck.codec import Value
 from fpcheck.errors import FpcheckError
+from fpcheck.files.address import is_address, last_name, shown
 from fpcheck.files.kinds import check_kind
-from fpcheck.files.remote import is_address
 from fpcheck.model.applications import APPLICATIONS
 from fpcheck.model.environment import check_backend
 
@@ -55,9 +55,11 @@ class Source(Value, frozen=True):
     """A parsed source.
 
     Attributes:
-        text: as the user gave it.
+        text: as the user gave it, and as messages and goldens name it; of an address without what
+            is secret in it.
         kind: what sort it is.
-        target: the application's proper name, the absolute path, or `package.module:function`.
+        target: the application's proper name, the absolute path, the whole address, or
+            `package.module:function`.
     """
 
     text: str
@@ -76,7 +78,8 @@ class Source(Value, frozen=True):
             return self.target.lower()
         if self.kind is Kind.CALLABLE:
             return safe_name(self.target.partition(":")[2])
-        return safe_name(re.sub(r"(\.weights)?\.(h5|hdf5|keras|json)$", "", Path(self.target).name))
+        file = Path(self.target).name if self.local else last_name(self.target)
+        return safe_name(re.sub(r"(\.weights)?\.(h5|hdf5|keras|json)$", "", file))
 
 
 def safe_name(text: str) -> str:
@@ -95,7 +98,7 @@ def parse(text: str) -> Source:
         FpcheckError: it is neither a file, nor a function, nor an application.
     """
     if is_address(text):
-        return Source(text, Kind.FILE, text)
+        return Source(shown(text), Kind.FILE, text)
     path = Path(text)
     if path.exists():
         check_kind(path, text)
@@ -105,7 +108,7 @@ def parse(text: str) -> Source:
     if text.lower() in _PROPER:
         return Source(text, Kind.APPLICATION, _PROPER[text.lower()])
     if path.suffix in (".h5", ".hdf5", ".keras") or "/" in text:
-        raise FpcheckError(f"{text}: no such file", "Give the path of a .keras or .h5 file.")
+        raise FpcheckError(f"{shown(text)}: no such file", "Give the path of a .keras or .h5 file.")
     near = difflib.get_close_matches(text.lower(), _PROPER, n=1)
     hint = f"Did you mean {near[0]}? " if near else ""
     raise FpcheckError(

@@ -171,8 +171,7 @@ class Worker:
                 return self.session.labels()
 
     def _open(self, request: Open) -> tuple[str, ...]:
-        import keras
-
+        keras = _framework()
         from fpcheck.model import loading
         from fpcheck.model.keras_session import KerasSession
 
@@ -185,6 +184,24 @@ class Worker:
             loaded = loading.load(request.source, request.options)
         self.session = KerasSession(loaded.model, loaded.format, disposable=True)
         return (loaded.format, *loaded.notes)
+
+
+# What must be installed to run a model, as modules are named, and as people name it.
+_FRAMEWORKS = {"keras": "Keras", "tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
+
+
+def _framework() -> Any:
+    try:
+        import keras
+    except ModuleNotFoundError as error:
+        missing = _FRAMEWORKS.get((error.name or "").partition(".")[0])
+        if missing is None:
+            raise
+        raise UnavailableError(
+            f"{missing} is not installed, and the model must be run",
+            "Install it: pip install tensorflow. Or do not run the model: --static.",
+        ) from error
+    return keras
 
 
 def reply_to(worker: Worker, request: Request) -> Reply:

@@ -10,7 +10,7 @@ import msgspec
 
 from fpcheck.codec import Value
 from fpcheck.comparison.tolerance import Tolerances
-from fpcheck.comparison.verdict import LevelResult, outputs_proved
+from fpcheck.comparison.verdict import LevelResult, hindrance, outputs_proved
 from fpcheck.errors import UnavailableError
 from fpcheck.files.opening import ModelFile
 from fpcheck.fingerprint.placing import is_weights_only
@@ -189,8 +189,8 @@ def take(
     levels["outputs"] = _skipped("outputs", held, asked) or LevelResult("pass")
     if levels["outputs"].status != "pass" or held.outputs is None:
         return candidate, levels
-    here = environment(session.backend)
-    proof = None if request.full else outputs_proved(held, candidate, here, preprocess)
+    surroundings = environment(session.backend)
+    proof = None if request.full else outputs_proved(held, candidate, surroundings, preprocess)
     if proof is not None:
         levels["outputs"] = LevelResult("proved", proof)
         return candidate, levels
@@ -201,7 +201,9 @@ def take(
     try:
         outputs = session.outputs(OutputPlan(held.outputs.probes, preprocess))
     except UnavailableError as error:
-        levels["outputs"] = LevelResult("skipped", error.fact)
+        why = hindrance(held, candidate, surroundings, preprocess)
+        unproved = f"; not proved: {why}" if why else ""
+        levels["outputs"] = LevelResult("skipped", error.fact + unproved)
         return candidate, levels
     return msgspec.structs.replace(candidate, outputs=outputs), levels
 

@@ -2,15 +2,20 @@
 
 from pathlib import Path
 
+import msgspec
+
+from fpcheck.comparison.verdict import LevelResult, unlike
 from fpcheck.errors import FpcheckError
+from fpcheck.files.address import is_address
 from fpcheck.golden.value import Golden
-from fpcheck.model.source import Options, parse
+from fpcheck.model.source import Kind, Options, parse
 from fpcheck.progress import Progress, silent
-from fpcheck.report.value import Report
+from fpcheck.report.value import CandidateRef, Report
 from fpcheck.workflows.choosing import find, stores
 from fpcheck.workflows.comparing import Request as CompareRequest
 from fpcheck.workflows.comparing import compare_with
 from fpcheck.workflows.judging import compare_goldens, reference
+from fpcheck.workflows.opening import resolve
 from fpcheck.workflows.recording import Request, unstored
 
 
@@ -24,17 +29,46 @@ def diff_sources(
 ) -> Report:
     """Compare two; the first is the reference. `NAME@VERSION` names a golden, all else a source."""
     request = Request(goldens=goldens, preprocess=preprocess)
-    golden = _golden(first, goldens) or unstored(first, request, options, progress).golden
+    golden, other = _golden(first, goldens), _golden(second, goldens)
     why = "the first of the two"
-    other = _golden(second, goldens)
+    if golden is None and other is None:
+        equal = _equal_files(first, second, request, options, why, progress)
+        if equal is not None:
+            return equal
+    golden = golden or unstored(first, request, options, progress).golden
     if other is not None:
         return compare_goldens(golden, other.fingerprint, reference(other), why)
     return compare_with(second, golden, CompareRequest(goldens=goldens), options, why, progress)
 
 
+def _equal_files(
+    first: object, second: object, request: Request, options: Options, why: str, progress: Progress
+) -> Report | None:
+    """The report on two files that are read and found to be equal: neither model need be run."""
+    files = [resolve(source).kind is Kind.FILE for source in (first, second)]
+    if options.static or options.model is not None or not all(files):
+        return None
+    reading = msgspec.structs.replace(options, static=True)
+    request = msgspec.structs.replace(request, levels=("structure", "weights"))
+    golden = unstored(first, request, reading, progress).golden
+    try:
+        taken = unstored(second, request, reading, progress)
+    except FpcheckError:  # weights alone, perhaps, which take the architecture of the first
+        return None
+    other = taken.golden
+    if unlike(golden.fingerprint, other.fingerprint) is not None:
+        return None
+    report = compare_goldens(golden, other.fingerprint, reference(other), why)
+    told = CandidateRef(other.source.text, other.source.format, report.candidate.content_id)
+    proved = LevelResult("proved", "same weights and configuration, no custom code")
+    return msgspec.structs.replace(
+        report, candidate=told, levels={**report.levels, "outputs": proved}, notes=[*taken.notes]
+    )
+
+
 def _golden(source: object, goldens: str | Path | None) -> Golden | None:
     """The golden that a text names: with a version, as a YAML file, or as no other source."""
-    if not isinstance(source, str):
+    if not isinstance(source, str) or is_address(source):
         return None
     if Path(source).exists() and not source.endswith(".yaml"):
         return None

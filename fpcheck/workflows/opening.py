@@ -3,13 +3,14 @@
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from fpcheck.errors import FpcheckError
+from fpcheck.files.address import is_address, shown
 from fpcheck.files.opening import ModelFile
 from fpcheck.files.remote import download
 from fpcheck.fingerprint import digest, probes
@@ -67,10 +68,11 @@ def opened(
         return
     with closing(_Workers(remote)) as workers:
         if parsed.kind is not Kind.FILE:
-            workers.one().open(parsed, options, architecture_only)
+            with brought(parsed, options) as (local, given):
+                workers.one().open(local, given, architecture_only)
             yield workers.one()
             return
-        if runs and parsed.local and not options.static:
+        if runs and parsed.local and not options.static and not is_address(options.model or ""):
             workers.one().begin(parsed, options)
         with closing(begun or ModelFile(parsed.target, parsed.text, known)) as file:
             yield _from_file(file, parsed, options, workers)
@@ -102,7 +104,7 @@ class _Workers:
 def _check_options(parsed: Source, options: Options) -> None:
     if parsed.kind is not Kind.APPLICATION and options.weights != Options().weights:
         raise FpcheckError(
-            f"--weights {options.weights}: {parsed.text} is no model of keras.applications",
+            f"--weights {shown(options.weights)}: {parsed.text} is no model of keras.applications",
             "Name a weights file as the source, and its architecture with --model.",
         )
     if options.static and parsed.kind is not Kind.FILE:
@@ -113,22 +115,30 @@ def _check_options(parsed: Source, options: Options) -> None:
 
 
 @contextmanager
-def brought(source: Source) -> Iterator[Source]:
-    """A source that can be run here: a remote file as a copy that lives as long as this."""
-    if source.kind is not Kind.FILE or source.local:
-        yield source
-        return
-    with tempfile.TemporaryDirectory(prefix="fpcheck-") as folder:
-        copy = download(source.target, Path(folder))
-        yield Source(source.text, Kind.FILE, str(copy))
+def brought(source: Source, options: Options) -> Iterator[tuple[Source, Options]]:
+    """What can be run here: of each remote file a copy that lives as long as this."""
+    with ExitStack() as copies:
+
+        def here(place: str) -> str:
+            if not is_address(place):
+                return place
+            folder = copies.enter_context(tempfile.TemporaryDirectory(prefix="fpcheck-"))
+            return str(download(place, Path(folder)))
+
+        target = here(source.target) if source.kind is Kind.FILE else source.target
+        model = None if options.model is None else here(options.model)
+        yield (
+            msgspec.structs.replace(source, target=target),
+            msgspec.structs.replace(options, model=model, weights=here(options.weights)),
+        )
 
 
 def _from_file(file: ModelFile, parsed: Source, options: Options, workers: _Workers) -> FileSession:
     """What is read of a file; weights alone are placed in the architecture of `--model`."""
 
     def run() -> "RemoteSession":
-        with brought(parsed) as local:
-            workers.one().open(local, options)
+        with brought(parsed, options) as (local, given):
+            workers.one().open(local, given)
         return workers.one()
 
     backend = options.backend or chosen_backend()

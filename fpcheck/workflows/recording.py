@@ -233,8 +233,8 @@ def _measured_elsewhere(
     source: Source, options: Options, plan: OutputPlan
 ) -> tuple[tuple[Array, ...], Reach]:
     """The same answers from another process with other arithmetic, and what the probes reach."""
-    with RemoteSession(OTHER_ARITHMETIC) as other, brought(source) as local:
-        other.open(local, options)
+    with RemoteSession(OTHER_ARITHMETIC) as other, brought(source, options) as (local, given):
+        other.open(local, given)
         logits = tuple(a.logits for a in other.answers(plan))
         weighted = [layer.path for layer in other.structure().layers if layer.tensors]
         try:

@@ -1,5 +1,7 @@
 """Sound files in each container and spelling that a reader meets: all are accepted."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from attacks.register import BENIGN, TOLERATED, changed, from_bytes
@@ -25,6 +27,17 @@ def _compressed(at: Place) -> None:
     """As h5repack writes it."""
     made = at.dataset(chunks=(2, 3), shuffle=True, compression="gzip", fletcher32=True)
     made[...] = WEIGHTS["hidden"]["kernel"]
+
+
+def _compressed_by_h5py(at: Place) -> None:
+    """By the filter that h5py brings, which needs no plug-in."""
+    made = at.dataset(chunks=(2, 3), compression="lzf", fletcher32=True)
+    made[...] = WEIGHTS["hidden"]["kernel"]
+
+
+def _behind(user_block: bytes, suffix: str) -> Callable[[], bytes]:
+    """With bytes of somebody's own at its beginning, as HDF5 allows."""
+    return lambda: user_block + CONTAINERS[suffix]()
 
 
 def _big_endian(at: Place) -> None:
@@ -87,8 +100,12 @@ def _words_beside() -> bytes:
 for _suffix, _build in CONTAINERS.items():
     from_bytes("tiny", _suffix, _build, BENIGN)
     changed("tiny-compressed", _suffix, _compressed, kept=BENIGN)
+    changed("tiny-lzf", _suffix, _compressed_by_h5py, kept=BENIGN)
     changed("tiny-latest-hdf5", _suffix, _latest, "latest", BENIGN)
     changed("tiny-big-endian", _suffix, _big_endian, kept=TOLERATED)
+for _suffix in (".h5", ".weights.h5"):
+    from_bytes("tiny-user-block", _suffix, _behind(bytes(512), _suffix), BENIGN)
+    from_bytes("tiny-long-user-block", _suffix, _behind(b"mine".ljust(8192), _suffix), BENIGN)
 changed("tiny-names-as-text", ".h5", _names_as_text, kept=BENIGN)
 changed("tiny-names-in-parts", ".h5", _names_in_parts, kept=BENIGN)
 from_bytes("tiny-weights-only", ".h5", lambda: legacy_h5(root=""), BENIGN)

@@ -74,6 +74,9 @@ _LEGACY: dict[str, Change] = {
     "layer-names-twice": _layer_names(np.array([b"in", b"hidden", b"hidden", b"out"])),
     "layer-names-missing": _layer_names(np.array([b"in", b"hidden", b"out", b"other"])),
     "layer-names-parent": _layer_names(np.array([b"in", b"../other", b"out"])),
+    "config-attribute-of-numbers": lambda at: at.file.attrs.__setitem__(
+        "model_config", np.arange(5)
+    ),
     "layer-names-of-the-root": _layer_names(np.array([b"in", b"/", b"out"])),
 }
 # In a `.keras`, where the configuration names the layers, nobody reads the names of places.

@@ -9,7 +9,9 @@ import socket
 import stat
 import struct
 import tarfile
+from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +70,7 @@ FORMATS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "html-in-small-letters": (".keras", lambda: b"\n  " + PAGE.lower()),
     "xml": (".keras", lambda: b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>'),
     "json-config": (".keras", lambda: members()["config.json"]),
+    "words": (".h5", lambda: b"cat\ndog\npig\n"),
     "plain-text": (".h5", lambda: b"the model lies on the share\n"),
     "utf-16-text": (".h5", lambda: "the model".encode("utf-16")),
     "shell-script": (".h5", lambda: b"#!/bin/sh\necho model\n"),
@@ -117,6 +120,10 @@ for _name, (_suffix, _make) in FORMATS.items():
     from_bytes(_name, _suffix, _make)
 for _protocol in range(pickle.HIGHEST_PROTOCOL + 1):
     listed(f"pickle-{_protocol}", ".h5", _pickle(_protocol))
+for _protocol in (0, 1):
+    for _held in ({"a": 1}, ["a"], OrderedDict(a=1)):
+        _name = f"pickled-{type(_held).__name__}-{_protocol}"
+        from_bytes(_name, ".keras", partial(pickle.dumps, _held, _protocol))
 listed("npz-of-objects", ".keras", lambda path: write(path, object_npz(path)))
 listed("torch-archive", ".keras", _torch)
 

@@ -101,3 +101,26 @@ def wrong_checksum(at: Place) -> None:
     """A chunk whose checksum is not that of its bytes."""
     made = at.dataset(chunks=(4, 3), fletcher32=True)
     made.id.write_direct_chunk((0, 0), WEIGHTS["hidden"]["kernel"].tobytes() + b"\1\2\3\4")
+
+
+def _by_h5py(at: Place, held: bytes, chunk: int) -> None:
+    """A chunk that the filter of h5py is to unpack to so many bytes."""
+    how = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    how.set_chunk((4, 3))
+    how.set_filter(h5py.h5z.FILTER_LZF, h5py.h5z.FLAG_OPTIONAL, (4, 261, chunk))
+    del at.file[at.kernel]
+    space = h5py.h5s.create_simple((4, 3))
+    made = h5py.h5d.create(at.file.id, at.kernel.encode(), h5py.h5t.IEEE_F32LE, space, how)
+    made.write_direct_chunk((0, 0), held)
+
+
+@attack()
+def lzf_of_noise(at: Place) -> None:
+    """A chunk that begins with a reference to what is before it."""
+    _by_h5py(at, b"\xff" * 40, 48)
+
+
+@attack()
+def lzf_longer(at: Place) -> None:
+    """A chunk that promises more bytes than there are."""
+    _by_h5py(at, b"\x1fabc", 48)

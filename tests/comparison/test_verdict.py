@@ -9,7 +9,7 @@ from builders import ENVIRONMENT, edited, fingerprint, outputs, perceptron, rena
 from msgspec.structs import replace
 
 from fpcheck.comparison.finding import Finding
-from fpcheck.comparison.verdict import LevelResult, judged, outputs_proved, verdict
+from fpcheck.comparison.verdict import LevelResult, hindrance, judged, outputs_proved, verdict
 from fpcheck.fingerprint.outputs import Noise
 from fpcheck.fingerprint.structure import Structure
 from fpcheck.fingerprint.value import LEVELS, Fingerprint, Level
@@ -150,6 +150,27 @@ NOTHING = Structure("Functional", NET.inputs, NET.outputs, NET.layers[:1])
 )
 def test_outputs_are_not_proved_by(hindrance: dict[str, Any]) -> None:
     assert proved(**hindrance) is None
+
+
+@pytest.mark.parametrize(
+    ("golden", "candidate", "environment", "preprocess", "told"),
+    [
+        (FULL, fingerprint(NET), ENVIRONMENT, "none", None),
+        (FULL, fingerprint(NET, ONE_ULP), ENVIRONMENT, "none", "the model differs"),
+        (FULL, Fingerprint(NET), ENVIRONMENT, "none", "weights were not compared"),
+        (FULL, fingerprint(NET), ENVIRONMENT, "tf", "other preprocessing: none in the golden"),
+        (
+            FULL, fingerprint(NET), {**ENVIRONMENT, "keras": "3.16.0", "more": "1"}, "none",
+            f"other environment: keras {ENVIRONMENT['keras']}, more none in the golden, "
+            "keras 3.16.0, more 1 here",
+        ),
+    ],
+)  # fmt: skip
+def test_what_keeps_outputs_from_being_proved_is_told(
+    golden: Fingerprint, candidate: Fingerprint, environment: dict[str, str], preprocess: str,
+    told: str | None,
+) -> None:  # fmt: skip
+    assert hindrance(golden, candidate, environment, preprocess) == told
 
 
 def test_noise_of_other_batch_sizes_prevents_no_proof() -> None:

@@ -2,8 +2,14 @@
 
 import functools
 import http.server
+import json
+import shutil
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import fsspec
@@ -13,6 +19,7 @@ import pytest
 
 from fpcheck.errors import FpcheckError
 from fpcheck.files import remote
+from fpcheck.files.address import beside, shown
 from fpcheck.model.source import Options
 from fpcheck.workflows import recording
 from fpcheck.workflows.comparing import Request, compare_source
@@ -27,7 +34,13 @@ class Ranges(http.server.SimpleHTTPRequestHandler):
 
     sent = 0
 
+    def do_HEAD(self) -> None:
+        if not self._refused():
+            super().do_HEAD()
+
     def do_GET(self) -> None:
+        if self._refused():
+            return
         data = Path(self.translate_path(self.path)).read_bytes()
         start, _, end = self.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")
         part = data[int(start) : int(end or len(data) - 1) + 1]
@@ -38,6 +51,16 @@ class Ranges(http.server.SimpleHTTPRequestHandler):
         self.send_header("Content-Range", f"bytes {start}-{int(start) + len(part) - 1}/{len(data)}")
         self.end_headers()
         self.wfile.write(part)
+
+    def _refused(self) -> bool:
+        """Answers a path that begins with a number by that status, after the seconds behind it."""
+        status, _, seconds = self.path[1:].partition("?")[0].partition("-")
+        if not status.isdecimal():
+            return False
+        time.sleep(float(seconds or 0))
+        with suppress(OSError):  # nobody may wait any more
+            self.send_error(int(status))
+        return True
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -86,17 +109,144 @@ def test_a_file_in_memory_is_compared_with_its_golden(here: Path) -> None:
     assert (report.verdict, report.golden.name) == ("match", "digits")
 
 
-def test_what_is_not_there_is_said(here: Path) -> None:
+CHECK = "Check the address."
+RIGHTS = "Check your credentials, and what they allow."
+LATER = "Check the address and the network, or try again later."
+# What comes of an address, and what to do.
+FAILURES = {
+    "memory://nothing/here.keras": ("there is no such file", CHECK),
+    "{server}/404": ("there is no such file", CHECK),
+    "{server}/401": ("access is denied (401)", RIGHTS),
+    "{server}/403": ("access is denied (403)", RIGHTS),
+    "{server}/500": ("its server answers 500 (Internal Server Error)", LATER),
+    "{server}/500-2": ("its server does not answer in time", LATER),
+    "http://127.0.0.1:9/model.keras": (
+        "its host refuses the connection",
+        "Check the address, and that the server runs.",
+    ),
+    "http://model.invalid/model.keras": ("the name of its host is unknown", CHECK),
+    "sftp://host/model.keras": (
+        'reading sftp:// needs another package: SFTPFileSystem requires "paramiko" to be installed',
+        "Install it.",
+    ),
+    "nowhere://model.keras": (
+        "no such kind of address",
+        "Allowed: https://, s3://, gs://, hf://.",
+    ),
+    "s3://bucket/model.keras": (
+        "reading s3:// needs s3fs",
+        "Install it: pip install 'fpcheck[s3]'.",
+    ),
+    "gs://bucket/model.keras": (
+        "reading gs:// needs gcsfs",
+        "Install it: pip install 'fpcheck[gs]'.",
+    ),
+    "hf://user/model.keras": (
+        "reading hf:// needs huggingface_hub",
+        "Install it: pip install 'fpcheck[hf]'.",
+    ),
+}
+
+
+@pytest.mark.parametrize("address", FAILURES)
+def test_what_cannot_be_had_is_told_with_its_cause(
+    address: str, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "SILENCE_SECONDS", 0.5)
+    place = address.format(server=server)
+    fact, advice = FAILURES[address]
     with pytest.raises(FpcheckError) as raised:
-        hash_weights("memory://nothing/here.keras", STATIC)
+        remote.open_stream(place)
+    assert str(raised.value) == f"{place}: {fact}\n{advice}"
+
+
+def test_a_failure_of_tls_is_told(server: str) -> None:
+    place = server.replace("http:", "https:") + "/model.keras"
+    with pytest.raises(FpcheckError) as raised:
+        remote.open_stream(place)
+    assert raised.value.fact.startswith(f"{place}: TLS failed (")
+    assert raised.value.advice == "Check the address and its certificate."
+
+
+@pytest.mark.parametrize("package", ["fsspec", "aiohttp"])
+def test_the_extra_is_named_where_its_package_is_not_installed(
+    package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(FpcheckError) as raised:
+        remote.open_stream("https://host/model.keras")
     assert str(raised.value) == (
-        "memory://nothing/here.keras: cannot be opened: /nothing/here.keras\n"
-        "Check the address and your credentials."
+        f"https://host/model.keras: reading https:// needs {package}\n"
+        "Install it: pip install 'fpcheck[remote]'."
     )
 
 
-def test_what_reads_a_kind_of_address_is_named_where_it_is_not_installed(here: Path) -> None:
+def test_a_connection_that_ends_while_the_file_is_read_is_told(server: str) -> None:
+    write("weights.h5")
+    stream, size = remote.open_stream(f"{server}/weights.h5")
+    Path("weights.h5").unlink()
     with pytest.raises(FpcheckError) as raised:
-        hash_weights("s3://bucket/model.keras", STATIC)
-    assert raised.value.fact == "s3://bucket/model.keras: Install s3fs to access S3"
-    assert raised.value.advice == "Install the library that it names."
+        stream.read(size)
+    assert str(raised.value) == f"{server}/weights.h5: the connection failed\n{LATER}"
+
+
+# --- what is secret in an address ---
+
+SHOWN = {
+    "https://alice:s3cret@host:1/m.keras?sig=T0P#x": "https://host:1/m.keras",
+    "https://T0P@host/m.keras": "https://host/m.keras",
+    "--model=https://alice:s3cret@host/m.keras?sig=T0P": "--model=https://host/m.keras",
+    "https:/alice:s3cret@host/m.keras": "https:/host/m.keras",
+    "zip://m.keras::https://alice:s3cret@host/m.zip?sig=T0P": "zip://m.keras::https://host/m.zip",
+    "https://host/m.keras?to=https://alice:s3cret@host/T0P": "https://host/m.keras",
+    "hf://alice:s3cret@user/m.keras": "hf://user/m.keras",
+    # Nothing is secret here.
+    "hf://model@main/m.keras": "hf://model@main/m.keras",
+    "s3://bucket/models@2/m.keras": "s3://bucket/models@2/m.keras",
+    "models/who?/m@2.keras": "models/who?/m@2.keras",
+    "package.module:function": "package.module:function",
+}
+
+
+@pytest.mark.parametrize("text", SHOWN)
+def test_an_address_is_shown_without_what_is_secret_in_it(text: str) -> None:
+    assert shown(text) == SHOWN[text]
+
+
+def test_a_file_beside_another_is_opened_with_the_same_rights() -> None:
+    index = "https://alice:s3cret@host/m.weights.json?sig=T0/P"
+    assert beside(index, "m_0.h5") == "https://alice:s3cret@host/m_0.h5?sig=T0/P"
+
+
+def _command(*args: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "fpcheck", *args], capture_output=True, text=True, check=False
+    )
+
+
+def test_no_secret_of_an_address_is_stored_or_printed(server: str, here: Path) -> None:
+    from fpcheck import demo
+
+    shutil.copy(demo.MODEL, "digits.keras")
+    write("other.h5")
+    secret = server.replace("//", "//alice:s3cret@")
+    place = f"{secret}/digits.keras?sig=T0P"
+    recorded = _command("record", place, "--static")
+    assert recorded.returncode == 0, recorded.stderr
+    assert f"text: {server}/digits.keras\n" in Path("fingerprints/digits/1.yaml").read_text()
+    matched = f"✓ match  {server}/digits.keras (keras)\n  golden     digits@1, the golden of "
+    assert _command("compare", place, "--static").stdout.startswith(matched)
+    unlike = _command("diff", place, f"{secret}/other.h5?sig=T0P", "--static", "--format", "json")
+    told = [
+        unlike,
+        _command("compare", f"{secret}/other.h5?sig=T0P", "--golden", "digits", "--static"),
+        _command("compare", f"{secret}/404?sig=T0P", "--debug"),
+        _command("hash", "other.h5", f"--model={secret}/404?sig=T0P", "--static", "--debug"),
+        _command("hash", f"{secret}/other.h5?sig=T0P", "--weights", place),
+        _command("gate", place),
+    ]
+    assert [done.returncode for done in told] == [1, 1, 2, 2, 2, 2]
+    assert json.loads(unlike.stdout)["candidate"]["source"] == f"{server}/other.h5"
+    texts = [text for done in told for text in (done.stdout, done.stderr)]
+    texts += [path.read_text(errors="replace") for path in here.rglob("*.yaml")]
+    assert [t for t in texts if "s3cret" in t or "T0P" in t] == []

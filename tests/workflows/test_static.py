@@ -1,5 +1,6 @@
 """`--static` reads and never runs; all else that can be read is not run either."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -7,12 +8,14 @@ import h5py
 import keras
 import pytest
 
-from fpcheck import demo
+from fpcheck import demo, load_golden
+from fpcheck.comparison.verdict import LevelResult
 from fpcheck.errors import FpcheckError
 from fpcheck.model.remote import RemoteSession
 from fpcheck.model.source import Options
-from fpcheck.workflows import recording
+from fpcheck.workflows import comparing, recording
 from fpcheck.workflows.comparing import Request, compare_source
+from fpcheck.workflows.diffing import diff_sources
 from fpcheck.workflows.hashing import hash_weights
 from fpcheck.workflows.recording import record_source
 
@@ -50,7 +53,7 @@ def test_a_changed_file_fails_and_its_outputs_are_said_to_be_skipped(model: Path
     report = compare_source("changed.keras", Request(golden="demo-digits"), STATIC, NeverStarted())
     assert (report.verdict, report.first_divergent_layer) == ("mismatch", "bn1")
     assert (report.levels["outputs"].status, report.levels["outputs"].reason) == (
-        "skipped", "--static",
+        "skipped", "--static; not proved: the model differs",
     )  # fmt: skip
 
 
@@ -83,6 +86,74 @@ def test_outputs_recorded_from_a_file_go_with_its_whole_structure(
     golden = record_source(model, request, Options(), worker).golden
     assert golden.fingerprint.structure.untold == ()
     assert all(layer.output_shapes for layer in golden.fingerprint.structure.layers)
+
+
+# --- where the model cannot be run, or need not be ---
+
+
+@pytest.fixture
+def without_keras(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers that start find no Keras."""
+    lacking = "raise ModuleNotFoundError(\"No module named 'keras'\", name='keras')\n"
+    (tmp_path / "keras.py").write_text(lacking)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ['PYTHONPATH']}")
+
+
+def test_outputs_are_skipped_where_keras_is_not_installed(model: Path, without_keras: None) -> None:
+    report = compare_source(model, Request(golden="demo-digits", full=True), Options())
+    assert report.verdict == "incomplete"
+    assert report.levels["weights"].status == "pass"
+    assert report.levels["outputs"] == LevelResult(
+        "skipped", "Keras is not installed, and the model must be run"
+    )
+
+
+def test_recording_outputs_says_that_keras_is_not_installed(
+    model: Path, without_keras: None
+) -> None:
+    with pytest.raises(FpcheckError) as raised:
+        record_source(model, recording.Request(), Options())
+    assert str(raised.value) == (
+        "Keras is not installed, and the model must be run\n"
+        "Install it: pip install tensorflow. Or do not run the model: --static."
+    )
+
+
+def test_static_says_why_outputs_were_not_proved(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded = load_golden("demo-digits").fingerprint.outputs
+    assert recorded is not None
+    other = {**recorded.environment, "keras": "4.0.0"}
+    monkeypatch.setattr(comparing, "environment", lambda: other)
+    report = compare_source(model, Request(golden="demo-digits"), STATIC, NeverStarted())
+    assert report.levels["outputs"] == LevelResult(
+        "skipped",
+        f"--static; not proved: other environment: keras {recorded.environment['keras']} in the "
+        "golden, keras 4.0.0 here",
+    )
+
+
+def test_files_that_are_equal_are_not_run_to_be_compared(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RemoteSession, "_start", NeverStarted._start)
+    alive = keras.models.load_model(model)
+    alive.save("digits.h5")
+    report = diff_sources(model, "digits.h5", None, "none", Options())
+    assert (report.verdict, report.findings) == ("match", [])
+    assert (report.candidate.source, report.candidate.format) == ("digits.h5", "keras-h5")
+    assert report.candidate.content_id == report.golden.content_id
+    assert report.levels == {
+        "structure": LevelResult("pass"),
+        "weights": LevelResult("pass"),
+        "outputs": LevelResult("proved", "same weights and configuration, no custom code"),
+    }
+    alive.get_layer("conv1").set_weights([w * 2 for w in alive.get_layer("conv1").get_weights()])
+    alive.save("other.keras")
+    for second in ("other.keras", "demo-digits"):
+        with pytest.raises(AssertionError, match="the framework was started"):
+            diff_sources(model, second, None, "none", Options())
 
 
 REFUSED = {
