@@ -43,10 +43,15 @@ def undo(wanted: Sequence[Wanted], read: Reader) -> tuple[Undone | None, ...]:
         item = wanted[place]
         golden, own = item.golden.details, item.candidate.details
         found[place] = None
-        if golden is not None and own is not None and not own.statistics.non_finite:
+        if golden is not None and own is not None and _measurable(golden) and _measurable(own):
             with read(item.candidate.digest) as values:
                 found[place] = _one(values, item, golden, own, pool)
     return tuple(found[place] for place in range(len(wanted)))
+
+
+def _measurable(details: Details) -> bool:
+    """Whether distances relative to a tensor mean anything."""
+    return details.statistics.l2 > 0 and not details.statistics.non_finite
 
 
 def _profiles(item: Wanted) -> bool:
