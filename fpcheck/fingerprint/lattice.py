@@ -11,7 +11,8 @@ MOST_STEPS = 256
 # Values of a slice that are looked at, and slices: a grid shows in few.
 _VALUES, _SLICES = 4096, 64
 # A value lies as close as this to one of the steps by chance in 1 of 250 cases; four times that.
-_FEWEST = 4
+# Of many slices some meet one of the grids below by chance, so half of them must show one.
+_FEWEST, _SHARE = 4, 0.5
 # Grids around zero whose last step is the largest value: 8 and 4 bits. In few values, neighbouring
 # steps may not occur, so these are tried before the gaps between values are looked at.
 _SYMMETRIC = (7, 8, 127, 128)
@@ -45,7 +46,7 @@ def grid(values: Array, axis: int | None) -> Grid | None:
             return None
         squares += step * step / 12 * slices.shape[1]
         most, distances = max(most, steps), distances + free
-    if distances < _FEWEST:
+    if distances < max(_FEWEST, _SHARE * len(chosen)):
         return None
     return Grid(most, math.sqrt(squares * len(slices) / len(chosen)))
 

@@ -13,11 +13,11 @@ from fpcheck.codec import Array, Value
 
 # Blocks that recurrent layers keep side by side: 4 gates of an LSTM, 3 of a GRU, 2 directions.
 GATES = (2, 3, 4)
-# Longer axes, such as large vocabularies, would take their size in memory a hundred times.
-MOST_NAMED = 2**16
 # Axis norms are sums in float64, kept as float32: the same slices summed in another order agree
 # to about two units in the last place.
 _SAME = 3e-7
+# Gates and flattened maps are shorter; the orders of a million words would take a gigabyte.
+_LONGEST = 2**17
 # Ways to resolve slices of equal norm that are worth trying.
 MOST_TIES = 64
 
@@ -52,15 +52,14 @@ def _distinct(size: int) -> Iterator[Order]:
 def _usual(size: int) -> Iterator[Order]:
     places = np.arange(size)
     yield Order(places[::-1], "reversed")
-    if size > MOST_NAMED:
-        return
-    for count in GATES:
+    short = size <= _LONGEST
+    for count in GATES if short else ():
         if size % count == 0 and size > count:
             blocks = places.reshape(count, -1)
             for order in permutations(range(count)):
                 shown = " ".join(map(str, order))
                 yield Order(blocks[list(order)].ravel(), f"its {count} blocks in the order {shown}")
-    for rows in range(2, size // 2 + 1):
+    for rows in range(2, size // 2 + 1) if short else ():
         if size % rows == 0:
             name = f"as {rows} x {size // rows} instead of {size // rows} x {rows}"
             yield Order(places.reshape(size // rows, rows).T.ravel(), name)
@@ -91,8 +90,6 @@ def found(golden: Array, candidate: Array) -> Iterator[Order]:
         return
     named = [o for o in usual(golden.size) if same(golden[o.taken], candidate)]
     yield from named
-    taken = np.empty_like(ours)
-    taken[theirs] = ours
     groups = _ties(golden[ours])
     for choice in _resolved(groups):
         tried = ours.copy()

@@ -54,4 +54,4 @@ def _reordered(case: Case, item: Changed) -> str | None:
     undone = case.undone(item)
     if undone is None or undone.how != "reordered":
         return None
-    return "smallest, largest and all quantiles are the golden's, the places are not"
+    return "smallest and largest value, sum and norm are the golden's, the places are not"

@@ -41,7 +41,8 @@ def _few(item: Changed) -> str | None:
     if magnitudes == 1:
         return f"one value changed by {np.abs(difference).max():.4g}{where}"
     few = int(np.ceil(np.log2(magnitudes))) + 1
-    if magnitudes <= _MOST_MAGNITUDES and 4 * few <= golden.statistics.count:
+    few_of_many = 4 * few <= golden.statistics.count and _as_many_as(difference) <= 2 * few
+    if magnitudes <= _MOST_MAGNITUDES and few_of_many:
         return f"about {few} values changed{where}"
     return f"few values changed{where}" if _narrow(golden, candidate) else None
 
@@ -49,6 +50,20 @@ def _few(item: Changed) -> str | None:
 def _magnitudes(values: Array) -> int:
     ordered = np.sort(values)
     return 1 + int((np.diff(ordered) > _SAME * ordered[-1]).sum())
+
+
+def _as_many_as(difference: Array) -> float:
+    """How many values changed if all did by one amount, as by one step of Adam; 0 if not so.
+
+    Their projections are odd or even multiples of that amount, and as many as fit the distance.
+    """
+    ordered = np.sort(np.abs(difference))
+    gaps = np.diff(ordered)
+    amount = gaps[gaps > _SAME * ordered[-1]].min(initial=2 * ordered[-1]) / 2
+    multiples = ordered / amount
+    if np.abs(multiples - np.rint(multiples)).max() > 0.02:
+        return 0.0
+    return float(np.mean(multiples * multiples))
 
 
 def _touched(golden: Details, candidate: Details) -> list[Array]:

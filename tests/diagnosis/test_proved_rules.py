@@ -1,0 +1,120 @@
+"""Rules that prove by digest what became of a tensor."""
+
+import ml_dtypes
+import numpy as np
+import pytest
+from builders import convnet, trained
+from diagnosing import (
+    NETS,
+    ON_ALL,
+    ON_CONVNETS,
+    Change,
+    codes,
+    diagnosed,
+    exchanged,
+    rounded,
+)
+
+from fpcheck.fingerprint.structure import Structure
+
+SAYS: dict[str, tuple[str, Change, str]] = {
+    "float16": ("cast-float16", rounded(np.float16), "rounded to float16"),
+    "bfloat16": ("cast-bfloat16", rounded(ml_dtypes.bfloat16), "rounded to bfloat16"),
+    "flipped": ("kernel-flipped", lambda v: v[::-1, ::-1],
+                "turned by 180 degrees (all space axes reversed)"),
+    "transposed": ("kernel-transposed", lambda v: v.swapaxes(-1, -2),
+                   "transposed (its last two axes exchanged)"),
+    "space-transposed": ("kernel-transposed", lambda v: v.swapaxes(0, 1),
+                         "transposed (height and width exchanged)"),
+    "input-channels-reversed": ("input-channels-reversed", lambda v: v[:, :, ::-1],
+                                "with its input channels reversed (RGB and BGR exchanged)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor"),
+    [
+        ("float16", "conv2/kernel"), ("float16", "head/bias"), ("bfloat16", "conv2/kernel"),
+        ("flipped", "conv1/kernel"), ("flipped", "conv2/kernel"), ("transposed", "conv2/kernel"),
+        ("space-transposed", "conv3/kernel"), ("input-channels-reversed", "conv1/kernel"),
+    ],
+)  # fmt: skip
+@ON_CONVNETS
+def test_a_tensor_after_a_usual_mistake_is_proved(net: Structure, name: str, tensor: str) -> None:
+    code, mistake, says = SAYS[name]
+    first, *others = diagnosed(net, {tensor: mistake(trained(net)[tensor])})
+    assert (first.code, first.confidence, others) == (code, 1.0, [])
+    assert first.layers == [tensor.partition("/")[0]]
+    assert first.summary == f"{tensor} is the golden one {says}."
+    assert first.evidence == [f"{tensor}: its digest is the one that the golden foretold"]
+
+
+@pytest.mark.parametrize("tensor", ["first/kernel", "second/kernel"])
+def test_a_transposed_dense_kernel_is_proved(tensor: str) -> None:
+    net = NETS["perceptron"]
+    assert codes(diagnosed(net, {tensor: trained(net)[tensor].T})) == ["kernel-transposed"]
+
+
+@ON_ALL
+def test_a_model_rounded_throughout_is_one_diagnosis(net: Structure) -> None:
+    values = trained(net)
+    (found,) = diagnosed(net, {name: rounded(np.float16)(v) for name, v in values.items()})
+    names = list(values)
+    assert found.summary == (
+        f"{', '.join(names[:3])} and {len(names) - 3} more are the golden ones rounded to float16."
+    )
+    assert found.layers == [la.path for la in net.layers if la.tensors]
+
+
+@pytest.mark.parametrize(
+    ("net", "first", "second", "roles"),
+    [
+        (NETS["convnet"], "conv2", "conv3", ("kernel", "bias")),
+        (NETS["wide"], "norm1", "norm2", ("gamma", "beta", "moving_mean", "moving_variance")),
+        (NETS["perceptron"], "first", "second", ("kernel", "bias")),
+        (NETS["perceptron"], "first", "second", ("kernel",)),
+    ],
+)
+def test_layers_that_hold_each_others_weights_are_named(
+    net: Structure, first: str, second: str, roles: tuple[str, ...]
+) -> None:
+    (found,) = diagnosed(net, exchanged(trained(net), first, second, *roles))
+    assert (found.code, found.layers, found.confidence) == ("layers-swapped", [first, second], 1.0)
+    assert found.summary == f"{first} and {second} hold each other's weights."
+    assert found.evidence == [
+        f"equal digests: {first} holds the weights of {second}",
+        f"equal digests: {second} holds the weights of {first}",
+    ]
+
+
+def test_a_layer_loaded_twice_is_named() -> None:
+    net, values = NETS["convnet"], trained(NETS["convnet"])
+    (found,) = diagnosed(net, {f"conv3/{r}": values[f"conv2/{r}"] for r in ("kernel", "bias")})
+    assert (found.code, found.layers) == ("layers-swapped", ["conv3"])
+    assert found.summary == "conv3 holds the weights of conv2."
+
+
+def test_two_pairs_of_swapped_layers_are_one_diagnosis() -> None:
+    net, values = NETS["wide"], trained(NETS["wide"])
+    changes = exchanged(values, "conv2", "conv3", "kernel", "bias")
+    changes |= exchanged(
+        values, "norm1", "norm2", "gamma", "beta", "moving_mean", "moving_variance"
+    )
+    (found,) = diagnosed(net, changes)
+    assert found.summary == "norm1 and norm2 hold each other's weights; so do 1 more pairs."
+
+
+def test_weights_that_several_layers_hold_name_none_of_them() -> None:
+    net = convnet()
+    base = trained(net)
+    base |= {f"conv3/{r}": base[f"conv2/{r}"] for r in ("kernel", "bias")}
+    (found,) = diagnosed(net, {"conv1/bias": base["conv2/bias"]}, base)
+    assert (found.code, found.layers, found.confidence) == ("other-checkpoint", ["conv1"], 0.5)
+
+
+def test_constants_are_no_proof_of_a_swap() -> None:
+    """One other layer has a bias of zeros, too: that does not make it the source."""
+    net = NETS["perceptron"]
+    base = trained(net) | {"second/bias": np.zeros(12, np.float32)}
+    found = diagnosed(net, {"first/bias": np.zeros(12, np.float32)}, base)
+    assert "layers-swapped" not in codes(found)
