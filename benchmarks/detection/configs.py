@@ -17,7 +17,12 @@ Change = Callable[[Config], dict[str, Any]]
 
 def _swap(key: str, values: dict[Any, Any]) -> Change:
     """An attribute by its counterpart."""
-    return lambda config: {key: values[config[key]]} if config.get(key) in values else {}
+
+    def change(config: Config) -> dict[str, Any]:
+        found = [new for old, new in values.items() if config.get(key) == old]
+        return {key: found[0]} if found else {}
+
+    return change
 
 
 def _scaled(key: str, factor: float) -> Change:
