@@ -19,8 +19,8 @@ def _swap(key: str, values: dict[Any, Any]) -> Change:
     """An attribute by its counterpart."""
 
     def change(config: Config) -> dict[str, Any]:
-        now = config.get(key)  # a function of the user's own is a mapping
-        return {key: values[now]} if isinstance(now, str | bool) and now in values else {}
+        found = [new for old, new in values.items() if config.get(key) == old]
+        return {key: found[0]} if found else {}
 
     return change
 
