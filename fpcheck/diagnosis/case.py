@@ -8,6 +8,7 @@ import numpy as np
 from fpcheck.comparison.compare import Comparison
 from fpcheck.comparison.finding import Finding
 from fpcheck.comparison.weights import Changed
+from fpcheck.fingerprint.measurement import Details
 from fpcheck.fingerprint.structure import Layer
 from fpcheck.fingerprint.undone import Undone
 from fpcheck.fingerprint.value import Fingerprint
@@ -84,6 +85,11 @@ class Case:
             if held.details is None or held.details.statistics.constant is None:
                 found.setdefault(held.digest, []).append((layer.path, tensor.role))
         return found
+
+    def held(self, path: str, role: str) -> Details | None:
+        """What is known of a tensor of the golden."""
+        pairs = zip(self.golden.structure.tensors, self.golden.weights or (), strict=False)
+        return next((m.details for (la, t), m in pairs if (la.path, t.role) == (path, role)), None)
 
     @cached_property
     def heads(self) -> frozenset[str]:
