@@ -34,7 +34,7 @@ def test_statistics_that_merely_differ_are_not_called_reset(net: Structure) -> N
 
 
 @pytest.mark.parametrize(
-    ("role", "code"), [("moving_mean", "zeroed"), ("moving_variance", "fine-tuned")]
+    ("role", "code"), [("moving_mean", "zeroed"), ("moving_variance", "other-checkpoint")]
 )
 @ON_CONVNETS
 def test_one_of_two_statistics_is_not_called_reset(net: Structure, role: str, code: str) -> None:
