@@ -13,7 +13,7 @@ from fpcheck.codec import Array
 from fpcheck.comparison.compare import Closer, Comparison, compare_fingerprints
 from fpcheck.comparison.tolerance import Tolerances
 from fpcheck.diagnosis import diagnose
-from fpcheck.diagnosis.case import Neighbours, nobody
+from fpcheck.diagnosis.case import Neighbour, Neighbours, nobody
 from fpcheck.fingerprint import digest
 from fpcheck.fingerprint.structure import Structure
 from fpcheck.fingerprint.undoing import undo
@@ -64,6 +64,15 @@ def diagnosed(
     values = {**golden, **changes}
     comparison = compared(fingerprint(net, golden), fingerprint(net, values))
     return diagnose(seen_closer(comparison, values), neighbours)
+
+
+def neighbour(label: str, measured: Fingerprint) -> Neighbour:
+    """Another golden in reach."""
+    own, structure = measured.content_id, measured.structure
+    shape = digest.text(structure.shape_digest)
+    return Neighbour(
+        label, digest.text(own) if own else None, shape, structure.parameters, lambda: measured
+    )
 
 
 def codes(found: list[Diagnosis]) -> list[str]:

@@ -140,9 +140,11 @@ def _measured(
         yield _with(finding, metric="relative_l2", actual=difference, tolerance=allowed,
                     severity="note")  # fmt: skip
         return
-    bad = actual.statistics.non_finite
-    if bad > expected.statistics.non_finite:
-        yield _with(finding, code="non-finite", metric="non_finite_values", expected=0, actual=bad)
+    was, bad = expected.statistics.non_finite, actual.statistics.non_finite
+    if bad > was:
+        yield _with(
+            finding, code="non-finite", metric="non_finite_values", expected=was, actual=bad
+        )
         return
     yield _with(finding, metric="relative_l2", actual=difference, tolerance=allowed)
 

@@ -5,10 +5,12 @@ from functools import cached_property
 
 import numpy as np
 
-from fpcheck.codec import Value
+from fpcheck.codec import Array, Value
 from fpcheck.comparison.compare import Comparison
 from fpcheck.comparison.finding import Finding
 from fpcheck.comparison.weights import Changed
+from fpcheck.fingerprint import sketch
+from fpcheck.fingerprint.measurement import Details
 from fpcheck.fingerprint.structure import Layer
 from fpcheck.fingerprint.undone import Undone
 from fpcheck.fingerprint.value import Fingerprint
@@ -106,6 +108,11 @@ class Case:
                 found.setdefault(held.digest, []).append((layer.path, tensor.role))
         return found
 
+    def held(self, path: str, role: str) -> Details | None:
+        """What is known of a tensor of the golden."""
+        pairs = zip(self.golden.structure.tensors, self.golden.weights or (), strict=False)
+        return next((m.details for (la, t), m in pairs if (la.path, t.role) == (path, role)), None)
+
     @cached_property
     def heads(self) -> frozenset[str]:
         """Weighted layers after which no other weighted layer comes on the way to an output."""
@@ -154,14 +161,25 @@ def is_constant(item: Changed) -> bool:
 def cosine(items: Iterable[Changed]) -> float:
     """The cosine of golden and candidate, estimated from sketches over all tensors together.
 
-    Of unrelated tensors it is about 0 +- 0.18 for one, less for several.
+    Of unrelated tensors it is about 0 +- 0.18 for one, less for several. Vectors count without
+    their mean: those of one sign, such as variances, else go together by chance.
     """
     products = ours = theirs = 0.0
     for item in items:
         if item.both is None:
             continue
-        golden, candidate = (details.sketch for details in item.both)
+        golden, candidate = map(_direction, item.both)
         if np.isfinite(golden).all() and np.isfinite(candidate).all():
             products += float(golden @ candidate)
             ours, theirs = ours + float(golden @ golden), theirs + float(candidate @ candidate)
     return products / float(np.sqrt(ours * theirs)) if ours > 0 and theirs > 0 else 0.0
+
+
+def _direction(details: Details) -> Array:
+    if details.profiles:
+        return details.sketch
+    figures = details.statistics
+    if figures.constant is not None:
+        return np.zeros_like(details.sketch)
+    # A sketch is linear in the tensor.
+    return details.sketch - figures.mean * sketch.of_array(np.ones(figures.count, np.float32))

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from builders import trained
 from diagnosing import NETS, ON_ALL, ON_CONVNETS, codes, diagnosed, fresh, glorot, kernels, reset
 
 from fpcheck.fingerprint.structure import Structure
@@ -30,6 +31,23 @@ def test_statistics_that_merely_differ_are_not_called_reset(net: Structure) -> N
     almost = {name: values.copy() for name, values in reset(net, "norm1").items()}
     almost["norm1/moving_mean"][0] = 1e-3
     assert "batchnorm-statistics-reset" not in codes(diagnosed(net, almost))
+
+
+@pytest.mark.parametrize(
+    ("role", "code"), [("moving_mean", "zeroed"), ("moving_variance", "other-checkpoint")]
+)
+@ON_CONVNETS
+def test_one_of_two_statistics_is_not_called_reset(net: Structure, role: str, code: str) -> None:
+    name = f"norm1/{role}"
+    assert codes(diagnosed(net, {name: reset(net, "norm1")[name]})) == [code]
+
+
+@ON_CONVNETS
+def test_statistics_beside_an_initial_one_of_the_golden_are_called_reset(net: Structure) -> None:
+    initial = reset(net, "norm1")
+    base = trained(net) | {"norm1/moving_variance": initial["norm1/moving_variance"]}
+    (found,) = diagnosed(net, {"norm1/moving_mean": initial["norm1/moving_mean"]}, base)
+    assert (found.code, found.confidence) == ("batchnorm-statistics-reset", 0.99)
 
 
 @ON_ALL

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from builders import perceptron, trained
-from diagnosing import ON_ALL, codes, diagnosed, kernels
+from builders import Values, fingerprint, network, perceptron, trained
+from diagnosing import ON_ALL, ON_CONVNETS, codes, diagnosed, fresh, kernels, moved, neighbour
 
 from fpcheck.fingerprint.structure import Structure
 
@@ -88,3 +88,103 @@ def test_a_few_changed_values_are_told_from_training(
         assert found.summary == f"A few values of {name} changed, all others are the golden's."
         counted = "one value" if changed == 1 else f"about {changed} values"
         assert found.evidence[0].startswith(f"{name}: {counted} changed")
+
+
+def positive(net: Structure, seed: int) -> Values:
+    """Weights whose vectors all are near one, as in normalisations they often are."""
+    random = np.random.default_rng(seed)
+    return {
+        name: np.asarray(1 + 0.2 * random.normal(size=v.shape)).astype(np.float32)
+        if v.ndim == 1
+        else v
+        for name, v in trained(net, seed).items()
+    }
+
+
+@ON_ALL
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_another_checkpoint_is_told_from_training(net: Structure, seed: int) -> None:
+    (found,) = diagnosed(net, positive(net, seed), positive(net, 0))
+    weighted = [la.path for la in net.layers if la.tensors]
+    assert (found.code, found.layers, found.confidence) == ("other-checkpoint", weighted, 0.8)
+    assert found.summary == (
+        "All layers hold values that have nothing to do with the golden's: another checkpoint."
+    )
+    assert found.evidence == [
+        f"{len(weighted)} layers of {len(weighted)} have the golden's shapes",
+        "their values are neither close to the golden's nor freshly initialised",
+        "no golden in reach holds them",
+    ]
+
+
+@ON_CONVNETS
+def test_vectors_that_moved_far_go_with_the_kernels_beside_them(net: Structure) -> None:
+    base = positive(net, 0)
+    changes = {n: moved(v, 1e-2) if v.ndim > 1 else moved(v, 0.5) for n, v in base.items()}
+    assert codes(diagnosed(net, changes, base)) == ["fine-tuned"]
+
+
+@ON_CONVNETS
+@pytest.mark.parametrize("role", ["gamma", "moving_variance"])
+def test_constant_vectors_are_no_training(net: Structure, role: str) -> None:
+    name = f"norm1/{role}"
+    (found,) = diagnosed(net, {name: np.full_like(trained(net)[name], 0.9)})
+    assert (found.code, found.layers, found.confidence) == ("other-checkpoint", ["norm1"], 0.5)
+    assert found.summary == (
+        "norm1 holds values that have nothing to do with the golden's: another checkpoint."
+    )
+    assert found.evidence[0] == "1 layer of 6 has the golden's shapes"
+
+
+@ON_ALL
+def test_training_beside_infinite_values_of_the_golden_is_measured_on_the_others(
+    net: Structure,
+) -> None:
+    base = trained(net)
+    name = kernels(net)[1].replace("kernel", "bias")
+    base[name][0] = np.inf
+    finite = {n: np.where(np.isfinite(v), v, np.float32(0.3)) for n, v in base.items()}
+    (found,) = diagnosed(net, {n: moved(v) for n, v in finite.items()}, base)
+    assert found.code == "fine-tuned"
+    assert "nan" not in " ".join(found.evidence)
+
+
+@ON_ALL
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_values_that_were_no_numbers_already_are_counted(net: Structure, bad: float) -> None:
+    name = kernels(net)[1]
+    base = trained(net)
+    base[name].reshape(-1)[:2] = bad
+    more, same, fewer = base[name].copy(), base[name].copy(), base[name].copy()
+    more.reshape(-1)[:5] = bad
+    same.reshape(-1)[-1] += 1
+    fewer.reshape(-1)[0] = 1
+    (found,) = diagnosed(net, {name: more}, base)
+    assert found.evidence == [f"{name}: 5 such values, the golden has 2"]
+    for values in (same, fewer):
+        assert "non-finite" not in codes(diagnosed(net, {name: values}, base))
+
+
+@ON_ALL
+def test_weights_of_another_golden_in_reach_name_it(net: Structure) -> None:
+    goldens = [
+        neighbour("near@1", fingerprint(net, trained(net, 3))),
+        neighbour("far@2", fingerprint(net, trained(net, 5))),
+    ]
+    (found,) = diagnosed(net, trained(net, 5), neighbours=lambda: iter(goldens))
+    count = len(trained(net))
+    assert (found.code, found.confidence) == ("other-checkpoint", 1.0)
+    assert found.summary == "These are the weights of the golden far@2."
+    assert found.evidence == [f"{count} of {count} changed tensors have the digests of far@2"]
+    assert found.advice == "Load the right file, or compare with that golden: --golden far@2"
+
+
+@ON_CONVNETS
+def test_zeros_and_ones_that_other_goldens_hold_too_are_no_proof(net: Structure) -> None:
+    bare = network(
+        net.layers[0], *(la for la in net.layers if la.class_name == "BatchNormalization")
+    )
+    untrained = fingerprint(bare, fresh(bare))
+    changes = {n: v for n, v in fresh(bare).items() if "moving" in n}
+    found = diagnosed(bare, changes, neighbours=lambda: iter([neighbour("untrained@1", untrained)]))
+    assert codes(found) == ["batchnorm-statistics-reset"]

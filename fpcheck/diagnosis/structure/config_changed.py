@@ -65,18 +65,11 @@ def _effects(case: Case, found: list[Finding]) -> list[str]:
     told = {f.metric: effect(f.metric) for f in found if f.metric}
     said = [f"{name}: {does}" for name, does in told.items() if does]
     for finding in found:
-        smallest = _smallest_variance(case, finding)
-        if finding.metric == "epsilon" and smallest is not None:
-            said.append(f"{finding.layer}: the smallest moving_variance is {smallest:.3g}")
+        held = case.held(finding.layer or "", "moving_variance")
+        if finding.metric == "epsilon" and held is not None:
+            least = held.statistics.minimum
+            said.append(f"{finding.layer}: the smallest moving_variance is {least:.3g}")
     return said
-
-
-def _smallest_variance(case: Case, finding: Finding) -> float | None:
-    weights = case.golden.weights or ()
-    for (layer, tensor), held in zip(case.golden.structure.tensors, weights, strict=False):
-        if (layer.path, tensor.role) == (finding.layer, "moving_variance") and held.details:
-            return held.details.statistics.minimum
-    return None
 
 
 def _constants(case: Case) -> dict[str, str]:

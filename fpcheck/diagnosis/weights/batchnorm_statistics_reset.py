@@ -18,7 +18,7 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
     for path, items in by_layer(case.left).items():
         initial = [item for item in items if _is_initial(item)]
         others = [item for item in items if item not in initial]
-        settled = any(item.tensor.role in _INITIAL for item in others)
+        settled = any(item.tensor.role in _INITIAL for item in others) or _one_is_right(case, items)
         unloaded = others and all(fresh(case, item) for item in others)
         if initial and not settled and not unloaded:
             case.claim(initial)
@@ -39,6 +39,16 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
         advice="Copy all weights, not only trainable_weights; in a training loop, let the "
         "statistics settle before saving.",
     )
+
+
+def _one_is_right(case: Case, items: list[Changed]) -> bool:
+    """Whether mean or variance is as in the golden, and not the initial one."""
+    layer = items[0].layer
+    for role in _INITIAL.keys() - {item.tensor.role for item in items}:
+        held = case.held(layer.path, role)
+        if held is not None and held.statistics.constant != _INITIAL[role]:
+            return True
+    return False
 
 
 def _is_initial(item: Changed) -> bool:

@@ -15,16 +15,20 @@ RELATED = 0.6
 
 def diagnose(case: Case) -> Iterator[Diagnosis]:
     """One diagnosis for all layers whose values still go with the golden's."""
+    left = [item for item in case.left if item.both is not None]
+    whole = cosine(_matrices(left)) >= RELATED
     related = [
         item
-        for items in by_layer(i for i in case.left if i.both is not None).values()
-        if cosine(_telling(items)) >= RELATED
+        for items in by_layer(left).values()
+        # A layer of vectors alone shows little by itself.
+        if cosine(_matrices(items) or items) >= RELATED or (whole and not _matrices(items))
         for item in items
     ]
     if not related:
         return
     case.claim(related)
-    distances = [relative_distance(*item.both) for item in related if item.both]
+    measured = [relative_distance(*item.both) for item in related if item.both]
+    distances = [distance for distance in measured if np.isfinite(distance)]
     layers = paths(related)
     share = len(layers) / max(1, len(case.weighted))
     yield Diagnosis(
@@ -48,6 +52,5 @@ def _who(layers: list[str], case: Case) -> str:
     return f"{some(layers)} {'was' if len(layers) == 1 else 'were'}"
 
 
-def _telling(items: list[Changed]) -> list[Changed]:
-    """Kernels; vectors of one sign go together by chance."""
-    return [i for i in items if len(i.tensor.shape) > 1] or items
+def _matrices(items: list[Changed]) -> list[Changed]:
+    return [i for i in items if len(i.tensor.shape) > 1]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from fpcheck.diagnosis.case import Case, Neighbour
+from fpcheck.diagnosis.case import Case, Neighbour, is_constant
 from fpcheck.diagnosis.evidence import count, paths, some
 from fpcheck.errors import FpcheckError
 from fpcheck.report.value import Diagnosis
@@ -13,9 +13,9 @@ _KNOWN = 0.5
 
 def diagnose_known(case: Case) -> Iterator[Diagnosis]:
     """A proof, where the weights are those of another golden in reach."""
-    if 2 * len(paths(case.changed)) < len(case.weighted):
+    if not _asked(case):
         return
-    changed = {item.candidate.digest for item in case.left}
+    changed = {item.candidate.digest for item in case.left if not is_constant(item)}
     for other in case.neighbours() if changed else ():
         label = other.label
         held = set() if other.content_id is None else _digests(other)
@@ -46,19 +46,32 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
     items = [item for item in case.left if item.both is not None]
     if not items:
         return
+    asked = _asked(case)
     case.claim(items)
     layers = paths(items)
     every = len(layers) == len(case.weighted)
+    verb = "has" if len(layers) == 1 else "have"
     yield Diagnosis(
         code="other-checkpoint",
         layers=layers,
         confidence=0.8 if 2 * len(layers) > len(case.weighted) else 0.5,
-        summary=f"{'All layers hold' if every else some(layers) + ' hold'} values that have "
-        "nothing to do with the golden's: another checkpoint.",
+        summary=f"{_who(layers, every)} values that have nothing to do with the golden's: another "
+        "checkpoint.",
         evidence=[
-            f"{count(len(layers), 'layer')} of {len(case.weighted)} have the golden's shapes",
+            f"{count(len(layers), 'layer')} of {len(case.weighted)} {verb} the golden's shapes",
             "their values are neither close to the golden's nor freshly initialised",
-            "no golden in reach holds them",
+            *(["no golden in reach holds them"] if asked else []),
         ],
         advice="Check which training run or variant the file comes from.",
     )
+
+
+def _who(layers: list[str], every: bool) -> str:
+    if every:
+        return "All layers hold"
+    return f"{some(layers)} {'holds' if len(layers) == 1 else 'hold'}"
+
+
+def _asked(case: Case) -> bool:
+    """Whether so much differs that other goldens are worth reading."""
+    return 2 * len(paths(case.changed)) >= len(case.weighted)
