@@ -73,7 +73,9 @@ def assemble(draft: Draft, held: Held, untold: set[str], assets: Assets) -> Asse
         derived = _derived(entry, own, assets)
         if derived is None:
             untold = {*untold, DERIVED}
-        tensors, found = _tensors(entry, [item for item in own if item[0] != IDF])
+        if entry.class_name in LOOKUPS:
+            own = [item for item in own if item[0] != IDF]
+        tensors, found = _tensors(entry, own)
         tensors += [
             Tensor(role, len(tensors) + place, array.shape, dtype, False, derived=True)
             for place, (role, array, dtype) in enumerate(derived or [])

@@ -48,6 +48,7 @@ class Entry:
         roles: of its own tensors; None where unknown.
         store: where Keras 3 containers keep its tensors.
         trainable: whether it and all around it may be trained.
+        graph: whether it is a model, which says how its layers are connected.
     """
 
     path: str
@@ -61,6 +62,7 @@ class Entry:
     roles: list[str] | None
     store: str
     trainable: bool
+    graph: bool
 
 
 @dataclass
@@ -212,8 +214,9 @@ class _Reader:
         class_name, custom = class_of(layer)
         own = builtin.completed(class_name, raw) if is_framework(layer) else raw
         trainable = trainable and raw.get("trainable") is not False
-        entry = Entry(path, class_name, custom, dtype_of(layer), None, {}, calls, raw,
-                      roles_of(layer, class_name, own), store, trainable)  # fmt: skip
+        roles = roles_of(layer, class_name, own)
+        entry = Entry(path, class_name, custom, dtype_of(layer), None, {}, calls, raw, roles, store,
+                      trainable, has_graph(layer))  # fmt: skip
         self.entries.append(entry)
         self.count += 1
         if self.count > limits.LAYERS:

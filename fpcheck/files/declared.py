@@ -101,13 +101,9 @@ def dtype_of(layer: Config) -> str:
 
 def roles_of(layer: Config, class_name: str, config: Config) -> list[str] | None:
     """What it calls its own tensors, in order; None where unknown."""
-    if not is_framework(layer):
-        return None
-    return (
-        []
-        if is_operation(layer) or has_graph(layer)
-        else builtin.roles(class_name, config, dtype_of(layer))
-    )
+    if is_operation(layer) or has_graph(layer):
+        return []
+    return builtin.roles(class_name, config, dtype_of(layer)) if is_framework(layer) else None
 
 
 def input_of(config: Config) -> tuple[Shape | None, str]:

@@ -36,6 +36,13 @@ def masked() -> keras.Model:
     return keras.Model(words, kl.LSTM(3, name="lstm")(x))
 
 
+def named_both_ways() -> keras.Model:
+    x = keras.Input((3, 4), name="x")
+    backward = kl.GRU(2, go_backwards=True, name="aft")
+    layer = kl.Bidirectional(kl.GRU(2, name="forth"), backward_layer=backward, name="both")
+    return keras.Model(x, layer(x))
+
+
 def chain_with_masks() -> keras.Model:
     return keras.Sequential(
         [kl.Input((5,)), kl.Embedding(10, 4, mask_zero=True), kl.LSTM(3), kl.Dense(2, "softmax")]
@@ -91,8 +98,8 @@ def frozen_and_odd() -> keras.Model:
 
 OWN: dict[str, Callable[[], keras.Model]] = {
     make.__name__: make
-    for make in (masked, chain_with_masks, attention, operations, preprocessing, text_vectors,
-                 quantized, frozen_and_odd)
+    for make in (masked, named_both_ways, chain_with_masks, attention, operations, preprocessing,
+                 text_vectors, quantized, frozen_and_odd)
 }  # fmt: skip
 # Keras cannot write these as legacy HDF5, or writes otherwise than it holds them.
 NOT_LEGACY = {"preprocessing", "text_vectors", "quantized", "frozen_and_odd", "subclassed_net"}
