@@ -65,9 +65,10 @@ def assemble(draft: Draft, held: Held, untold: set[str], assets: Assets) -> Asse
     left = dict(held)
     layers: list[Layer] = []
     stored: list[Stored] = []
-    if ROOT in left:
-        layers.append(_unknown(ROOT, left[ROOT]))
-        stored += [dataset for _, dataset in left.pop(ROOT)]
+    if ROOT in left or draft.config:
+        own = left.pop(ROOT, [])
+        layers.append(replace(_unknown(ROOT, own), config=draft.config))
+        stored += [dataset for _, dataset in own]
     for entry in draft.entries:
         own = left.pop(entry.path, [])
         derived = _derived(entry, own, assets)

@@ -36,6 +36,11 @@ def is_operation(class_name: str) -> bool:
     return class_name in _operations()
 
 
+def is_known(class_name: str) -> bool:
+    """Whether the framework has a layer, model or operation of this class, under any name."""
+    return is_layer(proper(class_name)) or is_operation(class_name)
+
+
 def is_activation(name: str) -> bool:
     """Whether the framework has an activation of this name."""
     return name in _described()["activations"]

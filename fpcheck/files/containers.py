@@ -11,6 +11,7 @@ from fpcheck.files.archive import Archive
 from fpcheck.files.assembly import Assembled
 from fpcheck.files.configuration import draft, unlike_keras
 from fpcheck.files.dataset import Group
+from fpcheck.files.declared import spelled
 from fpcheck.files.hdf5 import File
 from fpcheck.files.kinds import HDF5, OBJECT, ZIP
 from fpcheck.files.refusals import GIVE, refused
@@ -134,7 +135,7 @@ def _legacy(file: File, label: str) -> Opened:
         old = keras2.is_keras2(version, backend, text)
     except ValueError as error:
         raise FpcheckError(f"{label}: {error}", "Load and save it with a newer Keras 2.") from error
-    config = strict_json.load(text.encode(), where, keras2.unwrapped if old else None)
+    config = strict_json.load(text.encode(), where, keras2.unwrapped if old else spelled)
     notes: list[str] = []
     if old:
         notes = keras2.redefinitions(json.loads(text))
