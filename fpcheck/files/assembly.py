@@ -66,15 +66,18 @@ def assemble(draft: Draft, held: Held, untold: set[str], assets: Assets) -> Asse
     left = dict(held)
     layers: list[Layer] = []
     stored: list[Stored] = []
-    if ROOT in left:
-        layers.append(_unknown(ROOT, left[ROOT]))
-        stored += [dataset for _, dataset in left.pop(ROOT)]
+    if ROOT in left or draft.config:
+        own = left.pop(ROOT, [])
+        layers.append(replace(_unknown(ROOT, own), config=draft.config))
+        stored += [dataset for _, dataset in own]
     for entry in draft.entries:
         own = left.pop(entry.path, [])
         derived = _derived(entry, own, assets)
         if derived is None:
             untold = {*untold, DERIVED}
-        tensors, found = _tensors(entry, [item for item in own if item[0] != IDF])
+        if entry.class_name in LOOKUPS:
+            own = [item for item in own if item[0] != IDF]
+        tensors, found = _tensors(entry, own)
         tensors += [
             Tensor(role, len(tensors) + place, array.shape, dtype, False, derived=True)
             for place, (role, array, dtype) in enumerate(derived or [])

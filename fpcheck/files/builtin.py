@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from fpcheck.fingerprint.naming import ATTENTIONS, PROJECTIONS, projection
+from fpcheck.fingerprint.naming import ATTENTIONS, PROJECTIONS
 
 Config = dict[str, Any]
 # Where a container keeps an inner layer, and its configuration as files write one.
@@ -34,6 +34,11 @@ def is_layer(class_name: str) -> bool:
 def is_operation(class_name: str) -> bool:
     """Whether the framework has an operation of this class."""
     return class_name in _operations()
+
+
+def is_known(class_name: str) -> bool:
+    """Whether the framework has a layer, model or operation of this class, under any name."""
+    return is_layer(proper(class_name)) or is_operation(class_name)
 
 
 def is_activation(name: str) -> bool:
@@ -160,7 +165,7 @@ def inner(class_name: str, config: Config) -> Iterator[Inner]:
     elif class_name.startswith("ConvLSTM") and class_name != "ConvLSTMCell":
         yield "cell", _made("ConvLSTMCell", "conv_lstm_cell", config)
     elif class_name in ATTENTIONS:
-        yield from _projections(class_name, config)
+        yield from _projections(config)
     elif class_name == "Bidirectional":
         yield from _directions(config)
     elif class_name == "RNN":
@@ -180,22 +185,23 @@ def _made(class_name: str, name: str, config: Config) -> Config:
             "config": {**config, "name": name}}  # fmt: skip
 
 
-def _projections(class_name: str, config: Config) -> Iterator[Inner]:
+def _projections(config: Config) -> Iterator[Inner]:
     own = {**config, "bias_axes": "x" if config.get("use_bias", True) else None}
-    for name in PROJECTIONS:
+    for name, attribute in PROJECTIONS.items():
         if name != "gate" or config.get("use_gate"):
-            yield projection(class_name, name), _made("EinsumDense", name, own)
+            yield attribute, _made("EinsumDense", name, own)
 
 
 def _directions(config: Config) -> Iterator[Inner]:
-    forward = config.get("layer")
-    backward = config.get("backward_layer") or forward
-    for direction, layer in (("forward", forward), ("backward", backward)):
+    forward, given = config.get("layer"), config.get("backward_layer")
+    for direction, layer in (("forward", forward), ("backward", given or forward)):
         if isinstance(layer, dict) and isinstance(layer.get("config"), dict):
             name = str(layer["config"].get("name", ""))
-            bare = name.removeprefix("forward_").removeprefix("backward_")
-            named = {**layer["config"], "name": f"{direction}_{bare}"}
-            yield f"{direction}_layer", {**layer, "config": named, "name": f"{direction}_{bare}"}
+            if layer is not given:  # which keeps its own name
+                bare = name.removeprefix("forward_").removeprefix("backward_")
+                name = f"{direction}_{bare}"
+            named = {**layer["config"], "name": name}
+            yield f"{direction}_layer", {**layer, "config": named, "name": name}
 
 
 def _stacked(cell: Any) -> Iterator[Inner]:

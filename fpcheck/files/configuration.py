@@ -27,7 +27,7 @@ from fpcheck.files.declared import (
 from fpcheck.files.graph import Node, calls_of, check_chain, port_edges
 from fpcheck.files.ranks import rank_after
 from fpcheck.files.refusals import RESAVE
-from fpcheck.fingerprint.canonical import from_the_end, plain, split_config
+from fpcheck.fingerprint.canonical import from_the_end, own_config, plain, split_config
 from fpcheck.fingerprint.naming import unique_name
 from fpcheck.fingerprint.structure import SEQUENTIAL_INPUT, Call, Edge, Port, Shape, stable_names
 
@@ -48,6 +48,7 @@ class Entry:
         roles: of its own tensors; None where unknown.
         store: where Keras 3 containers keep its tensors.
         trainable: whether it and all around it may be trained.
+        graph: whether it is a model, which says how its layers are connected.
     """
 
     path: str
@@ -61,14 +62,16 @@ class Entry:
     roles: list[str] | None
     store: str
     trainable: bool
+    graph: bool
 
 
 @dataclass
 class Draft:
-    """A model without its tensors."""
+    """A model without its tensors; `config` is what one of custom class says beside its graph."""
 
     class_name: str
     custom: bool
+    config: Config | None = None
     inputs: tuple[Port, ...] = ()
     outputs: tuple[Port, ...] = ()
     graph: bool = False
@@ -119,7 +122,8 @@ class _Reader:
     def model(self, model: Config) -> Draft:
         """The outermost model."""
         class_name, custom = class_of(model)
-        found = Draft(class_name, not is_framework(model), entries=self.entries)
+        own = None if is_framework(model) else own_config(model["config"]) or None
+        found = Draft(class_name, not is_framework(model), own, entries=self.entries)
         if has_graph(model):
             found.graph = True
             found.inputs, found.outputs = self._graph(model, "", "", True)
@@ -212,8 +216,9 @@ class _Reader:
         class_name, custom = class_of(layer)
         own = builtin.completed(class_name, raw) if is_framework(layer) else raw
         trainable = trainable and raw.get("trainable") is not False
-        entry = Entry(path, class_name, custom, dtype_of(layer), None, {}, calls, raw,
-                      roles_of(layer, class_name, own), store, trainable)  # fmt: skip
+        roles = roles_of(layer, class_name, own)
+        entry = Entry(path, class_name, custom, dtype_of(layer), None, {}, calls, raw, roles, store,
+                      trainable, has_graph(layer))  # fmt: skip
         self.entries.append(entry)
         self.count += 1
         if self.count > limits.LAYERS:
@@ -223,12 +228,8 @@ class _Reader:
             last = ports[1][0].source if ports[1] else None
             self.ranks[path] = self.ranks.get(last.layer) if last else None
             if not covered:
-                entry.config = {
-                    key: [
-                        [p.source.layer, p.source.call, p.source.output] for p in side if p.source
-                    ]
-                    for key, side in zip(("inputs", "outputs"), ports, strict=True)
-                }
+                told = {} if is_framework(layer) else own_config(raw)
+                entry.config = {**told, **_edges(*ports)}
             return
         if not covered:
             rank = self._rank(layer, calls, first)
@@ -267,3 +268,11 @@ class _Reader:
             inner = self.entries[start] if len(self.entries) > start else None
             if inner and not below and inner.roles == [] and not inner.custom:
                 del self.entries[start]
+
+
+def _edges(inputs: tuple[Port, ...], outputs: tuple[Port, ...]) -> Config:
+    """Where a model inside takes its inputs and its outputs from."""
+    return {
+        key: [[p.source.layer, p.source.call, p.source.output] for p in side if p.source]
+        for key, side in (("inputs", inputs), ("outputs", outputs))
+    }

@@ -10,6 +10,8 @@ from fpcheck.files import assembly, builtin, keras2, limits, places, strict_json
 from fpcheck.files.archive import Archive
 from fpcheck.files.assembly import Assembled
 from fpcheck.files.configuration import draft, unlike_keras
+from fpcheck.files.dataset import Group
+from fpcheck.files.declared import spelled
 from fpcheck.files.hdf5 import File
 from fpcheck.files.kinds import HDF5, OBJECT, ZIP
 from fpcheck.files.refusals import GIVE, refused
@@ -79,7 +81,15 @@ def _keras(archive: Archive, label: str) -> Opened:
     assembled = _assembled(label,
         model, held, {MASKS} if old else set(), lambda store: _words(archive, store)
     )  # fmt: skip
-    return Opened("keras", assembled, check=lambda: archive.verify(_WEIGHTS))
+    return Opened("keras", assembled, _strays(file.root, held), lambda: archive.verify(_WEIGHTS))
+
+
+def _strays(root: Group, held: places.Held) -> list[str]:
+    """What a file holds, and what is compared with nothing: no layer of the model has it."""
+    names = places.strays(root, held)
+    shown = ", ".join(name[:80] for name in names[:3]) + (", ..." if len(names) > 3 else "")
+    few = "a tensor" if len(names) == 1 else f"{len(names):,} tensors"
+    return [f"not compared: {few} of no layer ({shown})"] if names else []
 
 
 def _assembled(label: str, *parts: Any) -> Assembled:
@@ -125,7 +135,7 @@ def _legacy(file: File, label: str) -> Opened:
         old = keras2.is_keras2(version, backend, text)
     except ValueError as error:
         raise FpcheckError(f"{label}: {error}", "Load and save it with a newer Keras 2.") from error
-    config = strict_json.load(text.encode(), where, keras2.unwrapped if old else None)
+    config = strict_json.load(text.encode(), where, keras2.unwrapped if old else spelled)
     notes: list[str] = []
     if old:
         notes = keras2.redefinitions(json.loads(text))
@@ -134,7 +144,7 @@ def _legacy(file: File, label: str) -> Opened:
     held = places.legacy(file, group, model.entries, model.graph)
     untold = {MASKS} if old else set()
     assembled = _assembled(label, model, held, untold, lambda store: None)
-    return Opened("keras-h5", assembled, notes)
+    return Opened("keras-h5", assembled, [*notes, *_strays(group, held)])
 
 
 def _mended(config: dict[str, Any], label: str) -> dict[str, Any]:
@@ -155,7 +165,7 @@ def _plain(
             f"{file.label}: an HDF5 file without weights of Keras",
             GIVE,
         )
-    return Opened(kind, assembly.weights_only(held, stores or {}))
+    return Opened(kind, assembly.weights_only(held, stores or {}), _strays(file.root, held))
 
 
 def _sharded(region: Region, label: str, sibling: Sibling) -> Opened:

@@ -10,13 +10,25 @@ Config = dict[str, Any]
 FLOAT = "float32"
 
 
+def spelled(value: Config) -> Config:
+    """A custom layer of a legacy file as others write it: by the name that its class is known by.
+
+    A hook for `json`: what has a class and no module is a layer there.
+    """
+    kind = value.get("class_name")
+    bare = isinstance(kind, str) and not kind.startswith("__") and "module" not in value
+    if not bare or not isinstance(value.get("config"), dict) or builtin.is_known(str(kind)):
+        return value
+    return {"module": "custom", "registered_name": kind, **value}
+
+
 def is_framework(layer: Config) -> bool:
     """Whether a class is the framework's own."""
     module, name = layer.get("module"), str(layer["class_name"])
     if layer.get("registered_name") not in (None, name):
         return False
     if module is None or module == "builtins":
-        return builtin.is_layer(builtin.proper(name)) or builtin.is_operation(name)
+        return builtin.is_known(name)
     return str(module).partition(".")[0] == "keras"
 
 
@@ -101,13 +113,9 @@ def dtype_of(layer: Config) -> str:
 
 def roles_of(layer: Config, class_name: str, config: Config) -> list[str] | None:
     """What it calls its own tensors, in order; None where unknown."""
-    if not is_framework(layer):
-        return None
-    return (
-        []
-        if is_operation(layer) or has_graph(layer)
-        else builtin.roles(class_name, config, dtype_of(layer))
-    )
+    if is_operation(layer) or has_graph(layer):
+        return []
+    return builtin.roles(class_name, config, dtype_of(layer)) if is_framework(layer) else None
 
 
 def input_of(config: Config) -> tuple[Shape | None, str]:

@@ -11,6 +11,7 @@ from fpcheck.files.builtin import FIXED
 from fpcheck.files.configuration import Entry
 from fpcheck.files.dataset import Dataset, Group
 from fpcheck.files.hdf5 import File
+from fpcheck.fingerprint.naming import public
 from fpcheck.fingerprint.structure import ROOT, stable_names, stable_paths
 
 # A layer's path to its tensors in order; a role where the file tells one.
@@ -21,6 +22,7 @@ NamedTensors = list[tuple[str, Dataset]]
 _VARS = "vars"
 # Weights of a vocabulary's words: derived state, beside the vocabulary.
 IDF = "idf_weights"
+_TABLE = "_lookup_layer"
 # State of training and of randomness, which is no weight.
 _PASSING = frozenset(
     {"optimizer", "metrics", "_metrics", "compile_metrics", "_compile_metrics", "loss_tracker",
@@ -35,13 +37,62 @@ def by_store(file: File, entries: Sequence[Entry]) -> Held:
     _check_places(file, file.root)
     held: Held = {}
     for entry in entries:
-        group = file.root.find(entry.store) if entry.store else None
+        group = _find(file.root, entry.store) if entry.store else None
         if group is None:
             continue
-        held[entry.path] = _numbered(group)
+        # A layer that holds its table in another saves it twice; Keras loads the inner one last.
+        held[entry.path] = _numbered(group.groups.get(_TABLE)) or _numbered(group)
         if entry.roles is None:
             _collect(file, group, entry.path, held, {})
+    _collect_rest(file, entries, held)
     return held
+
+
+def _find(root: Group, store: str) -> Group | None:
+    """The group at a public place, which may have a private name."""
+    above, _, attribute = store.rpartition("/")
+    private = f"{above}/_{attribute}"
+    group = root.find(store)
+    if group is None and public(private) == store:
+        group = root.find(private)
+    return group
+
+
+def _collect_rest(file: File, entries: Sequence[Entry], held: Held) -> None:
+    """What lies in the group of a layer, and not where its class is known to keep tensors.
+
+    Nothing is known of it but that a layer may use it: so it is compared.
+    """
+    owners = {public(entry.store): entry for entry in entries if entry.store}
+    for group, _ in _strays(file.root, held):
+        place, _, last = public(group.name).rpartition("/")
+        above = place
+        while above and above not in owners:
+            above = above.rpartition("/")[0]
+        owner = owners.get(above)
+        if owner is not None and not owner.graph and last == _VARS:
+            path = owner.path + place.removeprefix(above)
+            held[path] = _numbered(file.root.find(group.name.removesuffix(f"/{_VARS}")))
+
+
+def strays(root: Group, held: Held) -> list[str]:
+    """Tensors that belong to no layer, and are no state of training either."""
+    return [tensor.name for _, tensors in _strays(root, held) for tensor in tensors]
+
+
+def _strays(root: Group, held: Held) -> list[tuple[Group, list[Dataset]]]:
+    """Groups that hold tensors of no layer, and those."""
+    known = {dataset.name for tensors in held.values() for _, dataset in tensors}
+    found, stack = [], [root]
+    while stack:
+        group = stack.pop()
+        left = [d for key, d in group.datasets.items() if key != IDF and d.name not in known]
+        found += [(group, left)] if left else []
+        stack += [
+            child for name, child in group.groups.items()
+            if name not in _PASSING and not _is_seed(child)
+        ]  # fmt: skip
+    return found
 
 
 def by_group(file: File) -> tuple[Held, dict[str, str]]:
@@ -84,7 +135,8 @@ def _collect(file: File, parent: Group, path: str, held: Held, stores: dict[str,
 def _is_seed(group: Group) -> bool:
     """Whether it is the state of a random generator: two numbers, and nothing else."""
     named = group.name.rpartition("/")[2].startswith("seed_generator")
-    return named and all(dataset.shape == (2,) for _, dataset in _numbered(group))
+    tensors = _numbered(group)
+    return named and bool(tensors) and all(dataset.shape == (2,) for _, dataset in tensors)
 
 
 def _saveables(file: File, parent: Group) -> Iterator[tuple[str, Group]]:
@@ -98,8 +150,8 @@ def _saveables(file: File, parent: Group) -> Iterator[tuple[str, Group]]:
             yield from _saveables(file, group)
 
 
-def _numbered(group: Group) -> Tensors:
-    own = group.groups.get(_VARS)
+def _numbered(group: Group | None) -> Tensors:
+    own = group.groups.get(_VARS) if group else None
     if own is None:
         return []
     # Custom layers may call their tensors as they like; lookups keep the weights of words.

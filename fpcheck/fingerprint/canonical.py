@@ -70,6 +70,13 @@ LONGEST_ARRAY = 64
 
 
 _UNSET = object()
+# What a model with a graph writes of it; it is told layer by layer.
+_GRAPH = frozenset({"layers", "input_layers", "output_layers", "build_input_shape"})
+
+
+def own_config(config: dict[str, Any]) -> dict[str, Any]:
+    """What the configuration of a model of custom class says beside its graph."""
+    return split_config({k: v for k, v in config.items() if k not in _GRAPH}, "", True)[0]
 
 
 def split_config(
@@ -170,14 +177,15 @@ def _plain_dict(value: dict[Any, Any]) -> Any:
         return plain(value["items"])
     if class_name == "__bytes__" and "value" in value:
         return plain(str(value["value"]).encode())
-    if set(value) == {"value"} and isinstance(value["value"], tuple) and len(value["value"]) == 3:
-        return _lambda(*value["value"])  # how Keras writes a lambda given as an activation
+    if _is_lambda(value):  # how Keras writes one given as an activation
+        return _lambda(*value["value"])
     if class_name is None or "config" not in value:
         return {str(key): plain(item) for key, item in value.items()}
     if class_name in _WRAPPED:
         return _WRAPPED[class_name](config)
     if class_name == "__lambda__" and isinstance(config, dict):
-        return _lambda(config.get("code"), config.get("defaults"), config.get("closure"))
+        parts = [config.get(part) for part in ("code", "defaults", "closure")]
+        return _lambda(*(config["value"] if _is_lambda(config) else parts))
     if class_name.endswith("DTypePolicy") and isinstance(config, dict) and set(config) == {"name"}:
         return config["name"]
     if not isinstance(config, dict):
@@ -188,8 +196,20 @@ def _plain_dict(value: dict[Any, Any]) -> Any:
         own and value["registered_name"] == class_name
     )
     nested = split_config(config, class_name, custom)[0]
+    known = value["registered_name"] if custom else class_name
     # A nested layer keeps its dtype: nothing else records it.
-    return {"class": class_name, "config": {**nested, **_dtype(config)}}
+    return {"class": known, "config": {**nested, **_dtype(config)}}
+
+
+def _is_lambda(config: dict[Any, Any]) -> bool:
+    """Whether all it holds is the code, the defaults and the closure of a function."""
+    parts = config.get("value")
+    return (
+        set(config) == {"value"}
+        and isinstance(parts, list | tuple)
+        and len(parts) == 3
+        and isinstance(parts[0], str)
+    )
 
 
 def _number_array(config: Any) -> Any:

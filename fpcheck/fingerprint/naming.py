@@ -3,9 +3,10 @@
 import re
 
 # Projections of an attention layer in its order, and the attribute that holds each.
-PROJECTIONS = {"query": "query_dense", "key": "key_dense", "gate": "_gate_dense",
+PROJECTIONS = {"query": "query_dense", "key": "key_dense", "gate": "gate_dense",
                "value": "value_dense", "attention_output": "output_dense"}  # fmt: skip
 ATTENTIONS = ("MultiHeadAttention", "GroupedQueryAttention")
+_PRIVATE = re.compile("/_(" + "|".join(PROJECTIONS.values()) + r")(?=/|$)")
 
 
 def snake_case(class_name: str) -> str:
@@ -22,8 +23,9 @@ def unique_name(name: str, used: dict[str, int]) -> str:
     return f"{name}_{count}" if count else name
 
 
-def projection(class_name: str, name: str) -> str:
-    """The attribute in which an attention layer of that class holds a projection."""
-    attribute = PROJECTIONS.get(name, "")
-    private = class_name == "GroupedQueryAttention" and not attribute.startswith("_")
-    return f"_{attribute}" if private else attribute
+def public(place: str) -> str:
+    """A place in a weight file with projections of attention layers under their public names.
+
+    Which name a file has depends on the layer, and on the version of Keras that wrote it.
+    """
+    return _PRIVATE.sub(r"/\1", place)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from msgspec.structs import replace
 
 from fpcheck.fingerprint.measurement import Measurement
+from fpcheck.fingerprint.naming import public
 from fpcheck.fingerprint.stores import stores
 from fpcheck.fingerprint.structure import (
     ARCHITECTURE,
@@ -38,15 +39,16 @@ def placed(
     """
     layers, places = file.structure.layers, architecture.structure
     weighted = [la for la in places.layers if any(not t.derived for t in la.tensors)]
-    if own and any(layer.config for layer in layers):
+    named = _by_path(file.structure, weighted)
+    stored = _by_store(layers, weighted, places, partly=own)
+    if stored:
         # Where Keras looks, whatever names say; it names what is inside custom layers.
-        found = _by_store(layers, places)
-        named = _by_path(file.structure, weighted).items()
-        found |= {p: t for p, t in named if p not in found and t not in found.values()}
+        rest = {p: t for p, t in named.items() if p not in stored and t not in stored.values()}
+        found = {**stored, **rest}
     elif own:
-        found = _by_order(layers, weighted) or _by_path(file.structure, weighted)
+        found = _by_order(layers, weighted) or named
     else:
-        found = _by_path(file.structure, weighted)
+        found = named
         if len(found) < len(layers):
             found = _by_order(layers, weighted) or found
     if len(found) < len(layers) and contents and file.weights:
@@ -73,11 +75,17 @@ def _by_path(file: Structure, weighted: Sequence[Layer]) -> dict[str, str]:
     }
 
 
-def _by_store(file: Sequence[Layer], architecture: Structure) -> dict[str, str]:
-    """By the places in which Keras looks."""
+def _by_store(
+    file: Sequence[Layer], weighted: Sequence[Layer], architecture: Structure, partly: bool
+) -> dict[str, str]:
+    """By the places in which Keras looks; if some hold nothing, only where that is enough."""
+    if not any(layer.config for layer in file):
+        return {}
     places = stores(architecture)
-    told = {layer.path: str((layer.config or {}).get("store")) for layer in file}
-    return {path: places[store] for path, store in told.items() if store in places}
+    told = {layer.path: public(str((layer.config or {}).get("store"))) for layer in file}
+    found = {path: places[store] for path, store in told.items() if store in places}
+    sought = {layer.path for layer in weighted} & {*places.values()}
+    return found if partly or sought <= {*found.values()} else {}
 
 
 def _by_order(file: Sequence[Layer], weighted: Sequence[Layer]) -> dict[str, str]:

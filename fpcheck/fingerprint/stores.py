@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from fpcheck.fingerprint.naming import ATTENTIONS, projection, snake_case, unique_name
+from fpcheck.fingerprint.naming import ATTENTIONS, PROJECTIONS, snake_case, unique_name
 from fpcheck.fingerprint.structure import Layer, Structure
 
 # Attributes in which layers of the framework hold others, in the order of those.
@@ -21,7 +21,7 @@ _HELD = {
 
 
 def stores(structure: Structure) -> dict[str, str]:
-    """Place in a weight file to path of the layer; nothing for models without a graph."""
+    """Public place in a weight file to path of the layer; nothing for models without a graph."""
     if not structure.outputs:
         return {}
     below: dict[str, list[Layer]] = {}
@@ -55,7 +55,7 @@ def _with_inner(
         yield from _listed(below, layer.path, f"{store}/cells/")
     elif kind in ATTENTIONS:
         for held in inner:
-            attribute = projection(kind, held.path.rpartition("/")[2])
+            attribute = PROJECTIONS.get(held.path.rpartition("/")[2], "")
             yield from _with_inner(below, held, f"{store}/{attribute}")
     else:
         for attribute, held in zip(_HELD.get(kind, ()), inner, strict=False):

@@ -15,6 +15,7 @@ from fpcheck.fingerprint.structure import (
     INPUTS,
     MASKS,
     OUTPUT_SHAPES,
+    ROOT,
     Call,
     Layer,
     Structure,
@@ -102,7 +103,8 @@ def _inner_layers(structure: Structure) -> Structure:
 
 def _graph(structure: Structure) -> Structure:
     """Of a model of custom class whose file tells no graph: the same for all of its layers."""
-    return replace(_opened(structure, lambda path: ""), inputs=(), outputs=(), custom=True)
+    opened = _opened(structure, lambda path: None if path == ROOT else "")
+    return replace(opened, inputs=(), outputs=(), custom=True)
 
 
 def _opened(structure: Structure, owner: Callable[[str], str | None]) -> Structure:

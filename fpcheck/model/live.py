@@ -1,6 +1,8 @@
 """Reading the structure and the tensors of a live Keras model."""
 
+import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -8,9 +10,16 @@ from msgspec.structs import astuple
 
 from fpcheck.codec import Array
 from fpcheck.errors import FpcheckError
-from fpcheck.fingerprint.canonical import from_the_end, plain, split_config, telling
+from fpcheck.fingerprint.canonical import (
+    from_the_end,
+    own_config,
+    plain,
+    split_config,
+    telling,
+)
 from fpcheck.fingerprint.structure import (
     COUNTER,
+    ROOT,
     SEQUENTIAL_INPUT,
     Call,
     Edge,
@@ -56,8 +65,16 @@ def read_structure(model: Any) -> Structure:
         custom=not is_builtin(type(model)),
         inputs=_input_ports(model, paths),
         outputs=_output_ports(model, paths),
-        layers=tuple(_read_layer(place, paths) for place in places),
+        layers=(*_root(model), *(_read_layer(p, paths) for p in places if p.layer is not model)),
     )
+
+
+def _root(model: Any) -> tuple[Layer, ...]:
+    """What a model of custom class has itself, beside its layers."""
+    tensors = tuple(_tensors(model)) if own_variables(model) else ()
+    config = None if is_builtin(type(model)) else own_config(_written(model)) or None
+    root = Layer(ROOT, "", True, "", config, {}, None, tensors)
+    return (root,) if tensors or config else ()
 
 
 def read_tensors(model: Any) -> Iterator[tuple[Array, str]]:
@@ -157,16 +174,32 @@ def _read_config(layer: Any, paths: Paths) -> tuple[dict[str, Any] | None, dict[
             key: [_edge(tensor, layer, paths) for tensor in getattr(graph, key)]
             for key in ("inputs", "outputs")
         }
-        return {key: [list(astuple(e)) for e in value] for key, value in edges.items()}, {}
+        told = {} if is_builtin(type(layer)) else own_config(_written(layer))
+        ports = {key: [list(astuple(e)) for e in value] for key, value in edges.items()}
+        return {**told, **ports}, {}
+    builtin = is_builtin(type(layer))
+    config = dict(layer.get_config()) if builtin else _written(layer)
+    if not config:
+        return None, {}
+    if builtin and config.get("axis") is not None:
+        config["axis"] = from_the_end(config["axis"], _rank_of_input(layer))
+    return split_config(config, _class_name(layer) if builtin else "", not builtin)
+
+
+def _written(layer: Any) -> dict[str, Any]:
+    """The configuration of a custom class as files hold it; empty where it has none."""
+    import keras
+
     try:
         config = dict(layer.get_config())
     except NotImplementedError:
         # Keras refuses where a custom layer does not say what it was made of.
-        return None, {}
-    builtin = is_builtin(type(layer))
-    if builtin and config.get("axis") is not None:
-        config["axis"] = from_the_end(config["axis"], _rank_of_input(layer))
-    return split_config(config, _class_name(layer) if builtin else "", not builtin)
+        return {}
+    for key, value in config.items():
+        # Objects stand in files as class and configuration. What Keras cannot write stays.
+        with suppress(Exception), warnings.catch_warnings(action="ignore"):
+            config[key] = keras.saving.serialize_keras_object(value)
+    return config
 
 
 def _rank_of_input(layer: Any) -> int | None:

@@ -36,6 +36,13 @@ def masked() -> keras.Model:
     return keras.Model(words, kl.LSTM(3, name="lstm")(x))
 
 
+def named_both_ways() -> keras.Model:
+    x = keras.Input((3, 4), name="x")
+    backward = kl.GRU(2, go_backwards=True, name="aft")
+    layer = kl.Bidirectional(kl.GRU(2, name="forth"), backward_layer=backward, name="both")
+    return keras.Model(x, layer(x))
+
+
 def chain_with_masks() -> keras.Model:
     return keras.Sequential(
         [kl.Input((5,)), kl.Embedding(10, 4, mask_zero=True), kl.LSTM(3), kl.Dense(2, "softmax")]
@@ -72,6 +79,72 @@ def text_vectors() -> keras.Model:
     return keras.Model(text, kl.Dense(2, name="head")(vectors(text)))
 
 
+@keras.saving.register_keras_serializable("tests")
+class Louder(keras.Model):
+    """Has a number and a layer of its own, beside what its layers are."""
+
+    def __init__(self, factor: float = 1.0, first: keras.Layer | None = None, **rest: Any) -> None:
+        super().__init__(**rest)
+        self.factor = factor
+        self.first = first or kl.Rescaling(0.5, name="half")
+        self.dense = kl.Dense(3, name="dense")
+
+    def call(self, x: Any) -> Any:
+        return self.dense(self.first(x)) * self.factor
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "factor": self.factor, "first": self.first}
+
+
+@keras.saving.register_keras_serializable("tests")
+class LouderGraph(keras.Model):
+    """The same for a model with a graph."""
+
+    def __init__(self, *ends: Any, factor: float = 1.0, **rest: Any) -> None:
+        super().__init__(*ends, **rest)
+        self.factor = factor
+
+    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        return keras.tree.map_structure(
+            lambda x: x * self.factor, super().call(inputs, training=training, mask=mask)
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "factor": self.factor}
+
+
+def louder(factor: float = 1.0) -> keras.Model:
+    model = Louder(factor, name="louder")
+    model(np.zeros((1, 4), np.float32))
+    return model
+
+
+def louder_graph(factor: float = 1.0) -> keras.Model:
+    x = keras.Input((4,), name="x")
+    return LouderGraph(x, kl.Dense(3, name="dense")(x), factor=factor, name="louder")
+
+
+def louder_inside(factor: float = 1.0) -> keras.Model:
+    x = keras.Input((4,), name="y")
+    return keras.Model(x, louder_graph(factor)(x))
+
+
+@keras.saving.register_keras_serializable("tests")
+class OwnDense(kl.Dense):
+    """A custom class with all that a layer of the framework has."""
+
+
+def wrapped() -> keras.Model:
+    x = keras.Input((3, 4), name="x")
+    inner = keras.Sequential([kl.Dense(3, name="one"), OwnDense(2, name="two")], name="inner")
+    return keras.Model(x, kl.TimeDistributed(inner, name="each")(x))
+
+
+def lambda_activation() -> keras.Model:
+    x = keras.Input((4,), name="x")
+    return keras.Model(x, kl.Dense(3, activation=lambda y: y * 2, name="dense")(x))
+
+
 def quantized() -> keras.Model:
     model = keras.Sequential([kl.Input((8,)), kl.Dense(8, name="a"), kl.Dense(3, name="b")])
     model.quantize("int8")
@@ -91,7 +164,8 @@ def frozen_and_odd() -> keras.Model:
 
 OWN: dict[str, Callable[[], keras.Model]] = {
     make.__name__: make
-    for make in (masked, chain_with_masks, attention, operations, preprocessing, text_vectors,
+    for make in (masked, named_both_ways, chain_with_masks, attention, operations, preprocessing,
+                 text_vectors, louder, louder_graph, louder_inside, wrapped, lambda_activation,
                  quantized, frozen_and_odd)
 }  # fmt: skip
 # Keras cannot write these as legacy HDF5, or writes otherwise than it holds them.
@@ -192,3 +266,18 @@ def test_a_slice_of_a_tensor_is_told_with_its_bounds(tmp_path: Path) -> None:
 
 def _slices(start: int, stop: int) -> list[Any]:
     return ["$0", [{"slice": [None, None, None]}, {"slice": [start, stop, None]}]]
+
+
+@pytest.mark.parametrize("make", [louder, louder_graph, louder_inside])
+@pytest.mark.parametrize("container", ["keras", "h5"])
+def test_what_a_model_is_told_beside_its_layers_is_compared(
+    make: Callable[[float], keras.Model], container: str, tmp_path: Path
+) -> None:
+    first, second = make(1.0), make(9.0)
+    second.set_weights(first.get_weights())
+    second.save(tmp_path / f"second.{container}")
+    held = read(tmp_path / f"second.{container}")
+    comparison = compare_fingerprints(told_live(first), held, Tolerances())
+    assert [(f.code, f.expected, f.actual) for f in comparison.findings] == [
+        ("config-changed", 1.0, 9.0)
+    ]

@@ -2,6 +2,7 @@
 
 import base64
 import marshal
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -146,7 +147,7 @@ def test_a_nested_custom_class_keeps_all(registered: str) -> None:
         "registered_name": registered,
     }
     assert decisive({"layer": nested}, "TimeDistributed") == {
-        "layer": {"class": "Scale", "config": {"factor_constraint": 5}}
+        "layer": {"class": registered, "config": {"factor_constraint": 5}}
     }
 
 
@@ -160,12 +161,19 @@ def test_functions_are_told_by_name() -> None:
     assert decisive({"activation": function}) == {"activation": "my_activation"}
 
 
-def test_lambdas_are_told_by_their_code() -> None:
-    def code(value: str) -> Any:
-        return plain({"class_name": "__lambda__", "config": {"code": value, "defaults": None}})
+LAMBDAS: dict[str, Callable[[str], Any]] = {
+    "parts": lambda code: {"class_name": "__lambda__", "config": {"code": code, "defaults": None}},
+    "value": lambda code: {"class_name": "__lambda__", "config": {"value": [code, None, None]}},
+    "live activation": lambda code: {"value": (code, None, None)},
+    "activation in a file": lambda code: {"value": [code, None, None]},
+}
 
-    assert code("4wE=") == code("4wE=") != code("4wI=")
-    assert code("4wE=").startswith("lambda:b3:")
+
+@pytest.mark.parametrize("form", LAMBDAS)
+def test_lambdas_are_told_by_their_code_however_keras_writes_them(form: str) -> None:
+    written = LAMBDAS[form]
+    assert plain(written("4wE=")) == plain(LAMBDAS["parts"]("4wE=")) != plain(written("4wI="))
+    assert plain(written("4wE=")).startswith("lambda:b3:")
 
 
 def test_where_a_lambda_was_written_does_not_matter() -> None:

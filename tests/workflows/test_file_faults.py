@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -100,8 +101,6 @@ def test_the_vocabulary_that_keras_loads_last_counts(here: Path) -> None:
     vectors.adapt(["the cat sat"])
     text = keras.Input((), dtype="string", name="text")
     recorded(keras.Model(text, vectors(text)))
-    import zipfile
-
     with zipfile.ZipFile("net.keras") as old, zipfile.ZipFile("new.keras", "w") as new:
         for entry in old.infolist():
             data = old.read(entry)
@@ -203,3 +202,91 @@ def test_a_policy_of_the_process_is_no_difference(policy: str, here: Path) -> No
     finally:
         keras.config.set_dtype_policy("float32")
     assert compared("net.keras").verdict == "match"
+
+
+def rewritten(source: str, target: str, change: Callable[[h5py.File], None]) -> None:
+    """A copy of a file with its tensors changed, in whichever container they lie."""
+    if not source.endswith(".keras"):
+        shutil.copy(source, target)
+        with h5py.File(target, "r+") as file:
+            change(file)
+        return
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+        for entry in old.infolist():
+            data = old.read(entry)
+            if entry.filename == "model.weights.h5":
+                Path("inner.h5").write_bytes(data)
+                with h5py.File("inner.h5", "r+") as file:
+                    change(file)
+                data = Path("inner.h5").read_bytes()
+            new.writestr(entry.filename, data)
+
+
+def attentive() -> keras.Model:
+    x = keras.Input((5, 4), name="x")
+    return keras.Model(x, kl.MultiHeadAttention(2, 3, name="many")(x, x))
+
+
+def made_private(file: h5py.File) -> None:
+    """Projections as Keras 2 calls them."""
+    for name in ("query", "key", "value", "output"):
+        home = file["layers/multi_head_attention"]
+        home.move(f"{name}_dense", f"_{name}_dense")
+
+
+def made_private_and_changed(file: h5py.File) -> None:
+    made_private(file)
+    file["layers/multi_head_attention/_key_dense/vars/0"][...] = 0.0
+
+
+@pytest.mark.parametrize("container", ["keras", "weights.h5"])
+def test_projections_of_attention_are_read_under_their_private_names(
+    container: str, here: Path
+) -> None:
+    model = attentive()
+    recorded(model)
+    model.save_weights("net.weights.h5")
+    rewritten(f"net.{container}", f"same.{container}", made_private)
+    rewritten(f"net.{container}", f"other.{container}", made_private_and_changed)
+    request = Request(golden="net", levels=("weights",))
+    assert compare_source(f"same.{container}", request, STATIC).verdict == "match"
+    report = compare_source(f"other.{container}", request, STATIC)
+    assert differing(report) == ["many/key/kernel"]
+
+
+def test_a_tensor_in_the_group_of_a_layer_is_compared_wherever_it_lies(here: Path) -> None:
+    def more(file: h5py.File) -> None:
+        file["layers/multi_head_attention/extra/vars/0"] = np.ones(3, "f4")
+
+    recorded(attentive())
+    rewritten("net.keras", "other.keras", more)
+    assert differing(compared("other.keras")) == ["many/extra", "many/extra/#0"]
+
+
+STRAYS = {
+    "keras": "layers/other/vars/0",
+    "h5": "model_weights/other/kernel",
+}
+
+
+@pytest.mark.parametrize("container", STRAYS)
+def test_a_tensor_of_no_layer_is_said_not_to_be_compared(container: str, here: Path) -> None:
+    def more(file: h5py.File) -> None:
+        file[STRAYS[container]] = np.ones(3, "f4")
+
+    recorded(attentive(), f"net.{container}")
+    rewritten(f"net.{container}", f"other.{container}", more)
+    report = compared(f"other.{container}")
+    assert report.verdict == "match"  # Keras would not load it
+    assert report.notes == [f"not compared: a tensor of no layer ({STRAYS[container]})"]
+
+
+def test_state_of_training_is_no_tensor_of_the_model(here: Path) -> None:
+    x = keras.Input((4,), name="x")
+    model = keras.Model(x, kl.Dense(3, name="d")(kl.Dropout(0.1, name="drop")(x)))
+    model.compile("adam", "mse", metrics=["mae", keras.metrics.AUC()])
+    model.fit(np.ones((4, 4)), np.ones((4, 3)), verbose=0)
+    recorded(model)
+    for container in ("keras", "h5"):
+        model.save(f"net.{container}")
+        assert (compared(f"net.{container}").errors, compared(f"net.{container}").notes) == ([], [])

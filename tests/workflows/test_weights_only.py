@@ -7,6 +7,7 @@ from pathlib import Path
 import h5py
 import keras
 import pytest
+from keras import layers as kl
 
 from fpcheck.model.source import Options
 from fpcheck.report.value import Report
@@ -113,3 +114,53 @@ def test_the_only_golden_that_it_fits_is_found(model: keras.Model) -> None:
     Path("net.h5").rename("downloaded.h5")
     report = compare_source("downloaded.h5", Request(levels=("weights",)), STATIC)
     assert (report.verdict, report.golden.name) == ("match", "net")
+
+
+@pytest.fixture
+def both_ways(here: Path) -> keras.Model:
+    """A model whose directions are called otherwise than Keras calls them, and its golden `net`."""
+    x = keras.Input((3, 4), name="x")
+    backward = kl.GRU(2, go_backwards=True, name="aft")
+    layer = kl.Bidirectional(kl.GRU(2, name="zeal"), backward_layer=backward, name="both")
+    model = MODELS.filled(keras.Model(x, layer(x)))
+    model.save("net.keras")
+    model.save_weights("net.weights.h5")
+    record_source("net.keras", recording.Request(name="net"), STATIC)
+    return model
+
+
+def nameless(file: h5py.File) -> None:
+    """As Keras 2 writes it."""
+    file.visititems(lambda _, item: [item.attrs.pop(name) for name in list(item.attrs)] and None)
+
+
+def turned(file: h5py.File) -> None:
+    for number in range(3):
+        one, other = (
+            file[f"layers/bidirectional/{way}_layer/cell/vars/{number}"]
+            for way in ("forward", "backward")
+        )
+        one[...], other[...] = other[()], one[()]
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_it_pairs_by_the_places_where_keras_looks(named: bool, both_ways: keras.Model) -> None:
+    with h5py.File("net.weights.h5", "r+") as file:
+        if not named:
+            nameless(file)
+        assert compared("net.weights.h5").verdict == "match"
+        turned(file)
+    assert compared("net.weights.h5").verdict == "mismatch"
+
+
+def test_layers_of_one_class_in_a_model_inside_are_told_apart_without_names(here: Path) -> None:
+    inner = [kl.Conv2D(2, 1, name="k1"), kl.BatchNormalization(name="b1"),
+             kl.Conv2D(2, 1, name="k2"), kl.BatchNormalization(name="b2")]  # fmt: skip
+    base = keras.Sequential([kl.Input((4, 4, 2)), *inner], name="base")
+    model = MODELS.filled(keras.Sequential([kl.Input((4, 4, 2)), base, kl.Dense(2, name="head")]))
+    model.save("net.keras")
+    model.save_weights("net.weights.h5")
+    record_source("net.keras", recording.Request(name="net"), STATIC)
+    with h5py.File("net.weights.h5", "r+") as file:
+        nameless(file)
+    assert compared("net.weights.h5").verdict == "match"
