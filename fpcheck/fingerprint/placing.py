@@ -38,7 +38,7 @@ def placed(
         own: whether the architecture is the model's own, and not only that of its golden.
     """
     layers, places = file.structure.layers, architecture.structure
-    weighted = [la for la in places.layers if any(not t.derived for t in la.tensors)]
+    weighted = [layer for layer in places.layers if _has_weights(layer)]
     named = _by_path(file.structure, weighted)
     stored = _by_store(layers, weighted, places, partly=own)
     if stored:
@@ -61,6 +61,21 @@ def fits(file: Structure, architecture: Structure) -> bool:
     both = placed(Fingerprint(file), Fingerprint(architecture)).structure
     shapes = [[t.shape for t in la.tensors if not t.derived] for la in architecture.layers]
     return shapes == [[t.shape for t in la.tensors] for la in both.layers]
+
+
+def misfit(filled: Structure, architecture: Structure) -> list[str]:
+    """The layers that a file leaves without weights, where they are half of all or more.
+
+    Then it is the file of another architecture. Fewer are findings, each by its name.
+    """
+    held = {layer.path for layer in filled.layers if _has_weights(layer)}
+    weighted = [layer.path for layer in architecture.layers if _has_weights(layer)]
+    lacking = [path for path in weighted if path not in held]
+    return lacking if 2 * len(lacking) >= len(weighted) else []
+
+
+def _has_weights(layer: Layer) -> bool:
+    return any(not tensor.derived for tensor in layer.tensors)
 
 
 def _by_path(file: Structure, weighted: Sequence[Layer]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import Any
 import h5py
 
 from fpcheck.errors import FpcheckError
+from fpcheck.files.address import shown
 from fpcheck.files.kinds import OBJECT, ZIP
 from fpcheck.model.execution import first_line
 from fpcheck.model.importing import import_module
@@ -49,7 +50,7 @@ def _load_application(source: Source, options: Options) -> Any:
         return make(weights=None)
     if options.weights != "imagenet":
         file = parse(options.weights)
-        with _telling(f"{options.weights}: does not fit {source.target}"):
+        with _telling(f"{shown(options.weights)}: does not fit {source.target}"):
             return _with_weights(make(weights=None), Path(file.target))
     try:
         return make(weights="imagenet")
@@ -128,7 +129,7 @@ def _load_file(source: Source, options: Options) -> Loaded:
         inner = Options(weights="random", custom_objects=options.custom_objects,
                         trust=options.trust)  # fmt: skip
         model = load(parse(options.model), inner).model
-        with _telling(f"{source.text}: does not fit --model {options.model}"):
+        with _telling(f"{source.text}: does not fit --model {shown(options.model)}"):
             return Loaded(_with_weights(model, path), kind)
     objects = custom_objects(options.custom_objects)
     with _telling(f"{source.text}: cannot be loaded"):

@@ -15,7 +15,7 @@ from fpcheck.files.opening import ModelFile
 from fpcheck.files.remote import download
 from fpcheck.fingerprint import digest, probes
 from fpcheck.fingerprint.measurement import Measurement
-from fpcheck.fingerprint.placing import is_weights_only
+from fpcheck.fingerprint.placing import is_weights_only, misfit
 from fpcheck.fingerprint.probes import Probes
 from fpcheck.fingerprint.structure import Structure
 from fpcheck.fingerprint.value import Fingerprint
@@ -144,8 +144,22 @@ def _from_file(file: ModelFile, parsed: Source, options: Options, workers: _Work
     backend = options.backend or chosen_backend()
     session = FileSession(file, None if options.static else run, backend)
     if options.model is not None and is_weights_only(session.structure()):
-        session.place(_architecture(options, workers), own=True)
+        architecture = _architecture(options, workers)
+        session.place(architecture, own=True)
+        _check_fit(parsed, options.model, misfit(session.structure(), architecture.structure))
     return session
+
+
+def _check_fit(parsed: Source, model: str, lacking: list[str]) -> None:
+    """Refuse, as Keras does, a file that was saved from another architecture than `--model`."""
+    if lacking:
+        from fpcheck.diagnosis.evidence import some  # and all rules, which a match needs not
+
+        raise FpcheckError(
+            f"{parsed.text}: does not fit --model {shown(model)}: it holds no weights of "
+            f"{some(lacking)}",
+            "Name the architecture that it was saved from.",
+        )
 
 
 def _architecture(options: Options, workers: _Workers) -> Fingerprint:

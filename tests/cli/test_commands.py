@@ -176,6 +176,11 @@ ERRORS = [
         "Give a .keras, .h5, .weights.h5 or .weights.json file.\n",
     ),
     (
+        ("compare", "https://alice:s3cret@127.0.0.1:9/m.keras?sig=T0P"),
+        "error: https://127.0.0.1:9/m.keras: its host refuses the connection\n"
+        "Check the address, and that the server runs.\n",
+    ),
+    (
         ("show", "nosuch"),
         "error: nosuch: no such golden in {cwd}/fingerprints\n"
         "Record one: fpcheck record SOURCE NAME\n",

@@ -9,6 +9,7 @@ import keras
 import pytest
 from keras import layers as kl
 
+from fpcheck.errors import FpcheckError
 from fpcheck.model.source import Options
 from fpcheck.report.value import Report
 from fpcheck.workflows import recording
@@ -108,6 +109,24 @@ def test_with_an_architecture_both_levels_are_checked(model: keras.Model) -> Non
     report = compare_source("net.weights.h5", Request(golden="net"), options)
     assert (report.verdict, report.findings) == ("match", [])
     assert report.levels["structure"].status == "pass"
+
+
+def test_a_file_without_the_weights_of_its_architecture_is_refused(model: keras.Model) -> None:
+    other = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="other")])
+    other.save_weights("other.weights.h5")
+    options = Options(static=True, model="net.keras")
+    for refused in (
+        lambda: compare_source("other.weights.h5", Request(golden="net"), options),
+        lambda: record_source("other.weights.h5", recording.Request(), options),
+        lambda: hash_weights("other.weights.h5", options),
+    ):
+        with pytest.raises(FpcheckError) as raised:
+            refused()
+        assert str(raised.value) == (
+            "other.weights.h5: does not fit --model net.keras: it holds no weights of "
+            "inner/inner_dense, tower/low, tower/high and 2 more\n"
+            "Name the architecture that it was saved from."
+        )
 
 
 def test_the_only_golden_that_it_fits_is_found(model: keras.Model) -> None:
