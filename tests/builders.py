@@ -121,6 +121,12 @@ def fingerprint(
     return Fingerprint(structure, measured, **parts)
 
 
+def bare(measured: Fingerprint) -> Fingerprint:
+    """The fingerprint with digests of weights, and nothing else of them."""
+    known = tuple(replace(m, details=None) for m in measured.weights or ())
+    return replace(measured, weights=known)
+
+
 def edited(structure: Structure, path: str, /, **changes: Any) -> Structure:
     """The structure with one layer changed."""
     return relayered(structure, lambda la: replace(la, **changes) if la.path == path else la)

@@ -20,6 +20,10 @@ FEWEST_VALUES = 48
 _SPREAD = 2.3
 # A truncated normal of Keras stops at two standard deviations and is widened by this factor.
 _TRUNCATED = 0.87962566103423978
+# The largest distance from the mean, in standard deviations.
+_REACH = {"uniform": math.sqrt(3), "normal": 2 / _TRUNCATED, "untruncated_normal": 6.0}
+# Of 48 normal values, the largest is further out than this in all but 1 of 1000 cases.
+_REACHED = 1.5
 # By the end of a role: what layers begin with, unless their configuration says otherwise.
 _USUAL = {
     "bias": "Zeros", "beta": "Zeros", "gamma": "Ones", "moving_mean": "Zeros",
@@ -41,7 +45,15 @@ _SCALING = {
 
 def fresh(case: Case, item: Changed) -> str | None:
     """Why a changed tensor looks like what its initializer gives; None where it does not."""
-    details = item.candidate.details
+    return _reason(case, item, item.candidate.details)
+
+
+def was_fresh(case: Case, item: Changed) -> bool:
+    """Whether the golden's tensor looks like that, too: it was hardly trained."""
+    return item.both is not None and _reason(case, item, item.golden.details) is not None
+
+
+def _reason(case: Case, item: Changed, details: Details | None) -> str | None:
     if details is None or details.statistics.non_finite:
         return None
     name, config = _initializer(case, item)
@@ -100,44 +112,46 @@ def _orthogonal(gain: float, shape: tuple[int, ...], details: Details) -> str | 
         lengths = np.array([details.statistics.l2 / math.sqrt(rows)])
     else:
         lengths = details.profiles[0] if rows < columns else details.profiles[-1]
-    if np.abs(lengths - gain).max() > 1e-3 * gain:
+    if not lengths.size or np.abs(lengths - gain).max() > 1e-3 * gain:
         return None
     return f"Orthogonal: {'rows' if rows < columns else 'columns'} of length {gain:g}"
 
 
 def _random(name: str, config: dict[str, Any], item: Changed, figures: Statistics) -> str | None:
-    for std, largest in _expected(name, config, item):
+    for mean, std, largest in _expected(name, config, item):
         slack = _SPREAD / math.sqrt(figures.count)
-        extreme = max(abs(figures.minimum), abs(figures.maximum))
+        extreme = max(mean - figures.minimum, figures.maximum - mean)
         if (
-            abs(figures.std / std - 1) <= slack
-            and abs(figures.mean) <= 5 * std / math.sqrt(figures.count)
-            and largest * 0.5 <= extreme <= largest * 1.0001
+            std > 0
+            and abs(figures.std / std - 1) <= slack
+            and abs(figures.mean - mean) <= 5 * std / math.sqrt(figures.count)
+            and min(largest * 0.5, std * _REACHED) <= extreme <= largest * 1.0001
         ):
             return f"{name}: std {figures.std:.4g}, expected {std:.4g}"
     return None
 
 
-def _expected(name: str, config: dict[str, Any], item: Changed) -> Iterator[tuple[float, float]]:
-    """Standard deviations and largest absolute values that an initializer may give."""
+def _expected(
+    name: str, config: dict[str, Any], item: Changed
+) -> Iterator[tuple[float, float, float]]:
+    """Means, standard deviations and largest distances from the mean that it may give."""
     if name == "RandomUniform":
-        limit = float(config.get("maxval", 0.05))
-        yield limit / math.sqrt(3), limit
+        low, high = float(config.get("minval", -0.05)), float(config.get("maxval", 0.05))
+        yield (low + high) / 2, (high - low) / math.sqrt(12), (high - low) / 2
     elif name in ("RandomNormal", "TruncatedNormal"):
-        std = float(config.get("stddev", 0.05))
+        mean, std = float(config.get("mean", 0.0)), float(config.get("stddev", 0.05))
         cut = name == "TruncatedNormal"
-        yield (std * _TRUNCATED, 2 * std) if cut else (std, 6 * std)
+        yield (mean, std * _TRUNCATED, 2 * std) if cut else (mean, std, 6 * std)
     elif name in _SCALING or name == "VarianceScaling":
         factor, mode, kind = _SCALING.get(name) or _scaling(config)
         for fan_in, fan_out in _fans(item):
             fan = {"in": fan_in, "out": fan_out}.get(mode, (fan_in + fan_out) / 2)
             std = math.sqrt(factor / max(1.0, fan))
-            uniform = kind == "uniform"
-            yield (std, std * math.sqrt(3)) if uniform else (std, 2 * std / _TRUNCATED)
+            yield 0.0, std, std * _REACH[kind]
 
 
 def _scaling(config: dict[str, Any]) -> tuple[float, str, str]:
-    kind = "normal" if "normal" in str(config.get("distribution")) else "uniform"
+    kind = str(config.get("distribution", "truncated_normal")).removeprefix("truncated_")
     mode = str(config.get("mode", "fan_in")).removeprefix("fan_")
     return float(config.get("scale", 1.0)), mode, kind
 

@@ -1,10 +1,25 @@
 """Layers whose initial values were never replaced."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
-from builders import trained
-from diagnosing import NETS, ON_ALL, ON_CONVNETS, codes, diagnosed, fresh, glorot, kernels, reset
+from builders import dense, edited, holding, layer, network, trained
+from diagnosing import (
+    NETS,
+    ON_ALL,
+    ON_CONVNETS,
+    codes,
+    diagnosed,
+    fresh,
+    glorot,
+    kernels,
+    moved,
+    reset,
+)
 
+from fpcheck.codec import Array
 from fpcheck.fingerprint.structure import Structure
 
 
@@ -82,3 +97,114 @@ def test_values_of_another_scale_are_not_called_fresh(net: Structure, scale: flo
     path = kernels(net)[1].partition("/")[0]
     changes = {name: v * np.float32(scale) for name, v in glorot(net, path).items()}
     assert "not-loaded" not in codes(diagnosed(net, changes))
+
+
+Draw = Callable[[np.random.Generator, tuple[int, ...]], Array]
+
+
+def normal(std: float, mean: float = 0.0, cut: float = np.inf) -> Draw:
+    """Normal values, drawn again where they are further from the mean than `cut` deviations."""
+
+    def draw(random: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        values = random.normal(size=shape)
+        while (far := np.abs(values) > cut).any():
+            values[far] = random.normal(size=int(far.sum()))
+        return values * std + mean
+
+    return draw
+
+
+def uniform(low: float, high: float) -> Draw:
+    return lambda random, shape: random.uniform(low, high, shape)
+
+
+def orthogonal(random: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    rows, columns = int(np.prod(shape[:-1])), shape[-1]
+    unit, _ = np.linalg.qr(random.normal(size=(max(rows, columns), min(rows, columns))))
+    return (unit if rows >= columns else unit.T).reshape(shape)
+
+
+def scaled(kind: str, mode: str, distribution: str) -> tuple[str, dict[str, Any]]:
+    return kind, {"scale": 3.0, "mode": mode, "distribution": distribution}
+
+
+# Of a kernel of 12 x 12.
+SQUARE = 1 / np.sqrt(12)
+INITIALIZERS: dict[str, tuple[str, dict[str, Any], Draw]] = {
+    "RandomUniform": ("RandomUniform", {"minval": -0.1, "maxval": 0.1}, uniform(-0.1, 0.1)),
+    "lopsided": ("RandomUniform", {"minval": -1.0, "maxval": 0.0}, uniform(-1, 0)),
+    "RandomNormal": ("RandomNormal", {"mean": 0.0, "stddev": 0.2}, normal(0.2)),
+    "shifted": ("RandomNormal", {"mean": 0.5, "stddev": 0.2}, normal(0.2, 0.5)),
+    "TruncatedNormal": ("TruncatedNormal", {"stddev": 0.02}, normal(0.02, cut=2)),
+    "HeNormal": ("HeNormal", {}, normal(np.sqrt(2) * SQUARE / 0.87962566, cut=2)),
+    "HeUniform": ("HeUniform", {}, uniform(-np.sqrt(6) * SQUARE, np.sqrt(6) * SQUARE)),
+    "LecunUniform": ("LecunUniform", {}, uniform(-np.sqrt(3) * SQUARE, np.sqrt(3) * SQUARE)),
+    "VarianceScaling": (*scaled("VarianceScaling", "fan_avg", "untruncated_normal"),
+                        normal(np.sqrt(3) * SQUARE)),
+    "Orthogonal": ("Orthogonal", {"gain": 1.0}, orthogonal),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", INITIALIZERS)
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("path", ["first", "second"])
+def test_what_an_initializer_gives_is_called_fresh(name: str, seed: int, path: str) -> None:
+    kind, config, draw = INITIALIZERS[name]
+    training = {"kernel_initializer": {"class": kind, "config": config}}
+    net = edited(NETS["perceptron"], path, training=training)
+    drawn = draw(np.random.default_rng(seed), (12, 12)).astype(np.float32)
+    (found,) = diagnosed(net, {f"{path}/kernel": drawn, f"{path}/bias": np.zeros(12, np.float32)})
+    assert (found.code, found.layers, found.confidence) == ("not-loaded", [path], 0.97)
+    assert kind in found.evidence[1]
+
+
+@pytest.mark.parametrize("name", [*INITIALIZERS, "nothing-random"])
+@pytest.mark.parametrize("seed", range(3))
+def test_trained_weights_are_never_called_fresh(name: str, seed: int) -> None:
+    kind, config, _ = INITIALIZERS.get(name, ("RandomNormal", {"stddev": 0.0}, None))
+    training = {"kernel_initializer": {"class": kind, "config": config}}
+    net = edited(NETS["perceptron"], "first", training=training)
+    assert codes(diagnosed(net, trained(net, seed + 1))) == ["other-checkpoint"]
+
+
+@pytest.mark.parametrize("path", ["first", "second"])
+@pytest.mark.parametrize("name", ["RandomNormal", "TruncatedNormal", "Orthogonal"])
+def test_a_golden_that_was_hardly_trained_and_trained_on_is_not_called_fresh(
+    name: str, path: str
+) -> None:
+    kind, config, draw = INITIALIZERS[name]
+    training = {"kernel_initializer": {"class": kind, "config": config}}
+    net = edited(NETS["perceptron"], path, training=training)
+    kernel = draw(np.random.default_rng(0), (12, 12)).astype(np.float32)
+    base = trained(net) | {f"{path}/kernel": kernel}
+    (found,) = diagnosed(net, {f"{path}/kernel": moved(kernel, 1e-4)}, base)
+    assert (found.code, found.layers) == ("fine-tuned", [path])
+
+
+@pytest.mark.parametrize("units", [6, 12])
+def test_a_fresh_lstm_shows_by_its_forget_gate_and_orthogonal_rows(units: int) -> None:
+    bare = holding(layer("lstm", "LSTM", "in"), kernel=(8, 4 * units),
+                   recurrent_kernel=(units, 4 * units), bias=(4 * units,))  # fmt: skip
+    roles = {"kernel": "GlorotUniform", "recurrent": "Orthogonal", "bias": "Zeros"}
+    training = {f"{r}_initializer": {"class": c, "config": {}} for r, c in roles.items()}
+    net = edited(network(layer("in", "InputLayer"), bare, dense("last", "lstm", units, 10)),
+                 "lstm", training=training)  # fmt: skip
+    random = np.random.default_rng(0)
+    limit = np.sqrt(6 / (8 + 4 * units))
+    bias = np.zeros(4 * units)
+    bias[units : 2 * units] = 1
+    values = {"kernel": uniform(-limit, limit)(random, (8, 4 * units)),
+              "recurrent_kernel": orthogonal(random, (units, 4 * units)), "bias": bias}  # fmt: skip
+    (found,) = diagnosed(net, {f"lstm/{r}": v.astype(np.float32) for r, v in values.items()})
+    assert (found.code, found.layers) == ("not-loaded", ["lstm"])
+    assert found.evidence[2:] == [
+        "lstm/recurrent_kernel: Orthogonal: rows of length 1",
+        "lstm/bias: 1 for the forget gate, else 0",
+    ]
+
+
+@ON_ALL
+def test_a_bias_of_zeros_alone_is_not_called_fresh(net: Structure) -> None:
+    name = kernels(net)[1].replace("kernel", "bias")
+    zeros = np.zeros_like(trained(net)[name])
+    assert codes(diagnosed(net, {name: zeros})) == ["zeroed"]

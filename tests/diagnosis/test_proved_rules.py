@@ -3,19 +3,24 @@
 import ml_dtypes
 import numpy as np
 import pytest
-from builders import convnet, trained
+from builders import convnet, edited, fingerprint, renamed, trained
 from diagnosing import (
     NETS,
+    NORMALISED,
     ON_ALL,
     ON_CONVNETS,
     Change,
     codes,
+    compared,
     diagnosed,
     exchanged,
     rounded,
 )
+from msgspec.structs import replace
 
+from fpcheck.diagnosis import diagnose
 from fpcheck.fingerprint.structure import Structure
+from fpcheck.fingerprint.value import Fingerprint
 
 SAYS: dict[str, tuple[str, Change, str]] = {
     "float16": ("cast-float16", rounded(np.float16), "rounded to float16"),
@@ -101,7 +106,7 @@ def test_two_pairs_of_swapped_layers_are_one_diagnosis() -> None:
         values, "norm1", "norm2", "gamma", "beta", "moving_mean", "moving_variance"
     )
     (found,) = diagnosed(net, changes)
-    assert found.summary == "norm1 and norm2 hold each other's weights; so do 1 more pairs."
+    assert found.summary == "norm1 and norm2 hold each other's weights; so does 1 more pair."
 
 
 def test_weights_that_several_layers_hold_name_none_of_them() -> None:
@@ -118,3 +123,96 @@ def test_constants_are_no_proof_of_a_swap() -> None:
     base = trained(net) | {"second/bias": np.zeros(12, np.float32)}
     found = diagnosed(net, {"first/bias": np.zeros(12, np.float32)}, base)
     assert "layers-swapped" not in codes(found)
+
+
+@ON_CONVNETS
+@pytest.mark.parametrize(
+    ("now", "was"), [("moving_mean", "moving_variance"), ("gamma", "beta"), ("beta", "moving_mean")]
+)
+@pytest.mark.parametrize("path", ["norm1", "norm2"])
+def test_tensors_in_each_others_place_are_named(
+    net: Structure, now: str, was: str, path: str
+) -> None:
+    values = trained(net)
+    changes = {f"{path}/{now}": values[f"{path}/{was}"], f"{path}/{was}": values[f"{path}/{now}"]}
+    (found,) = diagnosed(net, changes)
+    assert (found.code, found.layers, found.confidence) == ("roles-mixed", [path], 1.0)
+    first, second = sorted((now, was), key=NORMALISED.index)
+    told = [
+        f"{path}: {first} holds the golden {second}",
+        f"{path}: {second} holds the golden {first}",
+    ]
+    assert found.summary == f"Tensors stand in each other's place: {told[0]}, {told[1]}."
+    assert found.evidence == [f"equal digests: {line}" for line in told]
+
+
+@ON_CONVNETS
+def test_an_exchange_with_a_fresh_beta_claims_both_halves(net: Structure) -> None:
+    base = trained(net)
+    base["norm1/beta"] = np.zeros_like(base["norm1/beta"])
+    changes = {"norm1/beta": base["norm1/moving_mean"], "norm1/moving_mean": base["norm1/beta"]}
+    (found,) = diagnosed(net, changes, base)
+    assert found.summary == (
+        "Tensors stand in each other's place: norm1: beta holds the golden moving_mean."
+    )
+
+
+def relabelled(net: Structure, path: str) -> Structure:
+    """A normalisation with its beta for a gamma: other settings, as many tensors."""
+    item = net.by_path[path]
+    tensors = tuple(
+        replace(t, role={"gamma": "beta", "beta": "offset"}.get(t.role, t.role))
+        for t in item.tensors
+    )
+    return edited(net, path, config={**(item.config or {}), "scale": False}, tensors=tensors)
+
+
+@ON_CONVNETS
+@pytest.mark.parametrize("path", ["norm1", "norm2"])
+def test_equal_tensors_of_another_role_are_named_only_if_equal(net: Structure, path: str) -> None:
+    other = relabelled(net, path)
+    values = {f"{la.path}/{t.role}": v for (la, t), v in
+              zip(other.tensors, trained(net).values(), strict=True)}  # fmt: skip
+    found = diagnose(compared(fingerprint(net), fingerprint(other, values)))
+    assert codes(found) == ["roles-mixed", "config-changed"]
+    assert found[0].layers == [path]
+    assert "roles-mixed" not in codes(diagnose(compared(Fingerprint(net), Fingerprint(other))))
+    anew = fingerprint(other, trained(other, 5))
+    assert "roles-mixed" not in codes(diagnose(compared(fingerprint(net), anew)))
+
+
+@ON_CONVNETS
+@pytest.mark.parametrize(
+    ("change", "code", "says"),
+    [
+        (lambda v: v[::-1], "kernel-flipped", "flipped along axis 0"),
+        (lambda v: v[:, ::-1], "kernel-flipped", "flipped along axis 1"),
+        (lambda v: v.swapaxes(0, 1)[::-1], "kernel-transposed",
+         "transposed (axes 1, 0, 2, 3, axis 1 reversed)"),
+    ],
+)  # fmt: skip
+def test_rarer_turns_are_proved_by_putting_them_back(
+    net: Structure, change: Change, code: str, says: str
+) -> None:
+    for name in ("conv1/kernel", "conv2/kernel"):
+        (found,) = diagnosed(net, {name: np.ascontiguousarray(change(trained(net)[name]))})
+        assert (found.code, found.confidence) == (code, 1.0)
+        assert found.summary == f"{name} is the golden one {says}."
+        assert found.evidence == [f"{name}: put back, it has the golden's digest"]
+
+
+@ON_CONVNETS
+def test_without_a_closer_look_what_the_golden_foretold_is_still_proved(net: Structure) -> None:
+    values = trained(net)
+    for change, code in ((lambda v: v[::-1, ::-1], "kernel-flipped"),
+                         (lambda v: v[:, :, ::-1], "input-channels-reversed"),
+                         (lambda v: v[::-1], "other-checkpoint")):  # fmt: skip
+        other = {**values, "conv1/kernel": change(values["conv1/kernel"])}
+        found = diagnose(compared(fingerprint(net, values), fingerprint(net, other)))
+        assert codes(found) == [code]
+
+
+def test_names_with_a_colon_keep_their_evidence() -> None:
+    net = renamed(NETS["perceptron"], {"first": "first:0"})
+    (found,) = diagnosed(net, {"first:0/kernel": trained(net)["first:0/kernel"].T})
+    assert found.evidence == ["first:0/kernel: its digest is the one that the golden foretold"]

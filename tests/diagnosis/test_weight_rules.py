@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
-from builders import Values, fingerprint, network, perceptron, trained
-from diagnosing import ON_ALL, ON_CONVNETS, codes, diagnosed, fresh, kernels, moved, neighbour
+from builders import edited, fingerprint, perceptron, trained
+from diagnosing import ON_ALL, codes, compared, diagnosed, kernels, moved
+from msgspec.structs import replace
 
-from fpcheck.fingerprint.structure import Structure
+from fpcheck.diagnosis import diagnose
+from fpcheck.fingerprint.structure import Structure, Tensor
 
 
 @ON_ALL
@@ -90,52 +92,6 @@ def test_a_few_changed_values_are_told_from_training(
         assert found.evidence[0].startswith(f"{name}: {counted} changed")
 
 
-def positive(net: Structure, seed: int) -> Values:
-    """Weights whose vectors all are near one, as in normalisations they often are."""
-    random = np.random.default_rng(seed)
-    return {
-        name: np.asarray(1 + 0.2 * random.normal(size=v.shape)).astype(np.float32)
-        if v.ndim == 1
-        else v
-        for name, v in trained(net, seed).items()
-    }
-
-
-@ON_ALL
-@pytest.mark.parametrize("seed", range(1, 6))
-def test_another_checkpoint_is_told_from_training(net: Structure, seed: int) -> None:
-    (found,) = diagnosed(net, positive(net, seed), positive(net, 0))
-    weighted = [la.path for la in net.layers if la.tensors]
-    assert (found.code, found.layers, found.confidence) == ("other-checkpoint", weighted, 0.8)
-    assert found.summary == (
-        "All layers hold values that have nothing to do with the golden's: another checkpoint."
-    )
-    assert found.evidence == [
-        f"{len(weighted)} layers of {len(weighted)} have the golden's shapes",
-        "their values are neither close to the golden's nor freshly initialised",
-        "no golden in reach holds them",
-    ]
-
-
-@ON_CONVNETS
-def test_vectors_that_moved_far_go_with_the_kernels_beside_them(net: Structure) -> None:
-    base = positive(net, 0)
-    changes = {n: moved(v, 1e-2) if v.ndim > 1 else moved(v, 0.5) for n, v in base.items()}
-    assert codes(diagnosed(net, changes, base)) == ["fine-tuned"]
-
-
-@ON_CONVNETS
-@pytest.mark.parametrize("role", ["gamma", "moving_variance"])
-def test_constant_vectors_are_no_training(net: Structure, role: str) -> None:
-    name = f"norm1/{role}"
-    (found,) = diagnosed(net, {name: np.full_like(trained(net)[name], 0.9)})
-    assert (found.code, found.layers, found.confidence) == ("other-checkpoint", ["norm1"], 0.5)
-    assert found.summary == (
-        "norm1 holds values that have nothing to do with the golden's: another checkpoint."
-    )
-    assert found.evidence[0] == "1 layer of 6 has the golden's shapes"
-
-
 @ON_ALL
 def test_training_beside_infinite_values_of_the_golden_is_measured_on_the_others(
     net: Structure,
@@ -166,25 +122,96 @@ def test_values_that_were_no_numbers_already_are_counted(net: Structure, bad: fl
 
 
 @ON_ALL
-def test_weights_of_another_golden_in_reach_name_it(net: Structure) -> None:
-    goldens = [
-        neighbour("near@1", fingerprint(net, trained(net, 3))),
-        neighbour("far@2", fingerprint(net, trained(net, 5))),
-    ]
-    (found,) = diagnosed(net, trained(net, 5), neighbours=lambda: iter(goldens))
-    count = len(trained(net))
-    assert (found.code, found.confidence) == ("other-checkpoint", 1.0)
-    assert found.summary == "These are the weights of the golden far@2."
-    assert found.evidence == [f"{count} of {count} changed tensors have the digests of far@2"]
-    assert found.advice == "Load the right file, or compare with that golden: --golden far@2"
+@pytest.mark.parametrize("factor", [0.5, 1 / 255, -1.0, 1.01, 40.0])
+def test_a_tensor_times_a_factor_is_named(net: Structure, factor: float) -> None:
+    for name in (kernels(net)[0], kernels(net)[-1].replace("kernel", "bias")):
+        (found,) = diagnosed(net, {name: trained(net)[name] * np.float32(factor)})
+        assert (found.code, found.layers) == ("rescaled", [name.rpartition("/")[0]])
+        assert found.confidence == 0.98
+        assert found.summary == f"{name} is the golden one times a factor."
+        assert found.evidence[0].startswith(f"{name}: {factor:.6g} times the golden, to within ")
 
 
-@ON_CONVNETS
-def test_zeros_and_ones_that_other_goldens_hold_too_are_no_proof(net: Structure) -> None:
-    bare = network(
-        net.layers[0], *(la for la in net.layers if la.class_name == "BatchNormalization")
+@ON_ALL
+def test_one_factor_a_channel_is_named(net: Structure) -> None:
+    first, second = kernels(net)[1:3]
+    values = trained(net)
+    factors = {
+        n: np.linspace(0.5, 2, values[n].shape[-1], dtype=np.float32) for n in (first, second)
+    }
+    (found,) = diagnosed(net, {n: values[n] * f for n, f in factors.items()})
+    assert (found.code, found.confidence) == ("rescaled", 0.98)
+    assert found.summary == f"{first}, {second} are the golden ones times a factor."
+    axis = values[first].ndim - 1
+    assert found.evidence[0].startswith(
+        f"{first}: one factor for each slice along axis {axis}, 1.25 in the middle; without them "
     )
-    untrained = fingerprint(bare, fresh(bare))
-    changes = {n: v for n, v in fresh(bare).items() if "moving" in n}
-    found = diagnosed(bare, changes, neighbours=lambda: iter([neighbour("untrained@1", untrained)]))
-    assert codes(found) == ["batchnorm-statistics-reset"]
+
+
+@ON_ALL
+@pytest.mark.parametrize("noise", [3e-4, 1e-3, 1e-2])
+def test_a_factor_with_noise_is_not_called_rescaled(net: Structure, noise: float) -> None:
+    name = kernels(net)[1]
+    for factor in (1.0, 1 + noise, 2.0):
+        changed = moved(trained(net)[name] * np.float32(factor), noise)
+        assert codes(diagnosed(net, {name: changed})) == ["fine-tuned"]
+
+
+@ON_ALL
+@pytest.mark.parametrize(("most", "each"), [(127, False), (127, True), (7, True)])
+def test_kernels_on_a_grid_are_named(net: Structure, most: int, each: bool) -> None:
+    name = kernels(net)[1]
+    values = trained(net)[name]
+    axes = tuple(range(values.ndim - 1)) if each else None
+    step = np.abs(values).max(axis=axes, keepdims=True) / most
+    (found,) = diagnosed(net, {name: (np.rint(values / step) * step).astype(np.float32)})
+    assert (found.code, found.layers) == ("quantized", [name.partition("/")[0]])
+    assert found.confidence == 0.98
+    assert found.summary == f"{name} was rounded to few steps."
+    where = f" for each slice along axis {values.ndim - 1}" if each else ""
+    assert found.evidence[0].startswith(
+        f"{name}: its values lie on a grid of at most {2 * most} steps{where}, "
+    )
+
+
+def quantised(net: Structure, *paths: str) -> Structure:
+    """Layers that keep their kernels as small integers, beside a scale."""
+    for path in paths:
+        kernel, bias = net.by_path[path].tensors
+        scale = Tensor("kernel_scale", 2, bias.shape, "float32", False)
+        tensors = (replace(kernel, dtype="int8"), bias, scale)
+        net = edited(net, path, dtype="int8_from_float32", tensors=tensors)
+    return net
+
+
+@ON_ALL
+@pytest.mark.parametrize("many", [False, True])
+def test_layers_of_a_quantised_type_are_named_and_nothing_else(net: Structure, many: bool) -> None:
+    paths = [name.partition("/")[0] for name in kernels(net)][: 2 if many else 1]
+    other = quantised(net, *paths)
+    values = trained(other) | trained(net)
+    for path in paths:
+        values[f"{path}/kernel"] = np.rint(values[f"{path}/kernel"] * 60).astype(np.int8)
+    (found,) = diagnose(compared(fingerprint(net), fingerprint(other, values)))
+    assert (found.code, found.layers, found.confidence) == ("quantized", paths, 1.0)
+    says = "are" if many else "is"
+    assert found.summary == f"{', '.join(paths)} {says} quantised: int8_from_float32."
+
+
+@ON_ALL
+def test_tensors_that_are_there_no_more_are_named(net: Structure) -> None:
+    path = kernels(net)[1].partition("/")[0]
+    kernel, _ = net.by_path[path].tensors
+    other = edited(net, path, tensors=(kernel,))
+    (found,) = diagnose(compared(fingerprint(net), fingerprint(other, trained(net))))
+    assert (found.code, found.layers, found.confidence) == ("tensors-missing", [path], 1.0)
+    assert found.summary == f"1 tensor of the golden missing: {path}/bias."
+    assert found.evidence == [f"{path}/bias: not there"]
+    config = {**(other.by_path[path].config or {}), "use_bias": False}
+    unbiased = edited(other, path, config=config)
+    found, second = diagnose(compared(fingerprint(net), fingerprint(unbiased, trained(net))))
+    assert (found.code, second.code, second.confidence) == (
+        "config-changed",
+        "tensors-missing",
+        0.9,
+    )

@@ -11,8 +11,10 @@ from fpcheck.report.value import Diagnosis
 
 def diagnose(case: Case) -> Iterator[Diagnosis]:
     """One diagnosis for all layers of another type; quantised ones are told elsewhere."""
-    found = [f for f in case.found("dtype-changed") if not is_quantized(str(f.actual))]
-    stored = case.found("tensor-dtype-changed")
+    every = case.found("dtype-changed")
+    quantized = {f.layer for f in every if is_quantized(str(f.actual))}
+    found = [f for f in every if f.layer not in quantized]
+    stored = [f for f in case.found("tensor-dtype-changed") if f.layer not in quantized]
     told = found or stored
     if not told:
         return
@@ -24,9 +26,15 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
         code="dtype-changed",
         layers=layers,
         confidence=1.0,
-        summary=f"{some(layers)} {'computes' if len(layers) == 1 else 'compute'} in {now}, in the "
-        f"golden in {was}.",
-        evidence=lines([f"{count(n, 'layer')}: {a} instead of {b}" for (b, a), n in kinds.items()]),
+        summary=f"{some(layers)} {_does(bool(found), len(layers) == 1)} in {now}, in the golden in "
+        f"{was}.",
+        evidence=lines([f"{count(n, 'layer' if found else 'tensor')}: {a} instead of {b}"
+                        for (b, a), n in kinds.items()]),
         advice=f"Build the model under keras.config.set_dtype_policy('{was}'), or allow it: "
         "--tolerance float16 or bfloat16.",
-    )
+    )  # fmt: skip
+
+
+def _does(computes: bool, one: bool) -> str:
+    verb = "compute" if computes else "keep"
+    return f"{verb}{'s' if one else ''}{'' if computes else ' values'}"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from fpcheck.comparison.weights import Changed
 from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.evidence import some
+from fpcheck.diagnosis.evidence import lines, paths, some
 from fpcheck.fingerprint.undone import Undone
 from fpcheck.report.value import Diagnosis
 
@@ -25,27 +25,26 @@ def foretold(
         advice: what to do.
         undone: says of a tensor that a closer look has put right whether it is such a mistake.
     """
-    groups: dict[str, list[Changed]] = {}
-    proofs: list[str] = []
+    groups: dict[str, list[tuple[Changed, str]]] = {}
     for item in case.left:
         held = item.golden.details.counterfactuals if item.golden.details else {}
         named = next((n for n in mistakes if held.get(n) == item.candidate.digest), None)
         found = case.undone(item)
         if named is not None:
-            groups.setdefault(mistakes[named], []).append(item)
-            proofs.append(f"{item.name}: its digest is the one that the golden foretold")
+            proof = f"{item.name}: its digest is the one that the golden foretold"
+            groups.setdefault(mistakes[named], []).append((item, proof))
         elif found is not None and found.left == 0 and (says := undone(item, found)):
-            groups.setdefault(says, []).append(item)
-            proofs.append(f"{item.name}: put back, it has the golden's digest")
-    for says, items in groups.items():
+            proof = f"{item.name}: put back, it has the golden's digest"
+            groups.setdefault(says, []).append((item, proof))
+    for says, proved in groups.items():
+        items = [item for item, _ in proved]
         case.claim(items)
         verb = "is the golden one" if len(items) == 1 else "are the golden ones"
-        own = [line for line in proofs if line.partition(":")[0] in {i.name for i in items}]
         yield Diagnosis(
             code=code,
-            layers=list(dict.fromkeys(item.layer.path for item in items)),
+            layers=paths(items),
             confidence=1.0,
             summary=f"{some(item.name for item in items)} {verb} {says}.",
-            evidence=own[:5],
+            evidence=lines([proof for _, proof in proved]),
             advice=advice,
         )

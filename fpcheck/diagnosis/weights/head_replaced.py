@@ -9,6 +9,8 @@ from fpcheck.report.value import Diagnosis
 
 # Above this the head was trained further, not replaced.
 _RELATED = 0.5
+_UNRELATED = "its values have nothing to do with the golden's"
+_UNKNOWN = "of its values only digests are known, so it may be trained further"
 
 
 def diagnose(case: Case) -> Iterator[Diagnosis]:
@@ -19,6 +21,7 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
         return
     resized = [f"{i.name} {list(i.other.shape)}, golden {list(i.tensor.shape)}"
                for i in items if i.other.shape != i.tensor.shape]  # fmt: skip
+    measured = any(i.both is not None for i in items)
     if not resized and cosine(_matrices(items)) > _RELATED:
         return
     case.claim(items)
@@ -26,11 +29,11 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
     yield Diagnosis(
         code="head-replaced",
         layers=paths(items),
-        confidence=1.0 if resized else 0.9,
+        confidence=1.0 if resized else 0.9 if measured else 0.6,
         summary=f"Only {some(heads)} at the end {'is' if len(heads) == 1 else 'are'} not the "
         f"golden's{': ' + some(resized, 1) if resized else ''}.",
         evidence=[f"{count(body, 'layer')} before it {'equal' if body > 1 else 'equals'} the "
-                  "golden", *(resized or ["its values have nothing to do with the golden's"])][:5],
+                  "golden", *(resized or [_UNRELATED if measured else _UNKNOWN])][:5],
         advice="Load the head too, or record the new one as a version if it was meant.",
     )  # fmt: skip
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from fpcheck.diagnosis.case import Case, by_layer, is_constant
-from fpcheck.diagnosis.evidence import lines, some
+from fpcheck.diagnosis.evidence import count, lines, some
 from fpcheck.report.value import Diagnosis
 
 
@@ -40,5 +40,6 @@ def _summary(holds: dict[str, str], told: list[str]) -> str:
     if not crosswise:
         return f"{some(told)}."
     first = crosswise[0]
-    more = f"; so do {len(crosswise) // 2 - 1} more pairs" if len(crosswise) > 2 else ""
+    others = len(crosswise) // 2 - 1
+    more = f"; so {'does' if others == 1 else 'do'} {count(others, 'more pair')}" if others else ""
     return f"{first} and {holds[first]} hold each other's weights{more}."

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from fpcheck.comparison.weights import Changed
-from fpcheck.diagnosis.case import Case, by_layer, is_constant
+from fpcheck.diagnosis.case import Case, by_layer, cosine, is_constant
 from fpcheck.diagnosis.evidence import count, lines, some
-from fpcheck.diagnosis.initializers import FEWEST_VALUES, fresh
+from fpcheck.diagnosis.initializers import FEWEST_VALUES, fresh, was_fresh
+from fpcheck.diagnosis.weights.fine_tuned import RELATED
 from fpcheck.report.value import Diagnosis
 
 
@@ -41,6 +42,10 @@ def _fresh(case: Case, items: list[Changed]) -> list[str]:
     # The first tensor is what makes the layer: a kernel, a gamma. Zeros in a bias alone say little.
     first = items[0].layer.tensors[0]
     if not any(item.tensor.index == first.index for item in items):
+        return []
+    # Values drawn anew have nothing to do with others that were hardly trained.
+    drawn = [item for item in items if not is_constant(item)]
+    if drawn and all(was_fresh(case, i) for i in drawn) and cosine(drawn) >= RELATED:
         return []
     reasons = [fresh(case, item) for item in items]
     small = [

@@ -42,12 +42,14 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
 def _relabelled(case: Case) -> dict[str, str]:
     """Layers set otherwise, so that an equal tensor now has another role."""
     found: dict[str, str] = {}
+    if case.golden.weights is None or case.candidate.weights is None:
+        return found
     set_otherwise = {f.layer for f in case.found("config-changed")}
-    changed = {item.place for item in case.changed}
+    differing = {item.place for item in case.comparison.changed}
     for pair in case.pairing.pairs:
-        for tensor, other in pair.tensors if pair.golden.path in set_otherwise else ():
-            path = pair.golden.path
-            equal = (path, tensor.index) not in changed
-            if other is not None and equal and tensor.role and other.role != tensor.role:
+        path = pair.golden.path
+        for tensor, other in pair.tensors if path in set_otherwise else ():
+            equal = (path, tensor.index) not in differing
+            if equal and other is not None and tensor.role and other.role != tensor.role:
                 found[path] = f"{path}: {other.role} holds the golden {tensor.role}"
     return found

@@ -1,0 +1,143 @@
+"""Weights of another training run, of another golden, or of another head."""
+
+import numpy as np
+import pytest
+from builders import Values, bare, dense, fingerprint, network, trained
+from diagnosing import (
+    ON_ALL,
+    ON_CONVNETS,
+    codes,
+    compared,
+    diagnosed,
+    fresh,
+    kernels,
+    moved,
+    neighbour,
+)  # fmt: skip
+from msgspec.structs import replace
+
+from fpcheck.diagnosis import diagnose
+from fpcheck.fingerprint.structure import Structure
+
+
+def positive(net: Structure, seed: int) -> Values:
+    """Weights whose vectors all are near one, as in normalisations they often are."""
+    random = np.random.default_rng(seed)
+    return {
+        name: np.asarray(1 + 0.2 * random.normal(size=v.shape)).astype(np.float32)
+        if v.ndim == 1
+        else v
+        for name, v in trained(net, seed).items()
+    }
+
+
+@ON_ALL
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_another_checkpoint_is_told_from_training(net: Structure, seed: int) -> None:
+    (found,) = diagnosed(net, positive(net, seed), positive(net, 0))
+    weighted = [la.path for la in net.layers if la.tensors]
+    assert (found.code, found.layers, found.confidence) == ("other-checkpoint", weighted, 0.8)
+    assert found.summary == (
+        "All layers hold values that have nothing to do with the golden's: another checkpoint."
+    )
+    assert found.evidence == [
+        f"{len(weighted)} layers of {len(weighted)} have the golden's shapes",
+        "their values are neither close to the golden's nor freshly initialised",
+        "no golden in reach holds them",
+    ]
+
+
+@ON_CONVNETS
+def test_vectors_that_moved_far_go_with_the_kernels_beside_them(net: Structure) -> None:
+    base = positive(net, 0)
+    changes = {n: moved(v, 1e-2) if v.ndim > 1 else moved(v, 0.5) for n, v in base.items()}
+    assert codes(diagnosed(net, changes, base)) == ["fine-tuned"]
+
+
+@ON_CONVNETS
+@pytest.mark.parametrize("role", ["gamma", "moving_variance"])
+def test_constant_vectors_are_no_training(net: Structure, role: str) -> None:
+    name = f"norm1/{role}"
+    (found,) = diagnosed(net, {name: np.full_like(trained(net)[name], 0.9)})
+    assert (found.code, found.layers, found.confidence) == ("other-checkpoint", ["norm1"], 0.5)
+    assert found.summary == (
+        "norm1 holds values that have nothing to do with the golden's: another checkpoint."
+    )
+    assert found.evidence[0] == "1 layer of 6 has the golden's shapes"
+
+
+@ON_ALL
+def test_weights_of_another_golden_in_reach_name_it(net: Structure) -> None:
+    goldens = [
+        neighbour("near@1", fingerprint(net, trained(net, 3))),
+        neighbour("far@2", fingerprint(net, trained(net, 5))),
+    ]
+    (found,) = diagnosed(net, trained(net, 5), neighbours=lambda: iter(goldens))
+    count = len(trained(net))
+    assert (found.code, found.confidence) == ("other-checkpoint", 1.0)
+    assert found.summary == "These are the weights of the golden far@2."
+    assert found.evidence == [f"{count} of {count} changed tensors have the digests of far@2"]
+    assert found.advice == "Load the right file, or compare with that golden: --golden far@2"
+
+
+@ON_CONVNETS
+def test_zeros_and_ones_that_other_goldens_hold_too_are_no_proof(net: Structure) -> None:
+    bare = network(
+        net.layers[0], *(la for la in net.layers if la.class_name == "BatchNormalization")
+    )
+    untrained = fingerprint(bare, fresh(bare))
+    changes = {n: v for n, v in fresh(bare).items() if "moving" in n}
+    found = diagnosed(bare, changes, neighbours=lambda: iter([neighbour("untrained@1", untrained)]))
+    assert codes(found) == ["batchnorm-statistics-reset"]
+
+
+@ON_ALL
+def test_a_head_of_another_model_is_named(net: Structure) -> None:
+    head, weighted = net.layers[-1].path, [la.path for la in net.layers if la.tensors]
+    other = trained(net, 4)
+    (found,) = diagnosed(net, {n: v for n, v in other.items() if n.startswith(f"{head}/")})
+    assert (found.code, found.layers, found.confidence) == ("head-replaced", [head], 0.9)
+    assert found.summary == f"Only {head} at the end is not the golden's."
+    assert found.evidence == [
+        f"{len(weighted) - 1} layers before it equal the golden",
+        "its values have nothing to do with the golden's",
+    ]
+
+
+@ON_ALL
+def test_a_head_of_another_size_is_named(net: Structure) -> None:
+    path = net.layers[-1].path
+    width = net.by_path[path].tensors[0].shape[0]
+    sized = dense(path, net.by_path[path].inbound[0], width, 7)
+    other = replace(net, layers=(*net.layers[:-1], sized))
+    drawn = {n: v for n, v in trained(other, 4).items() if n.startswith(f"{path}/")}
+    found = diagnose(compared(fingerprint(net), fingerprint(other, {**trained(net), **drawn})))
+    assert codes(found) == ["head-replaced", "config-changed"]
+    assert found[0].summary == (
+        f"Only {path} at the end is not the golden's: {path}/kernel [{width}, 7], "
+        f"golden [{width}, 10] and 1 more."
+    )
+
+
+@ON_ALL
+def test_a_head_that_was_trained_on_and_a_layer_before_it_are_no_other_head(
+    net: Structure,
+) -> None:
+    *_, before, head = [name.partition("/")[0] for name in kernels(net)]
+    values, other = trained(net), trained(net, 4)
+    tuned = {n: moved(v) for n, v in values.items() if n.startswith(f"{head}/")}
+    assert codes(diagnosed(net, tuned)) == ["fine-tuned"]
+    body = {n: v for n, v in other.items() if n.startswith(f"{before}/")}
+    assert codes(diagnosed(net, body)) == ["other-checkpoint"]
+
+
+@ON_ALL
+def test_of_a_head_known_by_digests_only_its_values_are_not_judged(net: Structure) -> None:
+    head = net.layers[-1].path
+    digests = bare(fingerprint(net))
+    changes = {n: moved(v) for n, v in trained(net).items() if n.startswith(f"{head}/")}
+    (found,) = diagnose(compared(digests, fingerprint(net, {**trained(net), **changes})))
+    assert (found.code, found.confidence) == ("head-replaced", 0.6)
+    assert found.evidence[1] == (
+        "of its values only digests are known, so it may be trained further"
+    )
