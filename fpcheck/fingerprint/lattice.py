@@ -59,7 +59,10 @@ def _steps(values: Array) -> tuple[float, int, int]:
     largest = float(np.abs(levels).max(initial=0.0))
     for most in _SYMMETRIC:
         places = levels / largest * most if largest else levels
-        if largest and np.abs(places - np.rint(places)).max() <= _OFF:
+        steps = np.rint(places)
+        # Beside one huge value all others lie at zero: that is no grid.
+        spread = 2 * len(np.unique(steps)) > len(levels)
+        if largest and spread and np.abs(places - steps).max() <= _OFF:
             return largest / most, 2 * most, len(levels) - 1
     return _spaced(levels)
 
