@@ -163,6 +163,7 @@ def test_final_values_alone_show_a_function_at_the_end(net: Structure) -> None:
     squashed = np.exp(LOGITS) / np.exp(LOGITS).sum(axis=1, keepdims=True)
     (found,) = answered(net, LOGITS, final=squashed)
     assert (found.code, found.layers) == ("head-activation-changed", ["head"])
+    assert found.confidence == 0.99
     assert found.evidence == ["head: before its last function it is the golden's"]
 
 
@@ -186,7 +187,7 @@ def test_outputs_in_another_order_are_named() -> None:
     for candidate in (turned, by_values, by_source):
         (found,) = diagnose(compared(golden, candidate))
         assert (found.code, found.layers) == ("outputs-reordered", ["b", "a"])
-        assert found.confidence == 1.0
+        assert found.confidence == (0.99 if candidate is by_values else 1.0)
         assert found.summary == (
             "The outputs stand in another order: output 0 is the golden's output 1 (b)."
         )

@@ -33,7 +33,7 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
     yield Diagnosis(
         code="head-activation-changed",
         layers=list(told),
-        confidence=1.0,
+        confidence=1.0 if found else 0.99,
         summary=f"The function at the end is another one: {some(told.values())}.",
         evidence=list(told.values())[:5],
         advice="Build the head with the golden's activation; check whether the loss takes logits.",
