@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from builders import Values, convnet, fingerprint, perceptron, trained
+from builders import Values, convnet, fingerprint, outputs, perceptron, trained
 from msgspec.structs import replace
 
 from fpcheck.codec import Array
@@ -15,6 +15,7 @@ from fpcheck.comparison.tolerance import Tolerances
 from fpcheck.diagnosis import diagnose
 from fpcheck.diagnosis.case import Neighbour, Neighbours, nobody
 from fpcheck.fingerprint import digest
+from fpcheck.fingerprint.outputs import Noise
 from fpcheck.fingerprint.structure import Structure
 from fpcheck.fingerprint.undoing import undo
 from fpcheck.fingerprint.undone import Undone, Wanted
@@ -26,6 +27,7 @@ CONVNETS = {name: NETS[name] for name in ("convnet", "wide")}
 ON_ALL = pytest.mark.parametrize("net", NETS.values(), ids=NETS)
 ON_CONVNETS = pytest.mark.parametrize("net", CONVNETS.values(), ids=CONVNETS)
 Change = Callable[[Array], Array]
+LOGITS = np.random.default_rng(9).normal(size=(4, 10)).astype(np.float32)
 NORMALISED = ("gamma", "beta", "moving_mean", "moving_variance")
 
 
@@ -73,6 +75,21 @@ def neighbour(label: str, measured: Fingerprint) -> Neighbour:
     return Neighbour(
         label, digest.text(own) if own else None, shape, structure.parameters, lambda: measured
     )
+
+
+def answered(
+    net: Structure,
+    logits: Array,
+    *,
+    live: Structure | None = None,
+    noise: Noise | None = None,
+    **changes: Any,
+) -> list[Diagnosis]:
+    """What is said of a model that answers otherwise, after a closer look at it."""
+    was = fingerprint(net, outputs=outputs(net, LOGITS))
+    now = fingerprint(net, outputs=outputs(net, logits, **changes))
+    closer = Closer(structure=live, noise=noise)
+    return diagnose(replace(compared(was, now), closer=closer))
 
 
 def codes(found: list[Diagnosis]) -> list[str]:

@@ -30,12 +30,12 @@ def first_divergent(
     structure = golden.structure
     differing = {f.layer for f in findings if f.severity == "error" and f.level != "outputs"}
     found = {whole(structure, path) for path in differing if path}
-    if golden.outputs is not None and candidate.outputs is not None:
-        if golden.outputs.preprocess != candidate.outputs.preprocess and not found:
-            return None  # what is fed differs already
-        computed = by_activations(golden.outputs, candidate.outputs, structure, pairing,
-                                   tolerances.allowed_outputs(golden.outputs))  # fmt: skip
-        found |= {computed} if computed is not None else set()
+    ours, theirs = golden.outputs, candidate.outputs
+    # With other preprocessing, what is fed differs already.
+    if ours is not None and theirs is not None and ours.preprocess == theirs.preprocess:
+        allowed = tolerances.allowed_outputs(ours)
+        computed = by_activations(ours, theirs, structure, pairing, allowed)
+        found |= {whole(structure, computed)} if computed is not None else set()
     places = _places(structure, candidate.structure, pairing)
     known = [path for path in found if path in places]
     return min(known, key=places.__getitem__, default=None)

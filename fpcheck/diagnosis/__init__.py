@@ -12,13 +12,17 @@ from fpcheck.comparison.compare import Comparison
 from fpcheck.comparison.divergence import whole
 from fpcheck.diagnosis import outputs, structure, weights
 from fpcheck.diagnosis.case import Case, Neighbours, nobody
+from fpcheck.diagnosis.outputs import numeric_environment
 from fpcheck.diagnosis.structure import wrong_architecture
 from fpcheck.report.value import Diagnosis
 
 Rule = Callable[[Case], Iterator[Diagnosis]]
 
 # What is told of outputs first: a graph with training=True is no mere change of configuration.
-RULES: tuple[Rule, ...] = (*outputs.RULES, *weights.RULES, *structure.RULES)
+# Rounding is all that is left to say of outputs where no other rule explains them.
+RULES: tuple[Rule, ...] = (
+    *outputs.RULES, *weights.RULES, *structure.RULES, numeric_environment.diagnose
+)  # fmt: skip
 
 
 def diagnose(comparison: Comparison, neighbours: Neighbours = nobody) -> list[Diagnosis]:

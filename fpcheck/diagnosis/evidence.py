@@ -22,6 +22,11 @@ def count(number: int, word: str) -> str:
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
+def often(number: int) -> str:
+    """`once`, `3 times`."""
+    return "once" if number == 1 else f"{number} times"
+
+
 def lines(told: list[str]) -> list[str]:
     """The first lines of evidence, and how many more there are."""
     more = len(told) - MOST_LINES

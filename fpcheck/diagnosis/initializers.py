@@ -54,7 +54,7 @@ def was_fresh(case: Case, item: Changed) -> bool:
 
 
 def _reason(case: Case, item: Changed, details: Details | None) -> str | None:
-    if details is None or details.statistics.non_finite:
+    if details is None or details.statistics.non_finite or not details.statistics.count:
         return None
     name, config = _initializer(case, item)
     if name:
@@ -112,7 +112,7 @@ def _orthogonal(gain: float, shape: tuple[int, ...], details: Details) -> str | 
         lengths = np.array([details.statistics.l2 / math.sqrt(rows)])
     else:
         lengths = details.profiles[0] if rows < columns else details.profiles[-1]
-    if not lengths.size or np.abs(lengths - gain).max() > 1e-3 * gain:
+    if np.abs(lengths - gain).max() > 1e-3 * gain:
         return None
     return f"Orthogonal: {'rows' if rows < columns else 'columns'} of length {gain:g}"
 

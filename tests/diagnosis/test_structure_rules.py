@@ -1,13 +1,26 @@
 """Rules on what is built otherwise."""
 
 import pytest
-from builders import dense, edited, fingerprint, layer, network, rewired, trained
-from diagnosing import NETS, ON_ALL, codes, compared
+from builders import (
+    Values,
+    dense,
+    edited,
+    fingerprint,
+    holding,
+    layer,
+    network,
+    outputs,
+    rewired,
+    trained,
+)
+from diagnosing import NETS, ON_ALL, ON_CONVNETS, codes, compared, diagnosed
 from msgspec.structs import replace
 
+from fpcheck.comparison.compare import Closer
 from fpcheck.diagnosis import diagnose
 from fpcheck.fingerprint.structure import Structure
 from fpcheck.fingerprint.value import Fingerprint
+from fpcheck.report.value import Diagnosis
 
 
 @pytest.mark.parametrize(
@@ -60,3 +73,80 @@ def test_models_with_nothing_in_common_have_no_missing_layers() -> None:
     other = network(layer("a", "Masking"), dense("b", "a", 3, 4))
     found = diagnose(compared(Fingerprint(NETS["perceptron"]), Fingerprint(other)))
     assert not {"layers-removed", "layers-added"} & set(codes(found))
+
+
+def said(net: Structure, other: Structure, values: Values | None = None) -> list[Diagnosis]:
+    """What is said of another structure with the same weights."""
+    held = trained(net) if values is None else values
+    return diagnose(compared(fingerprint(net), fingerprint(other, held)))
+
+
+@pytest.mark.parametrize(("path", "epsilon"), [("norm1", 1e-5), ("norm2", 1e-2)])
+def test_an_epsilon_is_told_with_the_smallest_variance(path: str, epsilon: float) -> None:
+    net = NETS["convnet"]
+    other = edited(net, path, config={**(net.by_path[path].config or {}), "epsilon": epsilon})
+    (found,) = said(net, other)
+    least = trained(net)[f"{path}/moving_variance"].min()
+    assert found.evidence == [
+        f"{path}: epsilon is {epsilon}, golden 0.001",
+        "epsilon: added to the variance: shows where variances are small",
+        f"{path}: the smallest moving_variance is {least:.3g}",
+    ]
+
+
+@pytest.mark.parametrize("back", [False, True])
+@ON_CONVNETS
+def test_strides_that_moved_are_one_sentence(net: Structure, back: bool) -> None:
+    def strided(first: int, second: int) -> Structure:
+        found = net
+        for path, step, size in (("conv2", first, 1), ("conv3", second, 3)):
+            config = {**(net.by_path[path].config or {}), "strides": [step, step],
+                      "kernel_size": [size, size]}  # fmt: skip
+            found = edited(found, path, config=config)
+        return found
+
+    old, new = ((2, 1), (1, 2)) if not back else ((1, 2), (2, 1))
+    (found,) = said(strided(*old), strided(*new))
+    assert (found.code, found.layers) == ("config-changed", ["conv2", "conv3"])
+    given, got = ("conv2 (1x1)", "conv3 (3x3)") if not back else ("conv3 (3x3)", "conv2 (1x1)")
+    assert found.summary == f"strides moved from {given} to {got}: v1.5 code with v1 weights."
+
+
+@pytest.mark.parametrize(("path", "kind"), [("norm1", "LayerNormalization"), ("relu1", "ELU")])
+def test_another_class_is_named(path: str, kind: str) -> None:
+    net = NETS["convnet"]
+    was = net.by_path[path].class_name
+    found = said(net, edited(net, path, class_name=kind))[0]
+    assert (found.code, found.layers) == ("config-changed", [path])
+    assert found.summary == f"{path}: class is {kind}, golden {was}."
+
+
+@ON_ALL
+def test_attributes_that_the_configuration_leaves_out_are_named(net: Structure) -> None:
+    path = net.layers[1].path
+    custom = edited(net, path, custom=True, attributes={"factor": 2.0})
+    live = edited(custom, path, attributes={"factor": 3.0})
+    golden = fingerprint(custom, outputs=outputs(net))
+    comparison = compared(
+        golden, replace(golden, outputs=outputs(net, outputs(net).answers[0].final * 2))
+    )
+    found = diagnose(replace(comparison, closer=Closer(structure=live)))[0]
+    assert (found.code, found.layers, found.confidence) == ("config-changed", [path], 0.97)
+    assert found.summary == f"{path}: factor is 3.0, golden 2.0."
+    assert diagnose(replace(comparison, closer=Closer(structure=custom))) == []
+
+
+def normalising(width: int) -> Structure:
+    """A Normalization that was given its mean: a constant, no weight."""
+    item = holding(layer("scale", "Normalization", "in"), used_mean=(width,))
+    tensors = tuple(replace(t, derived=True) for t in item.tensors)
+    return network(layer("in", "InputLayer"), replace(item, tensors=tensors),
+                   dense("last", "scale", width, 3))  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [4, 7])
+def test_a_constant_that_differs_is_a_setting(width: int) -> None:
+    net = normalising(width)
+    (found,) = diagnosed(net, {"scale/used_mean": trained(net)["scale/used_mean"] + 1})
+    assert (found.code, found.layers) == ("config-changed", ["scale"])
+    assert found.summary == "scale: mean is not the golden's."

@@ -6,7 +6,6 @@ from fpcheck.diagnosis.outputs import (
     derived_state_stale,
     head_activation_changed,
     nondeterministic,
-    numeric_environment,
     outputs_reordered,
     preprocessing_changed,
     training_mode_on,
@@ -23,5 +22,4 @@ RULES = (
     builtin_redefined.diagnose,
     custom_code_changed.diagnose,
     nondeterministic.diagnose,
-    numeric_environment.diagnose,
 )

@@ -18,6 +18,7 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
         return
     told = {**_other_values(case), **_exchanged(case)}
     if told:
+        case.tell(case.found("output-changed"))
         yield Diagnosis(
             code="builtin-redefined",
             layers=list(told),
@@ -62,7 +63,9 @@ def _exchanged(case: Case) -> dict[str, str]:
     found: dict[str, str] = {}
     for pair in case.pairing.pairs:
         now = theirs.get(pair.candidate.path)
-        if now is not None and now.custom != pair.golden.custom:
+        # Of layers inside a custom one a file tells no class, nor whose they are.
+        known = pair.golden.class_name and pair.candidate.class_name
+        if known and now is not None and now.custom != pair.golden.custom:
             own, kerass = (
                 ("golden", "this model") if pair.golden.custom else ("model", "the golden")
             )

@@ -20,6 +20,7 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
         and pair.golden.code and now.code and pair.golden.code != now.code
     ]  # fmt: skip
     if layers:
+        case.tell(case.found("output-changed"))
         classes = {case.layers[path].class_name for path in layers}
         yield Diagnosis(
             code="custom-code-changed",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from fpcheck.comparison.finding import Finding
 from fpcheck.diagnosis.case import Case
 from fpcheck.diagnosis.evidence import some
 from fpcheck.fingerprint.structure import Structure
@@ -25,19 +26,25 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
         if f.layer in ends
         and (f.metric == "activation" or (f.metric == "class" and f.layer in squashing))
     ]
-    told = [f"{f.layer}: {f.metric if f.metric != 'class' else 'layer'} is {f.actual}, golden "
-            f"{f.expected}" for f in found] or _by_values(case)  # fmt: skip
+    told = {f.layer or "": _told(f) for f in found} or _by_values(case)
     if not told:
         return
     case.tell([*found, *case.found("output-changed")])
     yield Diagnosis(
         code="head-activation-changed",
-        layers=[line.partition(":")[0] for line in told],
-        confidence=1.0,
-        summary=f"The function at the end is another one: {some(told)}.",
-        evidence=told[:5],
+        layers=list(told),
+        confidence=1.0 if found else 0.99,
+        summary=f"The function at the end is another one: {some(told.values())}.",
+        evidence=list(told.values())[:5],
         advice="Build the head with the golden's activation; check whether the loss takes logits.",
     )
+
+
+def _told(finding: Finding) -> str:
+    layer, was, now = finding.layer, finding.expected, finding.actual
+    if finding.metric == "activation":
+        return f"{layer}: activation is {now}, golden {was}"
+    return f"{layer}: {f'{was} is missing' if now is None else f'{now} that the golden lacks'}"
 
 
 def _squashing(structure: Structure) -> set[str]:
@@ -64,11 +71,11 @@ def _ends(structure: Structure) -> set[str]:
     return ends
 
 
-def _by_values(case: Case) -> list[str]:
+def _by_values(case: Case) -> dict[str, str]:
     """Outputs whose logits agree and whose final values do not."""
     if not case.only_outputs:
-        return []
+        return {}
     changed = [f for f in case.found("output-changed") if f.tensor == "final"]
     every = [f for f in case.errors if f.code == "output-changed"]
-    return [f"{f.layer}: before its last function it is the golden's" for f in changed
-            if len(changed) == len(every)]  # fmt: skip
+    return {f.layer or "": f"{f.layer}: before its last function it is the golden's"
+            for f in changed if len(changed) == len(every)}  # fmt: skip

@@ -12,6 +12,7 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
     seen = unsteady(case)
     if seen is None or acts_in_training(case, seen.where):
         return
+    case.tell(case.found("output-changed"))
     where = f" It starts at {seen.where}." if seen.where else ""
     yield Diagnosis(
         code="nondeterministic",

@@ -10,7 +10,8 @@ from fpcheck.report.value import Diagnosis
 
 def diagnose(case: Case) -> Iterator[Diagnosis]:
     """A diagnosis where each output is another one of the golden."""
-    order = _by_values(case) or _by_source(case)
+    told_by_structure = _by_source(case)
+    order = told_by_structure or _by_values(case)
     if order is None:
         return
     case.tell(case.found("output-changed", "output-shape-changed", "graph-rewired"))
@@ -21,7 +22,7 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
     yield Diagnosis(
         code="outputs-reordered",
         layers=[names[j] for i, j in enumerate(order) if i != j],
-        confidence=1.0,
+        confidence=1.0 if told_by_structure else 0.99,
         summary=f"The outputs stand in another order: {told[0]}.",
         evidence=told[:5],
         advice="Take outputs by name; signatures of a SavedModel sort them.",

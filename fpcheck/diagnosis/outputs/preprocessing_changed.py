@@ -33,6 +33,7 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
         seen = "the outputs differ"
     else:
         return
+    case.tell(case.found("output-changed"))
     yield Diagnosis(
         code="preprocessing-changed",
         layers=[],

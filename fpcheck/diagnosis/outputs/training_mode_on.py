@@ -32,6 +32,7 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
         return
     seen = unsteady(case)
     if seen is not None and acts_in_training(case, seen.where):
+        case.tell(case.found("output-changed"))
         where = [seen.where] if seen.where in case.layers else acting(case)
         yield Diagnosis(
             code="training-mode-on",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.evidence import paths, some
+from fpcheck.diagnosis.evidence import count, paths, some
 from fpcheck.report.value import Diagnosis
 
 
@@ -14,8 +14,8 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
         return
     sizes = {i.name: (i.tensor.size, i.other.size) for i in items}
     told = [
-        f"{name}: {now} words as in the golden, others or in another order" if was == now
-        else f"{name}: {now} words, golden {was}"
+        f"{name}: {count(now, 'word')} as in the golden, others or in another order" if was == now
+        else f"{name}: {count(now, 'word')}, golden {was}"
         for name, (was, now) in sizes.items()
     ]  # fmt: skip
     yield Diagnosis(

@@ -46,6 +46,7 @@ def diagnose_attributes(case: Case) -> Iterator[Diagnosis]:
                 path = pair.golden.path
                 told[path] = f"{path}: {key} is {now.attributes.get(key)}, golden {was}"
     if told:
+        case.tell(case.found("output-changed"))
         yield Diagnosis(
             code="config-changed",
             layers=list(told),

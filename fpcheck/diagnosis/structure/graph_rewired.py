@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from fpcheck.comparison.finding import Finding
 from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.evidence import some
+from fpcheck.diagnosis.evidence import often, some
 from fpcheck.report.value import Diagnosis
 
 
@@ -27,7 +27,8 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
 
 def _told(finding: Finding) -> str:
     if finding.metric == "calls":
-        return f"{finding.layer} is used {finding.actual} times, in the golden {finding.expected}"
+        now, was = often(finding.actual), often(finding.expected)
+        return f"{finding.layer} is used {now}, in the golden {was}"
     now, was = (", ".join(map(str, side)) for side in (finding.actual, finding.expected))
     order = sorted(map(str, finding.actual)) == sorted(map(str, finding.expected))
     return f"{finding.layer} takes {now}; golden {was}" + (", in this order" if order else "")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.evidence import some
+from fpcheck.diagnosis.evidence import often, some
 from fpcheck.report.value import Diagnosis
 
 
@@ -15,7 +15,7 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
     classes = {case.layers[f.layer].class_name for f in lost if f.layer}
     copies = [f for f in case.found("layer-added") if f.actual in classes]
     case.tell([*lost, *copies])
-    told = [f"{f.layer} is used {f.actual} times, in the golden {f.expected}" for f in lost]
+    told = [f"{f.layer} is used {often(f.actual)}, in the golden {often(f.expected)}" for f in lost]
     copied = some(f.layer for f in copies if f.layer)
     yield Diagnosis(
         code="sharing-lost",

@@ -25,15 +25,15 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
     same = sum(p.golden.class_name == p.candidate.class_name for p in case.pairing.pairs)
     if same > _EDITED * size or not case.found("layer-removed", "layer-added", "class-changed"):
         return
-    label, share = _nearest(case, same / size)
-    if share < 1.0 and same > _OTHER * size:
+    label, share, built = _nearest(case, same / size)
+    if not built and same > _OTHER * size:
         return
-    told = f"it is built as the golden {label}" if share == 1.0 else "it is another model"
-    near = f"nearest golden in reach: {label}, {share:.0%} of its layers" if share < 1.0 else told
+    told = f"it is built as the golden {label}" if built else "it is another model"
+    near = told if built else f"nearest golden in reach: {label}, {share:.0%} of its layers"
     yield Diagnosis(
         code="wrong-architecture",
         layers=[],
-        confidence=1.0 if share == 1.0 else 0.97,
+        confidence=1.0 if built else 0.97,
         summary=f"Only {same} of {count(size, 'layer')} are the golden's: {told}.",
         evidence=[f"{count(len(ours.layers), 'layer')} in the golden, {len(theirs.layers)} here",
                   *([near] if label else [])],
@@ -42,14 +42,14 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
     )  # fmt: skip
 
 
-def _nearest(case: Case, own: float) -> tuple[str, float]:
-    """The golden that is built just so, or is more like it than the one asked for; its likeness."""
+def _nearest(case: Case, own: float) -> tuple[str, float, bool]:
+    """Label of the golden that is likest, its share of common layers, and whether it is equal."""
     theirs = case.candidate.structure
     shape, size = digest.text(theirs.shape_digest), theirs.parameters
     others = list(case.neighbours())
     for other in others:
         if other.shape == shape:
-            return other.label, 1.0
+            return other.label, 1.0, True
     best, likeness = "", own
     others.sort(key=lambda other: abs(math.log((other.parameters + 1) / (size + 1))))
     for other in others[:_MOST_LOOKED]:
@@ -57,7 +57,7 @@ def _nearest(case: Case, own: float) -> tuple[str, float]:
             found = _likeness(other.load().structure, theirs)
             if found > likeness:
                 best, likeness = other.label, found
-    return best, likeness if best else 0.0
+    return best, likeness if best else 0.0, False
 
 
 def _likeness(one: Structure, other: Structure) -> float:
@@ -67,4 +67,4 @@ def _likeness(one: Structure, other: Structure) -> float:
         for structure in (one, other)
     )
     common = sum((ours & theirs).values())
-    return min(0.99, common / max(len(one.layers), len(other.layers), 1))
+    return common / max(len(one.layers), len(other.layers), 1)

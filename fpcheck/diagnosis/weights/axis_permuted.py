@@ -39,7 +39,7 @@ def _proved(case: Case, item: Changed) -> str | None:
     if undone is None or undone.how != "ordered" or undone.left > 0:
         return None
     told = [
-        f"axis {axis} {_named(item, name, axis) or 'permuted'}"
+        f"along axis {axis} {_named(item, name, axis) or 'permuted'}"
         for axis, name in zip(undone.axes, undone.names, strict=True)
     ]
     return f"{' and '.join(told)}; put back, it has the golden's digest"

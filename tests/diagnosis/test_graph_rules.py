@@ -1,0 +1,207 @@
+"""Rules on what feeds what, what goes in and out, and other models altogether."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from builders import (
+    Values,
+    dense,
+    edited,
+    fingerprint,
+    layer,
+    network,
+    relayered,
+    renamed,
+    rewired,
+    trained,
+)
+from diagnosing import NETS, ON_ALL, codes, compared, kernels, moved, neighbour
+from msgspec.structs import replace
+
+from fpcheck.diagnosis import diagnose
+from fpcheck.fingerprint.structure import Edge, Port, Structure
+from fpcheck.fingerprint.value import Fingerprint
+from fpcheck.report.value import Diagnosis
+
+
+def said(net: Structure, other: Structure, values: Values | None = None) -> list[Diagnosis]:
+    """What is said of another structure with the same weights."""
+    held = trained(net) if values is None else values
+    return diagnose(compared(fingerprint(net), fingerprint(other, held)))
+
+
+def joined(*order: str) -> Structure:
+    """Two branches that are joined in some order."""
+    return network(
+        layer("image", "InputLayer"), dense("left", "image", 8, 6), dense("right", "image", 8, 6),
+        layer("join", "Concatenate", *(order or ("left", "right"))), dense("last", "join", 12, 3),
+    )  # fmt: skip
+
+
+def test_inputs_in_another_order_are_named() -> None:
+    net = joined()
+    (found,) = said(net, joined("right", "left"))
+    assert (found.code, found.layers, found.confidence) == ("graph-rewired", ["join"], 1.0)
+    assert found.summary == "join takes right, left; golden left, right, in this order."
+
+
+@pytest.mark.parametrize(("path", "source"), [("conv3", "norm1"), ("pool", "conv3")])
+def test_a_layer_fed_by_another_is_named(path: str, source: str) -> None:
+    net = NETS["convnet"]
+    was = net.by_path[path].inbound[0]
+    (found,) = said(net, rewired(net, path, source))
+    assert (found.code, found.layers) == ("graph-rewired", [path])
+    assert found.summary == f"{path} takes {source}; golden {was}."
+
+
+def called(net: Structure, path: str, *sources: str) -> Structure:
+    """A layer that is called once on each of several."""
+    (call,) = net.by_path[path].calls or ()
+    return edited(net, path, calls=tuple(replace(call, inputs=(Edge(s),)) for s in sources))
+
+
+@pytest.mark.parametrize("path", ["left", "right"])
+def test_a_layer_that_is_shared_no_more_is_named(path: str) -> None:
+    once = joined()
+    twice = called(once, path, "image", "image")
+    copy = dense("copy", "image", 8, 6)
+    split = replace(once, layers=(*once.layers[:3], copy, *once.layers[3:]))
+    (found,) = said(twice, split, {**trained(split), **trained(once)})
+    assert (found.code, found.layers, found.confidence) == ("sharing-lost", [path], 1.0)
+    assert found.summary == f"{path} is used once, in the golden 2 times; copy stands in its place."
+    (more,) = said(once, twice)
+    assert (more.code, more.summary) == (
+        "graph-rewired",
+        f"{path} is used 2 times, in the golden once.",
+    )
+
+
+def port(net: Structure, **changes: Any) -> Structure:
+    return replace(net, inputs=tuple(replace(p, **changes) for p in net.inputs))
+
+
+@ON_ALL
+def test_another_input_is_named(net: Structure) -> None:
+    name, was = net.inputs[0].name, ",".join(str(n or "?") for n in net.inputs[0].shape or ())
+    (found,) = said(net, port(net, shape=(None, 3, 3, 5)))
+    assert (found.code, found.layers, found.confidence) == ("input-changed", [name], 1.0)
+    assert (
+        found.summary
+        == f"The model takes {name} (?,3,3,5) float32; the golden {name} ({was}) float32."
+    )
+    assert found.evidence == ["shape, type or number differ"]
+    (found,) = said(net, port(net, dtype="int32"))
+    assert (
+        found.summary == f"The model takes {name} ({was}) int32; the golden {name} ({was}) float32."
+    )
+
+
+def test_inputs_in_another_order_of_the_model_are_named() -> None:
+    def both(*names: str) -> Structure:
+        net = joined()
+        inputs = tuple(Port(n, (None, 8 if n == "a" else 9), "float32", Edge(n)) for n in names)
+        return replace(
+            net,
+            inputs=inputs,
+            layers=(layer("a", "InputLayer"), layer("b", "InputLayer"), *net.layers[1:]),
+        )
+
+    found = said(both("a", "b"), both("b", "a"))[0]
+    assert (found.code, found.layers) == ("input-changed", ["a", "b"])
+    assert found.evidence == ["the same inputs in another order"]
+
+
+@ON_ALL
+def test_another_output_is_named(net: Structure) -> None:
+    before, last = net.layers[-2].path, net.layers[-1].path
+    (out,) = net.outputs
+    other = replace(net, outputs=(out, Port(before, (None, 3), "float32", Edge(before))))
+    (found,) = said(net, other)
+    assert (found.code, found.layers, found.confidence) == ("output-changed", [last], 1.0)
+    assert found.summary == (
+        f"The model gives {last} (?,10) float32, {before} (?,3) float32; the golden "
+        f"{last} (?,10) float32."
+    )
+
+
+@ON_ALL
+@pytest.mark.parametrize("now", ["mixed_float16", "bfloat16"])
+def test_another_type_is_named(net: Structure, now: str) -> None:
+    paths = [la.path for la in net.layers]
+    (found,) = said(net, relayered(net, lambda la: replace(la, dtype=now)))
+    assert (found.code, found.layers, found.confidence) == ("dtype-changed", paths, 1.0)
+    shown = f"{', '.join(paths[:3])} and {len(paths) - 3} more"
+    assert found.summary == f"{shown} compute in {now}, in the golden in float32."
+    assert found.evidence == [f"{len(paths)} layers: {now} instead of float32"]
+    path = kernels(net)[0].partition("/")[0]
+    (found,) = said(net, edited(net, path, dtype=now))
+    assert found.summary == f"{path} computes in {now}, in the golden in float32."
+
+
+@ON_ALL
+def test_tensors_that_are_kept_in_another_type_are_named(net: Structure) -> None:
+    path = kernels(net)[0].partition("/")[0]
+    tensors = tuple(replace(t, dtype="float16") for t in net.by_path[path].tensors)
+    half = {
+        n: v.astype(np.float16) if n.startswith(f"{path}/") else v for n, v in trained(net).items()
+    }
+    found = said(net, edited(net, path, tensors=tensors), half)[0]
+    assert found.summary == f"{path} keeps values in float16, in the golden in float32."
+    assert found.evidence == ["2 tensors: float16 instead of float32"]
+
+
+@ON_ALL
+def test_new_names_are_told_beside_what_differs(net: Structure) -> None:
+    names = {la.path: f"new_{la.path}" for la in net.layers}
+    first = net.layers[0].path
+    other = renamed(net, names)
+    values = {f"new_{n}": moved(v) for n, v in trained(net).items()}
+    found = said(net, other, values)
+    assert codes(found) == ["fine-tuned", "layers-renamed"]
+    assert found[1].confidence == 0.3
+    assert found[1].summary == f"{len(names)} layers renamed: {first} is now new_{first}."
+    assert found[1].evidence == ["paired by place; names decide no output"]
+
+
+SMALL, LARGE = NETS["perceptron"], NETS["convnet"]
+
+
+@pytest.mark.parametrize(
+    ("net", "other", "share"), [(SMALL, LARGE, "2 of 9"), (LARGE, SMALL, "2 of 9")]
+)
+def test_another_model_is_named_alone(net: Structure, other: Structure, share: str) -> None:
+    (found,) = diagnose(compared(fingerprint(net), fingerprint(other)))
+    assert (found.code, found.layers, found.confidence) == ("wrong-architecture", [], 0.97)
+    assert found.summary == "Only 2 of 9 layers are the golden's: it is another model."
+    own, its = len(net.layers), len(other.layers)
+    assert found.evidence == [f"{own} layers in the golden, {its} here"]
+
+
+@pytest.mark.parametrize(("net", "other"), [(SMALL, LARGE), (LARGE, SMALL)])
+def test_the_golden_that_another_model_is_built_as_is_named(
+    net: Structure, other: Structure
+) -> None:
+    goldens = [neighbour("far@1", Fingerprint(joined())), neighbour("right@2", Fingerprint(other))]
+    comparison = compared(fingerprint(net), fingerprint(other))
+    (found,) = diagnose(comparison, lambda: iter(goldens))
+    assert found.confidence == 1.0
+    assert (
+        found.summary == "Only 2 of 9 layers are the golden's: it is built as the golden right@2."
+    )
+    assert (
+        found.advice == "Compare with the right golden: --golden right@2, or build the right model."
+    )
+
+
+@pytest.mark.parametrize(("net", "other"), [(SMALL, LARGE), (LARGE, SMALL)])
+def test_a_golden_with_the_same_layers_set_otherwise_is_near_and_no_proof(
+    net: Structure, other: Structure
+) -> None:
+    path = other.layers[1].path
+    near = edited(other, path, config={**(other.by_path[path].config or {}), "activation": "elu"})
+    comparison = compared(fingerprint(net), fingerprint(other))
+    (found,) = diagnose(comparison, lambda: iter([neighbour("near@1", Fingerprint(near))]))
+    assert found.confidence == 0.97
+    assert found.summary == "Only 2 of 9 layers are the golden's: it is another model."
+    assert found.evidence[1] == "nearest golden in reach: near@1, 100% of its layers"
