@@ -8,7 +8,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from fpcheck.codec import Array
-from fpcheck.files.builtin import FIXED
+from fpcheck.files.builtin import is_fixed
 from fpcheck.files.configuration import Draft, Entry
 from fpcheck.files.dataset import Dataset
 from fpcheck.files.places import IDF, Held, Tensors
@@ -128,7 +128,7 @@ def _tensors(entry: Entry, held: Tensors) -> tuple[list[Tensor], list[Dataset]]:
     tensors = []
     for place, (told_role, dataset) in enumerate(held):
         role = known[place] if known else told_role or f"#{place}"
-        trainable = role not in FIXED if known else None
+        trainable = not is_fixed(role, entry.dtype) if known else None
         tensors.append(Tensor(role, place, dataset.shape, dataset.dtype, trainable))
     return tensors, [dataset for _, dataset in held]
 
