@@ -169,7 +169,9 @@ def _sharded(region: Region, label: str, sibling: Sibling) -> Opened:
     """Weights in several files: each holds some of the groups, named as if in one file."""
     index = strict_json.load(region.read(0, limits.CONFIG_BYTES + 1), label)
     listed = index.get("weight_map")
-    if not isinstance(listed, dict):
+    if index == {"metadata": {"total_size": 0}, "weight_map": {}}:  # of a model without weights
+        return Opened("weights-json", assembly.weights_only({}, {}))
+    if not isinstance(listed, dict) or not listed:
         raise FpcheckError(
             f"{label}: JSON without a weight_map, so no index of weights",
             "Give the .weights.json file that Keras wrote beside its shards.",
@@ -178,8 +180,6 @@ def _sharded(region: Region, label: str, sibling: Sibling) -> Opened:
     for place, value in listed.items():
         for name in value if isinstance(value, list) else [value]:
             places_of.setdefault(_shard_name(name, label), set()).add(str(place).strip("/"))
-    if not listed:  # of a model without weights
-        return Opened("weights-json", assembly.weights_only({}, {}))
     if not 0 < len(places_of) <= limits.SHARDS:
         many = f"{len(places_of):,} shards, of 1 to {limits.SHARDS:,} allowed"
         raise refused(label, many, "Save it anew with Keras.")
