@@ -27,8 +27,15 @@ class Pair(Value, frozen=True):
             roles = [t.role for t in ours]
             if sorted(roles) != sorted(t.role for t in theirs) or len(set(roles)) < len(roles):
                 return list(zip(ours, theirs, strict=True))
+        elif _nameless(ours) or _nameless(theirs):
+            return [(t, theirs[i] if i < len(theirs) else None) for i, t in enumerate(ours)]
         by_role = {t.role: t for t in theirs}
         return [(t, by_role.get(t.role)) for t in ours]
+
+
+def _nameless(tensors: Sequence[Tensor]) -> bool:
+    """Whether only their places are known."""
+    return all(tensor.role == f"#{place}" for place, tensor in enumerate(tensors))
 
 
 class Pairing(Value, frozen=True, dict=True):

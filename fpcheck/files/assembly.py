@@ -8,7 +8,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from fpcheck.codec import Array
-from fpcheck.files.builtin import FIXED
+from fpcheck.files.builtin import is_fixed
 from fpcheck.files.configuration import Draft, Entry
 from fpcheck.files.dataset import Dataset
 from fpcheck.files.places import IDF, Held, Tensors
@@ -130,7 +130,7 @@ def _tensors(entry: Entry, held: Tensors) -> tuple[list[Tensor], list[Stored]]:
     stored: list[Stored] = []
     for place, (told_role, dataset) in enumerate(held):
         role = known[place] if known else told_role or f"#{place}"
-        trainable = role not in FIXED if known else None
+        trainable = not is_fixed(role, entry.dtype) if known else None
         own: Stored = dataset
         if (entry.class_name, role, dataset.dtype, dataset.shape) == (*COUNTER, "int32", ()):
             own = Derived(dataset.values().astype(np.int64), "int64")

@@ -4,6 +4,7 @@ Checked against the installed Keras by tests/files/test_builtin.py.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -137,6 +138,19 @@ FIXED = frozenset(
 )  # fmt: skip
 
 
+def is_fixed(role: str, dtype: str) -> bool:
+    """Whether training would leave a tensor of the framework's layers alone.
+
+    Args:
+        role: of the tensor.
+        dtype: name of the layer's policy; quantised layers train other tensors.
+    """
+    mode, quantized, _ = dtype.partition("_from_")
+    if not quantized:
+        return role in FIXED
+    return mode != "float8" and role != "bias"
+
+
 def roles(class_name: str, config: Config, dtype: str) -> list[str] | None:
     """What a layer of the framework calls its own tensors, in order; None where that is unknown.
 
@@ -145,7 +159,7 @@ def roles(class_name: str, config: Config, dtype: str) -> list[str] | None:
         config: its configuration, complete.
         dtype: name of its policy; a quantised layer holds more.
     """
-    quantized = _described()["quantized"].get(class_name, {}).get(dtype.partition("_from_")[0])
+    quantized = _described()["quantized"].get(class_name, {}).get(re.split("_from_|/", dtype)[0])
     if quantized and "_from_" in dtype:
         plain = _ROLES[class_name](config)
         return [r for r in quantized if r in plain or r not in ("bias", "kernel_zero", "g_idx")]

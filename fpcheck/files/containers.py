@@ -61,6 +61,8 @@ def open_model(region: Region, label: str, sibling: Sibling) -> Opened:
         return _legacy(file, label)
     if file.texts(file.root, "layer_names") is not None:
         return _plain(file, "keras-h5-weights", places.legacy(file, file.root, ()))
+    if not {"layers", "vars"} & file.root.groups.keys() and not places.by_group(file)[0]:
+        raise FpcheckError(f"{label}: an HDF5 file without weights of Keras", GIVE)
     return _plain(file, "weights-h5", *places.by_group(file))
 
 
@@ -160,11 +162,6 @@ def _mended(config: dict[str, Any], label: str) -> dict[str, Any]:
 def _plain(
     file: File, kind: str, held: places.Held, stores: dict[str, str] | None = None
 ) -> Opened:
-    if not held and not {"layers", "vars"} & file.root.groups.keys():
-        raise FpcheckError(
-            f"{file.label}: an HDF5 file without weights of Keras",
-            GIVE,
-        )
     return Opened(kind, assembly.weights_only(held, stores or {}), _strays(file.root, held))
 
 
@@ -172,6 +169,8 @@ def _sharded(region: Region, label: str, sibling: Sibling) -> Opened:
     """Weights in several files: each holds some of the groups, named as if in one file."""
     index = strict_json.load(region.read(0, limits.CONFIG_BYTES + 1), label)
     listed = index.get("weight_map")
+    if index == {"metadata": {"total_size": 0}, "weight_map": {}}:  # of a model without weights
+        return Opened("weights-json", assembly.weights_only({}, {}))
     if not isinstance(listed, dict) or not listed:
         raise FpcheckError(
             f"{label}: JSON without a weight_map, so no index of weights",

@@ -7,7 +7,7 @@ format gives every outermost layer a group, and lists its tensors: trainable one
 import re
 from collections.abc import Iterator, Sequence
 
-from fpcheck.files.builtin import FIXED
+from fpcheck.files.builtin import is_fixed
 from fpcheck.files.configuration import Entry
 from fpcheck.files.dataset import Dataset, Group
 from fpcheck.files.hdf5 import File
@@ -230,25 +230,34 @@ def _in_order(entries: Sequence[Entry], listed: NamedTensors) -> Held:
     """As Keras loads them: trainable tensors of all inner layers first, then the others."""
     if any(entry.roles is None for entry in entries):
         return {}
-    expected = [(e, place, role) for e in entries for place, role in enumerate(e.roles or ())]
+    twice = dict(_twice(entries))
+    expected = [
+        (e, place, role) for e in entries for place, role in enumerate(e.roles or ())
+        if (e.path, role) not in twice
+    ]  # fmt: skip
     expected.sort(key=lambda item: _fixed(item[0], item[2]))
     if len(expected) != len(listed):
         return {}
-    rows = sorted(
-        ((e.path, place, role, dataset)
-         for (e, place, role), (_, dataset) in zip(expected, listed, strict=True)),
-        key=lambda row: row[:2],
-    )  # fmt: skip
-    held: Held = {}
-    for path, _, role, dataset in rows:
-        held.setdefault(path, []).append((role, dataset))
-    return held
+    found = {(e.path, role): dataset
+             for (e, _, role), (_, dataset) in zip(expected, listed, strict=True)}  # fmt: skip
+    found |= {inner: found[outer] for inner, outer in twice.items()}
+    return {e.path: [(role, found[e.path, role]) for role in e.roles] for e in entries if e.roles}
+
+
+def _twice(entries: Sequence[Entry]) -> Iterator[tuple[tuple[str, str], tuple[str, str]]]:
+    """Tensors that a layer shares with the one around it; these files hold them once, as that's."""
+    for outer in entries:
+        if outer.class_name == "SpectralNormalization" and outer.roles:
+            role = outer.roles[0]
+            inner = (e for e in entries if e.path.startswith(f"{outer.path}/"))
+            yield from (
+                ((e.path, role), (outer.path, role)) for e in inner if role in (e.roles or ())
+            )
 
 
 def _fixed(entry: Entry, role: str) -> bool:
-    """Whether training would leave a tensor alone; of a quantised layer, all but the bias."""
-    quantized = entry.dtype.startswith(("int8_from", "int4_from")) and role != "bias"
-    return not entry.trainable or role in FIXED or quantized
+    """Whether training would leave a tensor alone."""
+    return not entry.trainable or is_fixed(role, entry.dtype)
 
 
 def _by_scope(top: str, above: str, listed: NamedTensors) -> Held:

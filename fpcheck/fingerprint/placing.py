@@ -163,10 +163,18 @@ def _assembled(
         untold.add(DERIVED)
     structure = replace(places, layers=tuple(layers), untold=tuple(sorted(untold)))
     if file.weights is None:
-        return Fingerprint(structure)
+        return Fingerprint(_numbered(structure))
     known = {**derived, **known}
     weights = tuple(known[layer.path, tensor.index] for layer, tensor in structure.tensors)
-    return Fingerprint(structure, weights)
+    return Fingerprint(_numbered(structure), weights)
+
+
+def _numbered(structure: Structure) -> Structure:
+    """With tensors counted in the order in which they now stand."""
+    return replace(structure, layers=tuple(
+        replace(layer, tensors=tuple(replace(t, index=i) for i, t in enumerate(layer.tensors)))
+        for layer in structure.layers
+    ))  # fmt: skip
 
 
 def _measured(
@@ -187,9 +195,11 @@ def _tensors(
     if held is None:
         return state
     own = [tensor for tensor in layer.tensors if not tensor.derived]
-    known = len(own) == len(held.tensors)
-    named = tuple(
-        replace(tensor, role=own[place].role, trainable=own[place].trainable) if known else tensor
-        for place, tensor in enumerate(held.tensors)
-    )
-    return named + state
+    if len(own) != len(held.tensors):
+        return held.tensors + state
+    if held.config is None:  # legacy files hold what is trained first
+        own.sort(key=lambda tensor: tensor.trainable is False)
+    named = [(t, replace(t, shape=h.shape, dtype=h.dtype, index=h.index))
+             for t, h in zip(own, held.tensors, strict=True)]  # fmt: skip
+    named.sort(key=lambda pair: pair[0].index)
+    return (*(tensor for _, tensor in named), *state)

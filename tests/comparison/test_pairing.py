@@ -129,6 +129,7 @@ def test_models_with_nothing_in_common_are_not_paired() -> None:
         (["w", "b"], ["w", "b"]),
         (["kernel"], ["kernel", None]),
         (["bias"], [None, "bias"]),
+        (["#0"], ["#0", None]),
         ([], [None, None]),
     ],
 )

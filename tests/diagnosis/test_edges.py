@@ -53,7 +53,7 @@ CASES: dict[str, tuple[Array, Array, list[str]]] = {
     "one-value": (array(2.0), array(3.0), ["other-checkpoint"]),
     "two-exchanged": (array(2.0, 3.0), array(3.0, 2.0), ["axis-permuted"]),
     "one-of-two": (array(2.0, 3.0), array(2.0, 4.0), ["point-change"]),
-    "constants": (np.full(20, 2.0), np.full(20, 3.0), ["other-checkpoint"]),
+    "constants": (np.full(20, 2.0), np.full(20, 3.0), ["rescaled"]),
     "zeros-before": (np.zeros(20), np.arange(20) / 4.0, ["other-checkpoint"]),
     "no-more-numbers": (array(1.0, 2.0), array(np.nan, np.inf), ["non-finite"]),
     "nan-before": (array(np.nan, 2.0, 3.0), array(1.0, 2.0, 3.0), ["other-checkpoint"]),

@@ -145,10 +145,20 @@ def lambda_activation() -> keras.Model:
     return keras.Model(x, kl.Dense(3, activation=lambda y: y * 2, name="dense")(x))
 
 
-def quantized() -> keras.Model:
+def quantized(mode: str = "int8") -> keras.Model:
     model = keras.Sequential([kl.Input((8,)), kl.Dense(8, name="a"), kl.Dense(3, name="b")])
-    model.quantize("int8")
+    model.quantize(mode)
     return model
+
+
+def quantized_to_float8() -> keras.Model:
+    return quantized("float8")
+
+
+def spectral() -> keras.Model:
+    x = keras.Input((6, 4), name="x")
+    y = kl.SpectralNormalization(kl.Conv1D(3, 2, name="conv"), name="limited")(x)
+    return keras.Model(x, y)
 
 
 def frozen_and_odd() -> keras.Model:
@@ -166,10 +176,10 @@ OWN: dict[str, Callable[[], keras.Model]] = {
     make.__name__: make
     for make in (masked, named_both_ways, chain_with_masks, attention, operations, preprocessing,
                  text_vectors, louder, louder_graph, louder_inside, wrapped, lambda_activation,
-                 quantized, frozen_and_odd)
+                 quantized, quantized_to_float8, spectral, frozen_and_odd)
 }  # fmt: skip
 # Keras cannot write these as legacy HDF5, or writes otherwise than it holds them.
-NOT_LEGACY = {"preprocessing", "text_vectors", "quantized", "frozen_and_odd", "subclassed_net"}
+NOT_LEGACY = {"preprocessing", "text_vectors", "frozen_and_odd", "subclassed_net"}
 CASES = [
     (name, container)
     for name in (*OWN, *MODELS.KINDS)

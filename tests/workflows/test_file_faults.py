@@ -290,3 +290,21 @@ def test_state_of_training_is_no_tensor_of_the_model(here: Path) -> None:
     for container in ("keras", "h5"):
         model.save(f"net.{container}")
         assert (compared(f"net.{container}").errors, compared(f"net.{container}").notes) == ([], [])
+
+
+@keras.saving.register_keras_serializable("tests")
+class Gained(kl.Dense):
+    """Adds a weight that Keras does not save, since Dense lists what it saves."""
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        super().build(input_shape)
+        self.gain = self.add_weight(shape=(2,), name="gain")
+
+
+def test_only_the_weight_that_keras_does_not_save_is_missing(here: Path) -> None:
+    x = keras.Input((4,), name="x")
+    model = keras.Model(x, Gained(2, name="head")(x))
+    request = recording.Request(name="net", levels=("structure", "weights"))
+    record_source(model, request, Options())
+    model.save("net.keras")
+    assert {f.where for f in compared("net.keras").errors} == {"head/gain"}

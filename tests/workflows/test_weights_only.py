@@ -183,3 +183,25 @@ def test_layers_of_one_class_in_a_model_inside_are_told_apart_without_names(here
     with h5py.File("net.weights.h5", "r+") as file:
         nameless(file)
     assert compared("net.weights.h5").verdict == "match"
+
+
+def test_tensors_of_quantised_layers_stand_in_another_order_in_legacy_files(here: Path) -> None:
+    layers = [kl.Dense(4, name="one"), kl.Dense(4, name="two")]
+    model = MODELS.filled(keras.Sequential([kl.Input((4,)), *layers]))
+    model.quantize("int8")
+    model.save("net.keras")
+    legacy("net.h5", model)
+    record_source("net.keras", recording.Request(name="net"), STATIC)
+    report = compared("net.h5")
+    assert (report.verdict, report.candidate.content_id) == ("match", report.golden.content_id)
+
+
+def test_a_model_without_weights_has_files_of_weights_too(here: Path) -> None:
+    model = keras.Sequential([kl.Input((4,)), kl.ReLU(name="bend")])
+    model.save("net.keras")
+    record_source("net.keras", recording.Request(name="net"), STATIC)
+    model.save_weights("net.weights.h5")
+    model.save_weights("net.weights.json", max_shard_size=1)
+    legacy("net.h5", model)
+    for path in ("net.weights.h5", "net.weights.json", "net.h5"):
+        assert compared(path).verdict == "match", path
