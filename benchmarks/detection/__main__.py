@@ -47,8 +47,6 @@ def main(arguments: list[str] | None = None) -> int:
             shutil.rmtree(work, ignore_errors=True)
     for name, value in totals([row for row in results.rows if not row.benign]):
         _say(f"{name:>28}  {value}")
-    if asked.json:
-        asked.json.write_text(json.dumps([row.plain() for row in results.rows], indent=1))
     output = asked.output or (PAGE if asked.only is asked.fault is None else None)
     if output is not None:
         output.write_text(page(results))
@@ -65,6 +63,8 @@ def _results(bench: Bench, asked: argparse.Namespace) -> Results:
         except NotInstalledError as error:
             results.missing[name] = str(error)
             _say(f"{name}: {error}")
+        if asked.json:  # after each model, so that a run cut short leaves something
+            asked.json.write_text(json.dumps([row.plain() for row in results.rows], indent=1))
         # For whoever waits; the page holds no times.
         _say(f"{name}: {time.monotonic() - start:.0f} s")
     return results

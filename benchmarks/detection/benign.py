@@ -140,7 +140,8 @@ def _reorder(graph: Graph) -> None:
 
 def _freeze(graph: Graph) -> None:
     for _, layer in graph.every():
-        layer["config"]["trainable"] = False
+        if "trainable" in layer["config"]:  # operations in the graph are no layers
+            layer["config"]["trainable"] = False
 
 
 def _retrain(graph: Graph) -> None:

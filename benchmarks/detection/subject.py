@@ -76,6 +76,7 @@ class Subject:
     def __init__(self, name: str, spec: Spec) -> None:
         self.name = name
         self.spec = spec
+        keras.backend.clear_session()  # so that names do not count what was built before
         self.model = spec.build()
         self.slots = slots_of(self.model)
         self.values = {slot.key: np.asarray(slot.variable) for slot in self.slots}
