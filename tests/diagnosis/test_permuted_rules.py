@@ -43,7 +43,7 @@ def test_gates_in_another_order_are_proved(
         "order."
     )
     assert found.evidence == [
-        f"rnn/{role}: axis {axis} {says}; put back, it has the golden's digest"
+        f"rnn/{role}: along axis {axis} {says}; put back, it has the golden's digest"
         for role, axis in zip(roles, (1, 1, 0), strict=True)
     ]
 
@@ -59,7 +59,7 @@ def test_permuted_channels_are_proved(net: Structure, axis: int) -> None:
     assert (found.code, found.confidence) == ("axis-permuted", 1.0)
     assert found.summary == f"{name} holds the golden values with slices in another order."
     assert found.evidence == [
-        f"{name}: axis {place} permuted; put back, it has the golden's digest"
+        f"{name}: along axis {place} permuted; put back, it has the golden's digest"
     ]
 
 
