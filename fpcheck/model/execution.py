@@ -192,6 +192,15 @@ def _strings(array: Array) -> Any:
     return tensorflow.constant(array.tolist())
 
 
+def _tensors(arrays: list[Any]) -> list[Any]:
+    """What a model is called on: beside text, which must be a tensor, numbers must be one too."""
+    import keras
+
+    if not any(_is_text(array) for array in arrays):
+        return arrays
+    return [_strings(a) if _is_text(a) else keras.ops.convert_to_tensor(a) for a in arrays]
+
+
 def forward(
     model: Any, arrays: list[Any], recorder: Recorder
 ) -> tuple[list[Any], list[tuple[Any, bool]]]:
@@ -205,7 +214,7 @@ def forward(
 
 def _call(model: Any, arrays: list[Any]) -> Any:
     mode = {"training": False} if model._call_has_training_arg else {}
-    tensors = [_strings(a) if _is_text(a) else a for a in arrays]
+    tensors = _tensors(arrays)
     if 1 < len(tensors) == _required_arguments(model):
         return model(*tensors, **mode)
     return model(_packed(model, tensors), **mode)
@@ -294,7 +303,7 @@ def predicted(model: Any, arrays: list[Array]) -> tuple[Array, ...] | None:
         with unchanged(model):
             # What was traced before may be of other code than the model has now.
             model.make_predict_function(force=True)
-            tensors = [_strings(a) if _is_text(a) else a for a in arrays]
+            tensors = _tensors(arrays)
             outputs = model.predict(_packed(model, tensors), batch_size=len(arrays[0]), verbose=0)
     except Exception:  # of a subclassed model that takes its inputs otherwise
         return None
