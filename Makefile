@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test benchmark format clean
+.PHONY: demo test benchmark detection format clean
 
 demo: $(VENV)/.installed
 	$(BIN)/fpcheck demo
@@ -17,6 +17,10 @@ test: $(VENV)/.installed-dev
 # Takes a quarter of an hour and a quiet machine; writes docs/performance.md.
 benchmark: $(VENV)/.installed
 	$(BIN)/python -m benchmarks
+
+# Takes a quarter of an hour; writes docs/detection.md.
+detection: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks.detection
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .
