@@ -40,8 +40,9 @@ def placed(
     layers, places = file.structure.layers, architecture.structure
     weighted = [layer for layer in places.layers if _has_weights(layer)]
     named = _by_path(file.structure, weighted)
-    stored = _by_store(layers, weighted, places, partly=own)
-    if stored:
+    told = any(layer.config for layer in layers)
+    stored = _by_store(layers, weighted, places, partly=own) if told else {}
+    if told:
         # Where Keras looks, whatever names say; it names what is inside custom layers.
         rest = {p: t for p, t in named.items() if p not in stored and t not in stored.values()}
         found = {**stored, **rest}
@@ -94,8 +95,6 @@ def _by_store(
     file: Sequence[Layer], weighted: Sequence[Layer], architecture: Structure, partly: bool
 ) -> dict[str, str]:
     """By the places in which Keras looks; if some hold nothing, only where that is enough."""
-    if not any(layer.config for layer in file):
-        return {}
     places = stores(architecture)
     told = {layer.path: public(str((layer.config or {}).get("store"))) for layer in file}
     found = {path: places[store] for path, store in told.items() if store in places}
