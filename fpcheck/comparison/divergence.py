@@ -9,7 +9,7 @@ from fpcheck.comparison.finding import Finding, within
 from fpcheck.comparison.pairing import Pairing
 from fpcheck.comparison.tolerance import Tolerances
 from fpcheck.fingerprint import sketch
-from fpcheck.fingerprint.outputs import Outputs
+from fpcheck.fingerprint.outputs import Activation, Outputs
 from fpcheck.fingerprint.structure import Structure
 from fpcheck.fingerprint.value import Fingerprint
 
@@ -77,11 +77,18 @@ def by_activations(
         pairing: of their layers.
         allowed: relative difference of an activation.
     """
-    theirs = {(a.layer, a.call): a for a in candidate.activations}
+    # A shared layer may be called in another order: one of its calls, each for one, must be alike.
+    theirs: dict[str, list[Activation]] = {}
+    for activation in candidate.activations:
+        theirs.setdefault(activation.layer, []).append(activation)
     differing: dict[str, None] = {}
     for own in golden.activations:
-        other = theirs.get((pairing.to_candidate.get(own.layer, ""), own.call))
-        if other is not None and not _alike(own.sketch, other.sketch, own.norm, allowed):
+        others = theirs.get(pairing.to_candidate.get(own.layer, ""), [])
+        given = [o for o in others if structure.is_shared(own.layer) or o.call == own.call]
+        same = next((o for o in given if _alike(own.sketch, o.sketch, own.norm, allowed)), None)
+        if same is not None:
+            others.remove(same)
+        elif given:
             differing[own.layer] = None
     inbound = {layer.path: layer.inbound for layer in structure.layers}
     inner = [path for path in differing if not any(o.startswith(path + "/") for o in differing)]

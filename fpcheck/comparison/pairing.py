@@ -6,7 +6,7 @@ from difflib import SequenceMatcher
 from functools import cached_property
 
 from fpcheck.codec import Value, canonical_json
-from fpcheck.fingerprint.structure import Layer, Structure, Tensor, layer_key, stable_paths
+from fpcheck.fingerprint.structure import Layer, Structure, Tensor, layer_key, stable_paths, stem
 
 # By the path of a layer, one digest of all that it holds.
 Digests = tuple[Mapping[str, bytes], Mapping[str, bytes]]
@@ -84,7 +84,8 @@ def pair(golden: Structure, candidate: Structure, digests: Digests = NO_DIGESTS)
         candidate: what stands for it.
         digests: of both, those of the tensors of each layer, by path, where they are known.
     """
-    if golden.shape_key == candidate.shape_key and not _permuted(golden, candidate):
+    by_place = not _permuted(golden, candidate) or _renumbered(golden, candidate, digests)
+    if golden.shape_key == candidate.shape_key and by_place:
         pairs = zip(golden.layers, candidate.layers, strict=True)
         return Pairing(tuple(Pair(g, c) for g, c in pairs), (), (), "place")
     by_name = _by_name(golden, candidate)
@@ -114,6 +115,14 @@ def _permuted(golden: Structure, candidate: Structure) -> bool:
     ours = stable_paths(layer.path for layer in golden.layers).values()
     theirs = stable_paths(layer.path for layer in candidate.layers).values()
     return list(ours) != list(theirs) and set(ours) == set(theirs)
+
+
+def _renumbered(golden: Structure, candidate: Structure, digests: Digests) -> bool:
+    """Whether only running numbers changed places, and each place holds the weights it did."""
+    ours, theirs = digests
+    pairs = list(zip(golden.layers, candidate.layers, strict=False))
+    held = all(ours.get(g.path) == theirs.get(c.path) for g, c in pairs)
+    return bool(ours) and held and all(stem(g.path) == stem(c.path) for g, c in pairs)
 
 
 def signature(layer: Layer) -> bytes:

@@ -3,11 +3,15 @@
 from collections.abc import Iterator
 from typing import Any
 
-from msgspec.structs import astuple
+from msgspec.structs import astuple, replace
 
 from fpcheck.comparison.finding import Finding
 from fpcheck.comparison.pairing import Pair, Pairing
 from fpcheck.fingerprint.structure import Edge, Layer, Port, Structure, layer_key
+
+# Merges that give the same whatever the order of their inputs.
+COMMUTATIVE = frozenset({"Add", "Multiply", "Average", "Maximum", "Minimum", "ops.Add",
+                         "ops.Multiply", "ops.Maximum", "ops.Minimum"})  # fmt: skip
 
 
 def compare_structure(golden: Structure, candidate: Structure, pairing: Pairing) -> list[Finding]:
@@ -32,9 +36,22 @@ def _differ(pairing: Pairing) -> bool:
     """Whether any pair differs in what decides outputs; the order of layers does not."""
     same = {pair.golden.path: pair.golden.path for pair in pairing.pairs}
     return any(
-        layer_key(pair.golden, same) != layer_key(pair.candidate, pairing.to_golden)
+        layer_key(_sorted(pair.golden, same), same)
+        != layer_key(_sorted(pair.candidate, pairing.to_golden), pairing.to_golden)
         for pair in pairing.pairs
     )
+
+
+def _sorted(layer: Layer, names: dict[str, str]) -> Layer:
+    """A layer whose inputs stand in an order of their own, where order decides nothing."""
+    if layer.class_name not in COMMUTATIVE or layer.calls is None:
+        return layer
+
+    def place(edge: Edge) -> tuple[str, int, int]:
+        return names.get(edge.layer, edge.layer), edge.call, edge.output
+
+    calls = (replace(call, inputs=tuple(sorted(call.inputs, key=place))) for call in layer.calls)
+    return replace(layer, calls=tuple(calls))
 
 
 def _notes(pairing: Pairing) -> Iterator[Finding]:
@@ -162,6 +179,8 @@ class _Rewiring:
         for expected, actual in zip(old, new, strict=True):
             before = [self._through(e, self.removed, self.names) for e in expected.inputs]
             after = [self._through(e, self.added, {}) for e in actual.inputs]
+            if pair.golden.class_name in COMMUTATIVE:
+                before, after = sorted(before), sorted(after)
             if before != after:
                 yield Finding("structure", "graph-rewired", where, metric="inbound",
                               expected=[e.layer for e in expected.inputs],

@@ -114,6 +114,12 @@ class Case:
         return next((m.details for (la, t), m in pairs if (la.path, t.role) == (path, role)), None)
 
     @cached_property
+    def digests(self) -> Mapping[Owner, bytes]:
+        """What the golden holds, by path and role."""
+        pairs = zip(self.golden.structure.tensors, self.golden.weights or (), strict=False)
+        return {(layer.path, tensor.role): held.digest for (layer, tensor), held in pairs}
+
+    @cached_property
     def heads(self) -> frozenset[str]:
         """Weighted layers after which no other weighted layer comes on the way to an output."""
         return _heads(self.golden.structure.layers, self.weighted)
@@ -129,7 +135,8 @@ class Case:
     @cached_property
     def only_outputs(self) -> bool:
         """Whether structure and weights agree, so that the outputs should."""
-        return bool(self.errors) and all(f.level == "outputs" for f in self.errors)
+        compared = self.golden.weights is not None and self.candidate.weights is not None
+        return compared and bool(self.errors) and all(f.level == "outputs" for f in self.errors)
 
 
 def _heads(layers: tuple[Layer, ...], weighted: list[str]) -> frozenset[str]:

@@ -58,7 +58,10 @@ def _reason(case: Case, item: Changed, details: Details | None) -> str | None:
         return None
     name, config = _initializer(case, item)
     if name:
-        return _fits(name, config, item, details)
+        try:
+            return _fits(name, config, item, details)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+            return None  # settings that no initializer has
     likely = (_fits(guess, {}, item, details) for guess in (*_LIKELY, "Zeros", "Ones"))
     return next((reason for reason in likely if reason), None)
 

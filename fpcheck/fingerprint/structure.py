@@ -163,6 +163,12 @@ class Structure(Value, frozen=True, dict=True):
         """Every layer by its path."""
         return {layer.path: layer for layer in self.layers}
 
+    def is_shared(self, path: str) -> bool:
+        """Whether a layer, or one that it lies in, is used more than once."""
+        parts = path.split("/")
+        above = ("/".join(parts[:count]) for count in range(1, len(parts) + 1))
+        return any(name in self.by_path and self.by_path[name].shared for name in above)
+
     @property
     def parameters(self) -> int:
         """How many values all tensors hold together, derived ones left out."""
@@ -265,6 +271,11 @@ def stable_paths(paths: Iterable[str]) -> dict[str, str]:
         found |= {f"{first}/{old}": f"{name}/{new}" for old, new in inner.items()}
         found[first] = name
     return found
+
+
+def stem(path: str) -> list[str]:
+    """A path without the running numbers in it."""
+    return [_split_name(name)[0] for name in path.split("/")]
 
 
 def _split_name(name: str) -> tuple[str, int]:

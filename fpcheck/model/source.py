@@ -87,6 +87,13 @@ def safe_name(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.") or "model"
 
 
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # no name that a file can have
+        return False
+
+
 _CALLABLE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 _PROPER = {name.lower(): name for name in APPLICATIONS}
 
@@ -100,7 +107,7 @@ def parse(text: str) -> Source:
     if is_address(text):
         return Source(shown(text), Kind.FILE, text)
     path = Path(text)
-    if path.exists():
+    if _exists(path):
         check_kind(path, text)
         return Source(text, Kind.FILE, str(path.resolve()))
     if _CALLABLE.fullmatch(text):

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from fpcheck.comparison.finding import within
 from fpcheck.diagnosis.case import Case
 from fpcheck.fingerprint.outputs import Answer, relative_difference
+from fpcheck.fingerprint.structure import Edge
 from fpcheck.report.value import Diagnosis
 
 
@@ -54,11 +55,16 @@ def _by_source(case: Case) -> list[int] | None:
     ours, theirs = case.golden.structure.outputs, case.candidate.structure.outputs
     if len(ours) < 2 or len(ours) != len(theirs) or not case.found("output-changed"):
         return None
-    names = [case.pairing.to_candidate.get(p.source.layer) if p.source else None for p in ours]
-    order = [
-        names.index(p.source.layer) if p.source and p.source.layer in names else -1 for p in theirs
-    ]
-    return _exchanged(order)
+    names = case.pairing.to_candidate
+    known = [_place(p.source, names) for p in ours]
+    seen = [_place(p.source, {}) for p in theirs]
+    return _exchanged([known.index(place) if place in known else -1 for place in seen])
+
+
+def _place(source: Edge | None, names: dict[str, str]) -> tuple[str, int, int] | None:
+    if source is None:
+        return None
+    return names.get(source.layer, source.layer), source.call, source.output
 
 
 def _exchanged(order: list[int]) -> list[int] | None:

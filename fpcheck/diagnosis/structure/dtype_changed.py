@@ -30,8 +30,8 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
         f"{was}.",
         evidence=lines([f"{count(n, 'layer' if found else 'tensor')}: {a} instead of {b}"
                         for (b, a), n in kinds.items()]),
-        advice=f"Build the model under keras.config.set_dtype_policy('{was}'), or allow it: "
-        "--tolerance float16 or bfloat16.",
+        advice=f"Build the model under keras.config.set_dtype_policy('{was}'), or record it as a "
+        "golden of its own.",
     )  # fmt: skip
 
 

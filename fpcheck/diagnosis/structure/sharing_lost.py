@@ -14,7 +14,11 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
         return
     classes = {case.layers[f.layer].class_name for f in lost if f.layer}
     copies = [f for f in case.found("layer-added") if f.actual in classes]
-    case.tell([*lost, *copies])
+    names = {f.layer for f in copies if f.layer}
+    inside = [f for f in case.found("layer-added") if f.layer and f.layer.startswith(
+        tuple(f"{name}/" for name in names))]  # fmt: skip
+    rewired = [f for f in case.found("graph-rewired") if names & set(f.actual)]
+    case.tell([*lost, *copies, *inside, *rewired])
     told = [f"{f.layer} is used {often(f.actual)}, in the golden {often(f.expected)}" for f in lost]
     copied = some(f.layer for f in copies if f.layer)
     yield Diagnosis(

@@ -17,7 +17,8 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
     """A diagnosis where only the last layers with weights hold values of another model."""
     items = case.left
     heads = set(paths(items))
-    if not items or not heads <= case.heads or len(heads) == len(case.weighted):
+    body_differs = not set(paths(case.changed)) <= case.heads
+    if not items or body_differs or len(heads) == len(case.weighted):
         return
     resized = [f"{i.name} {list(i.other.shape)}, golden {list(i.tensor.shape)}"
                for i in items if i.other.shape != i.tensor.shape]  # fmt: skip

@@ -20,8 +20,14 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
         common = set.intersection(*held) if held else set()
         # Where several layers hold the same, it is no telling which one this is.
         if len(common) == 1:
-            holds[path] = common.pop()
-            case.claim(items)
+            other = holds[path] = common.pop()
+            # Constants beside them are explained only where the other layer holds them, too.
+            case.claim(
+                i
+                for i in items
+                if not is_constant(i)
+                or case.digests.get((other, i.tensor.role)) == i.candidate.digest
+            )
     if holds:
         told = [f"{p} holds the weights of {other}" for p, other in holds.items()]
         yield Diagnosis(

@@ -15,30 +15,36 @@ def diagnose_known(case: Case) -> Iterator[Diagnosis]:
     """A proof, where the weights are those of another golden in reach."""
     if not _asked(case):
         return
-    changed = {item.candidate.digest for item in case.left if not is_constant(item)}
-    for other in case.neighbours() if changed else ():
-        label = other.label
-        held = set() if other.content_id is None else _digests(other)
-        if changed and len(changed & held) > _KNOWN * len(changed):
-            items = [item for item in case.left if item.candidate.digest in held]
-            case.claim(items)
+    items = [item for item in case.left if not is_constant(item)]
+    # What the golden holds elsewhere was moved within it.
+    items = [item for item in items if item.candidate.digest not in case.owners]
+    for other in case.neighbours() if items else ():
+        held = {} if other.content_id is None else _digests(other)
+        found = [i for i in items if held.get((i.layer.path, i.tensor.role)) == i.candidate.digest]
+        if len(found) > _KNOWN * len(items):
+            case.claim([*found, *(i for i in case.left if is_constant(i))])
+            every = len(found) == len(items)
             yield Diagnosis(
                 code="other-checkpoint",
-                layers=paths(items),
-                confidence=1.0,
-                summary=f"These are the weights of the golden {label}.",
-                evidence=[f"{len(changed & held)} of {count(len(changed), 'changed tensor')} have "
-                          f"the digests of {label}"],
-                advice=f"Load the right file, or compare with that golden: --golden {label}",
+                layers=paths(found),
+                confidence=1.0 if every else 0.95,
+                summary=f"These are the weights of the golden {other.label}.",
+                evidence=[f"{len(found)} of {count(len(items), 'changed tensor')} have the digests "
+                          f"of {other.label}"],
+                advice="Load the right file, or compare with that golden: --golden "
+                f"{other.label}",
             )  # fmt: skip
             return
 
 
-def _digests(other: Neighbour) -> set[bytes]:
+def _digests(other: Neighbour) -> dict[tuple[str, str], bytes]:
+    """What a golden holds, by path and role; nothing where it is damaged."""
     try:
-        return {measured.digest for measured in other.load().weights or ()}
-    except FpcheckError:  # a damaged golden is another command's matter
-        return set()
+        loaded = other.load()
+    except FpcheckError:  # another command's matter
+        return {}
+    weights = zip(loaded.structure.tensors, loaded.weights or (), strict=False)
+    return {(layer.path, tensor.role): held.digest for (layer, tensor), held in weights}
 
 
 def diagnose(case: Case) -> Iterator[Diagnosis]:
