@@ -21,6 +21,8 @@ from fpcheck.fingerprint.weights import QUANTILE_SAMPLE
 
 # What rounding leaves of a float32 tensor that was scaled and scaled back.
 _ROUNDING = 1e-5
+# Of the change that is to be explained.
+_SHARE = 0.05
 _FEWEST_IN_SLICE = 4
 # Larger tensors are not copied: the process that reads a file may not take so much memory.
 _MOST_COPIED = 2**26
@@ -161,7 +163,8 @@ def _rescaled(values: Array, golden: Details, own: Details) -> Undone | None:
             continue
         back = sketch.of_array((values / factors.reshape(shape)).astype(np.float32))
         left = sketch.distance(golden.sketch, back) / golden.statistics.l2
-        if left <= _ROUNDING:
+        # A change as small as rounding is no factor.
+        if left <= _ROUNDING and left <= _SHARE * _left(golden, own):
             return Undone("rescaled", axes=(axis,), left=left, figure=float(np.median(factors)))
     return None
 

@@ -14,17 +14,20 @@ from fpcheck.report.value import Diagnosis
 # Each projection is a sum of the changes with random signs. m changed values can give at most
 # 2^(m-1) magnitudes; the 32 projections of a change everywhere have 32.
 _MOST_MAGNITUDES = 8
-_SAME = 1e-3
+_SAME = 1e-4
 # From here on the slices along an axis can show that most of them are untouched.
 _WIDE = 8
 
 
 def diagnose(case: Case) -> Iterator[Diagnosis]:
     """One diagnosis for all tensors with a few changed values."""
+    # Where much else changed too, training has merely left most of these tensors alone.
+    alone = all(_few(item) for item in case.left)
     yield from of_tensors(
         case, "point-change", _few,
         lambda names, many: f"A few values of {names} changed, all others are the golden's.",
-        "A flipped bit or an edit: get the file again, and check disk and memory.", confidence=0.97,
+        "A flipped bit or an edit: get the file again, and check disk and memory.",
+        confidence=0.97 if alone else 0.6,
     )  # fmt: skip
 
 
