@@ -64,6 +64,13 @@ class Comparison(Value, frozen=True, eq=False, dict=True):
         """Findings that are no notes."""
         return [finding for finding in self.findings if finding.severity == "error"]
 
+    @property
+    def only_outputs(self) -> bool:
+        """Whether structure and weights were compared and agree, and outputs do not."""
+        compared = self.golden.weights is not None and self.candidate.weights is not None
+        errors = self.errors
+        return compared and bool(errors) and all(error.level == "outputs" for error in errors)
+
 
 def compare_fingerprints(
     golden: Fingerprint, candidate: Fingerprint, tolerances: Tolerances
@@ -83,7 +90,7 @@ def compare_fingerprints(
 
 
 def _held(fingerprint: Fingerprint) -> dict[str, bytes]:
-    """By path, the digests of a layer's tensors that are not all constant, joined."""
+    """By path, the digests of a layer's tensors, joined."""
     found: dict[str, bytes] = {}
     pairs = zip(fingerprint.structure.tensors, fingerprint.weights or (), strict=False)
     for (layer, _), measured in pairs:

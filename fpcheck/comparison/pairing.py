@@ -84,8 +84,9 @@ def pair(golden: Structure, candidate: Structure, digests: Digests = NO_DIGESTS)
         candidate: what stands for it.
         digests: of both, those of the tensors of each layer, by path, where they are known.
     """
-    by_place = not _permuted(golden, candidate) or _renumbered(golden, candidate, digests)
-    if golden.shape_key == candidate.shape_key and by_place:
+    if golden.shape_key == candidate.shape_key and (
+        not _permuted(golden, candidate) or _renumbered(golden, candidate, digests)
+    ):
         pairs = zip(golden.layers, candidate.layers, strict=True)
         return Pairing(tuple(Pair(g, c) for g, c in pairs), (), (), "place")
     by_name = _by_name(golden, candidate)
@@ -97,7 +98,7 @@ def pair(golden: Structure, candidate: Structure, digests: Digests = NO_DIGESTS)
         right = [layer for layer in candidate.layers if layer.path not in taken]
         if key is signature:
             matched = matched | _aligned(left, right, key)
-    places = {layer.path: layer for layer in candidate.layers}
+    places = candidate.by_path
     used = set(matched.values())
     return Pairing(
         pairs=tuple(
@@ -134,7 +135,7 @@ def signature(layer: Layer) -> bytes:
 
 def _by_name(golden: Structure, candidate: Structure) -> dict[str, str]:
     """Equal names, unless they mostly stand for other things (running numbers that drifted)."""
-    theirs = {layer.path: layer for layer in candidate.layers}
+    theirs = candidate.by_path
     shared = [layer for layer in golden.layers if layer.path in theirs]
     same_class = sum(layer.class_name == theirs[layer.path].class_name for layer in shared)
     agreeing = sum(signature(layer) == signature(theirs[layer.path]) for layer in shared)

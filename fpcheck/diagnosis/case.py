@@ -8,10 +8,11 @@ import numpy as np
 from fpcheck.codec import Array, Value
 from fpcheck.comparison.compare import Comparison
 from fpcheck.comparison.finding import Finding
+from fpcheck.comparison.pairing import Pair
 from fpcheck.comparison.weights import Changed
 from fpcheck.fingerprint import sketch
-from fpcheck.fingerprint.measurement import Details
-from fpcheck.fingerprint.structure import Layer
+from fpcheck.fingerprint.measurement import Details, Measurement
+from fpcheck.fingerprint.structure import Layer, Structure
 from fpcheck.fingerprint.undone import Undone
 from fpcheck.fingerprint.value import Fingerprint
 
@@ -87,6 +88,13 @@ class Case:
         """What a closer look has shown of a tensor."""
         return self.comparison.closer.undone.get(item.place)
 
+    def paired_with(self, structure: Structure) -> Iterator[tuple[Pair, Layer]]:
+        """Each pair with its layer in another reading of the candidate, such as the live one."""
+        for pair in self.pairing.pairs:
+            now = structure.by_path.get(pair.candidate.path)
+            if now is not None:
+                yield pair, now
+
     @property
     def layers(self) -> Mapping[str, Layer]:
         """The golden's layers by path."""
@@ -108,16 +116,10 @@ class Case:
                 found.setdefault(held.digest, []).append((layer.path, tensor.role))
         return found
 
-    def held(self, path: str, role: str) -> Details | None:
-        """What is known of a tensor of the golden."""
-        pairs = zip(self.golden.structure.tensors, self.golden.weights or (), strict=False)
-        return next((m.details for (la, t), m in pairs if (la.path, t.role) == (path, role)), None)
-
     @cached_property
-    def digests(self) -> Mapping[Owner, bytes]:
+    def held(self) -> Mapping[Owner, Measurement]:
         """What the golden holds, by path and role."""
-        pairs = zip(self.golden.structure.tensors, self.golden.weights or (), strict=False)
-        return {(layer.path, tensor.role): held.digest for (layer, tensor), held in pairs}
+        return held_by_role(self.golden)
 
     @cached_property
     def heads(self) -> frozenset[str]:
@@ -135,8 +137,7 @@ class Case:
     @cached_property
     def only_outputs(self) -> bool:
         """Whether structure and weights agree, so that the outputs should."""
-        compared = self.golden.weights is not None and self.candidate.weights is not None
-        return compared and bool(self.errors) and all(f.level == "outputs" for f in self.errors)
+        return self.comparison.only_outputs
 
 
 def _heads(layers: tuple[Layer, ...], weighted: list[str]) -> frozenset[str]:
@@ -149,6 +150,20 @@ def _heads(layers: tuple[Layer, ...], weighted: list[str]) -> frozenset[str]:
         if layer.path in own or layer.path in feeding:
             feeding |= {source for source in layer.inbound if source != layer.path}
     return frozenset(own - feeding)
+
+
+def held_by_role(fingerprint: Fingerprint) -> dict[Owner, Measurement]:
+    """The tensors of a fingerprint by path and role; of equal roles in one layer, the first."""
+    found: dict[Owner, Measurement] = {}
+    pairs = zip(fingerprint.structure.tensors, fingerprint.weights or (), strict=False)
+    for (layer, tensor), measured in pairs:
+        found.setdefault((layer.path, tensor.role), measured)
+    return found
+
+
+def matrices(items: Iterable[Changed]) -> list[Changed]:
+    """Those of rank 2 and more: kernels, which tell whose values they are better than vectors."""
+    return [item for item in items if len(item.tensor.shape) > 1]
 
 
 def by_layer(items: Iterable[Changed]) -> dict[str, list[Changed]]:

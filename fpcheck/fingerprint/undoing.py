@@ -71,10 +71,10 @@ def _one(
     values: Array, item: Wanted, golden: Details, own: Details, pool: dict[bytes, Order]
 ) -> Undone | None:
     if not same_values(golden, own):
-        floats = item.dtype in _FLOATS  # integers always lie on a grid
-        return _rescaled(values, golden, own) or (
-            _quantized(values, golden, own) if floats else None
-        )
+        rescaled = _rescaled(values, golden, own)
+        if rescaled is not None or item.dtype not in _FLOATS:  # integers always lie on a grid
+            return rescaled
+        return _quantized(values, golden, own)
     proved = item.golden.digest
     for undone, changed in _turned(values):
         if digest.of_array(changed, item.dtype) == proved:
@@ -171,8 +171,6 @@ def _rescaled(values: Array, golden: Details, own: Details) -> Undone | None:
 
 def _quantized(values: Array, golden: Details, own: Details) -> Undone | None:
     """Values on a grid of few steps, no further from the golden than half a step."""
-    if values.dtype.kind in "biu":
-        return None  # whole numbers are a grid by themselves
     left = _left(golden, own)
     for axis in (None, *range(values.ndim - 1, -1, -1)):
         grid = lattice.grid(values, axis)
@@ -186,5 +184,4 @@ def _quantized(values: Array, golden: Details, own: Details) -> Undone | None:
 
 
 def _left(golden: Details, own: Details) -> float:
-    norm = golden.statistics.l2
-    return sketch.distance(golden.sketch, own.sketch) / norm if norm > 0 else 0.0
+    return sketch.distance(golden.sketch, own.sketch) / golden.statistics.l2

@@ -58,8 +58,7 @@ def _live(session: Session) -> Structure | None:
 
 def _noise(session: Session, comparison: Comparison) -> Noise | None:
     golden, candidate = comparison.golden.outputs, comparison.candidate.outputs
-    only_outputs = all(finding.level == "outputs" for finding in comparison.errors)
-    if golden is None or candidate is None or not only_outputs:
+    if golden is None or candidate is None or not comparison.only_outputs:
         return None
     try:
         return session.noise(OutputPlan(golden.probes, candidate.preprocess))

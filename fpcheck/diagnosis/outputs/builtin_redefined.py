@@ -59,13 +59,11 @@ def _uses(config: Any, name: str) -> bool:
 def _exchanged(case: Case) -> dict[str, str]:
     """Layers with a function or class of the user's on one side, and Keras's on the other."""
     whole = case.comparison.closer.structure or case.candidate.structure
-    theirs = {layer.path: layer for layer in whole.layers}
     found: dict[str, str] = {}
-    for pair in case.pairing.pairs:
-        now = theirs.get(pair.candidate.path)
+    for pair, now in case.paired_with(whole):
         # Of layers inside a custom one a file tells no class, nor whose they are.
         known = pair.golden.class_name and pair.candidate.class_name
-        if known and now is not None and now.custom != pair.golden.custom:
+        if known and now.custom != pair.golden.custom:
             own, kerass = (
                 ("golden", "this model") if pair.golden.custom else ("model", "the golden")
             )

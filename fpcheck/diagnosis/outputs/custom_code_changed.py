@@ -12,13 +12,11 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
     whole = case.comparison.closer.structure
     if not case.only_outputs or whole is None:
         return
-    theirs = {layer.path: layer for layer in whole.layers}
     layers = [
         pair.golden.path
-        for pair in case.pairing.pairs
-        if (now := theirs.get(pair.candidate.path)) is not None
-        and pair.golden.code and now.code and pair.golden.code != now.code
-    ]  # fmt: skip
+        for pair, now in case.paired_with(whole)
+        if pair.golden.code and now.code and pair.golden.code != now.code
+    ]
     if layers:
         case.tell(case.found("output-changed"))
         classes = {case.layers[path].class_name for path in layers}

@@ -58,7 +58,7 @@ def _squashing(structure: Structure) -> set[str]:
 
 def _ends(structure: Structure) -> set[str]:
     """Layers that give outputs, and those before them through layers that only hand on."""
-    layers = {layer.path: layer for layer in structure.layers}
+    layers = structure.by_path
     ends: set[str] = set()
     waiting = [port.source.layer for port in structure.outputs if port.source]
     while waiting:

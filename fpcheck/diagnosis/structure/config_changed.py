@@ -35,14 +35,12 @@ def diagnose_attributes(case: Case) -> Iterator[Diagnosis]:
     whole = case.comparison.closer.structure
     if not case.only_outputs or whole is None:
         return
-    theirs = {layer.path: layer for layer in whole.layers}
-    told: dict[str, str] = {}
-    for pair in case.pairing.pairs:
-        now = theirs.get(pair.candidate.path)
-        for key, was in pair.golden.attributes.items() if now else ():
-            if now is not None and now.attributes.get(key) != was:
-                path = pair.golden.path
-                told[path] = f"{path}: {key} is {now.attributes.get(key)}, golden {was}"
+    told = {
+        pair.golden.path: f"{pair.golden.path}: {key} is {now.attributes.get(key)}, golden {was}"
+        for pair, now in case.paired_with(whole)
+        for key, was in pair.golden.attributes.items()
+        if now.attributes.get(key) != was
+    }
     if told:
         case.tell(case.found("output-changed"))
         yield Diagnosis(
@@ -64,9 +62,9 @@ def _effects(case: Case, found: list[Finding]) -> list[str]:
     told = {f.metric: effect(f.metric) for f in found if f.metric}
     said = [f"{name}: {does}" for name, does in told.items() if does]
     for finding in found:
-        held = case.held(finding.layer or "", "moving_variance")
-        if finding.metric == "epsilon" and held is not None:
-            least = held.statistics.minimum
+        held = case.held.get((finding.layer or "", "moving_variance"))
+        if finding.metric == "epsilon" and held is not None and held.details is not None:
+            least = held.details.statistics.minimum
             said.append(f"{finding.layer}: the smallest moving_variance is {least:.3g}")
     return said
 

@@ -45,8 +45,9 @@ def _one_is_right(case: Case, items: list[Changed]) -> bool:
     """Whether mean or variance is as in the golden, and not the initial one."""
     layer = items[0].layer
     for role in _INITIAL.keys() - {item.tensor.role for item in items}:
-        held = case.held(layer.path, role)
-        if held is not None and held.statistics.constant != _INITIAL[role]:
+        held = case.held.get((layer.path, role))
+        details = held.details if held is not None else None
+        if details is not None and details.statistics.constant != _INITIAL[role]:
             return True
     return False
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fpcheck.comparison.weights import Changed, relative_distance
-from fpcheck.diagnosis.case import Case, by_layer, cosine
+from fpcheck.comparison.weights import relative_distance
+from fpcheck.diagnosis.case import Case, by_layer, cosine, matrices
 from fpcheck.diagnosis.evidence import count, paths, some
 from fpcheck.report.value import Diagnosis
 
@@ -16,12 +16,12 @@ RELATED = 0.6
 def diagnose(case: Case) -> Iterator[Diagnosis]:
     """One diagnosis for all layers whose values still go with the golden's."""
     left = [item for item in case.left if item.both is not None]
-    whole = cosine(_matrices(left)) >= RELATED
+    whole = cosine(matrices(left)) >= RELATED
     related = [
         item
         for items in by_layer(left).values()
         # A layer of vectors alone shows little by itself.
-        if cosine(_matrices(items) or items) >= RELATED or (whole and not _matrices(items))
+        if cosine(matrices(items) or items) >= RELATED or (whole and not matrices(items))
         for item in items
     ]
     if not related:
@@ -50,7 +50,3 @@ def _who(layers: list[str], case: Case) -> str:
     if len(layers) == len(case.weighted):
         return "All layers were"
     return f"{some(layers)} {'was' if len(layers) == 1 else 'were'}"
-
-
-def _matrices(items: list[Changed]) -> list[Changed]:
-    return [i for i in items if len(i.tensor.shape) > 1]

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from fpcheck.comparison.weights import Changed
-from fpcheck.diagnosis.case import Case, cosine
+from fpcheck.diagnosis.case import Case, cosine, matrices
 from fpcheck.diagnosis.evidence import count, paths, some
 from fpcheck.report.value import Diagnosis
 
@@ -23,7 +22,7 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
     resized = [f"{i.name} {list(i.other.shape)}, golden {list(i.tensor.shape)}"
                for i in items if i.other.shape != i.tensor.shape]  # fmt: skip
     measured = any(i.both is not None for i in items)
-    if not resized and cosine(_matrices(items)) > _RELATED:
+    if not resized and cosine(matrices(items) or items) > _RELATED:
         return
     case.claim(items)
     body = len(case.weighted) - len(heads)
@@ -37,7 +36,3 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
                   "golden", *(resized or [_UNRELATED if measured else _UNKNOWN])][:5],
         advice="Load the head too, or record the new one as a version if it was meant.",
     )  # fmt: skip
-
-
-def _matrices(items: list[Changed]) -> list[Changed]:
-    return [i for i in items if len(i.tensor.shape) > 1] or items

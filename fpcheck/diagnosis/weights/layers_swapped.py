@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from fpcheck.comparison.weights import Changed
 from fpcheck.diagnosis.case import Case, by_layer, is_constant
 from fpcheck.diagnosis.evidence import count, lines, some
 from fpcheck.report.value import Diagnosis
@@ -22,12 +23,7 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
         if len(common) == 1:
             other = holds[path] = common.pop()
             # Constants beside them are explained only where the other layer holds them, too.
-            case.claim(
-                i
-                for i in items
-                if not is_constant(i)
-                or case.digests.get((other, i.tensor.role)) == i.candidate.digest
-            )
+            case.claim(i for i in items if not is_constant(i) or _held_by(case, other, i))
     if holds:
         told = [f"{p} holds the weights of {other}" for p, other in holds.items()]
         yield Diagnosis(
@@ -39,6 +35,11 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
             advice="Load by name, or create the layers in the order in which they were saved: "
             ".weights.h5 files pair layers by class and order, not by name.",
         )
+
+
+def _held_by(case: Case, path: str, item: Changed) -> bool:
+    held = case.held.get((path, item.tensor.role))
+    return held is not None and held.digest == item.candidate.digest
 
 
 def _summary(holds: dict[str, str], told: list[str]) -> str:

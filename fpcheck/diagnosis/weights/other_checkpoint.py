@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from fpcheck.diagnosis.case import Case, Neighbour, is_constant
+from fpcheck.diagnosis.case import Case, Neighbour, Owner, held_by_role, is_constant
 from fpcheck.diagnosis.evidence import count, paths, some
 from fpcheck.errors import FpcheckError
 from fpcheck.report.value import Diagnosis
@@ -37,14 +37,13 @@ def diagnose_known(case: Case) -> Iterator[Diagnosis]:
             return
 
 
-def _digests(other: Neighbour) -> dict[tuple[str, str], bytes]:
+def _digests(other: Neighbour) -> dict[Owner, bytes]:
     """What a golden holds, by path and role; nothing where it is damaged."""
     try:
-        loaded = other.load()
+        held = held_by_role(other.load())
     except FpcheckError:  # another command's matter
         return {}
-    weights = zip(loaded.structure.tensors, loaded.weights or (), strict=False)
-    return {(layer.path, tensor.role): held.digest for (layer, tensor), held in weights}
+    return {owner: measured.digest for owner, measured in held.items()}
 
 
 def diagnose(case: Case) -> Iterator[Diagnosis]:
