@@ -15,7 +15,6 @@ from fpcheck.files import limits
 from fpcheck.files.address import is_address
 from fpcheck.files.child import NO_FILE, Job, Pending, may_fork, start
 from fpcheck.files.refusals import GIVE
-from fpcheck.files.remote import download
 
 if TYPE_CHECKING:
     from fpcheck.files.readout import Reading
@@ -44,6 +43,8 @@ class ModelFile:
         self._known = known
         self._reading: Reading | None = None
         if path.startswith(OURS) and not may_fork():
+            from fpcheck.files.remote import download
+
             with TemporaryDirectory(prefix="fpcheck-") as folder:
                 self._descriptor = open_regular(str(download(path, Path(folder))), label)
         else:

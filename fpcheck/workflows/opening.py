@@ -12,7 +12,6 @@ import msgspec
 from fpcheck.errors import FpcheckError
 from fpcheck.files.address import is_address, shown
 from fpcheck.files.opening import ModelFile
-from fpcheck.files.remote import download
 from fpcheck.fingerprint import digest, probes
 from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.placing import is_weights_only, misfit
@@ -122,6 +121,8 @@ def brought(source: Source, options: Options) -> Iterator[tuple[Source, Options]
         def here(place: str) -> str:
             if not is_address(place):
                 return place
+            from fpcheck.files.remote import download
+
             folder = copies.enter_context(tempfile.TemporaryDirectory(prefix="fpcheck-"))
             return str(download(place, Path(folder)))
 
