@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from fpcheck.errors import FpcheckError
 from fpcheck.files import NO_PLUGINS, limits
 from fpcheck.files.address import is_address
-from fpcheck.files.refusals import AGAIN
+from fpcheck.files.refusals import AGAIN, CUT_OFF
 
 if TYPE_CHECKING:
     from fpcheck.files.readout import Reading
@@ -91,9 +91,7 @@ class Pending:
             if not answer.fact:
                 return unpack(answer.reading, Reading)
         except ValueError:
-            raise FpcheckError(
-                f"{self._label}: damaged: the process that reads it {how_ended(status)}", AGAIN
-            ) from None
+            raise FpcheckError(f"{self._label}: {_broken(status)}", AGAIN) from None
         error = FpcheckError(answer.fact, answer.advice)
         error.add_note(answer.trace)
         raise error
@@ -262,6 +260,13 @@ def _received(pipe: int, deadline: float) -> bytes | None:
         parts.append(data)
         size += len(data)
     return b"".join(parts)
+
+
+def _broken(status: int) -> str:
+    """Why there is no answer, by the exit status."""
+    if status == -getattr(signal, "SIGBUS", 0):  # its values are mapped, and are no longer there
+        return CUT_OFF
+    return f"damaged: the process that reads it {how_ended(status)}"
 
 
 def how_ended(status: int) -> str:

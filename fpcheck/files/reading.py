@@ -13,9 +13,8 @@ from fpcheck.files.child import NO_FILE, Job
 from fpcheck.files.kinds import HEAD_BYTES, check_head
 from fpcheck.files.opening import open_regular
 from fpcheck.files.readout import Reading
-from fpcheck.files.refusals import damaged, refused
+from fpcheck.files.refusals import CUT_OFF, damaged, refused
 from fpcheck.files.region import FileRegion, Region, StreamRegion
-from fpcheck.files.remote import open_stream
 from fpcheck.fingerprint.structure import first_words
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ def read(job: Job) -> Reading:
         weights = measuring.measurements(assembled.stored, own, known)
         undone = _undone(job.wanted, assembled.stored, own)
     except EOFError as error:
-        raise damaged(label, "became shorter while it was read") from error
+        raise damaged(label, CUT_OFF) from error
     return Reading(opened.format, assembled.structure, weights, _words(assembled.stored),
                    tuple(opened.notes), undone)  # fmt: skip
 
@@ -64,6 +63,8 @@ def _words(stored: Sequence[Stored]) -> tuple[str, ...]:
 
 
 def _remote(address: str) -> Region:
+    from fpcheck.files.remote import open_stream  # and what networks need
+
     stream, size = open_stream(address)
     return StreamRegion(stream, 0, size)
 

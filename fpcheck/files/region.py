@@ -1,13 +1,17 @@
 """The bytes of a model file: opened once, read by place, wherever they lie."""
 
 import io
+import mmap
 import os
 import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
-# How much is read at a time: memory stays flat however large the file.
-WINDOW = 2 * 2**20
+from fpcheck.files.refusals import CUT_OFF
+
+# How much is read at a time: memory stays flat however large the file, and to map a window takes
+# no time beside what is done with so much.
+WINDOW = 8 * 2**20
 
 
 class Region(Protocol):
@@ -57,18 +61,29 @@ class FileRegion:
 
     def scan(self, start: int, size: int, use: Callable[[memoryview], object]) -> None:
         """See `Region`."""
+        # Mapped, since to copy takes as long as to hash. The file may be cut off meanwhile: that
+        # ends the process by a signal, which `child` tells.
         place, end = self.start + start, self.start + start + size
-        buffer = memoryview(bytearray(min(WINDOW, size)))
         while place < end:
-            count = os.preadv(self.descriptor, [buffer[: end - place]], place)
-            if not count:
-                raise EOFError("the file became shorter while it was read")
-            use(buffer[:count])
+            before = place % mmap.ALLOCATIONGRANULARITY
+            count = min(WINDOW - before, end - place)
+            with (
+                _mapped(self.descriptor, place - before, before + count) as window,
+                memoryview(window)[before:] as view,
+            ):
+                use(view)
             place += count
 
     def part(self, start: int, size: int) -> "FileRegion":
         """See `Region`."""
         return FileRegion(self.descriptor, self.start + start, size)
+
+
+def _mapped(descriptor: int, start: int, size: int) -> mmap.mmap:
+    try:
+        return mmap.mmap(descriptor, size, access=mmap.ACCESS_READ, offset=start)
+    except ValueError as error:
+        raise EOFError(CUT_OFF) from error
 
 
 class StreamRegion:
@@ -92,7 +107,7 @@ class StreamRegion:
         for place in range(start, start + size, WINDOW):
             part = self.read(place, length := min(WINDOW, start + size - place))
             if len(part) < length:
-                raise EOFError("the file became shorter while it was read")
+                raise EOFError(CUT_OFF)
             use(memoryview(part))
 
     def part(self, start: int, size: int) -> "StreamRegion":

@@ -1,6 +1,8 @@
 """One pass over the bytes, in blocks, on any number of threads: always the same result."""
 
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
@@ -75,6 +77,44 @@ def test_the_number_of_threads_changes_nothing(
         opened = containers.open_model(region, "weights.h5", no_sibling)
         found = measuring.digests(opened.assembled.stored, opened.check)
     assert found == [digest.of_array(KERNEL, "float32"), digest.of_array(BIAS, "float32")]
+
+
+CUT_OFF = """
+import os, sys
+from fpcheck.errors import FpcheckError
+from fpcheck.files import measuring
+from fpcheck.files.opening import ModelFile
+
+path, when = sys.argv[1:]
+
+def cut_off(item, threads):
+    if when == "before":
+        os.truncate(path, 0)
+    item.scan(lambda view: (os.truncate(path, 0), bytes(view)))
+
+measuring._digest = cut_off
+try:
+    ModelFile(path, "weights.h5").reading(None)
+except FpcheckError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there a file that is open cannot be cut off")
+@pytest.mark.parametrize("when", ["before", "while"])
+def test_a_file_that_is_cut_off_before_or_while_it_is_mapped_says_so(
+    when: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "weights.h5"
+    write(path)
+    # In a process without a framework or threads: there the child is a fork, with what is set here.
+    done = subprocess.run(
+        [sys.executable, "-c", CUT_OFF, path, when], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (
+        "weights.h5: became shorter while it was read\nSave or download it again.\n"
+    )
 
 
 def no_sibling(name: str) -> FileRegion:
