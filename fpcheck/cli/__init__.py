@@ -1,5 +1,6 @@
 """The command line: one small module a command, each a call of the public workflows."""
 
+import errno
 import gc
 import io
 import os
@@ -49,7 +50,18 @@ class _Commands(TyperGroup):
         alone.command(cmd_name)(getattr(import_module(f"fpcheck.cli.{module}"), function))
         return typer.main.get_command(alone)
 
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except OSError as error:
+            # Typer would exit with 1 where the reader of our output has gone: a mismatch.
+            if error.errno not in _UNWRITABLE or error.filename is not None:
+                raise
+            raise typer.Exit(_unwritten(error)) from None
 
+
+# What writing to a stream raises; of a file's errors the name tells.
+_UNWRITABLE = (errno.EPIPE, errno.ENOSPC, errno.EIO)
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
 app = typer.Typer(
     cls=_Commands,
@@ -74,29 +86,45 @@ def version(
 
 
 def main() -> None:
-    """The entry point: turns errors into two lines and an exit code."""
+    """The entry point. Ends the process at once: taking Python down takes longer than comparing."""
+    status = run()
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        status = status if status == EXIT_ERROR else _unwritten(error)
+    os._exit(status)
+
+
+def run() -> int:
+    """Runs the command that `sys.argv` names; gives its exit code, errors told in two lines."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a verdict must not fail for a check mark
     try:
         app()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else EXIT_ERROR if end.code else 0
     except FpcheckError as error:
         _complain(error)
         _trace(error)
-        sys.exit(EXIT_ERROR)
     except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:
-        # The reader of our output has gone (`| head`): no reason for a traceback.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(EXIT_ERROR)
+        return 130
     except Exception as error:
         _complain(FpcheckError(
             f"fpcheck itself failed: {type(error).__name__}: {error}",
             "This is a bug: please report it with what --debug shows.",
         ))  # fmt: skip
         _trace(error)
-        sys.exit(EXIT_ERROR)
+    return EXIT_ERROR
+
+
+def _unwritten(error: OSError) -> int:
+    """The exit code where the output cannot be written; silent where nobody reads it (`| head`)."""
+    if error.errno != errno.EPIPE:
+        fact = f"the output cannot be written ({error.strerror})"
+        _complain(FpcheckError(fact, "Make room there, or write it elsewhere."))
+    return EXIT_ERROR
 
 
 def _complain(error: FpcheckError) -> None:

@@ -222,13 +222,41 @@ def test_weights_that_cannot_be_downloaded_are_told_in_two_lines(here: Path) -> 
     )
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes end otherwise there")
+@pytest.mark.parametrize("args", [["list"], ["show", "resnet50"]])
+def test_a_reader_that_has_gone_is_an_error_and_no_mismatch(args: list[str], here: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "fpcheck", *args], cwd=here, stdout=writing, stderr=subprocess.PIPE,
+        text=True, check=False,
+    )  # fmt: skip
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (2, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_that_cannot_be_written_is_an_error(unbuffered: str, here: Path) -> None:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "fpcheck", "list"], cwd=here, stdout=full,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered}, stderr=subprocess.PIPE, text=True,
+            check=False,
+        )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr == (
+        "error: the output cannot be written (No space left on device)\n"
+        "Make room there, or write it elsewhere.\n"
+    )
+
+
 @pytest.mark.parametrize(
     "args", [["list"], ["verify"], ["show", "vgg16"], ["--help"], ["compare", "nosuch.keras"]]
 )
 def test_commands_that_run_no_model_import_no_framework(args: list[str], here: Path) -> None:
     script = (
-        "import sys\nsys.argv = ['fpcheck', *sys.argv[1:]]\nfrom fpcheck.cli import main\n"
-        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "import sys\nsys.argv = ['fpcheck', *sys.argv[1:]]\nfrom fpcheck.cli import run\nrun()\n"
         "print(sorted({'tensorflow', 'keras', 'jax', 'torch'} & set(sys.modules)))"
     )
     done = subprocess.run(
