@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-# TensorFlow's chatter is left out of error messages, and off the clock, for both sides.
-QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3"}
+# TensorFlow's chatter is left out of error messages, and off the clock, for both sides. Modules are
+# compiled once, as where a package was installed, even if this machine is set to do it each time.
+ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONDONTWRITEBYTECODE": ""}
 SHOWN_CHARACTERS = 4000
 # getrusage counts in KiB, but in bytes on macOS.
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024
@@ -59,7 +60,7 @@ def run(command: Command, folder: Path) -> Run:
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         start = time.perf_counter()
         process = subprocess.Popen(
-            command.argv, cwd=folder, env={**os.environ, **QUIET},
+            command.argv, cwd=folder, env={**os.environ, **ENVIRONMENT},
             stdin=subprocess.DEVNULL, stdout=out, stderr=err,
         )  # fmt: skip
         # Of all ways to wait only this one tells the memory of the process and of its children.
