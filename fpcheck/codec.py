@@ -1,13 +1,28 @@
 """Typed values to bytes and back, arrays included: what crosses a process or lies in a file."""
 
-from typing import Any, TypeVar
+import sys
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+else:
+
+    class _OfNumpy(type):
+        """Knows an array without importing numpy, which takes longer than a small comparison."""
+
+        def __instancecheck__(cls, value):
+            numpy = sys.modules.get("numpy")
+            return numpy is not None and isinstance(value, numpy.ndarray)
+
+    class Array(metaclass=_OfNumpy):
+        """A numpy array of any type and shape."""
+
 
 T = TypeVar("T")
-Array = NDArray[Any]
 
 
 class Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -15,6 +30,8 @@ class Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def _to_builtin(value: Any) -> Any:
+    import numpy as np
+
     if isinstance(value, np.ndarray):
         contiguous = np.ascontiguousarray(value)
         return [contiguous.dtype.str, list(value.shape), contiguous.tobytes()]
@@ -24,7 +41,9 @@ def _to_builtin(value: Any) -> Any:
 
 
 def _from_builtin(kind: Any, value: Any) -> Any:
-    if getattr(kind, "__origin__", kind) is np.ndarray:
+    if kind is Array:
+        import numpy as np
+
         dtype, shape, data = value
         return np.frombuffer(data, dtype=dtype).reshape(shape)
     raise NotImplementedError(f"cannot receive a {kind}")

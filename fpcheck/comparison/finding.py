@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 from fpcheck.codec import Value
-from fpcheck.fingerprint.value import Level
+from fpcheck.fingerprint.levels import Level
 
 Severity = Literal["error", "note"]
 

@@ -1,9 +1,13 @@
 """How tight: the one table of what is allowed, and where each row comes from."""
 
+from typing import TYPE_CHECKING
+
 from fpcheck.codec import Value
 from fpcheck.errors import FpcheckError
-from fpcheck.fingerprint.outputs import Outputs
-from fpcheck.fingerprint.structure import Structure
+
+if TYPE_CHECKING:  # arrays, which reading a tolerance does without
+    from fpcheck.fingerprint.outputs import Outputs
+    from fpcheck.fingerprint.structure import Structure
 
 
 class Row(Value, frozen=True):
@@ -54,7 +58,7 @@ class Tolerances(Value, frozen=True):
         """Relative L2 distance that a tensor may have."""
         return row(self.weights).weights if isinstance(self.weights, str) else self.weights
 
-    def allowed_outputs(self, golden: Outputs) -> float:
+    def allowed_outputs(self, golden: "Outputs") -> float:
         """Relative difference that an output may have."""
         named = self.outputs
         allowed = row(named).outputs if isinstance(named, str) else named
@@ -71,7 +75,7 @@ def row(name: str) -> Row:
     return TOLERANCES[name]
 
 
-def of_structure(structure: Structure) -> Tolerances:
+def of_structure(structure: "Structure") -> Tolerances:
     """The tolerances of a new golden, by the coarsest arithmetic that its layers use."""
     order = list(TOLERANCES)
     used = {_arithmetic(layer.dtype) for layer in structure.layers}

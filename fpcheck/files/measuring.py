@@ -14,8 +14,9 @@ from fpcheck.files.assembly import Derived, Stored
 from fpcheck.files.child import allow
 from fpcheck.files.dataset import Dataset
 from fpcheck.files.region import FileRegion
-from fpcheck.fingerprint import blocks, digest
+from fpcheck.fingerprint import digest
 from fpcheck.fingerprint.measurement import Measurement
+from fpcheck.fingerprint.threads import cores
 
 T = TypeVar("T")
 # From here on one tensor is measured by all threads; smaller ones are shared out among them.
@@ -24,7 +25,7 @@ LARGE = 16 * 2**20
 
 def digests(stored: Sequence[Stored], check: Callable[[], None]) -> list[bytes]:
     """The digest of every tensor, in order; runs `check` beside."""
-    with ThreadPoolExecutor(blocks.cores()) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         checked = pool.submit(check)
         found = _shared_out(
             pool, stored, range(len(stored)), lambda place, n: _digest(stored[place], n)
@@ -48,7 +49,7 @@ def measurements(
         for place, (item, one) in enumerate(zip(stored, own, strict=True))
         if one not in known and _numeric(item)
     ]
-    with ThreadPoolExecutor(blocks.cores()) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         found = _shared_out(
             pool, stored, unknown, lambda place, n: _measured(stored[place], own[place], n)
         )
@@ -62,7 +63,7 @@ def _shared_out(
     """What `work` gives for each place and a number of threads: all of them for a large tensor."""
     large = [place for place in places if _size(stored[place]) >= LARGE]
     small = [place for place in places if _size(stored[place]) < LARGE]
-    found = {place: work(place, blocks.cores()) for place in large}
+    found = {place: work(place, cores()) for place in large}
     return found | dict(zip(small, pool.map(lambda place: work(place, 1), small), strict=True))
 
 

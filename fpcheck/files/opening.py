@@ -93,8 +93,9 @@ def begun(path: str, known: Known = None) -> ModelFile | None:
     """A file that is being read already, where a child can be had at no cost; else None."""
     if is_address(path) or not Path(path).is_file() or not may_fork():
         return None
-    # With numpy: two processes that import it at the same time take longer than one before.
-    import_module("fpcheck.files.readout")
+    # Two processes that import them at the same time take longer than one before.
+    for name in ("numpy", "fpcheck.files.readout"):
+        import_module(name)
     return ModelFile(str(Path(path).resolve()), path, known)
 
 

@@ -6,7 +6,6 @@ pieces, however large the tensor is.
 """
 
 import math
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +16,7 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 import numpy as np
 
 from fpcheck.codec import Array
+from fpcheck.fingerprint.threads import cores
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -25,21 +25,12 @@ P = ParamSpec("P")
 
 # Values in a piece where nothing asks for another size: a few megabytes.
 PIECE = 2**21
-# More threads gain little, since one digest is an eighth of the work; and each has its pieces.
-MOST_THREADS = 8
 # Starting threads takes as long as measuring about this many values.
 WORTH_THREADS = 2**18
 # Rows of a piece come in multiples of this, so that columns are read by whole cache lines.
 _LINE = 64
 # A tile and its copy fit the caches of a core, and take long enough for threads not to meet.
 _TILE = 2**16
-
-
-def cores() -> int:
-    """How many threads may run at once in this process, at most `MOST_THREADS`."""
-    if hasattr(os, "sched_getaffinity"):
-        return min(len(os.sched_getaffinity(0)), MOST_THREADS)
-    return min(os.cpu_count() or 1, MOST_THREADS)
 
 
 def threads_for(values: Array) -> int:

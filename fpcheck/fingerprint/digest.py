@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import blake3
-import numpy as np
 
 from fpcheck.codec import Array, canonical_json
-from fpcheck.fingerprint import blocks
+from fpcheck.fingerprint.threads import cores
 
 DIGEST_BYTES = 32
 PREFIX = "b3:"
@@ -21,7 +20,7 @@ _PIECE = 2**22
 
 def _threads(size: int) -> int:
     """Threads for so many bytes. Never blake3.AUTO: its threads are shared, and dead after fork."""
-    return blocks.cores() if size >= _WORTH_THREADS else 1
+    return cores() if size >= _WORTH_THREADS else 1
 
 
 def of_bytes(data: bytes | memoryview) -> bytes:
@@ -50,6 +49,8 @@ def of_array(values: Array, dtype: str, threads: int | None = None) -> bytes:
     """
     if values.dtype.kind in "OSU":
         return _of_strings(values, dtype)
+    from fpcheck.fingerprint import blocks  # with numpy, which digests of files do without
+
     limit = _PIECE if values.flags.c_contiguous else blocks.PIECE
     threads = threads or _threads(values.nbytes)
     return of_pieces(blocks.pieces(values, limit), values.shape, dtype, threads)
@@ -62,7 +63,7 @@ def of_pieces(
     begun = hasher(shape, dtype, threads)
     for piece in pieces:
         little = piece.astype(piece.dtype.newbyteorder("<"), copy=False)
-        begun.update(little.view(np.uint8).data)
+        begun.update(little.view("u1").data)
     return bytes(begun.digest())
 
 

@@ -1,15 +1,11 @@
 """The fingerprint: all that is measured of one model."""
 
-from typing import Literal
-
 from fpcheck.codec import Value
 from fpcheck.fingerprint.accuracy import Accuracy
+from fpcheck.fingerprint.levels import LEVELS, Level
 from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.outputs import Outputs
 from fpcheck.fingerprint.structure import Structure, content_id
-
-Level = Literal["structure", "weights", "outputs"]
-LEVELS: tuple[Level, ...] = ("structure", "weights", "outputs")
 
 
 class Fingerprint(Value, frozen=True, eq=False):

@@ -3,7 +3,7 @@
 Above the seal stand the note and the tolerances, which may be edited. Below it every byte counts.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import yaml
@@ -12,11 +12,13 @@ from fpcheck.codec import Value
 from fpcheck.comparison.tolerance import Tolerances
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint import digest
-from fpcheck.fingerprint.measurement import Measurement
-from fpcheck.fingerprint.structure import Layer, Structure, Tensor
-from fpcheck.fingerprint.value import Fingerprint
 from fpcheck.golden import strict_yaml
 from fpcheck.golden.value import SCHEMA, Golden, Provenance, SourceRecord
+
+if TYPE_CHECKING:  # arrays, which reading a head does without
+    from fpcheck.fingerprint.measurement import Measurement
+    from fpcheck.fingerprint.structure import Layer, Structure, Tensor
+    from fpcheck.fingerprint.value import Fingerprint
 
 SEAL = "# Recorded by fpcheck; not to be edited. BLAKE3 of all that follows the next line:\n"
 _LAYERS = "\nlayers:\n"
@@ -136,7 +138,7 @@ def _head(golden: Golden, arrays: bytes) -> Head:
 Described = tuple[tuple[str, ...], str | None, str, str]
 
 
-def described(fingerprint: Fingerprint) -> Described:
+def described(fingerprint: "Fingerprint") -> Described:
     """What a head says of a fingerprint, from the fingerprint."""
     own, structure = fingerprint.content_id, fingerprint.structure
     return (
@@ -152,7 +154,7 @@ def described_by(head: Head) -> Described:
     return (head.levels, head.content_id, head.structure, head.shape)
 
 
-def _summary(fingerprint: Fingerprint) -> dict[str, Any]:
+def _summary(fingerprint: "Fingerprint") -> dict[str, Any]:
     structure, outputs, accuracy = fingerprint.structure, fingerprint.outputs, fingerprint.accuracy
     summary: dict[str, Any] = {
         "class": structure.class_name,
@@ -194,12 +196,12 @@ def _round(value: float) -> float:
     return float(f"{value:.6g}")
 
 
-def _lines(fingerprint: Fingerprint) -> str:
+def _lines(fingerprint: "Fingerprint") -> str:
     layers = "".join(_flow(_layer(layer)) for layer in fingerprint.structure.layers)
     return f"layers:\n{layers}tensors:\n{_tensor_lines(fingerprint)}"
 
 
-def _tensor_lines(fingerprint: Fingerprint) -> str:
+def _tensor_lines(fingerprint: "Fingerprint") -> str:
     structure: Structure = fingerprint.structure
     weights = fingerprint.weights or (None,) * len(structure.tensors)
     return "".join(
@@ -208,7 +210,7 @@ def _tensor_lines(fingerprint: Fingerprint) -> str:
     )
 
 
-def _layer(layer: Layer) -> dict[str, Any]:
+def _layer(layer: "Layer") -> dict[str, Any]:
     line: dict[str, Any] = {"layer": layer.path, "class": layer.class_name}
     if layer.inbound:
         line["from"] = list(layer.inbound)
@@ -222,7 +224,7 @@ def _layer(layer: Layer) -> dict[str, Any]:
     return {**line, "config": shown} if shown else line
 
 
-def _tensor(layer: Layer, tensor: Tensor, measured: Measurement | None) -> dict[str, Any]:
+def _tensor(layer: "Layer", tensor: "Tensor", measured: "Measurement | None") -> dict[str, Any]:
     line: dict[str, Any] = {
         "tensor": f"{layer.path}/{tensor.role}",
         "shape": list(tensor.shape),

@@ -7,12 +7,15 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint import digest
-from fpcheck.fingerprint.value import Fingerprint
-from fpcheck.golden import arrays, document
+from fpcheck.golden import document
 from fpcheck.golden.value import Golden
+
+if TYPE_CHECKING:
+    from fpcheck.fingerprint.value import Fingerprint
 
 FOLDER = "fingerprints"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -70,7 +73,9 @@ class Entry:
             path=self.path,
         )
 
-    def _decode(self, data: bytes) -> Fingerprint:
+    def _decode(self, data: bytes) -> "Fingerprint":
+        from fpcheck.golden import arrays  # with h5py, which reading a head does without
+
         try:
             return arrays.decode(data)
         except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
@@ -156,6 +161,8 @@ class Store:
                 f"{golden.name}: not a name for a golden",
                 "Allowed: letters, digits, '.', '_' and '-', at most 128.",
             )
+        from fpcheck.golden import arrays
+
         folder = self.folder / golden.name
         data = arrays.encode(golden.fingerprint)
         path = folder / f"{golden.version}.yaml"

@@ -1,10 +1,13 @@
 """The golden: a fingerprint that somebody approved."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fpcheck.codec import Value
 from fpcheck.comparison.tolerance import Tolerances
-from fpcheck.fingerprint.value import Fingerprint
+
+if TYPE_CHECKING:
+    from fpcheck.fingerprint.value import Fingerprint
 
 SCHEMA = "fpcheck-golden/1"
 
@@ -43,7 +46,7 @@ class Golden(Value, frozen=True, eq=False):
 
     name: str
     version: int
-    fingerprint: Fingerprint
+    fingerprint: "Fingerprint"
     note: str
     tolerances: Tolerances
     provenance: Provenance

@@ -4,7 +4,7 @@ from fpcheck.codec import Value
 from fpcheck.comparison.finding import Finding
 from fpcheck.comparison.verdict import LevelResult, Verdict
 from fpcheck.errors import EXIT_INCOMPLETE, EXIT_MATCH, EXIT_MISMATCH
-from fpcheck.fingerprint.value import Level
+from fpcheck.fingerprint.levels import Level
 
 SCHEMA = "fpcheck-report/1"
 _EXIT = {"match": EXIT_MATCH, "mismatch": EXIT_MISMATCH, "incomplete": EXIT_INCOMPLETE}

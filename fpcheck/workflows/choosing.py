@@ -1,26 +1,16 @@
 """Which golden a source is held against, and why that one."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fpcheck.codec import Value
-from fpcheck.comparison.compare import compare_fingerprints
-from fpcheck.comparison.pairing import pair
-from fpcheck.comparison.tolerance import Tolerances
 from fpcheck.errors import FpcheckError
-from fpcheck.fingerprint import digest, placing
-from fpcheck.fingerprint.placing import is_weights_only
-from fpcheck.fingerprint.structure import Structure
-from fpcheck.fingerprint.told import alike
-from fpcheck.fingerprint.value import Fingerprint
-from fpcheck.golden.document import Head
 from fpcheck.golden.store import Entry, Store, nearest_folder, shipped
-from fpcheck.golden.value import Golden
-from fpcheck.model.applications import APPLICATIONS
 from fpcheck.model.source import Source
 from fpcheck.settings import locate
 
-# Below this share of equal layers nothing is called the nearest.
-LEAST_SIMILAR = 0.5
+if TYPE_CHECKING:
+    from fpcheck.fingerprint.structure import Structure
 
 
 class Choice(Value, frozen=True):
@@ -75,7 +65,7 @@ def find(name: str, goldens: str | Path | None = None) -> Entry:
 
 
 def choose(
-    source: Source, asked: str | None, goldens: str | Path | None, structure: Structure | None
+    source: Source, asked: str | None, goldens: str | Path | None, structure: "Structure | None"
 ) -> Choice | None:
     """The golden for a source, by the first rule that gives one.
 
@@ -97,82 +87,6 @@ def choose(
             return Choice(entry, "the golden of the same name")
     if structure is None:
         return None
-    for store in stores(goldens):
-        choice = _by_structure(source, store, structure)
-        if choice is not None:
-            return choice
-    raise _none(source, goldens, structure)
+    from fpcheck.workflows.matching import matched  # with numpy, which names do without
 
-
-def _by_structure(source: Source, store: Store, structure: Structure) -> Choice | None:
-    heads = [(entry, entry.head()) for entry in store.newest()]
-    fitting = [(entry, head) for entry, head in heads if _fits(structure, entry, head)]
-    if len(fitting) > 1:
-        named = digest.text(structure.digest)
-        fitting = [(e, h) for e, h in fitting if h.structure == named] or fitting
-    if len({head.content_id for _, head in fitting}) == 1 and len(fitting) > 1:
-        return Choice(fitting[0][0], "the first of several equal goldens whose structure matches")
-    if len(fitting) > 1:
-        names = ", ".join(entry.label for entry, _ in fitting)
-        raise FpcheckError(
-            f"{source.text}: its structure matches several goldens: {names}",
-            f"Name one: fpcheck compare {source.text} --golden {fitting[0][0].label}",
-        )
-    return Choice(fitting[0][0], "the only golden whose structure matches") if fitting else None
-
-
-def _fits(structure: Structure, entry: Entry, head: Head) -> bool:
-    """Whether a golden's structure is this one but for names, as far as both are told."""
-    if head.shape == digest.text(structure.shape_digest):
-        return True
-    if not structure.untold or head.model["parameters"] != structure.parameters:
-        return False
-    golden = Fingerprint(entry.load().fingerprint.structure)
-    if is_weights_only(structure):
-        return placing.fits(structure, golden.structure)
-    theirs, ours = alike(golden, Fingerprint(structure))
-    return ours.structure.shape_key == theirs.structure.shape_key
-
-
-def _none(source: Source, goldens: str | Path | None, structure: Structure) -> FpcheckError:
-    found = nearest(structure, goldens)
-    fact = f"{source.text}: no golden of that name, and none has its structure"
-    if found is None:
-        return FpcheckError(fact, f"Record it, if it is good: fpcheck record {source.text}")
-    golden, share = found
-    return FpcheckError(
-        f"{fact}; nearest is {golden.label}: {_likeness(golden, structure, share)}",
-        f"Compare with it: fpcheck compare {source.text} --golden {golden.label}",
-    )
-
-
-def nearest(structure: Structure, goldens: str | Path | None) -> tuple[Golden, float] | None:
-    """The golden that shares the largest part of its layers, and that share."""
-    best: tuple[Golden, float] | None = None
-    for store in stores(goldens):
-        for entry in store.newest():
-            golden = entry.load()
-            pairs = pair(golden.fingerprint.structure, structure).pairs
-            layers = golden.fingerprint.structure.layers
-            share = len(pairs) / max(len(layers), len(structure.layers), 1)
-            if share >= LEAST_SIMILAR and (best is None or share > best[1]):
-                best = golden, share
-    return best
-
-
-def _likeness(golden: Golden, structure: Structure, share: float) -> str:
-    # Only where no golden fits.
-    from fpcheck.diagnosis.case import Case
-    from fpcheck.diagnosis.structure import layers_removed
-
-    comparison = compare_fingerprints(
-        Fingerprint(golden.fingerprint.structure), Fingerprint(structure), Tolerances()
-    )
-    proper = {name.lower(): name for name in APPLICATIONS}.get(golden.name, golden.name)
-    for diagnosis in layers_removed.diagnose(case := Case(comparison)):
-        if layers_removed.is_top(case, diagnosis.layers):
-            tops = ", ".join(diagnosis.layers)
-            return f"this is a {proper} body, its top is missing ({tops})"
-    if share == 1.0:
-        return "it has the same layers, set or fed otherwise"
-    return f"{share:.0%} of its layers are there"
+    return matched(source, goldens, structure)

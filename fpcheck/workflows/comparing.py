@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from fpcheck.codec import Value
+from fpcheck.comparison.proof import hindrance, outputs_proved
 from fpcheck.comparison.tolerance import Tolerances
-from fpcheck.comparison.verdict import LevelResult, hindrance, outputs_proved
+from fpcheck.comparison.verdict import LevelResult
 from fpcheck.errors import UnavailableError
 from fpcheck.files.opening import ModelFile
+from fpcheck.fingerprint.levels import LEVELS, Level
 from fpcheck.fingerprint.placing import is_weights_only
 from fpcheck.fingerprint.structure import Structure
-from fpcheck.fingerprint.value import LEVELS, Fingerprint, Level
+from fpcheck.fingerprint.value import Fingerprint
 from fpcheck.golden import official
 from fpcheck.golden.store import shipped
 from fpcheck.golden.value import Golden

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import msgspec
 
-from fpcheck.comparison.verdict import LevelResult, unlike
+from fpcheck.comparison.proof import unlike
+from fpcheck.comparison.verdict import LevelResult
 from fpcheck.errors import FpcheckError
 from fpcheck.files.address import is_address
 from fpcheck.golden.value import Golden

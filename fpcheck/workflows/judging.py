@@ -11,7 +11,8 @@ from fpcheck.comparison.compare import Comparison, compare_fingerprints
 from fpcheck.comparison.verdict import LevelResult, judged, verdict
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint import digest
-from fpcheck.fingerprint.value import LEVELS, Fingerprint, Level
+from fpcheck.fingerprint.levels import LEVELS, Level
+from fpcheck.fingerprint.value import Fingerprint
 from fpcheck.golden.value import Golden
 from fpcheck.model.session import Session
 from fpcheck.report.value import CandidateRef, Diagnosis, GoldenRef, Report
@@ -72,7 +73,7 @@ def report_on(
         for name, result in levels.items()
     }
     return Report(
-        verdict=verdict(finished, golden.fingerprint, asked),
+        verdict=verdict(finished, golden.fingerprint.levels, asked),
         golden=GoldenRef(
             golden.name, golden.version, content_id_text(golden.fingerprint), why, golden.note
         ),

@@ -16,11 +16,12 @@ from fpcheck.errors import FpcheckError
 from fpcheck.files.opening import ModelFile
 from fpcheck.fingerprint import accuracy
 from fpcheck.fingerprint.accuracy import Accuracy
+from fpcheck.fingerprint.levels import LEVELS
 from fpcheck.fingerprint.outputs import Outputs, Reach, largest_difference
 from fpcheck.fingerprint.placing import is_weights_only
 from fpcheck.fingerprint.structure import Structure
 from fpcheck.fingerprint.told import completed
-from fpcheck.fingerprint.value import LEVELS, Fingerprint
+from fpcheck.fingerprint.value import Fingerprint
 from fpcheck.golden.store import Store
 from fpcheck.golden.value import Golden, Provenance, SourceRecord
 from fpcheck.model.environment import environment

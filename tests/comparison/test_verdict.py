@@ -9,10 +9,12 @@ from builders import ENVIRONMENT, edited, fingerprint, outputs, perceptron, rena
 from msgspec.structs import replace
 
 from fpcheck.comparison.finding import Finding
-from fpcheck.comparison.verdict import LevelResult, hindrance, judged, outputs_proved, verdict
+from fpcheck.comparison.proof import hindrance, outputs_proved
+from fpcheck.comparison.verdict import LevelResult, judged, verdict
+from fpcheck.fingerprint.levels import LEVELS, Level
 from fpcheck.fingerprint.outputs import Noise
 from fpcheck.fingerprint.structure import Structure
-from fpcheck.fingerprint.value import LEVELS, Fingerprint, Level
+from fpcheck.fingerprint.value import Fingerprint
 
 NET = perceptron(4)
 FULL = fingerprint(NET, outputs=outputs(NET))
@@ -46,12 +48,12 @@ def ended(states: str) -> dict[Level, LevelResult]:
 def test_the_levels_make_the_verdict(
     states: str, asked: tuple[str, ...] | None, wanted: str
 ) -> None:
-    assert verdict(ended(states), FULL, asked) == wanted
+    assert verdict(ended(states), FULL.levels, asked) == wanted
 
 
 @pytest.mark.parametrize("states", ["".join(s) for s in product(LETTERS, repeat=3)])
 def test_no_match_while_a_level_failed_or_was_not_checked(states: str) -> None:
-    found = verdict(ended(states), FULL, None)
+    found = verdict(ended(states), FULL.levels, None)
     assert (found == "match") == (set(states) <= {"p", "="})
     assert (found == "mismatch") == ("f" in states)
 
@@ -69,7 +71,7 @@ def test_no_match_while_a_level_failed_or_was_not_checked(states: str) -> None:
 def test_only_what_the_golden_holds_is_wanted_unless_asked(
     golden: Fingerprint, states: str, asked: tuple[str, ...] | None, wanted: str
 ) -> None:
-    assert verdict(ended(states), golden, asked) == wanted
+    assert verdict(ended(states), golden.levels, asked) == wanted
 
 
 def test_a_level_fails_by_its_own_errors_only() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from fpcheck.codec import Array
 from fpcheck.fingerprint import blocks
+from fpcheck.fingerprint.threads import MOST_THREADS, cores
 
 CUBE = np.arange(5 * 6 * 70, dtype=np.int32).reshape(5, 6, 70)
 VIEWS: dict[str, Callable[[Array], Array]] = {
@@ -119,8 +120,8 @@ def test_one_thread_is_the_own_one() -> None:
 
 def test_small_tensors_get_no_threads() -> None:
     assert blocks.threads_for(np.zeros(1000)) == 1
-    assert blocks.threads_for(np.zeros(blocks.WORTH_THREADS)) == blocks.cores()
-    assert 1 <= blocks.cores() <= min(os.cpu_count() or 1, blocks.MOST_THREADS)
+    assert blocks.threads_for(np.zeros(blocks.WORTH_THREADS)) == cores()
+    assert 1 <= cores() <= min(os.cpu_count() or 1, MOST_THREADS)
 
 
 FORKED = """
