@@ -136,7 +136,8 @@ def compare(
         FpcheckError: no such golden, a damaged one, or a source that cannot be read.
     """
     from fpcheck.model.source import Options
-    from fpcheck.workflows.comparing import Request, compare_source
+    from fpcheck.workflows.comparing import compare_source
+    from fpcheck.workflows.request import Request
 
     request = Request(
         golden=golden,

@@ -3,7 +3,6 @@
 import typer
 
 from fpcheck.cli import options as opt
-from fpcheck.files.opening import begun
 
 
 def compare(
@@ -28,9 +27,9 @@ def compare(
     debug: opt.Debug = False,
 ) -> None:
     """Compare SOURCE with a golden. Exit 0 match, 1 mismatch, 2 error, 3 incomplete."""
-    file = begun(source)  # is read while all below is imported
     from fpcheck.cli.console import check_format, progress, show
-    from fpcheck.workflows.comparing import Request, compare_source
+    from fpcheck.workflows.comparing import compare_source
+    from fpcheck.workflows.request import Request
 
     check_format(form)
     request = Request(
@@ -39,6 +38,6 @@ def compare(
     )  # fmt: skip
     loading = opt.loading(weights, seed, model, custom_objects, trust, static, backend)
     with progress(quiet) as step:
-        report = compare_source(source, request, loading, progress=step, begun=file)
+        report = compare_source(source, request, loading, progress=step)
     show(report, form, output, quiet, verbose)
     raise typer.Exit(report.exit_code)

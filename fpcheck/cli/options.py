@@ -21,7 +21,7 @@ GoldenOption = Annotated[
 Levels = Annotated[
     str | None, typer.Option(metavar="LIST", help="Of structure,weights,outputs. [default: all]")
 ]
-Full = Annotated[bool, typer.Option("--full", help="Run even what is proved.")]
+Full = Annotated[bool, typer.Option("--full", help="Parse and run even what is proved.")]
 Format = Annotated[str, typer.Option("--format", metavar="text|json", help="Of the report.")]
 Output = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report there.")]
 Trust = Annotated[bool, typer.Option("--trust", help="Allow code stored in the model file.")]

@@ -7,7 +7,7 @@ import typer
 
 from fpcheck.cli import options as opt
 from fpcheck.cli.console import check_format, progress, show
-from fpcheck.workflows.comparing import Request
+from fpcheck.workflows.request import Request
 from fpcheck.workflows.validating import validate_source
 
 

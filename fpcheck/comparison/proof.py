@@ -1,10 +1,9 @@
 """When outputs follow from weights and structure, so that they need not be run."""
 
+from fpcheck.comparison.verdict import PROVED
 from fpcheck.fingerprint.placing import is_weights_only
 from fpcheck.fingerprint.told import alike
 from fpcheck.fingerprint.value import Fingerprint
-
-PROVED = "same weights, configuration and environment, no custom code"
 
 
 def _same(golden: Fingerprint, candidate: Fingerprint) -> bool:

@@ -9,6 +9,8 @@ from fpcheck.fingerprint.levels import LEVELS, Level
 
 Status = Literal["pass", "fail", "proved", "skipped"]
 Verdict = Literal["match", "mismatch", "incomplete"]
+# Why outputs that were not run are known.
+PROVED = "same weights, configuration and environment, no custom code"
 
 
 class LevelResult(Value, frozen=True):

@@ -17,8 +17,9 @@ from fpcheck.progress import Progress, silent
 from fpcheck.report.text import render
 from fpcheck.report.value import Report
 from fpcheck.workflows import recording
-from fpcheck.workflows.comparing import Request, compare_source
+from fpcheck.workflows.comparing import compare_source
 from fpcheck.workflows.recording import record_source
+from fpcheck.workflows.request import Request
 from fpcheck.workflows.validating import validate_source
 
 Print = Callable[[RenderableType], None]

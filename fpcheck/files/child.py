@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from fpcheck.errors import FpcheckError
 from fpcheck.files import NO_PLUGINS, limits
 from fpcheck.files.address import is_address
-from fpcheck.files.refusals import AGAIN, CUT_OFF
+from fpcheck.files.refusals import AGAIN, CUT_OFF, damaged
 
 if TYPE_CHECKING:
     from fpcheck.files.readout import Reading
@@ -42,6 +42,7 @@ class Job:
         place: the folder of a local file, the address of a remote one.
         known: digests whose tensors need no details; None if none need any.
         wanted: packed `undoing.Wanted`, whose tensors are looked at closer; may be empty.
+        whole: asks for nothing but the digest of all bytes of a local file.
     """
 
     descriptor: int
@@ -49,6 +50,7 @@ class Job:
     place: str
     known: frozenset[bytes] | None
     wanted: bytes = b""
+    whole: bool = False
 
 
 class Pending:
@@ -61,13 +63,24 @@ class Pending:
         self._deadline = time.monotonic() + seconds
 
     def reading(self) -> "Reading":
-        """What was read.
+        """What was read; raises as `answer` does."""
+        from fpcheck.codec import unpack
+        from fpcheck.files.readout import Reading
+
+        answer = self.answer()
+        try:
+            return unpack(answer, Reading)
+        except ValueError:
+            raise FpcheckError(f"{self._label}: {_broken(0)}", AGAIN) from None
+
+    def answer(self) -> bytes:
+        """What the job asked for: a packed `Reading`, or the text of a digest.
 
         Raises:
             FpcheckError: what reading raised, or how the child ended.
         """
         from fpcheck.codec import unpack
-        from fpcheck.files.readout import Reading, Result
+        from fpcheck.files.readout import Result
 
         try:
             data = _received(self._pipe, self._deadline)
@@ -87,13 +100,13 @@ class Pending:
                 AGAIN,
             )
         try:
-            answer = unpack(data, Result)
-            if not answer.fact:
-                return unpack(answer.reading, Reading)
+            result = unpack(data, Result)
         except ValueError:
             raise FpcheckError(f"{self._label}: {_broken(status)}", AGAIN) from None
-        error = FpcheckError(answer.fact, answer.advice)
-        error.add_note(answer.trace)
+        if not result.fact:
+            return result.answer
+        error = FpcheckError(result.fact, result.advice)
+        error.add_note(result.trace)
         raise error
 
     def end(self) -> int:
@@ -188,9 +201,7 @@ def _serve(job: Job, pipe: int, seconds: float, space: int) -> None:
     from fpcheck.files.readout import Result
 
     try:
-        from fpcheck.files.reading import read
-
-        result = Result(pack(read(job)))
+        result = Result(_digested(job) if job.whole else _read(job))
     except FpcheckError as error:
         result = Result(b"", error.fact, error.advice, traceback.format_exc())
     except MemoryError:
@@ -201,6 +212,26 @@ def _serve(job: Job, pipe: int, seconds: float, space: int) -> None:
         result = Result(b"", fact, "--debug shows where.", traceback.format_exc())
     with os.fdopen(pipe, "wb") as stream:
         stream.write(pack(result))
+
+
+def _read(job: Job) -> bytes:
+    from fpcheck.codec import pack
+    from fpcheck.files.reading import read
+
+    return pack(read(job))
+
+
+def _digested(job: Job) -> bytes:
+    from fpcheck.files.region import FileRegion
+    from fpcheck.fingerprint import digest
+
+    size = os.fstat(job.descriptor).st_size
+    hasher = digest.plain_hasher(size)
+    try:
+        FileRegion(job.descriptor, 0, size).scan(0, size, hasher.update)
+    except EOFError as error:
+        raise damaged(job.label, CUT_OFF) from error
+    return digest.text(hasher.digest()).encode()
 
 
 def _limited(seconds: float, space: int) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from fpcheck.codec import Value
 from fpcheck.errors import FpcheckError
 from fpcheck.files import limits
 from fpcheck.files.address import is_address
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
 # Files that only this process and its forks have.
 OURS = "memory://"
 Known = frozenset[bytes] | None
+
+
+class Whole(Value, frozen=True):
+    """A file by its bytes: how many, and their digest."""
+
+    size: int
+    digest: str
 
 
 class ModelFile:
@@ -49,6 +57,7 @@ class ModelFile:
                 self._descriptor = open_regular(str(download(path, Path(folder))), label)
         else:
             self._descriptor = NO_FILE if is_address(path) else open_regular(path, label)
+        self._state = _state(self._descriptor)
         self._pending: Pending | None = self._start(known)
 
     def _start(self, known: Known, wanted: bytes = b"") -> Pending:
@@ -79,6 +88,21 @@ class ModelFile:
 
         return self._start(None, pack(wanted)).reading().undone
 
+    def whole(self) -> Whole:
+        """All bytes of a local file.
+
+        Raises:
+            FpcheckError: it has changed since it was opened.
+        """
+        size = os.fstat(self._descriptor).st_size
+        digest = digesting(self._descriptor, self._label).answer().decode()
+        if _state(self._descriptor) != self._state:
+            raise FpcheckError(
+                f"{self._label}: was changed while it was read",
+                "Run this again when nothing writes to it.",
+            )
+        return Whole(size, digest)
+
     def close(self) -> None:
         """Close the file; ends a child that still reads it."""
         if self._pending is not None:
@@ -97,6 +121,20 @@ def begun(path: str, known: Known = None) -> ModelFile | None:
     for name in ("numpy", "fpcheck.files.readout"):
         import_module(name)
     return ModelFile(str(Path(path).resolve()), path, known)
+
+
+def digesting(descriptor: int, label: str) -> Pending:
+    """A child that takes the digest of an open file; its answer is the text of it."""
+    job = Job(descriptor, label, place="", known=None, whole=True)
+    return start(job, os.fstat(descriptor).st_size)
+
+
+def _state(descriptor: int) -> tuple[int, int] | None:
+    """What changes when a file is written to."""
+    if descriptor == NO_FILE:
+        return None
+    found = os.fstat(descriptor)
+    return found.st_size, found.st_mtime_ns
 
 
 def open_regular(path: str, label: str) -> int:

@@ -7,9 +7,9 @@ from fpcheck.fingerprint.undone import Undone
 
 
 class Result(Value, frozen=True):
-    """What a child says: a packed reading, or a fact and an advice; `trace` is for --debug."""
+    """What a child says: an answer, or a fact and an advice; `trace` is for --debug."""
 
-    reading: bytes = b""
+    answer: bytes = b""
     fact: str = ""
     advice: str = ""
     trace: str = ""

@@ -12,6 +12,7 @@ from fpcheck.codec import Value
 from fpcheck.comparison.tolerance import Tolerances
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint import digest
+from fpcheck.fingerprint.levels import Level
 from fpcheck.golden import strict_yaml
 from fpcheck.golden.value import SCHEMA, Golden, Provenance, SourceRecord
 
@@ -55,7 +56,7 @@ class Head(Value, frozen=True):
     name: str
     version: int
     arrays: str
-    levels: tuple[str, ...]
+    levels: tuple[Level, ...]
     content_id: str | None
     structure: str
     shape: str
@@ -130,12 +131,12 @@ def _head(golden: Golden, arrays: bytes) -> Head:
         shape=shape,
         provenance=golden.provenance,
         source=golden.source,
-        model=_summary(fingerprint),
+        model=_summary(golden),
     )
 
 
 # Levels, content id, digest of the structure with names and without.
-Described = tuple[tuple[str, ...], str | None, str, str]
+Described = tuple[tuple[Level, ...], str | None, str, str]
 
 
 def described(fingerprint: "Fingerprint") -> Described:
@@ -154,7 +155,8 @@ def described_by(head: Head) -> Described:
     return (head.levels, head.content_id, head.structure, head.shape)
 
 
-def _summary(fingerprint: "Fingerprint") -> dict[str, Any]:
+def _summary(golden: Golden) -> dict[str, Any]:
+    fingerprint = golden.fingerprint
     structure, outputs, accuracy = fingerprint.structure, fingerprint.outputs, fingerprint.accuracy
     summary: dict[str, Any] = {
         "class": structure.class_name,
@@ -172,6 +174,7 @@ def _summary(fingerprint: "Fingerprint") -> dict[str, Any]:
             "probes": [f"{i.name} {i.kind} {_shape((outputs.probes.count, *i.shape))}"
                        for i in outputs.probes.inputs],
             "noise": {k: None if v is None else _round(v) for k, v in noise.items()},
+            "provable": _is_provable(golden),
             "unreached": list(outputs.reach.unreached),
             "untried": list(outputs.reach.untried),
             "logits": {a.name: [_round(v) for v in a.logits[0, :5].tolist()]
@@ -184,6 +187,20 @@ def _summary(fingerprint: "Fingerprint") -> dict[str, Any]:
             "top5": _round(accuracy.top5),
         }
     return summary
+
+
+def _is_provable(golden: Golden) -> bool:
+    """Whether outputs follow wherever weights, structure, preprocessing and environment are equal.
+
+    The environment is that of the provenance; see `comparison.proof`.
+    """
+    from fpcheck.comparison.proof import hindrance  # with numpy, which reading a head does without
+
+    held = golden.fingerprint
+    if held.outputs is None:
+        return False
+    here, preprocess = golden.provenance.environment, held.outputs.preprocess
+    return hindrance(held, held, here, preprocess) is None
 
 
 def _shape(shape: tuple[int | None, ...] | None) -> str:

@@ -36,11 +36,11 @@ class Entry:
 
     def head(self) -> document.Head:
         """The recorded part of the YAML, its digest checked."""
-        return self._document()[1]
+        return self.document()[1]
 
     def note(self) -> str:
         """The note, as it stands now."""
-        return self._document()[0].note
+        return self.document()[0].note
 
     def load(self) -> Golden:
         """The whole golden, both files checked.
@@ -48,15 +48,8 @@ class Entry:
         Raises:
             FpcheckError: either file is missing, damaged, or of an unknown schema.
         """
-        editable, head = self._document()
-        data = _read(self.path.with_suffix(".h5"), self.label)
-        if digest.text(digest.of_bytes(data)) != head.arrays:
-            raise FpcheckError(
-                f"{self.path.with_suffix('.h5')}: damaged golden: it is not the file that "
-                f"{self.path.name} describes",
-                "Restore it from version control (git checkout), or record it again.",
-            )
-        fingerprint = self._decode(data)
+        editable, head = self.document()
+        fingerprint = self._decode(self._arrays(head))
         if document.described(fingerprint) != document.described_by(head):
             raise FpcheckError(
                 f"{self.path}: damaged golden: its two files describe different models",
@@ -73,6 +66,20 @@ class Entry:
             path=self.path,
         )
 
+    def check_arrays(self, head: document.Head) -> None:
+        """Raise FpcheckError where the HDF5 file is not the one that the YAML describes."""
+        self._arrays(head)
+
+    def _arrays(self, head: document.Head) -> bytes:
+        data = _read(self.path.with_suffix(".h5"), self.label)
+        if digest.text(digest.of_bytes(data)) != head.arrays:
+            raise FpcheckError(
+                f"{self.path.with_suffix('.h5')}: damaged golden: it is not the file that "
+                f"{self.path.name} describes",
+                "Restore it from version control (git checkout), or record it again.",
+            )
+        return data
+
     def _decode(self, data: bytes) -> "Fingerprint":
         from fpcheck.golden import arrays  # with h5py, which reading a head does without
 
@@ -84,7 +91,8 @@ class Entry:
                 "Restore it from version control (git checkout), or update fpcheck.",
             ) from error
 
-    def _document(self) -> tuple[document.Editable, document.Head]:
+    def document(self) -> tuple[document.Editable, document.Head]:
+        """Both parts of the YAML, its digest checked."""
         data = _read(self.path, self.label)
         try:
             text = data.decode()

@@ -22,12 +22,22 @@ class Provenance(Value, frozen=True):
     environment: dict[str, str]
 
 
-class SourceRecord(Value, frozen=True):
-    """What it was recorded from: the source as given, its format, the digest of its file."""
+class SourceRecord(Value, frozen=True, omit_defaults=True):
+    """What it was recorded from.
+
+    Attributes:
+        text: the source as given.
+        format: of what it was.
+        digest: BLAKE3 of its file's bytes; None where it is no file here.
+        size: of that file in bytes.
+        notes: what reading that file told, beside the model.
+    """
 
     text: str
     format: str
     digest: str | None = None
+    size: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Golden(Value, frozen=True, eq=False):

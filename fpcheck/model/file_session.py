@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fpcheck.codec import Array
 from fpcheck.errors import UnavailableError
-from fpcheck.files.opening import ModelFile
+from fpcheck.files.opening import ModelFile, Whole
 from fpcheck.files.readout import Reading
 from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.outputs import Answer, Noise, Outputs, Reach
@@ -31,6 +31,9 @@ class FileSession:
         file: the file, open.
         runner: loads the model in a worker; None where nothing may be run.
         backend: what that worker would run it on.
+
+    Attributes:
+        told: the notes of reading the file alone.
     """
 
     def __init__(self, file: ModelFile, runner: Runner | None, backend: str) -> None:
@@ -42,6 +45,7 @@ class FileSession:
         reading = file.reading(None)
         self.format = reading.format
         self.notes = list(reading.notes)
+        self.told = reading.notes
         self._take(reading)
 
     def place(
@@ -67,6 +71,10 @@ class FileSession:
     def undone(self, wanted: tuple[Wanted, ...]) -> tuple[Undone | None, ...]:
         """See `Session`."""
         return self._file.undone(wanted)
+
+    def whole(self) -> Whole:
+        """The file by its bytes; see `ModelFile`."""
+        return self._file.whole()
 
     def words(self) -> tuple[str, ...]:
         """See `Session`."""

@@ -13,11 +13,11 @@ from fpcheck.model.source import Kind, Options, parse
 from fpcheck.progress import Progress, silent
 from fpcheck.report.value import CandidateRef, Report
 from fpcheck.workflows.choosing import find, stores
-from fpcheck.workflows.comparing import Request as CompareRequest
-from fpcheck.workflows.comparing import compare_with
+from fpcheck.workflows.compared import compare_with
 from fpcheck.workflows.judging import compare_goldens, reference
 from fpcheck.workflows.opening import resolve
 from fpcheck.workflows.recording import Request, unstored
+from fpcheck.workflows.request import Request as CompareRequest
 
 
 def diff_sources(

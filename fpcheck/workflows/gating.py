@@ -14,7 +14,8 @@ from fpcheck.progress import Progress, silent
 from fpcheck.report.value import Report
 from fpcheck.settings import FILE, locate
 from fpcheck.workflows.choosing import goldens_folder
-from fpcheck.workflows.comparing import Request, compare_source
+from fpcheck.workflows.comparing import compare_source
+from fpcheck.workflows.request import Request
 
 MODEL_SUFFIXES = (".keras", ".h5", ".hdf5", ".weights.json")
 # The worst outcome decides: what could not be judged weighs more than what was judged bad.

@@ -1,7 +1,6 @@
 """Judging fingerprints that are at hand: compare, judge the levels, diagnose."""
 
 import time
-from collections.abc import Collection
 from pathlib import Path
 
 import msgspec
@@ -9,22 +8,12 @@ import numpy as np
 
 from fpcheck.comparison.compare import Comparison, compare_fingerprints
 from fpcheck.comparison.verdict import LevelResult, judged, verdict
-from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint import digest
 from fpcheck.fingerprint.levels import LEVELS, Level
 from fpcheck.fingerprint.value import Fingerprint
 from fpcheck.golden.value import Golden
 from fpcheck.model.session import Session
 from fpcheck.report.value import CandidateRef, Diagnosis, GoldenRef, Report
-
-
-def check_levels(levels: Collection[str] | None) -> None:
-    """Refuse levels that there are not."""
-    if levels is not None and not levels:
-        raise FpcheckError("--levels: no level named", f"Allowed: {', '.join(LEVELS)}.")
-    for name in levels or ():
-        if name not in LEVELS:
-            raise FpcheckError(f"--levels {name}: no such level", f"Allowed: {', '.join(LEVELS)}.")
 
 
 def reference(golden: Golden) -> CandidateRef:

@@ -12,14 +12,13 @@ import msgspec
 from fpcheck.errors import FpcheckError
 from fpcheck.files.address import is_address, shown
 from fpcheck.files.opening import ModelFile
-from fpcheck.fingerprint import digest, probes
+from fpcheck.fingerprint import probes
 from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.placing import is_weights_only, misfit
 from fpcheck.fingerprint.probes import Probes
 from fpcheck.fingerprint.structure import Structure
 from fpcheck.fingerprint.value import Fingerprint
 from fpcheck.golden.store import shipped
-from fpcheck.model.applications import APPLICATIONS
 from fpcheck.model.environment import chosen_backend
 from fpcheck.model.file_session import FileSession
 from fpcheck.model.session import Session
@@ -27,8 +26,6 @@ from fpcheck.model.source import Kind, Options, Source, parse
 
 if TYPE_CHECKING:  # reading a file needs no worker
     from fpcheck.model.remote import RemoteSession
-
-AUTO = "auto"
 
 
 def resolve(source: object) -> Source:
@@ -201,19 +198,6 @@ def _in_memory(source: Any, options: Options) -> Session:
             "Leave the backend out, or save the model and give the file.",
         )
     return session
-
-
-def source_digest(source: Source) -> str | None:
-    """The digest of a source's file; None where it is no file."""
-    return digest.of_file(Path(source.target)) if source.local else None
-
-
-def own_preprocess(source: Source, options: Options) -> str:
-    """What `auto` means: the application's own preprocessing, and none for all other sources."""
-    named = source
-    if source.kind is Kind.FILE and options.model is not None:
-        named = parse(options.model)
-    return APPLICATIONS[named.target] if named.kind is Kind.APPLICATION else "none"
 
 
 def chosen_probes(

@@ -34,17 +34,9 @@ from fpcheck.progress import Progress, silent
 from fpcheck.report.value import Report
 from fpcheck.workflows import data
 from fpcheck.workflows.choosing import goldens_folder
-from fpcheck.workflows.judging import check_levels, compare_goldens, reference
-from fpcheck.workflows.opening import (
-    AUTO,
-    brought,
-    chosen_probes,
-    is_bare,
-    opened,
-    own_preprocess,
-    resolve,
-    source_digest,
-)
+from fpcheck.workflows.judging import compare_goldens, reference
+from fpcheck.workflows.opening import brought, chosen_probes, is_bare, opened, resolve
+from fpcheck.workflows.request import AUTO, check_levels, own_preprocess
 
 # The second run, for noise: one thread, and TensorFlow's oneDNN kernels off if they are on. It is
 # here, too, that a backward pass is tried, since those kernels have been seen to crash in one.
@@ -139,7 +131,7 @@ def unstored(
         source, parsed, options, remote, bare, frozenset(), "outputs" in levels, begun
     ) as session:
         fingerprint = _take(session, parsed, request, options, progress)
-        kind, notes, backend = session.format, tuple(session.notes), session.backend
+        record, notes, backend = _record(parsed, session), tuple(session.notes), session.backend
     golden = Golden(
         name=request.name or parsed.name,
         version=1,
@@ -147,9 +139,18 @@ def unstored(
         note=request.note,
         tolerances=_tolerances(fingerprint.structure, request.tolerance),
         provenance=_provenance(backend),
-        source=SourceRecord(parsed.text, kind, source_digest(parsed)),
+        source=record,
     )
     return Unstored(golden, notes)
+
+
+def _record(source: Source, session: Session) -> SourceRecord:
+    """What was recorded, with the bytes of a file: of the one that was read, as it was read."""
+    record = SourceRecord(source.text, session.format)
+    if not isinstance(session, FileSession) or not source.local:
+        return record
+    whole, notes = session.whole(), session.told
+    return msgspec.structs.replace(record, digest=whole.digest, size=whole.size, notes=notes)
 
 
 def _take(

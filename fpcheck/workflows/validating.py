@@ -14,8 +14,9 @@ from fpcheck.model.remote import RemoteSession
 from fpcheck.model.source import Options
 from fpcheck.progress import Progress, silent
 from fpcheck.report.value import AccuracyResult, Diagnosis, Report
-from fpcheck.workflows.comparing import Request, compared
+from fpcheck.workflows.compared import compared
 from fpcheck.workflows.recording import judge
+from fpcheck.workflows.request import Request
 
 # Rounding may exchange two classes whose scores are this close; it changes no other prediction.
 CLOSE_SCORES = 1e-3

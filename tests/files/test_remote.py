@@ -22,9 +22,10 @@ from fpcheck.files import remote
 from fpcheck.files.address import beside, shown
 from fpcheck.model.source import Options
 from fpcheck.workflows import recording
-from fpcheck.workflows.comparing import Request, compare_source
+from fpcheck.workflows.comparing import compare_source
 from fpcheck.workflows.hashing import hash_weights
 from fpcheck.workflows.recording import record_source
+from fpcheck.workflows.request import Request
 
 STATIC = Options(static=True)
 

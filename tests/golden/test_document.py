@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from fpcheck.comparison.tolerance import Tolerances
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint import digest
+from fpcheck.fingerprint.outputs import Outputs
 from fpcheck.fingerprint.value import Fingerprint
 from fpcheck.golden import arrays, document
 from fpcheck.golden.document import SEAL
@@ -81,11 +82,26 @@ def test_the_summary_is_for_people() -> None:
         "preprocess": "none",
         "probes": ["values values (4, 8)"],
         "noise": {"repeat": 0.0, "batch_size": 0.0, "threads": 0.0, "predict": None},
+        "provable": True,
         "unreached": [],
         "untried": [],
     }
     assert list(logits) == ["head"]
     assert len(logits["head"]) == 5
+
+
+@pytest.mark.parametrize(
+    "outputs",
+    [
+        replace(FULL.outputs, noise=replace(FULL.outputs.noise, repeat=1e-9)),
+        replace(FULL.outputs, environment={"keras": "other"}),
+        replace(FULL.outputs, preprocess="package:function"),
+    ],
+    ids=["noisy", "recorded elsewhere", "function of one's own"],
+)
+def test_outputs_that_may_differ_next_time_are_not_provable(outputs: Outputs) -> None:
+    made = golden(replace(FULL, outputs=outputs))
+    assert document.read(text_of(made), "g.yaml")[1].model["provable"] is False
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,9 @@ from fpcheck.model.remote import RemoteSession
 from fpcheck.model.source import Options, parse
 from fpcheck.report.value import Report
 from fpcheck.workflows import recording
-from fpcheck.workflows.comparing import Request, compare_source
+from fpcheck.workflows.comparing import compare_source
 from fpcheck.workflows.recording import record_source
+from fpcheck.workflows.request import Request
 
 OTHERS = ("jax", "torch")
 # Recurrence, masks and attention; kernels; statistics.

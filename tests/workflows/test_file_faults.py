@@ -16,8 +16,9 @@ from fpcheck.errors import FpcheckError
 from fpcheck.model.source import Options
 from fpcheck.report.value import Report
 from fpcheck.workflows import recording
-from fpcheck.workflows.comparing import Request, compare_source
+from fpcheck.workflows.comparing import compare_source
 from fpcheck.workflows.recording import record_source
+from fpcheck.workflows.request import Request
 
 STATIC = Options(static=True)
 Change = Callable[[Path], None]

@@ -13,8 +13,9 @@ from fpcheck.model.remote import RemoteSession
 from fpcheck.model.session import OutputPlan
 from fpcheck.model.source import Options
 from fpcheck.workflows import recording
-from fpcheck.workflows.comparing import Request, compare_source
+from fpcheck.workflows.comparing import compare_source
 from fpcheck.workflows.recording import record_source
+from fpcheck.workflows.request import Request
 
 SEEDED = Options(weights="random", seed=0)
 SOURCES = {

@@ -10,8 +10,9 @@ import pytest
 from fpcheck.model.remote import RemoteSession
 from fpcheck.model.source import Options
 from fpcheck.workflows import recording
-from fpcheck.workflows.comparing import Request, compare_source
+from fpcheck.workflows.comparing import compare_source
 from fpcheck.workflows.recording import record_source
+from fpcheck.workflows.request import Request
 
 # Where `make test` installs requirements-models.txt.
 MODELS = Path(sys.prefix) / "test-models"

@@ -13,11 +13,12 @@ from fpcheck.comparison.verdict import LevelResult
 from fpcheck.errors import FpcheckError
 from fpcheck.model.remote import RemoteSession
 from fpcheck.model.source import Options
-from fpcheck.workflows import comparing, recording
-from fpcheck.workflows.comparing import Request, compare_source
+from fpcheck.workflows import compared, recording
+from fpcheck.workflows.comparing import compare_source
 from fpcheck.workflows.diffing import diff_sources
 from fpcheck.workflows.hashing import hash_weights
 from fpcheck.workflows.recording import record_source
+from fpcheck.workflows.request import Request
 
 STATIC = Options(static=True)
 
@@ -125,7 +126,7 @@ def test_static_says_why_outputs_were_not_proved(
     recorded = load_golden("demo-digits").fingerprint.outputs
     assert recorded is not None
     other = {**recorded.environment, "keras": "4.0.0"}
-    monkeypatch.setattr(comparing, "environment", lambda backend: other)
+    monkeypatch.setattr(compared, "environment", lambda backend: other)
     report = compare_source(model, Request(golden="demo-digits"), STATIC, NeverStarted())
     assert report.levels["outputs"] == LevelResult(
         "skipped",

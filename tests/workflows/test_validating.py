@@ -10,7 +10,7 @@ import fpcheck
 from fpcheck.errors import FpcheckError
 from fpcheck.model.source import Options
 from fpcheck.report.value import Report
-from fpcheck.workflows.comparing import Request
+from fpcheck.workflows.request import Request
 from fpcheck.workflows.validating import validate_source
 
 IMAGES = np.random.default_rng(5).integers(0, 256, (40, 16, 16, 3)).astype(np.uint8)

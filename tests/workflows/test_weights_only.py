@@ -13,9 +13,10 @@ from fpcheck.errors import FpcheckError
 from fpcheck.model.source import Options
 from fpcheck.report.value import Report
 from fpcheck.workflows import recording
-from fpcheck.workflows.comparing import Request, compare_source
+from fpcheck.workflows.comparing import compare_source
 from fpcheck.workflows.hashing import hash_weights
 from fpcheck.workflows.recording import record_source
+from fpcheck.workflows.request import Request
 
 MODELS = importlib.import_module("models")
 STATIC = Options(static=True)

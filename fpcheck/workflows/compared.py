@@ -1,0 +1,201 @@
+"""A comparison whose model is opened: read, run where that is needed, measured and judged."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from fpcheck.codec import Value
+from fpcheck.comparison.proof import hindrance, outputs_proved
+from fpcheck.comparison.tolerance import Tolerances
+from fpcheck.comparison.verdict import LevelResult
+from fpcheck.errors import UnavailableError
+from fpcheck.files.opening import ModelFile
+from fpcheck.fingerprint.levels import LEVELS, Level
+from fpcheck.fingerprint.placing import is_weights_only
+from fpcheck.fingerprint.structure import Structure
+from fpcheck.fingerprint.value import Fingerprint
+from fpcheck.golden.value import Golden
+from fpcheck.model.environment import environment
+from fpcheck.model.file_session import FileSession
+from fpcheck.model.session import OutputPlan, Session
+from fpcheck.model.source import Options, Source
+from fpcheck.progress import Progress, silent
+from fpcheck.report.value import CandidateRef, Report
+from fpcheck.workflows.choosing import choose
+from fpcheck.workflows.judging import content_id_text, report_on
+from fpcheck.workflows.opening import is_bare, opened, resolve
+from fpcheck.workflows.request import (
+    Request,
+    asked_preprocess,
+    check_levels,
+    configured,
+    official_notes,
+    skipped,
+)
+
+if TYPE_CHECKING:
+    from fpcheck.model.remote import RemoteSession
+
+
+# A candidate's fingerprint, and how each level stands before findings are known.
+Taken = tuple[Fingerprint, dict[Level, LevelResult]]
+
+
+class Compared(Value, frozen=True, eq=False):
+    """A finished comparison whose model is still open."""
+
+    report: Report
+    session: Session
+    structure: Structure
+    golden: Golden
+
+
+@contextmanager
+def compared(
+    source: object,
+    request: Request,
+    options: Options,
+    remote: "RemoteSession | None" = None,
+    progress: Progress = silent,
+    begun: ModelFile | None = None,
+) -> Iterator[Compared]:
+    """Compare, and keep the model open for more."""
+    start = time.monotonic()
+    check_levels(request.levels)
+    parsed = resolve(source)
+    request, options, why = configured(parsed, request, options)
+    choice = choose(parsed, request.golden, request.goldens, None)
+    golden = choice.entry.load() if choice else None
+    bare = is_bare(parsed, options) and _structure_only(golden, request)
+    progress(f"loading {parsed.text}")
+    known = _digests(golden) if golden else None
+    runs = golden is not None and _runs(parsed, golden, request, options)
+    with opened(source, parsed, options, remote, bare, known, runs, begun) as session:
+        structure = session.structure()
+        choice = choice or choose(parsed, None, request.goldens, structure)
+        assert choice is not None  # with a structure, choose gives one or raises
+        golden = _tolerant(golden or choice.entry.load(), request.tolerance)
+        preprocess = _preprocess(parsed, golden, request, options)
+        taken = take(session, structure, golden, request, preprocess, progress)
+        notes = [*session.notes, *official_notes(parsed, choice.entry)]
+        report = _report(parsed, session, golden, taken, request, start, why or choice.why, notes)
+        yield Compared(report, session, structure, golden)
+
+
+def compare_with(
+    source: object,
+    golden: Golden,
+    request: Request,
+    options: Options,
+    why: str,
+    progress: Progress = silent,
+) -> Report:
+    """Compare a source with a golden that is at hand."""
+    start = time.monotonic()
+    parsed = resolve(source)
+    progress(f"loading {parsed.text}")
+    with opened(source, parsed, options, known=_digests(golden)) as session:
+        preprocess = _preprocess(parsed, golden, request, options)
+        structure = session.structure()
+        taken = take(session, structure, golden, request, preprocess, progress)
+        return _report(parsed, session, golden, taken, request, start, why, session.notes)
+
+
+def _report(
+    source: Source, session: Session, golden: Golden, taken: Taken, request: Request,
+    start: float, why: str, notes: list[str],
+) -> Report:  # fmt: skip
+    candidate, levels = taken
+    named = CandidateRef(source.text, session.format, content_id_text(candidate))
+    return report_on(
+        golden, candidate, levels, asked=request.levels, start=start, why=why, named=named,
+        notes=notes, session=session, goldens=request.goldens,
+    )  # fmt: skip
+
+
+def _runs(source: Source, golden: Golden, request: Request, options: Options) -> bool:
+    """Whether it is sure beforehand that outputs are asked for and cannot be proved."""
+    outputs = golden.fingerprint.outputs
+    if outputs is None or (request.levels is not None and "outputs" not in request.levels):
+        return False
+    if request.full or golden.fingerprint.structure.custom_code:
+        return True
+    preprocess = _preprocess(source, golden, request, options)
+    return outputs.preprocess != preprocess or outputs.environment != environment(options.backend)
+
+
+def _digests(golden: Golden) -> frozenset[bytes] | None:
+    """Digests whose tensors need no details; None where the golden asks for none at all."""
+    weights = golden.fingerprint.weights
+    return None if weights is None else frozenset(m.digest for m in weights)
+
+
+def take(
+    session: Session,
+    structure: Structure,
+    golden: Golden,
+    request: Request,
+    preprocess: str,
+    progress: Progress = silent,
+) -> Taken:
+    """Measure of a candidate what the golden holds and the verdict asks for.
+
+    Returns:
+        The candidate's fingerprint, and how each level stands before findings are known: `pass`
+        for those that were taken.
+    """
+    held, asked = golden.fingerprint, request.levels
+    if is_weights_only(structure) and isinstance(session, FileSession):
+        session.place(Fingerprint(held.structure), held.weights or ())
+        structure = session.structure()
+    untold = LevelResult("skipped", NO_ARCHITECTURE) if is_weights_only(structure) else None
+    levels: dict[Level, LevelResult] = {"structure": untold or LevelResult("pass")}
+    candidate = Fingerprint(structure)
+    levels["weights"] = skipped("weights", held.levels, asked) or LevelResult("pass")
+    if levels["weights"].status == "pass":
+        progress("measuring weights")
+        weights = session.weights(_digests(golden) or frozenset())
+        candidate = Fingerprint(session.structure(), weights)
+    levels["outputs"] = skipped("outputs", held.levels, asked) or LevelResult("pass")
+    if levels["outputs"].status != "pass" or held.outputs is None:
+        return candidate, levels
+    surroundings = environment(session.backend)
+    proof = None if request.full else outputs_proved(held, candidate, surroundings, preprocess)
+    if proof is not None:
+        levels["outputs"] = LevelResult("proved", proof)
+        return candidate, levels
+    if untold is not None:
+        levels["outputs"] = untold
+        return candidate, levels
+    progress("running the model on its probes")
+    try:
+        outputs = session.outputs(OutputPlan(held.outputs.probes, preprocess))
+    except UnavailableError as error:
+        why = hindrance(held, candidate, surroundings, preprocess)
+        unproved = f"; not proved: {why}" if why else ""
+        levels["outputs"] = LevelResult("skipped", error.fact + unproved)
+        return candidate, levels
+    return msgspec.structs.replace(candidate, outputs=outputs), levels
+
+
+# Why levels are skipped for a file of weights alone.
+NO_ARCHITECTURE = "the file holds weights only; name its architecture with --model"
+
+
+def _structure_only(golden: Golden | None, request: Request) -> bool:
+    wanted = request.levels or (golden.fingerprint.levels if golden else LEVELS)
+    return set(wanted) == {"structure"}
+
+
+def _tolerant(golden: Golden, asked: str | None) -> Golden:
+    if asked is None:
+        return golden
+    return msgspec.structs.replace(golden, tolerances=Tolerances(weights=asked, outputs=asked))
+
+
+def _preprocess(source: Source, golden: Golden, request: Request, options: Options) -> str:
+    outputs = golden.fingerprint.outputs
+    return asked_preprocess(source, outputs.preprocess if outputs else None, request, options)

@@ -1,0 +1,112 @@
+"""What a comparison is asked to do: by its options, the configuration, and what a golden holds."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+import msgspec
+
+from fpcheck.codec import Value
+from fpcheck.comparison.verdict import LevelResult
+from fpcheck.errors import FpcheckError
+from fpcheck.fingerprint.levels import LEVELS, Level
+from fpcheck.golden import official
+from fpcheck.golden.store import Entry, shipped
+from fpcheck.model.applications import APPLICATIONS
+from fpcheck.model.source import Kind, Options, Source, parse
+from fpcheck.settings import ModelSettings, locate
+
+AUTO = "auto"
+
+
+class Request(Value, frozen=True, kw_only=True):
+    """What a comparison is asked to do; fields as the command line's options.
+
+    Attributes:
+        golden: NAME[@VERSION] or a YAML file; chosen by the contract's rules if None.
+        goldens: the folder of goldens.
+        levels: those that the verdict asks for; None for all that the golden holds.
+        full: run even what is proved.
+        tolerance: a row of the table, for weights and outputs; None for the golden's own.
+        preprocess: None for the golden's own.
+    """
+
+    golden: str | None = None
+    goldens: str | Path | None = None
+    levels: tuple[str, ...] | None = None
+    full: bool = False
+    tolerance: str | None = None
+    preprocess: str | None = None
+
+
+def check_levels(levels: Collection[str] | None) -> None:
+    """Refuse levels that there are not."""
+    if levels is not None and not levels:
+        raise FpcheckError("--levels: no level named", f"Allowed: {', '.join(LEVELS)}.")
+    for name in levels or ():
+        if name not in LEVELS:
+            raise FpcheckError(f"--levels {name}: no such level", f"Allowed: {', '.join(LEVELS)}.")
+
+
+def configured(
+    source: Source, request: Request, options: Options
+) -> tuple[Request, Options, str | None]:
+    """What the configuration says of a file, wherever the command line is silent."""
+    if not source.local:
+        return request, options, None
+    located = locate(Path.cwd())
+    said: ModelSettings | None = located.of(Path(source.target))
+    if said is None:
+        return request, options, None
+    why = None if request.golden else "fpcheck.yaml maps the file to it"
+    request = msgspec.structs.replace(
+        request,
+        golden=request.golden or said.golden,
+        preprocess=request.preprocess or said.preprocess,
+        tolerance=request.tolerance or said.tolerance,
+    )
+    options = msgspec.structs.replace(
+        options,
+        model=options.model or said.model,
+        custom_objects=options.custom_objects or said.custom_objects,
+        trust=options.trust or said.trust,
+    )
+    return request, options, why
+
+
+def skipped(
+    level: Level, held: Collection[Level], asked: tuple[str, ...] | None
+) -> LevelResult | None:
+    """How a level ends that is not looked at; None for one that is."""
+    if level not in held:
+        return LevelResult("skipped", "the golden does not hold it")
+    if asked is not None and level not in asked:
+        return LevelResult("skipped", "--levels")
+    return None
+
+
+def asked_preprocess(
+    source: Source, recorded: str | None, request: Request, options: Options
+) -> str:
+    """The preprocessing to use: as asked, else as recorded with the golden's outputs."""
+    if request.preprocess is None:
+        return recorded or "none"
+    if request.preprocess == AUTO:
+        return own_preprocess(source, options)
+    return request.preprocess
+
+
+def own_preprocess(source: Source, options: Options) -> str:
+    """What `auto` means: the application's own preprocessing, and none for all other sources."""
+    named = source
+    if source.kind is Kind.FILE and options.model is not None:
+        named = parse(options.model)
+    return APPLICATIONS[named.target] if named.kind is Kind.APPLICATION else "none"
+
+
+def official_notes(source: Source, entry: Entry) -> list[str]:
+    """Whether a file is one of Keras's own, where its name or its golden suggests the question."""
+    path = Path(source.target)
+    bundled = entry.path.is_relative_to(shipped().folder)
+    if not source.local or not (bundled or path.name in official.official_files()):
+        return []
+    return [official.recognise(path) or "It is none of Keras's official weight files."]

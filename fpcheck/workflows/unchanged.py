@@ -1,0 +1,119 @@
+"""A file that is byte for byte the recorded one: equal without being parsed, as fast as hashing.
+
+What this module says of a file is what comparing it would say, but sooner. Where bytes alone do not
+decide, or might not, it says nothing: a file of other bytes may still hold an equal model.
+"""
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from fpcheck.comparison.tolerance import TOLERANCES
+from fpcheck.comparison.verdict import PROVED, LevelResult, verdict
+from fpcheck.files.opening import digesting, open_regular
+from fpcheck.fingerprint.levels import LEVELS, Level
+from fpcheck.model.environment import environment
+from fpcheck.model.source import Options, Source, parse
+from fpcheck.report.value import CandidateRef, GoldenRef, Report
+from fpcheck.workflows.choosing import choose
+from fpcheck.workflows.request import (
+    Request,
+    asked_preprocess,
+    configured,
+    official_notes,
+    skipped,
+)
+
+if TYPE_CHECKING:
+    from fpcheck.golden.document import Head
+
+# Containers that hold a whole model in one file, so that its bytes tell all.
+_COMPLETE = ("keras", "keras-h5")
+
+
+def unchanged(text: str, request: Request, options: Options) -> Report | None:
+    """The report on a file whose bytes are the recorded ones; None on all else.
+
+    Args:
+        text: the source as given.
+        request: what is asked.
+        options: how it would be loaded.
+
+    Raises:
+        FpcheckError: no such source or golden, or a damaged one.
+    """
+    start = time.monotonic()
+    source = parse(text)
+    request, options, why = configured(source, request, options)
+    if not source.local or not _is_plain(request, options):
+        return None
+    choice = choose(source, request.golden, request.goldens, None)
+    if choice is None:
+        return None
+    editable, head = choice.entry.document()
+    levels = _levels(source, head, request, options)
+    if levels is None or not _has_bytes_of(source, head):
+        return None
+    choice.entry.check_arrays(head)
+    measured = levels["weights"].status == "pass"
+    return Report(
+        verdict=verdict(levels, head.levels, request.levels),
+        golden=GoldenRef(
+            head.name, head.version, head.content_id, why or choice.why, editable.note
+        ),
+        candidate=CandidateRef(
+            source.text, head.source.format, head.content_id if measured else None
+        ),
+        levels=levels,
+        first_divergent_layer=None,
+        findings=[],
+        diagnoses=[],
+        notes=[*head.source.notes, *official_notes(source, choice.entry)],
+        accuracy=None,
+        elapsed_seconds=round(time.monotonic() - start, 3),
+    )
+
+
+def _is_plain(request: Request, options: Options) -> bool:
+    """Whether nothing is asked for that must be refused, or that takes the model itself."""
+    return (
+        not request.full
+        and (request.levels is None or (bool(request.levels) and {*request.levels} <= {*LEVELS}))
+        and (request.tolerance is None or request.tolerance in TOLERANCES)
+        and (options.model, options.weights) == (None, Options().weights)
+    )
+
+
+def _levels(
+    source: Source, head: "Head", request: Request, options: Options
+) -> dict[Level, LevelResult] | None:
+    """How each level ends if the bytes are equal; None if the model must be run to know."""
+    levels = {
+        level: skipped(level, head.levels, request.levels) or LevelResult("pass")
+        for level in LEVELS
+    }
+    levels["structure"] = LevelResult("pass")  # of which no comparison can do without
+    if levels["outputs"].status != "pass":
+        return levels
+    recorded = head.model["preprocess"]
+    proved = (
+        head.model.get("provable") is True
+        and levels["weights"].status == "pass"
+        and asked_preprocess(source, recorded, request, options) == recorded
+        and environment(options.backend) == head.provenance.environment
+    )
+    return {**levels, "outputs": LevelResult("proved", PROVED)} if proved else None
+
+
+def _has_bytes_of(source: Source, head: "Head") -> bool:
+    """Whether a file is byte for byte the one that a golden was recorded from."""
+    recorded = head.source
+    if recorded.format not in _COMPLETE or recorded.size is None:
+        return False
+    descriptor = open_regular(source.target, source.text)
+    try:
+        if os.fstat(descriptor).st_size != recorded.size:
+            return False
+        return digesting(descriptor, source.text).answer().decode() == recorded.digest
+    finally:
+        os.close(descriptor)
