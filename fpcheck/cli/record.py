@@ -32,7 +32,8 @@ def record(
     debug: opt.Debug = False,
 ) -> None:
     """Take the fingerprint of SOURCE and store it as the next version of golden NAME."""
-    file = begun(source, frozenset())  # is read while all below is imported
+    file = begun(source, frozenset(), whole=True)  # is read while all below is imported
+    import fpcheck.report.text  # noqa: F401  # for what is told when all else is done
     from fpcheck.cli.console import progress
     from fpcheck.workflows.recording import Request, record_source
 

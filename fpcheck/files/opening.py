@@ -58,7 +58,16 @@ class ModelFile:
         else:
             self._descriptor = NO_FILE if is_address(path) else open_regular(path, label)
         self._state = _state(self._descriptor)
-        self._pending: Pending | None = self._start(known)
+        self._pending: Pending | None = None
+        self._digest: Pending | None = None
+
+    def begin(self) -> None:
+        """Begin to read, of which `reading` will tell."""
+        self._pending = self._start(self._known)
+
+    def begin_whole(self) -> None:
+        """Begin to hash, of which `whole` will tell."""
+        self._digest = digesting(self._descriptor, self._label)
 
     def _start(self, known: Known, wanted: bytes = b"") -> Pending:
         remote = self._descriptor == NO_FILE
@@ -70,6 +79,8 @@ class ModelFile:
     def reading(self, known: Known) -> "Reading":
         """What is read of it, with details of tensors whose digests are not known."""
         found = self._reading
+        if found is None and self._pending is None:
+            self.begin()
         if self._pending is not None:
             pending, self._pending = self._pending, None
             found = pending.reading()
@@ -95,7 +106,11 @@ class ModelFile:
             FpcheckError: it has changed since it was opened.
         """
         size = os.fstat(self._descriptor).st_size
-        digest = digesting(self._descriptor, self._label).answer().decode()
+        if self._digest is None:
+            self.begin_whole()
+        assert self._digest is not None
+        pending, self._digest = self._digest, None
+        digest = pending.answer().decode()
         if _state(self._descriptor) != self._state:
             raise FpcheckError(
                 f"{self._label}: was changed while it was read",
@@ -105,22 +120,33 @@ class ModelFile:
 
     def close(self) -> None:
         """Close the file; ends a child that still reads it."""
-        if self._pending is not None:
-            self._pending.end()
-            self._pending = None
+        for pending in (self._pending, self._digest):
+            if pending is not None:
+                pending.end()
+        self._pending = self._digest = None
         if self._descriptor != NO_FILE:
             os.close(self._descriptor)
             self._descriptor = NO_FILE
 
 
-def begun(path: str, known: Known = None) -> ModelFile | None:
-    """A file that is being read already, where a child can be had at no cost; else None."""
+def begun(path: str, known: Known = None, whole: bool = False) -> ModelFile | None:
+    """A file that is being read already, where a child can be had at no cost; else None.
+
+    Args:
+        path: the source as given.
+        known: digests whose tensors need no details; None if none need any.
+        whole: whether the digest of the file will be asked for.
+    """
     if is_address(path) or not Path(path).is_file() or not may_fork():
         return None
+    file = ModelFile(str(Path(path).resolve()), path, known)
+    if whole:
+        file.begin_whole()
     # Two processes that import them at the same time take longer than one before.
     for name in ("numpy", "fpcheck.files.readout"):
         import_module(name)
-    return ModelFile(str(Path(path).resolve()), path, known)
+    file.begin()
+    return file
 
 
 def digesting(descriptor: int, label: str) -> Pending:

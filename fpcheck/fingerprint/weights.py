@@ -145,9 +145,14 @@ def _figures(values: Array, least: Array, most: Array, spare: Array) -> list[_Fi
     l1 = spare.sum(axis=1)
     zeros = np.zeros(count, int) if spare.min() else (spare == 0.0).sum(axis=1)
     mean = values.sum(axis=1) / size
-    np.subtract(values, mean[:, None], out=spare)
-    deviations = np.multiply(spare, spare, out=spare).sum(axis=1)
-    squares = np.multiply(values, values, out=spare).sum(axis=1)
+    squares = np.einsum("ij,ij->i", values, values)
+    # From the squares, as far as that loses no more than a bit; else in a pass of its own.
+    with np.errstate(over="ignore", invalid="ignore"):
+        deviations = squares - size * mean * mean
+    if (cancelled := ~(deviations >= squares / 2)).any():
+        np.subtract(values, mean[:, None], out=spare)
+        exact = np.einsum("ij,ij->i", spare, spare)
+        deviations = np.where(cancelled, exact, deviations)
     # Zero has two signs, and which of them is found depends on the processor: keep one.
     columns = (zeros, least + 0.0, most + 0.0, mean, deviations, l1, squares)
     rows = zip(*(column.tolist() for column in columns), strict=True)

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 import fpcheck
+import fpcheck.golden.arrays  # while the file is read, not when it is written
 from fpcheck.codec import Array, Value
 from fpcheck.comparison.tolerance import Tolerances, of_structure, row
 from fpcheck.diagnosis.evidence import some

@@ -60,9 +60,21 @@ def test_statistics_agree_with_numpy(shape: tuple[int, ...]) -> None:
     assert figures == pytest.approx(expected, rel=1e-12)
 
 
-def test_the_deviation_survives_a_large_mean() -> None:
-    values = 1e8 + np.random.default_rng(0).normal(size=200_000)
-    assert details(values, "float64").statistics.std == pytest.approx(np.std(values), rel=1e-9)
+@pytest.mark.parametrize(
+    ("mean", "precision"), [(0.0, 1e-12), (0.7, 1e-12), (1.4, 1e-12), (1e3, 1e-12), (1e8, 1e-9)]
+)
+def test_the_deviation_is_right_however_far_the_mean_is_from_zero(
+    mean: float, precision: float
+) -> None:
+    values = mean + np.random.default_rng(0).normal(size=200_000)
+    found = details(values, "float64").statistics.std
+    assert found == pytest.approx(np.std(values), rel=precision)
+
+
+@pytest.mark.parametrize("value", [0.1, -1e30, 1e100])
+def test_equal_values_do_not_deviate(value: float) -> None:
+    found = details(np.full(100_000, value), "float64").statistics.std
+    assert found <= 1e-14 * abs(value)
 
 
 def test_nan_and_infinity_are_counted_and_left_out_of_the_figures() -> None:
