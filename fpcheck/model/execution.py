@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -10,87 +11,10 @@ import numpy as np
 
 from fpcheck.codec import Array
 from fpcheck.errors import UnavailableError
-from fpcheck.fingerprint import sketch
 from fpcheck.fingerprint.outputs import Activation, Answer, answer, kept
-from fpcheck.fingerprint.probes import PASSIVE
 from fpcheck.model import live
+from fpcheck.model.recorder import SQUASHING, Recorder, running_backend, to_numpy
 from fpcheck.model.walking import Place, walk
-
-# Functions that flatten what precedes them, so that changes no longer show.
-SQUASHING = frozenset({"softmax", "sigmoid"})
-SQUASHING_CLASSES = frozenset({"Softmax", "Sigmoid"})
-
-
-class Recorder:
-    """Watches every layer of a model while it runs.
-
-    `before` maps the identity of a squashed or passed-on tensor to (what it was made from, whether
-    by squashing). It holds both tensors, so that an identity is not used again meanwhile.
-    """
-
-    def __init__(self, keep_activations: bool) -> None:
-        self.keep_activations = keep_activations
-        self.activations: list[Activation] = []
-        self.before: dict[int, tuple[Any, bool, Any]] = {}
-        self._counts: dict[str, int] = {}
-
-    def called(self, path: str, layer: Any, inputs: Any, result: Any) -> None:
-        """A layer gave a result."""
-        import keras
-
-        kind = type(layer).__name__
-        if kind in PASSIVE:
-            self.passed(inputs, result, squashed=False)
-        elif kind in SQUASHING_CLASSES:
-            self.passed(inputs, result, squashed=True)
-        if self.keep_activations:
-            for tensor in keras.tree.flatten(result):
-                self._keep(path, tensor)
-
-    def passed(self, given: Any, result: Any, squashed: bool) -> None:
-        """`result` was made from `given` by squashing it or by handing it on."""
-        if result is not given:
-            self.before[id(result)] = (given, squashed, result)
-
-    def logits(self, output: Any) -> tuple[Any, bool]:
-        """What an output was before the last softmax or sigmoid, and whether there was one."""
-        current = output
-        while (step := self.before.get(id(current))) is not None:
-            current, squashed, _ = step
-            if squashed:
-                return current, True
-        return output, False
-
-    def _keep(self, path: str, tensor: Any) -> None:
-        if not hasattr(tensor, "shape") or not _is_concrete(tensor):
-            return
-        values = _to_numpy(tensor)
-        if values.dtype.kind in "OSU":
-            return
-        values = values.astype(np.float32)
-        call = self._counts[path] = self._counts.get(path, -1) + 1
-        norm = float(np.sqrt(np.sum(np.square(values, dtype=np.float64))))
-        self.activations.append(Activation(path, call, values.shape, norm, sketch.of_array(values)))
-
-
-def _is_concrete(tensor: Any) -> bool:
-    """Whether a tensor has values: inside a traced function it has none."""
-    import keras
-
-    if isinstance(tensor, keras.KerasTensor) or not hasattr(tensor, "__array__"):
-        return False
-    if running_backend() == "jax":
-        import jax
-
-        return not isinstance(tensor, jax.core.Tracer)
-    return not hasattr(tensor, "graph") or hasattr(tensor, "numpy")
-
-
-def running_backend() -> str:
-    """What Keras runs on in this process."""
-    import keras
-
-    return str(keras.config.backend())
 
 
 def _without_gradients() -> AbstractContextManager[Any]:
@@ -101,13 +25,6 @@ def _without_gradients() -> AbstractContextManager[Any]:
 
     context: AbstractContextManager[Any] = torch.no_grad()
     return context
-
-
-def _to_numpy(tensor: Any) -> Array:
-    import keras
-
-    array: Array = np.asarray(keras.ops.convert_to_numpy(tensor))
-    return array
 
 
 @contextmanager
@@ -264,14 +181,14 @@ def run(
     Raises:
         UnavailableError: the model cannot be run on these inputs.
     """
-    recorder = Recorder(activations)
     if any(map(_is_text, arrays)) and running_backend() != "tensorflow":
         raise UnavailableError(
             f"the model takes text, which Keras cannot give it on {running_backend()}",
             "Choose --backend tensorflow, or --levels structure,weights.",
         )
     try:
-        with _without_gradients(), unchanged(model):
+        with ThreadPoolExecutor(1) as pool, _without_gradients(), unchanged(model):
+            recorder = Recorder(pool if activations else None)
             if xla:
                 outputs, before = _run_compiled(model, arrays, recorder)
             else:
@@ -282,17 +199,17 @@ def run(
             "Give inputs that it accepts with --probes FILE.npz, or choose --levels "
             "structure,weights.",
         ) from error
-    if any(_to_numpy(output).dtype.kind in "OSU" for output in outputs):
+    if any(to_numpy(output).dtype.kind in "OSU" for output in outputs):
         raise UnavailableError(
             "the model's outputs are text, which cannot be compared as numbers",
             "Leave outputs out: --levels structure,weights.",
         )
     names = live.output_names(model, len(outputs))
     answers = tuple(
-        answer(name, _to_numpy(logits), _to_numpy(final), squashed)
+        answer(name, to_numpy(logits), to_numpy(final), squashed)
         for name, final, (logits, squashed) in zip(names, outputs, before, strict=True)
     )
-    return answers, tuple(recorder.activations)
+    return answers, recorder.activations()
 
 
 def predicted(model: Any, arrays: list[Array]) -> tuple[Array, ...] | None:

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from fpcheck.codec import Array
-from fpcheck.model.execution import Recorder, forward, running_backend
+from fpcheck.model.execution import forward
+from fpcheck.model.recorder import Recorder, running_backend
 
 # For each tensor asked for, the gradient of the projection; None where there is none.
 Gradients = list[Any | None]
@@ -73,7 +74,7 @@ def _torch(model: Any, arrays: list[Array], variables: list[Any]) -> tuple[list[
 def _logits(model: Any, arrays: list[Array]) -> list[Any]:
     import keras
 
-    _, before = forward(model, arrays, Recorder(keep_activations=False))
+    _, before = forward(model, arrays, Recorder())
     return [keras.ops.cast(tensor, "float32") for tensor, _ in before]
 
 

@@ -24,10 +24,11 @@ from fpcheck.fingerprint.undone import Undone, Wanted
 from fpcheck.fingerprint.weights import measure
 from fpcheck.model import live
 from fpcheck.model.environment import environment
-from fpcheck.model.execution import predicted, run, running_backend
+from fpcheck.model.execution import predicted, run
 from fpcheck.model.functions import named_functions
 from fpcheck.model.labels import Label, imagenet_labels
 from fpcheck.model.preprocess import applied, mistakes, prepare, right_step
+from fpcheck.model.recorder import running_backend
 from fpcheck.model.sensitivity import reach
 from fpcheck.model.session import OutputPlan
 
