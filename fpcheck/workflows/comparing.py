@@ -4,6 +4,7 @@ import os
 from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING
 
+from fpcheck.files.address import shown
 from fpcheck.files.opening import begun
 from fpcheck.model.source import Options
 from fpcheck.progress import Progress, silent
@@ -26,6 +27,7 @@ def compare_source(
     file = None
     if isinstance(source, str | os.PathLike):
         path = os.fspath(source)
+        progress(f"reading {shown(path)}")
         report = unchanged(path, request, options)
         if report is not None:
             return report
