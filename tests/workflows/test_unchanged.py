@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import h5py
@@ -201,6 +202,21 @@ def test_neither_numpy_nor_h5py_nor_a_framework_is_imported(here: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "0 set()"
+
+
+def test_a_fresh_process_hashes_where_forking_is_not_safe(here: Path) -> None:
+    recorded(stored())
+    done = threading.Event()
+    other = threading.Thread(target=done.wait)
+    other.start()
+    try:
+        assert not child.may_fork()
+        report = unchanged("digits.h5", Request(golden="digits"), STATIC)
+    finally:
+        done.set()
+        other.join()
+    assert report is not None
+    assert report.verdict == "match"
 
 
 def test_each_byte_is_read_once(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
