@@ -1,5 +1,9 @@
 """The report: what a comparison found, the same for every renderer."""
 
+import time
+
+import msgspec
+
 from fpcheck.codec import Value
 from fpcheck.comparison.finding import Finding
 from fpcheck.comparison.verdict import LevelResult, Verdict
@@ -70,7 +74,20 @@ class MismatchError(AssertionError):
 
 
 class Report(Value, frozen=True):
-    """The outcome of a comparison."""
+    """The outcome of a comparison.
+
+    Attributes:
+        verdict: what decides the exit code.
+        golden: which golden, and why that one.
+        candidate: what was compared.
+        levels: how each level ended.
+        first_divergent_layer: its path in the golden; None where nothing differs.
+        findings: every difference, those that decide the verdict first told by `errors`.
+        diagnoses: what went wrong, surest first; empty without errors.
+        notes: what else is to be known.
+        accuracy: of `validate`; None elsewhere.
+        elapsed_seconds: of the whole command, from when its source was resolved; see `timed`.
+    """
 
     verdict: Verdict
     golden: GoldenRef
@@ -81,7 +98,7 @@ class Report(Value, frozen=True):
     diagnoses: list[Diagnosis]
     notes: list[str]
     accuracy: AccuracyResult | None
-    elapsed_seconds: float
+    elapsed_seconds: float = 0.0
 
     @property
     def exit_code(self) -> int:
@@ -108,3 +125,8 @@ class Report(Value, frozen=True):
         from fpcheck.report.text import plain_text
 
         return plain_text(self)
+
+
+def timed(report: Report, start: float) -> Report:
+    """A report that says how long all took, from `start` (of `time.monotonic`) until now."""
+    return msgspec.structs.replace(report, elapsed_seconds=round(time.monotonic() - start, 3))

@@ -1,6 +1,5 @@
 """A comparison whose model is opened: read, run where that is needed, measured and judged."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -63,7 +62,6 @@ def compared(
     begun: ModelFile | None = None,
 ) -> Iterator[Compared]:
     """Compare, and keep the model open for more."""
-    start = time.monotonic()
     check_levels(request.levels)
     parsed = resolve(source)
     request, options, why = configured(parsed, request, options)
@@ -81,7 +79,7 @@ def compared(
         preprocess = _preprocess(parsed, golden, request, options)
         taken = take(session, structure, golden, request, preprocess, progress)
         notes = [*session.notes, *official_notes(parsed, choice.entry)]
-        report = _report(parsed, session, golden, taken, request, start, why or choice.why, notes)
+        report = _report(parsed, session, golden, taken, request, why or choice.why, notes)
         yield Compared(report, session, structure, golden)
 
 
@@ -94,25 +92,24 @@ def compare_with(
     progress: Progress = silent,
 ) -> Report:
     """Compare a source with a golden that is at hand."""
-    start = time.monotonic()
     parsed = resolve(source)
     progress(f"loading {parsed.text}")
     with opened(source, parsed, options, known=_digests(golden)) as session:
         preprocess = _preprocess(parsed, golden, request, options)
         structure = session.structure()
         taken = take(session, structure, golden, request, preprocess, progress)
-        return _report(parsed, session, golden, taken, request, start, why, session.notes)
+        return _report(parsed, session, golden, taken, request, why, session.notes)
 
 
 def _report(
     source: Source, session: Session, golden: Golden, taken: Taken, request: Request,
-    start: float, why: str, notes: list[str],
+    why: str, notes: list[str],
 ) -> Report:  # fmt: skip
     candidate, levels = taken
     named = CandidateRef(source.text, session.format, content_id_text(candidate))
     return report_on(
-        golden, candidate, levels, asked=request.levels, start=start, why=why, named=named,
-        notes=notes, session=session, goldens=request.goldens,
+        golden, candidate, levels, asked=request.levels, why=why, named=named, notes=notes,
+        session=session, goldens=request.goldens,
     )  # fmt: skip
 
 

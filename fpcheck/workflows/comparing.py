@@ -1,6 +1,7 @@
 """Compare a source with its golden, by no more than that takes."""
 
 import os
+import time
 from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING
 
@@ -8,7 +9,7 @@ from fpcheck.files.address import shown
 from fpcheck.files.opening import begun
 from fpcheck.model.source import Options
 from fpcheck.progress import Progress, silent
-from fpcheck.report.value import Report
+from fpcheck.report.value import Report, timed
 from fpcheck.workflows.request import Request
 from fpcheck.workflows.unchanged import unchanged
 
@@ -23,7 +24,29 @@ def compare_source(
     remote: "RemoteSession | None" = None,
     progress: Progress = silent,
 ) -> Report:
-    """Open a source, choose its golden, compare, and diagnose."""
+    """Open a source, choose its golden, compare, and diagnose.
+
+    Args:
+        source: a path, an application's name, `package.module:function`, or a `keras.Model`.
+        request: what is asked.
+        options: how to load it.
+        remote: a worker to use where one is needed, which then stays open.
+        progress: is told what is being done.
+
+    Raises:
+        FpcheckError: it cannot be compared: no such source or golden, or one that is refused.
+    """
+    start = time.monotonic()
+    return timed(_compared(source, request, options, remote, progress), start)
+
+
+def _compared(
+    source: object,
+    request: Request,
+    options: Options,
+    remote: "RemoteSession | None",
+    progress: Progress,
+) -> Report:
     file = None
     if isinstance(source, str | os.PathLike):
         path = os.fspath(source)

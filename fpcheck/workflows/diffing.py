@@ -1,5 +1,6 @@
 """Diff: two sources or goldens against each other; nothing is stored."""
 
+import time
 from pathlib import Path
 
 import msgspec
@@ -11,7 +12,7 @@ from fpcheck.files.address import is_address
 from fpcheck.golden.value import Golden
 from fpcheck.model.source import Kind, Options, parse
 from fpcheck.progress import Progress, silent
-from fpcheck.report.value import CandidateRef, Report
+from fpcheck.report.value import CandidateRef, Report, timed
 from fpcheck.workflows.choosing import find, stores
 from fpcheck.workflows.compared import compare_with
 from fpcheck.workflows.judging import compare_goldens, reference
@@ -29,6 +30,18 @@ def diff_sources(
     progress: Progress = silent,
 ) -> Report:
     """Compare two; the first is the reference. `NAME@VERSION` names a golden, all else a source."""
+    start = time.monotonic()
+    return timed(_diffed(first, second, goldens, preprocess, options, progress), start)
+
+
+def _diffed(
+    first: object,
+    second: object,
+    goldens: str | Path | None,
+    preprocess: str,
+    options: Options,
+    progress: Progress,
+) -> Report:
     request = Request(goldens=goldens, preprocess=preprocess)
     golden, other = _golden(first, goldens), _golden(second, goldens)
     why = "the first of the two"

@@ -1,6 +1,5 @@
 """Judging fingerprints that are at hand: compare, judge the levels, diagnose."""
 
-import time
 from pathlib import Path
 
 import msgspec
@@ -33,7 +32,6 @@ def report_on(
     levels: dict[Level, LevelResult],
     *,
     asked: tuple[str, ...] | None,
-    start: float,
     why: str,
     named: CandidateRef,
     notes: list[str],
@@ -47,7 +45,6 @@ def report_on(
         candidate: what was measured.
         levels: how each level stands before findings are known.
         asked: the levels that the verdict asks for.
-        start: when it began, by time.monotonic.
         why: why this golden.
         named: how the report names the candidate.
         notes: what else to say.
@@ -73,7 +70,6 @@ def report_on(
         diagnoses=_diagnosed(comparison, golden, session, goldens),
         notes=notes,
         accuracy=None,
-        elapsed_seconds=round(time.monotonic() - start, 3),
     )
 
 
@@ -93,7 +89,6 @@ def _diagnosed(
 
 def compare_goldens(golden: Golden, other: Fingerprint, named: CandidateRef, why: str) -> Report:
     """The report on two fingerprints that are both at hand; the golden is the reference."""
-    start = time.monotonic()
     levels: dict[Level, LevelResult] = {}
     for level in LEVELS:
         both = level in golden.fingerprint.levels and level in other.levels
@@ -101,7 +96,7 @@ def compare_goldens(golden: Golden, other: Fingerprint, named: CandidateRef, why
     if levels["outputs"].status == "pass" and not _same_probes(golden.fingerprint, other):
         levels["outputs"] = LevelResult("skipped", "other probes or preprocessing")
         other = msgspec.structs.replace(other, outputs=None)
-    return report_on(golden, other, levels, asked=None, start=start, why=why, named=named, notes=[])
+    return report_on(golden, other, levels, asked=None, why=why, named=named, notes=[])
 
 
 def _same_probes(first: Fingerprint, second: Fingerprint) -> bool:

@@ -5,7 +5,6 @@ decide, or might not, it says nothing: a file of other bytes may still hold an e
 """
 
 import os
-import time
 from typing import TYPE_CHECKING
 
 from fpcheck.comparison.tolerance import TOLERANCES
@@ -42,7 +41,6 @@ def unchanged(text: str, request: Request, options: Options) -> Report | None:
     Raises:
         FpcheckError: no such source or golden, or a damaged one.
     """
-    start = time.monotonic()
     source = parse(text)
     request, options, why = configured(source, request, options)
     if not source.local or not _is_plain(request, options):
@@ -70,7 +68,6 @@ def unchanged(text: str, request: Request, options: Options) -> Report | None:
         diagnoses=[],
         notes=[*head.source.notes, *official_notes(source, choice.entry)],
         accuracy=None,
-        elapsed_seconds=round(time.monotonic() - start, 3),
     )
 
 
@@ -92,7 +89,7 @@ def _levels(
         level: skipped(level, head.levels, request.levels) or LevelResult("pass")
         for level in LEVELS
     }
-    levels["structure"] = LevelResult("pass")  # of which no comparison can do without
+    levels["structure"] = LevelResult("pass")  # no comparison does without it
     if levels["outputs"].status != "pass":
         return levels
     recorded = head.model["preprocess"]

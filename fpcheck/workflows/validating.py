@@ -13,7 +13,7 @@ from fpcheck.fingerprint.accuracy import Accuracy
 from fpcheck.model.remote import RemoteSession
 from fpcheck.model.source import Options
 from fpcheck.progress import Progress, silent
-from fpcheck.report.value import AccuracyResult, Diagnosis, Report
+from fpcheck.report.value import AccuracyResult, Diagnosis, Report, timed
 from fpcheck.workflows.compared import compared
 from fpcheck.workflows.recording import judge
 from fpcheck.workflows.request import Request
@@ -75,8 +75,7 @@ def validate_source(
             "Validate on the data that was recorded, or record anew with --data.",
         )
     finished = _with_accuracy(report, recorded, measured, pairs)
-    elapsed = round(time.monotonic() - start, 3)
-    return msgspec.structs.replace(finished, elapsed_seconds=elapsed)
+    return timed(finished, start)
 
 
 def compare_predictions(recorded: Accuracy, measured: Accuracy) -> Pairs:
