@@ -8,11 +8,12 @@ import numpy as np
 from msgspec.structs import replace
 
 from fpcheck.codec import Array
+from fpcheck.files import limits
 from fpcheck.files.builtin import is_fixed
 from fpcheck.files.configuration import Draft, Entry
 from fpcheck.files.dataset import Dataset
 from fpcheck.files.places import IDF, Held, Tensors
-from fpcheck.files.vocabulary import LOOKUPS, vocabulary
+from fpcheck.files.vocabulary import LOOKUPS, given_weights, vocabulary
 from fpcheck.fingerprint.structure import (
     ASPECTS,
     COUNTER,
@@ -35,8 +36,14 @@ class Derived:
     values: Array
     dtype: str
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its dimensions."""
+        return tuple(self.values.shape)
+
 
 Stored = Dataset | Derived
+_ADAPTED = ("kernel", "embeddings")
 # The lines of a vocabulary that an archive keeps beside the configuration, by a layer's store.
 Assets = Callable[[str], list[str] | None]
 
@@ -64,6 +71,7 @@ def assemble(draft: Draft, held: Held, untold: set[str], assets: Assets) -> Asse
         assets: reads a vocabulary beside the configuration.
     """
     left = dict(held)
+    known = {entry.path for entry in draft.entries}
     layers: list[Layer] = []
     stored: list[Stored] = []
     if ROOT in left or draft.config:
@@ -84,7 +92,8 @@ def assemble(draft: Draft, held: Held, untold: set[str], assets: Assets) -> Asse
         ]
         layers.append(_layer(entry, tensors))
         stored += [*found, *(Derived(array, dtype) for _, array, dtype in derived or [])]
-        for path in [path for path in left if entry.custom and path.startswith(entry.path + "/")]:
+        below = f"{entry.path}/"
+        for path in [p for p in left if entry.custom and p.startswith(below) and p not in known]:
             layers.append(_unknown(path, left[path]))
             stored += [dataset for _, dataset in left.pop(path)]
     for path, tensors_of in left.items():
@@ -123,20 +132,51 @@ def _unknown(path: str, tensors: Tensors) -> Layer:
 
 
 def _tensors(entry: Entry, held: Tensors) -> tuple[list[Tensor], list[Stored]]:
-    known = entry.roles if entry.roles is not None and len(entry.roles) == len(held) else None
-    if known and {role for role, _ in held} == set(known):
-        held = sorted(held, key=lambda item: known.index(item[0] or ""))
+    parts = _merged(entry, held)
+    known = entry.roles if entry.roles is not None and len(entry.roles) == len(parts) else None
+    if known and {role for role, _ in parts} == set(known):
+        parts = sorted(parts, key=lambda item: known.index(item[0] or ""))
     tensors: list[Tensor] = []
     stored: list[Stored] = []
-    for place, (told_role, dataset) in enumerate(held):
+    for place, (told_role, own) in enumerate(parts):
         role = known[place] if known else told_role or f"#{place}"
         trainable = not is_fixed(role, entry.dtype) if known else None
-        own: Stored = dataset
-        if (entry.class_name, role, dataset.dtype, dataset.shape) == (*COUNTER, "int32", ()):
-            own = Derived(dataset.values().astype(np.int64), "int64")
-        tensors.append(Tensor(role, place, dataset.shape, own.dtype, trainable))
+        if isinstance(own, Dataset) and _is_counter(entry, role, own):
+            own = Derived(own.values().astype(np.int64), "int64")
+        tensors.append(Tensor(role, place, own.shape, own.dtype, trainable))
         stored.append(own)
     return tensors, stored
+
+
+def _merged(entry: Entry, held: Tensors) -> list[tuple[str | None, Stored]]:
+    """With low-rank adapters, which legacy files keep apart, in the kernel: as Keras computes it.
+
+    kernel + alpha / rank * (a @ b), in float32: https://arxiv.org/abs/2106.09685, section 4.1.
+    """
+    parts: list[tuple[str | None, Stored]] = [*held]
+    rank = entry.raw.get("lora_rank")
+    alpha = entry.raw.get("lora_alpha") or rank
+    for role in _ADAPTED:
+        names = (role, f"lora_{role}_a", f"lora_{role}_b")
+        whole, down, up = (dict(held).get(name) for name in names)
+        if not (
+            isinstance(whole, Dataset) and isinstance(down, Dataset) and isinstance(up, Dataset)
+        ):
+            continue
+        fits = (*down.shape[:-1], *up.shape[1:]) == whole.shape and down.shape[-1:] == up.shape[:1]
+        plain = {whole.dtype, down.dtype, up.dtype, entry.dtype} == {"float32"}
+        if not (
+            fits and plain and isinstance(rank, int) and rank and isinstance(alpha, int | float)
+        ):
+            continue
+        kernel, low, high = (part.values(limits.ADAPTED_BYTES) for part in (whole, down, up))
+        merged = Derived(kernel + np.float32(alpha / rank) * (low @ high), whole.dtype)
+        parts = [(r, merged if r == role else part) for r, part in held if r not in names[1:]]
+    return parts
+
+
+def _is_counter(entry: Entry, role: str, held: Dataset) -> bool:
+    return (entry.class_name, role, held.dtype, held.shape) == (*COUNTER, "int32", ())
 
 
 def _layer(entry: Entry, tensors: list[Tensor]) -> Layer:
@@ -156,6 +196,8 @@ def _derived(entry: Entry, held: Tensors, assets: Assets) -> list[tuple[str, Arr
         if words is None:
             return None
         weights = [(IDF, dataset.values(), "float32") for role, dataset in held if role == IDF]
+        if not weights and (given := given_weights(entry.class_name, entry.raw, words)) is not None:
+            weights = [(IDF, given, "float32")]
         return [("vocabulary", words, "int64" if words.dtype.kind == "i" else "string"), *weights]
     pairs: list[tuple[str, Any]] = [
         (role, np.asarray(entry.raw[role])) for role in ("mean", "variance")

@@ -4,7 +4,6 @@ Checked against the installed Keras by tests/files/test_builtin.py.
 """
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -159,10 +158,13 @@ def roles(class_name: str, config: Config, dtype: str) -> list[str] | None:
         config: its configuration, complete.
         dtype: name of its policy; a quantised layer holds more.
     """
-    quantized = _described()["quantized"].get(class_name, {}).get(re.split("_from_|/", dtype)[0])
+    mode, _, block = dtype.partition("_from_")[0].partition("/")
+    quantized = _described()["quantized"].get(class_name, {}).get(mode)
     if quantized and "_from_" in dtype:
-        plain = _ROLES[class_name](config)
-        return [r for r in quantized if r in plain or r not in ("bias", "kernel_zero", "g_idx")]
+        absent = {"bias"} - {*_ROLES[class_name](config)}
+        if not block.isdecimal():  # one scale for each channel, and no groups of rows
+            absent |= {"kernel_zero", "embeddings_zero", "g_idx"}
+        return [role for role in quantized if role not in absent]
     if class_name in _ROLES:
         return _ROLES[class_name](config)
     return [] if is_layer(class_name) else None
@@ -172,11 +174,18 @@ _CELLS = {"LSTM": "LSTMCell", "GRU": "GRUCell", "SimpleRNN": "SimpleRNNCell"}
 _CELL_NAMES = {"LSTM": "lstm_cell", "GRU": "gru_cell", "SimpleRNN": "simple_rnn_cell"}
 
 
+def makes_cell(class_name: str) -> bool:
+    """Whether a recurrent layer makes its cell from its own arguments."""
+    return class_name in _CELLS or (
+        class_name.startswith("ConvLSTM") and class_name != "ConvLSTMCell"
+    )
+
+
 def inner(class_name: str, config: Config) -> Iterator[Inner]:
     """The layers inside a layer of the framework, in its order."""
     if class_name in _CELLS:
         yield "cell", _made(_CELLS[class_name], _CELL_NAMES[class_name], config)
-    elif class_name.startswith("ConvLSTM") and class_name != "ConvLSTMCell":
+    elif makes_cell(class_name):
         yield "cell", _made("ConvLSTMCell", "conv_lstm_cell", config)
     elif class_name in ATTENTIONS:
         yield from _projections(config)

@@ -62,9 +62,9 @@ class Dataset:
             if part.size:
                 use(part.reshape(-1).view(np.uint8).data)
 
-    def values(self) -> Array:
-        """All values of a small tensor, in the type of their bytes."""
-        if self.nbytes > limits.MIB:
+    def values(self, most: int = limits.MIB) -> Array:
+        """All values of a tensor of at most so many bytes, in the type of their bytes."""
+        if self.nbytes > most:
             raise refused(self.label, f"{self.name} is far too large for what it is")
         parts: list[bytes] = []
         self.scan(lambda view: parts.append(bytes(view)))

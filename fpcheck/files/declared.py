@@ -8,6 +8,8 @@ from fpcheck.fingerprint.structure import Shape
 
 Config = dict[str, Any]
 FLOAT = "float32"
+# Arguments that list layers, each of which says for itself whose code it is.
+_LISTED = ("layers", "cells")
 
 
 def spelled(value: Config) -> Config:
@@ -60,11 +62,17 @@ def class_of(layer: Config) -> tuple[str, bool]:
         return str(layer.get("registered_name") or name), True
     if is_operation(layer):
         return f"ops.{name}", False
-    return builtin.proper(name), name == "Lambda" or _holds_code(layer["config"])
+    proper = builtin.proper(name)
+    # A recurrent layer hands all its functions on to the cell that it makes.
+    held = {} if builtin.makes_cell(proper) else layer["config"]
+    return proper, name == "Lambda" or _holds_code(held)
 
 
 def _holds_code(value: Any) -> bool:
-    """Whether a configuration names functions or classes that are not the framework's."""
+    """Whether a configuration names functions or classes that are not the framework's.
+
+    What a framework's layer inside holds is that layer's own, as it is of live layers.
+    """
     if isinstance(value, list):
         return any(_holds_code(item) for item in value)
     if not isinstance(value, dict):
@@ -77,10 +85,12 @@ def _holds_code(value: Any) -> bool:
         own = module.partition(".")[0] in ("keras", "builtins", "None")
         if not own or registered not in (None, name):
             return True
+        if builtin.is_layer(builtin.proper(str(name))):
+            return False
     named = (v for k, v in value.items() if k.endswith("activation") and isinstance(v, str))
     if any(not builtin.is_activation(activation) for activation in named):
         return True
-    return any(_holds_code(item) for key, item in value.items() if key != "layers")
+    return any(_holds_code(item) for key, item in value.items() if key not in _LISTED)
 
 
 def has_graph(layer: Config) -> bool:

@@ -24,6 +24,9 @@ ATTRIBUTE_BYTES = 64 * MIB
 LAYERS = 20_000
 # A vocabulary is a list of words, one a line.
 VOCABULARY_BYTES = 256 * MIB
+# A kernel to which low-rank adapters are added is held whole, with all sums; embeddings of large
+# language models have up to 1 GB.
+ADAPTED_BYTES = 1024 * MIB
 # Weights may be cut into this many files.
 SHARDS = 10_000
 

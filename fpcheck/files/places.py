@@ -5,7 +5,7 @@ format gives every outermost layer a group, and lists its tensors: trainable one
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from fpcheck.files.builtin import is_fixed
 from fpcheck.files.configuration import Entry
@@ -28,6 +28,8 @@ _PASSING = frozenset(
     {"optimizer", "metrics", "_metrics", "compile_metrics", "_compile_metrics", "loss_tracker",
      "_loss_tracker", "_seed_generators", "_random_generator"}
 )  # fmt: skip
+# What only SpectralNormalization holds, beside a tensor that legacy files hold once.
+_LIMITED = "vector_u"
 # Outside the outermost layers, in the legacy format.
 _TOP = "top_level_model_weights"
 
@@ -177,7 +179,7 @@ def legacy(file: File, root: Group, entries: Sequence[Entry], graph: bool = True
     lists = [(top, _listed(file, root, top)) for top in tops]
     for path, top, listed in _paired([item for item in lists if item[1]], entries):
         own = [e for e in entries if e.path == path or e.path.startswith(f"{path}/")]
-        held |= _in_order(own, listed) or _by_scope(top, path, listed)
+        held |= _in_order(own, listed) or _by_scope(top, path, listed, own)
     if not graph:
         held = {path: held[old] for old, path in stable_paths(held).items() if old in held}
     if _TOP in root.groups and (listed := _listed(file, root, _TOP)):
@@ -260,19 +262,37 @@ def _fixed(entry: Entry, role: str) -> bool:
     return not entry.trainable or is_fixed(role, entry.dtype)
 
 
-def _by_scope(top: str, above: str, listed: NamedTensors) -> Held:
+def _by_scope(top: str, above: str, listed: NamedTensors, entries: Sequence[Entry]) -> Held:
     """By the scopes in the names of tensors: `both_ways/forward_lstm/lstm_cell/kernel`."""
     scopes = [name.replace(top, above).split("/")[:-1] for name, _ in listed]
     # What stands before the layer's own name are scopes of models around it.
     inner = [scope[scope.index(above) + 1 :] if above in scope else scope for scope in scopes]
     # TensorFlow 1 numbered a scope that was entered twice: `dense_1/kernel`, then `dense_1_1`.
     inner = [[] if re.fullmatch(re.escape(above) + r"_\d+", "/".join(s)) else s for s in inner]
-    stable = stable_paths("/".join(scope) for scope in inner if scope)
+    paths = _unnumbered("/".join(scope) for scope in inner)
+    # A known layer keeps its running number where the model around it names it.
+    weighted = (e.path.removeprefix(f"{above}/") for e in entries if e.roles != [])
+    known = {stable: path for path, stable in _unnumbered(weighted).items()}
     held: Held = {}
     for (name, dataset), scope in zip(listed, inner, strict=True):
-        path = "/".join([above, stable["/".join(scope)]]) if scope else above
+        stable = paths["/".join(scope)]
+        path = f"{above}/{known.get(stable, stable)}" if scope else above
         held.setdefault(path, []).append((_role(name), dataset))
-    return held
+    return _limited(held)
+
+
+def _unnumbered(paths: Iterable[str]) -> dict[str, str]:
+    return {"": "", **stable_paths(filter(None, paths))}
+
+
+def _limited(held: Held) -> Held:
+    """With the tensor that SpectralNormalization shares with the layer in it, at both."""
+    found = dict(held)
+    for path, tensors in held.items():
+        if [role for role, _ in tensors] == [_LIMITED]:
+            below = next((own for inner, own in held.items() if inner.startswith(f"{path}/")), [])
+            found[path] = [*below[:1], *tensors]
+    return found
 
 
 def _role(name: str) -> str | None:

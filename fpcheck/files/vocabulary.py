@@ -38,6 +38,32 @@ def vocabulary(
     return np.asarray(words, kind)
 
 
+def given_weights(class_name: str, config: dict[str, Any], words: Array) -> Array | None:
+    """Weights of words that were given with them, as the layer pads them; None if none were.
+
+    Args:
+        class_name: of the layer.
+        config: its configuration.
+        words: all that it knows, special ones first.
+
+    Returns:
+        float32, one for each word: special ones weigh the mean of all others, as in Keras's
+        `IndexLookup.set_vocabulary`; then zeros up to `max_tokens`, if that is asked for.
+
+    Raises:
+        TypeError, ValueError: they are no weights of these words.
+    """
+    if config.get("idf_weights") is None:
+        return None
+    given = np.asarray(config["idf_weights"])
+    if given.dtype.kind not in "fiu" or given.ndim != 1 or not given.size:
+        raise TypeError(f"the idf_weights of a {class_name} are no list of numbers")
+    padded = config.get("max_tokens") if config.get("pad_to_max_tokens") else None
+    room = (len(words) - len(given), (padded or len(words)) - len(words))
+    ends = (float(np.average(given)), 0.0)
+    return np.pad(given, room, "constant", constant_values=ends).astype(np.float32)
+
+
 def _numbers(class_name: str, config: dict[str, Any]) -> bool:
     return class_name == "IntegerLookup" or "int" in str(config.get("vocabulary_dtype", ""))
 

@@ -31,6 +31,8 @@ PASSIVE = frozenset(
     {"InputLayer", "Dropout", "Identity", "Reshape", "Flatten", "Permute", "SpatialDropout1D",
      "ZeroPadding2D", "RepeatVector"}
 )  # fmt: skip
+# Layers that look ids up, and fail on those that they do not hold.
+_EMBEDDINGS = ("Embedding", "ReversibleEmbedding")
 # Layers made to be fed raw pixels: their presence says that inputs are 0..255.
 PIXEL_LAYERS = frozenset({"Rescaling", "Normalization"})
 
@@ -238,8 +240,8 @@ def _vocabulary(structure: Structure, port: Port, readers: list[Layer]) -> int:
     """One more than the largest id that an input may hold; 0 where it does not hold ids."""
     if port.source is None:
         rank = len(port.shape or ())
-        readers = [r for r in structure.layers if r.class_name == "Embedding"] if rank == 2 else []
-    sizes = [int(_config(r, "input_dim")) for r in readers if r.class_name == "Embedding"]
+        readers = [r for r in structure.layers if r.class_name in _EMBEDDINGS] if rank == 2 else []
+    sizes = [int(_config(r, "input_dim")) for r in readers if r.class_name in _EMBEDDINGS]
     sizes += [int(_config(r, "num_tokens")) for r in readers if r.class_name == "CategoryEncoding"]
     if sizes:
         return min(sizes)

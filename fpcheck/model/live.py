@@ -19,6 +19,7 @@ from fpcheck.fingerprint.canonical import (
 )
 from fpcheck.fingerprint.structure import (
     COUNTER,
+    OUTPUT_SHAPES,
     ROOT,
     SEQUENTIAL_INPUT,
     Call,
@@ -66,7 +67,15 @@ def read_structure(model: Any) -> Structure:
         inputs=_input_ports(model, paths),
         outputs=_output_ports(model, paths),
         layers=(*_root(model), *(_read_layer(p, paths) for p in places if p.layer is not model)),
+        untold=(OUTPUT_SHAPES,) if _is_bare_chain(model) else (),
     )
+
+
+def _is_bare_chain(model: Any) -> bool:
+    """Whether it is a Sequential that Keras could not trace: it tells its order, but no shapes."""
+    import keras
+
+    return isinstance(model, keras.Sequential) and graph_of(model) is None
 
 
 def _root(model: Any) -> tuple[Layer, ...]:
@@ -236,10 +245,10 @@ def _calls(place: Place, paths: Paths) -> tuple[Call, ...] | None:
     import keras
 
     graph = graph_of(place.parent)
-    if graph is None:
-        return None
     if isinstance(place.parent, keras.Sequential):
         return (_link(place, graph, paths),)
+    if graph is None:
+        return None
     return tuple(
         Call(
             inputs=tuple(_edge(tensor, place.parent, paths) for tensor in node.input_tensors),
@@ -257,7 +266,7 @@ def _link(place: Place, graph: Any, paths: Paths) -> Call:
         if layer is place.layer:
             break
         before = paths[id(layer)]
-    outputs = _own_nodes(place.layer, graph)[0].outputs
+    outputs = _own_nodes(place.layer, graph)[0].outputs if graph is not None else ()
     return Call((Edge(before),), {}, tuple(_shape(tensor.shape) for tensor in outputs))
 
 
@@ -311,15 +320,23 @@ def _arguments(node: Any) -> dict[str, Any]:
 def _input_ports(model: Any, paths: Paths) -> tuple[Port, ...]:
     graph = graph_of(model)
     if graph is None:
-        return _called_inputs(model)
+        called = _called_inputs(model)
+        if _is_bare_chain(model) and len(called) == 1:
+            return (
+                Port(SEQUENTIAL_INPUT, called[0].shape, called[0].dtype, Edge(SEQUENTIAL_INPUT)),
+            )
+        return called
     return tuple(_port(tensor, model, paths) for tensor in graph.inputs)
 
 
 def _output_ports(model: Any, paths: Paths) -> tuple[Port, ...]:
     graph = graph_of(model)
-    return (
-        tuple(_port(tensor, model, paths) for tensor in graph.outputs) if graph is not None else ()
-    )
+    if graph is not None:
+        return tuple(_port(tensor, model, paths) for tensor in graph.outputs)
+    if _is_bare_chain(model):
+        last = paths[id(chain(model)[-1])]
+        return (Port(last, None, "", Edge(last)),)
+    return ()
 
 
 def output_names(model: Any, count: int) -> list[str]:

@@ -1,11 +1,13 @@
 """Which weighted layers the probes do not reach: a change there would not show in the outputs."""
 
+import math
 import time
 from typing import Any
 
 import numpy as np
 
 from fpcheck.codec import Array
+from fpcheck.errors import UnavailableError
 from fpcheck.fingerprint.outputs import Reach, largest_difference
 from fpcheck.model.execution import run
 from fpcheck.model.gradients import backward, signs
@@ -112,7 +114,10 @@ def _moved_by_nudge(model: Any, arrays: list[Array], place: Place, nudge: float)
             whole = not _is_floating(variable)
             step = max(1.0, nudge * _size(variable)) if whole else nudge * _size(variable)
             variable.assign((values + step * signs(values.shape)).astype(np.float32))
-        return largest_difference(before, logits())
+        try:
+            return largest_difference(before, logits())
+        except UnavailableError:  # an index moved out of bounds: such a change would show
+            return math.inf
     finally:
         for variable, value in zip(own, kept, strict=True):
             variable.assign(value)

@@ -97,6 +97,21 @@ def _words_beside() -> bytes:
     return archive({**members(text(told)), listed: "red\ngrün\n".encode()})
 
 
+def _adapted() -> bytes:
+    """With low-rank adapters apart from the kernel, as legacy files keep them; they add nothing."""
+
+    def keep_apart(at: Place) -> None:
+        held = at.file[at.home]
+        held["hidden/lora_kernel_a"] = np.ones((4, 2), "f4")
+        held["hidden/lora_kernel_b"] = np.zeros((2, 3), "f4")
+        roles = ("bias", "lora_kernel_a", "lora_kernel_b", "kernel")
+        held.attrs["weight_names"] = np.array([f"hidden/{role}".encode() for role in roles])
+
+    told = legacy(tiny())
+    told["config"]["layers"][1]["config"] |= {"lora_rank": 2, "lora_alpha": 2}
+    return legacy_h5(keep_apart, config=text(told))
+
+
 for _suffix, _build in CONTAINERS.items():
     from_bytes("tiny", _suffix, _build, BENIGN)
     changed("tiny-compressed", _suffix, _compressed, kept=BENIGN)
@@ -109,6 +124,7 @@ for _suffix in (".h5", ".weights.h5"):
 changed("tiny-names-as-text", ".h5", _names_as_text, kept=BENIGN)
 changed("tiny-names-in-parts", ".h5", _names_in_parts, kept=BENIGN)
 from_bytes("tiny-weights-only", ".h5", lambda: legacy_h5(root=""), BENIGN)
+from_bytes("tiny-adapted", ".h5", _adapted, BENIGN)
 from_bytes("tiny-keras-2", ".h5", lambda: legacy_h5(config=text(keras_2())), BENIGN)
 from_bytes("tiny-deflated", ".keras", lambda: archive(members(), method=8), BENIGN)
 from_bytes("diamonds", ".keras", lambda: archive(members(text(diamonds()))), BENIGN)

@@ -28,6 +28,8 @@ ROWS: list[tuple[Limits, str, str]] = [
      "of 9 allowed"),
     ({"LAYERS": 2}, "tiny.keras",
      "{file}: its configuration is not one that Keras writes (ValueError more than 2 layers)"),
+    ({"ADAPTED_BYTES": 47}, "tiny-adapted.h5",
+     "{file}: refused: {kernel} is far too large for what it is"),
     ({"SHARDS": 1}, "tiny-sharded.weights.json", "{file}: refused: 2 shards, of 1 to 1 allowed"),
     # Through the library in many parts, the values are the same.
     ({"SLAB_BYTES": 16}, "tiny-compressed.h5", ""),

@@ -151,8 +151,84 @@ def quantized(mode: str = "int8") -> keras.Model:
     return model
 
 
+def quantized_to_int4() -> keras.Model:
+    return quantized("int4")
+
+
 def quantized_to_float8() -> keras.Model:
     return quantized("float8")
+
+
+@keras.saving.register_keras_serializable("tests")
+def bent(x: Any) -> Any:
+    """A function that is not the framework's."""
+    return keras.ops.tanh(x) * 1.5
+
+
+@keras.saving.register_keras_serializable("tests")
+class OwnCell(kl.SimpleRNNCell):
+    """A cell of custom class."""
+
+
+def own_cells() -> keras.Model:
+    cells = kl.RNN([OwnCell(4, name="own"), kl.GRUCell(3, name="gru")], name="stacked")
+    return keras.Sequential([kl.Input((5, 3)), kl.Bidirectional(cells, name="both")])
+
+
+def own_functions_inside() -> keras.Model:
+    first = kl.LSTM(3, activation=bent, return_sequences=True, name="lstm")
+    second = kl.Bidirectional(kl.RNN(kl.LSTMCell(2, recurrent_activation=bent)), name="both")
+    return keras.Sequential([kl.Input((5, 3)), first, second])
+
+
+@keras.saving.register_keras_serializable("tests")
+class Scale(kl.Layer):
+    """Says nothing of shapes, so that Keras cannot trace a model that it is distributed in."""
+
+    def build(self, shape: Any) -> None:
+        self.factor = self.add_weight(shape=(shape[-1],), name="factor")
+        self.seen = self.add_weight(shape=(), name="seen", dtype="int32", trainable=False)
+
+    def call(self, x: Any) -> Any:
+        return x * self.factor
+
+
+def untraced() -> keras.Model:
+    each = kl.TimeDistributed(Scale(name="scale"), name="each")
+    model = keras.Sequential([kl.Input((5, 3)), each, kl.Dense(2, name="dense")])
+    model(np.zeros((1, 5, 3), np.float32))
+    return model
+
+
+def numbered_inside() -> keras.Model:
+    kl.Dense(1), Scale()  # so that the names of others have running numbers
+    inner = keras.Sequential([kl.Input((3,)), Scale(), kl.Dense(2), kl.Dense(2)])
+    return keras.Sequential([kl.Input((5, 3)), kl.TimeDistributed(inner, name="each")])
+
+
+def adapted() -> keras.Model:
+    x = keras.Input((6,), dtype="int32", name="x")
+    y = kl.Embedding(300, 40, name="words")(x)
+    y = kl.EinsumDense("abc,cd->abd", (None, 60), name="einsum")(y)
+    y = kl.Conv1D(50, 3, name="conv")(y)
+    model = keras.Model(x, kl.Dense(7, name="dense")(y))
+    for layer in model.layers[1:]:
+        layer.enable_lora(4, lora_alpha=6)
+    for variable in model.weights:
+        if "lora" in variable.name:
+            variable.assign(keras.random.normal(variable.shape, seed=3))
+    return model
+
+
+def weighted_words() -> keras.Model:
+    plain = {"vocabulary": ["a", "b"], "idf_weights": [0.3, 1.9], "output_mode": "tf_idf"}
+    x = keras.Input((4,), dtype="string", name="x")
+    padded = {"pad_to_max_tokens": True, "max_tokens": 6}
+    parts = [
+        kl.StringLookup(**plain, num_oov_indices=2, name="lookup")(x),
+        kl.StringLookup(**plain, **padded, name="padded")(x),
+    ]
+    return keras.Model(x, kl.Concatenate(name="both")(parts))
 
 
 def spectral() -> keras.Model:
@@ -176,7 +252,9 @@ OWN: dict[str, Callable[[], keras.Model]] = {
     make.__name__: make
     for make in (masked, named_both_ways, chain_with_masks, attention, operations, preprocessing,
                  text_vectors, louder, louder_graph, louder_inside, wrapped, lambda_activation,
-                 quantized, quantized_to_float8, spectral, frozen_and_odd)
+                 quantized, quantized_to_int4, quantized_to_float8, spectral, frozen_and_odd,
+                 own_cells, own_functions_inside, untraced, numbered_inside, adapted,
+                 weighted_words)
 }  # fmt: skip
 # Keras cannot write these as legacy HDF5, or writes otherwise than it holds them.
 NOT_LEGACY = {"preprocessing", "text_vectors", "frozen_and_odd", "subclassed_net"}

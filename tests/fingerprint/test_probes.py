@@ -126,6 +126,7 @@ WORDS = ("cat", "dog")
 EMBEDDING = layer("e", "Embedding", "x", input_dim=30)
 MASKED = layer("e", "Embedding", "x", input_dim=30, mask_zero=True)
 SMALLER = layer("f", "Embedding", "x", input_dim=20)
+TIED = layer("t", "ReversibleEmbedding", "x", input_dim=40)
 CATEGORY = layer("c", "CategoryEncoding", "x", num_tokens=7)
 DROPOUT = layer("d", "Dropout", "x")
 BEHIND = layer("e", "Embedding", "d", input_dim=30)
@@ -146,6 +147,7 @@ RESCALING = layer("r", "Rescaling", "x", scale=1 / 255)
         ((None, None, 6), "float32", (), "values", (16, 6), 1, False),
         ((None, None, 6), "float32", (layer("m", "Masking", "x"),), "values", (16, 6), 1, True),
         ((None, None), "int32", (EMBEDDING,), "tokens", (16,), 30, False),
+        ((None, 9), "int32", (TIED,), "tokens", (9,), 40, False),
         ((None, 9), "float32", (MASKED,), "tokens", (9,), 30, True),
         ((None, 9), "int32", (MASKED, SMALLER), "tokens", (9,), 20, True),
         ((None, 9), "int32", (DROPOUT, BEHIND), "tokens", (9,), 30, False),

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import keras
 import models
 import numpy as np
 import pytest
@@ -59,6 +60,15 @@ def test_a_level_that_cannot_be_checked_is_incomplete_never_a_match(here: Path) 
     assert (report.verdict, report.exit_code) == ("incomplete", 3)
     assert report.levels["outputs"].status == "skipped"
     assert calls
+
+
+def test_weights_that_are_indices_are_reached_where_others_cannot_be_run(here: Path) -> None:
+    model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4, name="dense")])
+    model.quantize("int4")
+    outputs = fpcheck.record(model, "net").golden.fingerprint.outputs
+    assert outputs is not None
+    assert (outputs.reach.unreached, outputs.reach.untried) == ((), ())
+    assert fpcheck.compare(model, "net", full=True).verdict == "match"
 
 
 def test_what_is_no_model_is_refused(here: Path) -> None:
