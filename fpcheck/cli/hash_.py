@@ -18,11 +18,11 @@ def hash_source(
     debug: opt.Debug = False,
 ) -> None:
     """Print the content id: equal weights in equal places give an equal id."""
-    file = begun(source)  # is read while all below is imported
-    from fpcheck.cli.console import progress
-    from fpcheck.workflows.hashing import hash_weights
+    with begun(source) as file:  # is read while all below is imported
+        from fpcheck.cli.console import progress
+        from fpcheck.workflows.hashing import hash_weights
 
-    loading = opt.loading(weights, seed, model, custom_objects, trust, static, backend)
-    with progress() as step:
-        own = hash_weights(source, loading, step, file)
+        loading = opt.loading(weights, seed, model, custom_objects, trust, static, backend)
+        with progress() as step:
+            own = hash_weights(source, loading, step, file)
     typer.echo(own)

@@ -32,18 +32,19 @@ def record(
     debug: opt.Debug = False,
 ) -> None:
     """Take the fingerprint of SOURCE and store it as the next version of golden NAME."""
-    file = begun(source, frozenset(), whole=True)  # is read while all below is imported
-    import fpcheck.report.text  # noqa: F401  # for what is told when all else is done
-    from fpcheck.cli.console import progress
-    from fpcheck.workflows.recording import Request, record_source
+    # It is read while all below is imported.
+    with begun(source, frozenset(), whole=True) as file:
+        import fpcheck.report.text  # noqa: F401  # for what is told when all else is done
+        from fpcheck.cli.console import progress
+        from fpcheck.workflows.recording import Request, record_source
 
-    request = Request(
-        name=name, goldens=goldens, levels=opt.split_levels(levels), data=data, note=note,
-        preprocess=preprocess or "auto", probes=probes, tolerance=tolerance,
-    )  # fmt: skip
-    loading = opt.loading(weights, seed, model, custom_objects, trust, static, backend)
-    with progress(quiet) as step:
-        recording = record_source(source, request, loading, progress=step, begun=file)
+        request = Request(
+            name=name, goldens=goldens, levels=opt.split_levels(levels), data=data, note=note,
+            preprocess=preprocess or "auto", probes=probes, tolerance=tolerance,
+        )  # fmt: skip
+        loading = opt.loading(weights, seed, model, custom_objects, trust, static, backend)
+        with progress(quiet) as step:
+            recording = record_source(source, request, loading, progress=step, begun=file)
     if not quiet:
         _show(recording)
 

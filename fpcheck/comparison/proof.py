@@ -1,6 +1,5 @@
 """When outputs follow from weights and structure, so that they need not be run."""
 
-from fpcheck.comparison.verdict import PROVED
 from fpcheck.fingerprint.placing import is_weights_only
 from fpcheck.fingerprint.told import alike
 from fpcheck.fingerprint.value import Fingerprint
@@ -14,23 +13,14 @@ def _same(golden: Fingerprint, candidate: Fingerprint) -> bool:
     return [m.digest for m in ours] == [m.digest for m in theirs]
 
 
-def outputs_proved(
+def hindrance(
     golden: Fingerprint, candidate: Fingerprint, environment: dict[str, str], preprocess: str
 ) -> str | None:
-    """Why the outputs follow without being run; None where they do not follow.
+    """What keeps the outputs from being proved; None where they follow without being run.
 
     Same weights, same configuration, same recorded environment, no custom code, and a golden whose
     outputs are sound: then the same arithmetic is done on the same numbers.
     """
-    if hindrance(golden, candidate, environment, preprocess) is not None:
-        return None
-    return PROVED
-
-
-def hindrance(
-    golden: Fingerprint, candidate: Fingerprint, environment: dict[str, str], preprocess: str
-) -> str | None:
-    """What keeps the outputs from being proved; None where nothing does."""
     outputs = golden.outputs
     if (models := unlike(golden, candidate)) is not None:
         return models

@@ -58,11 +58,16 @@ class Tolerances(Value, frozen=True):
         """Relative L2 distance that a tensor may have."""
         return row(self.weights).weights if isinstance(self.weights, str) else self.weights
 
+    @property
+    def bound_of_outputs(self) -> float:
+        """Relative difference that an output of a model without noise may have."""
+        return row(self.outputs).outputs if isinstance(self.outputs, str) else self.outputs
+
     def allowed_outputs(self, golden: "Outputs") -> float:
         """Relative difference that an output may have."""
-        named = self.outputs
-        allowed = row(named).outputs if isinstance(named, str) else named
-        return allowed if named == "exact" else max(allowed, NOISE_FACTOR * golden.noise.largest)
+        if self.outputs == "exact":
+            return self.bound_of_outputs
+        return max(self.bound_of_outputs, NOISE_FACTOR * golden.noise.largest)
 
 
 _ALLOWED = f"Allowed: {', '.join(TOLERANCES)}, or a number in the golden's tolerances."

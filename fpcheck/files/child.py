@@ -28,7 +28,9 @@ _STEP = 2**20
 # Stands for the descriptor of a remote file, which the child opens itself.
 NO_FILE = -1
 _SLOW = "Download it, and give the path of the copy: the network may be slow."
-# A child by its number, and what else must live as long as it; and where its answer comes from.
+# Frameworks, which have threads that Python does not know of.
+_THREADED = {"tensorflow", "jax", "torch"}
+# A child, by its number where it was forked; and where its answer comes from.
 _Started = tuple["int | subprocess.Popen[bytes]", int]
 
 
@@ -147,8 +149,8 @@ def may_fork() -> bool:
     The one thread that does no harm is the timer of the progress display, which only waits.
     """
     others = [t for t in threading.enumerate() if t is not threading.current_thread()]
-    alone = all(isinstance(t, threading.Timer) for t in others) and "tensorflow" not in sys.modules
-    return alone and sys.platform in ("linux", "darwin")
+    alone = all(isinstance(thread, threading.Timer) for thread in others)
+    return alone and not _THREADED & sys.modules.keys() and sys.platform in ("linux", "darwin")
 
 
 def _forked(job: Job, seconds: float, space: int) -> _Started:

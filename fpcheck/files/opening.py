@@ -5,6 +5,8 @@ A command can begin to read before it has imported the rest: the child then work
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -59,7 +61,12 @@ class ModelFile:
             self._descriptor = NO_FILE if is_address(path) else open_regular(path, label)
         self._state = _state(self._descriptor)
         self._pending: Pending | None = None
-        self._digest: Pending | None = None
+        self._hashing: Pending | None = None
+
+    @property
+    def size(self) -> int:
+        """How many bytes a local file has."""
+        return os.fstat(self._descriptor).st_size
 
     def begin(self) -> None:
         """Begin to read, of which `reading` will tell."""
@@ -67,31 +74,27 @@ class ModelFile:
 
     def begin_whole(self) -> None:
         """Begin to hash, of which `whole` will tell."""
-        self._digest = digesting(self._descriptor, self._label)
+        self._hashing = digesting(self._descriptor, self._label)
 
     def _start(self, known: Known, wanted: bytes = b"") -> Pending:
         remote = self._descriptor == NO_FILE
-        size = limits.REMOTE_BYTES if remote else os.fstat(self._descriptor).st_size
+        size = limits.REMOTE_BYTES if remote else self.size
         place = self._path if remote else str(Path(self._path).parent)
         place = place.encode(errors="backslashreplace").decode()
         return start(Job(self._descriptor, self._label, place, known, wanted), size)
 
     def reading(self, known: Known) -> "Reading":
         """What is read of it, with details of tensors whose digests are not known."""
-        found = self._reading
-        if found is None and self._pending is None:
-            self.begin()
-        if self._pending is not None:
-            pending, self._pending = self._pending, None
-            found = pending.reading()
+        if self._reading is None:
+            pending, self._pending = self._pending or self._start(self._known), None
+            self._reading = pending.reading()
         lacking = known is not None and any(
-            m.details is None and m.digest not in known for m in (found.weights if found else ())
+            m.details is None and m.digest not in known for m in self._reading.weights or ()
         )
-        if found is None or (lacking and self._known != known):
+        if lacking and known != self._known:
             self._known = known
-            found = self._start(known).reading()
-        self._reading = found
-        return found
+            self._reading = self._start(known).reading()
+        return self._reading
 
     def undone(self, wanted: "tuple[Wanted, ...]") -> "tuple[Undone | None, ...]":
         """See `undoing.undo`."""
@@ -105,11 +108,8 @@ class ModelFile:
         Raises:
             FpcheckError: it has changed since it was opened.
         """
-        size = os.fstat(self._descriptor).st_size
-        if self._digest is None:
-            self.begin_whole()
-        assert self._digest is not None
-        pending, self._digest = self._digest, None
+        size = self.size
+        pending, self._hashing = self._hashing or digesting(self._descriptor, self._label), None
         digest = pending.answer().decode()
         if _state(self._descriptor) != self._state:
             raise FpcheckError(
@@ -120,17 +120,20 @@ class ModelFile:
 
     def close(self) -> None:
         """Close the file; ends a child that still reads it."""
-        for pending in (self._pending, self._digest):
+        for pending in (self._pending, self._hashing):
             if pending is not None:
                 pending.end()
-        self._pending = self._digest = None
+        self._pending = self._hashing = None
         if self._descriptor != NO_FILE:
             os.close(self._descriptor)
             self._descriptor = NO_FILE
 
 
-def begun(path: str, known: Known = None, whole: bool = False) -> ModelFile | None:
+@contextmanager
+def begun(path: str, known: Known = None, whole: bool = False) -> Iterator[ModelFile | None]:
     """A file that is being read already, where a child can be had at no cost; else None.
+
+    It is open as long as this.
 
     Args:
         path: the source as given.
@@ -138,15 +141,16 @@ def begun(path: str, known: Known = None, whole: bool = False) -> ModelFile | No
         whole: whether the digest of the file will be asked for.
     """
     if is_address(path) or not Path(path).is_file() or not may_fork():
-        return None
-    file = ModelFile(str(Path(path).resolve()), path, known)
-    if whole:
-        file.begin_whole()
-    # Two processes that import them at the same time take longer than one before.
-    for name in ("numpy", "fpcheck.files.readout"):
-        import_module(name)
-    file.begin()
-    return file
+        yield None
+        return
+    with closing(ModelFile(str(Path(path).resolve()), path, known)) as file:
+        if whole:
+            file.begin_whole()
+        # Two processes that import them at the same time take longer than one before.
+        for name in ("numpy", "fpcheck.files.readout"):
+            import_module(name)
+        file.begin()
+        yield file
 
 
 def digesting(descriptor: int, label: str) -> Pending:

@@ -71,19 +71,14 @@ COUNTERFACTUALS: dict[str, Callable[[Array], Changed | None]] = {
 }
 
 
-def counterfactual_digests(values: Array, dtype: str, own: bytes) -> dict[str, bytes]:
-    """The digest after each mistake that applies and that changes this tensor.
+def start(pool: blocks.Pool, values: Array, dtype: str) -> dict[str, blocks.Pending[bytes]]:
+    """Begin to take the digest after each mistake that applies, each in one thread of the pool.
 
     Args:
+        pool: where they are taken.
         values: numeric tensor of any shape.
         dtype: the framework's name of its type.
-        own: the digest of the tensor as it is.
     """
-    return collect(start(blocks.Inline(), values, dtype), own)
-
-
-def start(pool: blocks.Pool, values: Array, dtype: str) -> dict[str, blocks.Pending[bytes]]:
-    """Begins with the digests of `counterfactual_digests`, each in one thread of the pool."""
     changed = ((name, mistake(values)) for name, mistake in COUNTERFACTUALS.items())
     return {
         name: pool.submit(digest.of_pieces, after.pieces, after.shape, dtype)
@@ -93,6 +88,11 @@ def start(pool: blocks.Pool, values: Array, dtype: str) -> dict[str, blocks.Pend
 
 
 def collect(started: dict[str, blocks.Pending[bytes]], own: bytes) -> dict[str, bytes]:
-    """What `start` began with, but for mistakes that leave the tensor as it is."""
+    """What `start` began with, but for mistakes that leave the tensor as it is.
+
+    Args:
+        started: by the names of mistakes.
+        own: the digest of the tensor as it is.
+    """
     found = {name: future.result() for name, future in started.items()}
     return {name: other for name, other in found.items() if other != own}

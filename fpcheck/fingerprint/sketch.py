@@ -51,23 +51,6 @@ def room(size: int) -> int:
     return min(BLOCK, stacks * _STACKED * SIDE)
 
 
-def of_block(values: Array, place: int) -> Array:
-    """The sketch of one block.
-
-    Args:
-        values: float64, one-dimensional, at most `BLOCK` values, all finite.
-        place: the number of the block in its tensor.
-
-    Returns:
-        float64 of shape (PROJECTIONS,).
-    """
-    padded = np.empty((1, room(values.size)))
-    padded[0, : values.size] = values
-    largest = np.max(np.abs(values), initial=0.0, keepdims=True)
-    sketch: Array = of_blocks(padded, values.size, largest, place)[0]
-    return sketch
-
-
 def of_blocks(padded: Array, size: int, largest: Array, place: int) -> Array:
     """The sketches of blocks of equal size; overwrites them.
 

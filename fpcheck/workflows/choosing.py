@@ -1,16 +1,12 @@
 """Which golden a source is held against, and why that one."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from fpcheck.codec import Value
 from fpcheck.errors import FpcheckError
 from fpcheck.golden.store import Entry, Store, nearest_folder, shipped
 from fpcheck.model.source import Source
 from fpcheck.settings import locate
-
-if TYPE_CHECKING:
-    from fpcheck.fingerprint.structure import Structure
 
 
 class Choice(Value, frozen=True):
@@ -64,20 +60,16 @@ def find(name: str, goldens: str | Path | None = None) -> Entry:
     )  # fmt: skip
 
 
-def choose(
-    source: Source, asked: str | None, goldens: str | Path | None, structure: "Structure | None"
-) -> Choice | None:
-    """The golden for a source, by the first rule that gives one.
+def by_name(source: Source, asked: str | None, goldens: str | Path | None) -> Choice | None:
+    """The golden that names decide; None where only structures do (`matching.matched`).
 
     Args:
         source: what is compared.
         asked: `--golden`, or what the configuration maps the source to.
         goldens: `--goldens`.
-        structure: the candidate's; without it only the rules that need none are tried, and None
-            says that the structure is needed.
 
     Raises:
-        FpcheckError: no golden; names the nearest.
+        FpcheckError: there is none of the name that is asked for.
     """
     if asked is not None:
         return Choice(find(asked, goldens), "named by --golden")
@@ -85,8 +77,4 @@ def choose(
         entry = store.entry(source.name)
         if entry is not None:
             return Choice(entry, "the golden of the same name")
-    if structure is None:
-        return None
-    from fpcheck.workflows.matching import matched  # with numpy, which names do without
-
-    return matched(source, goldens, structure)
+    return None

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from fpcheck.codec import Value
-from fpcheck.comparison.proof import hindrance, outputs_proved
+from fpcheck.comparison.proof import hindrance
 from fpcheck.comparison.tolerance import Tolerances
-from fpcheck.comparison.verdict import LevelResult
+from fpcheck.comparison.verdict import PROVED, LevelResult
 from fpcheck.errors import UnavailableError
 from fpcheck.files.opening import ModelFile
 from fpcheck.fingerprint.levels import LEVELS, Level
@@ -23,8 +23,9 @@ from fpcheck.model.session import OutputPlan, Session
 from fpcheck.model.source import Options, Source
 from fpcheck.progress import Progress, silent
 from fpcheck.report.value import CandidateRef, Report
-from fpcheck.workflows.choosing import choose
+from fpcheck.workflows.choosing import by_name
 from fpcheck.workflows.judging import content_id_text, report_on
+from fpcheck.workflows.matching import matched
 from fpcheck.workflows.opening import is_bare, opened, resolve
 from fpcheck.workflows.request import (
     Request,
@@ -65,7 +66,7 @@ def compared(
     check_levels(request.levels)
     parsed = resolve(source)
     request, options, why = configured(parsed, request, options)
-    choice = choose(parsed, request.golden, request.goldens, None)
+    choice = by_name(parsed, request.golden, request.goldens)
     golden = choice.entry.load() if choice else None
     bare = is_bare(parsed, options) and _structure_only(golden, request)
     progress(f"loading {parsed.text}")
@@ -73,8 +74,7 @@ def compared(
     runs = golden is not None and _runs(parsed, golden, request, options)
     with opened(source, parsed, options, remote, bare, known, runs, begun) as session:
         structure = session.structure()
-        choice = choice or choose(parsed, None, request.goldens, structure)
-        assert choice is not None  # with a structure, choose gives one or raises
+        choice = choice or matched(parsed, request.goldens, structure)
         golden = _tolerant(golden or choice.entry.load(), request.tolerance)
         preprocess = _preprocess(parsed, golden, request, options)
         taken = take(session, structure, golden, request, preprocess, progress)
@@ -159,10 +159,9 @@ def take(
     levels["outputs"] = skipped("outputs", held.levels, asked) or LevelResult("pass")
     if levels["outputs"].status != "pass" or held.outputs is None:
         return candidate, levels
-    surroundings = environment(session.backend)
-    proof = None if request.full else outputs_proved(held, candidate, surroundings, preprocess)
-    if proof is not None:
-        levels["outputs"] = LevelResult("proved", proof)
+    unproved = hindrance(held, candidate, environment(session.backend), preprocess)
+    if unproved is None and not request.full:
+        levels["outputs"] = LevelResult("proved", PROVED)
         return candidate, levels
     if untold is not None:
         levels["outputs"] = untold
@@ -171,9 +170,8 @@ def take(
     try:
         outputs = session.outputs(OutputPlan(held.outputs.probes, preprocess))
     except UnavailableError as error:
-        why = hindrance(held, candidate, surroundings, preprocess)
-        unproved = f"; not proved: {why}" if why else ""
-        levels["outputs"] = LevelResult("skipped", error.fact + unproved)
+        why = f"; not proved: {unproved}" if unproved else ""
+        levels["outputs"] = LevelResult("skipped", error.fact + why)
         return candidate, levels
     return msgspec.structs.replace(candidate, outputs=outputs), levels
 

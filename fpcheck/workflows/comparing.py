@@ -2,7 +2,7 @@
 
 import os
 import time
-from contextlib import closing, nullcontext
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from fpcheck.files.address import shown
@@ -47,15 +47,14 @@ def _compared(
     remote: "RemoteSession | None",
     progress: Progress,
 ) -> Report:
-    file = None
-    if isinstance(source, str | os.PathLike):
-        path = os.fspath(source)
+    path = os.fspath(source) if isinstance(source, str | os.PathLike) else None
+    if path is not None:
         progress(f"reading {shown(path)}")
         report = unchanged(path, request, options)
         if report is not None:
             return report
-        file = begun(path)  # is read while all below is imported
-    with closing(file) if file is not None else nullcontext():
+    # It is read while all below is imported.
+    with nullcontext() if path is None else begun(path) as file:
         from fpcheck.workflows.compared import compared
 
         with compared(source, request, options, remote, progress, file) as result:

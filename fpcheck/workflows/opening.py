@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +56,7 @@ def opened(
         architecture_only: an application without any weights.
         known: digests whose tensors need no details.
         runs: a file's model is going to be run: it is loaded while the file is read.
-        begun: the file, if it is being read already.
+        begun: the file, if it is being read already; stays open.
     """
     _check_options(parsed, options)
     if parsed.kind is Kind.MEMORY:
@@ -70,7 +70,8 @@ def opened(
             return
         if runs and parsed.local and not options.static and not is_address(options.model or ""):
             workers.one().begin(parsed, options)
-        with closing(begun or ModelFile(parsed.target, parsed.text, known)) as file:
+        file = begun or ModelFile(parsed.target, parsed.text, known)
+        with nullcontext() if begun else closing(file):
             yield _from_file(file, parsed, options, workers)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import fpcheck
 import fpcheck.golden.arrays  # while the file is read, not when it is written
 from fpcheck.codec import Array, Value
-from fpcheck.comparison.tolerance import Tolerances, of_structure, row
+from fpcheck.comparison.tolerance import Tolerances, of_structure
 from fpcheck.diagnosis.evidence import some
 from fpcheck.errors import FpcheckError
 from fpcheck.files.opening import ModelFile
@@ -181,7 +181,7 @@ def _take(
             chosen_probes(request.probes, session, structure, preprocess),
             preprocess,
             recording=True,
-            allowed=_sensible(tolerances),
+            allowed=tolerances.bound_of_outputs,
         )
         progress("running the model on probes, measuring noise and sensitivity")
         outputs = _outputs(session, source, options, plan)
@@ -267,11 +267,6 @@ def _tolerances(structure: Structure, asked: str | None) -> Tolerances:
     return Tolerances(outputs=asked) if asked else of_structure(structure)
 
 
-def _sensible(tolerances: Tolerances) -> float:
-    bound = tolerances.outputs
-    return row(bound).outputs if isinstance(bound, str) else bound
-
-
 def _provenance(backend: str) -> Provenance:
     return Provenance(
         time=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -323,7 +318,7 @@ def _warnings(golden: Golden) -> tuple[str, ...]:
         ]
         if untried := outputs.reach.untried:
             found.append(f"whether the probes reach {some(untried)} is unknown: trying it failed")
-        if outputs.noise.largest > _sensible(golden.tolerances):
+        if outputs.noise.largest > golden.tolerances.bound_of_outputs:
             found.append(
                 f"the model is noisy: the same probes differ by {outputs.noise.largest:.2g}, "
                 "so ten times that is allowed"

@@ -4,17 +4,17 @@ What this module says of a file is what comparing it would say, but sooner. Wher
 decide, or might not, it says nothing: a file of other bytes may still hold an equal model.
 """
 
-import os
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from fpcheck.comparison.tolerance import TOLERANCES
 from fpcheck.comparison.verdict import PROVED, LevelResult, verdict
-from fpcheck.files.opening import digesting, open_regular
+from fpcheck.files.opening import ModelFile
 from fpcheck.fingerprint.levels import LEVELS, Level
 from fpcheck.model.environment import environment
 from fpcheck.model.source import Options, Source, parse
 from fpcheck.report.value import CandidateRef, GoldenRef, Report
-from fpcheck.workflows.choosing import choose
+from fpcheck.workflows.choosing import by_name
 from fpcheck.workflows.request import (
     Request,
     asked_preprocess,
@@ -45,7 +45,7 @@ def unchanged(text: str, request: Request, options: Options) -> Report | None:
     request, options, why = configured(source, request, options)
     if not source.local or not _is_plain(request, options):
         return None
-    choice = choose(source, request.golden, request.goldens, None)
+    choice = by_name(source, request.golden, request.goldens)
     if choice is None:
         return None
     editable, head = choice.entry.document()
@@ -107,10 +107,5 @@ def _has_bytes_of(source: Source, head: "Head") -> bool:
     recorded = head.source
     if recorded.format not in _COMPLETE or recorded.size is None:
         return False
-    descriptor = open_regular(source.target, source.text)
-    try:
-        if os.fstat(descriptor).st_size != recorded.size:
-            return False
-        return digesting(descriptor, source.text).answer().decode() == recorded.digest
-    finally:
-        os.close(descriptor)
+    with closing(ModelFile(source.target, source.text)) as file:
+        return file.size == recorded.size and file.whole().digest == recorded.digest

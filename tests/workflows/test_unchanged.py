@@ -204,6 +204,18 @@ def test_neither_numpy_nor_h5py_nor_a_framework_is_imported(here: Path) -> None:
     assert done.stdout.splitlines()[-1] == "0 set()"
 
 
+@pytest.mark.parametrize(
+    ("loaded", "safe"), [("json", True), ("tensorflow", False), ("jax", False), ("torch", False)]
+)
+def test_forking_is_not_safe_beside_a_framework(loaded: str, safe: bool) -> None:
+    code = (
+        f"import sys; sys.modules[{loaded!r}] = sys; from fpcheck.files.child import may_fork; "
+        "print(may_fork())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{safe}\n"
+
+
 def test_a_fresh_process_hashes_where_forking_is_not_safe(here: Path) -> None:
     recorded(stored())
     done = threading.Event()
