@@ -73,8 +73,8 @@ FRAMEWORKS = {"tensorflow", "keras", "jax", "torch"}
 FRAMEWORK_MODULES = {
     "demo/faults.py", "model/code.py", "model/execution.py", "model/functions.py",
     "model/gradients.py", "model/keras2.py", "model/labels.py", "model/live.py",
-    "model/loading.py", "model/preprocess.py", "model/recorder.py", "model/sensitivity.py",
-    "model/walking.py", "model/worker.py", "workflows/opening.py",
+    "model/live_graph.py", "model/loading.py", "model/preprocess.py", "model/recorder.py",
+    "model/sensitivity.py", "model/walking.py", "model/worker.py", "workflows/opening.py",
 }  # fmt: skip
 # What each folder may import of the others: see docs/architecture.md.
 LAYERS = {

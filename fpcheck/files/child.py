@@ -13,12 +13,12 @@ import threading
 import time
 import traceback
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fpcheck.errors import FpcheckError
 from fpcheck.files import NO_PLUGINS, limits
 from fpcheck.files.address import is_address
+from fpcheck.files.bounds import bound
 from fpcheck.files.refusals import AGAIN, CUT_OFF, damaged
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ def main() -> None:
 
 
 def _serve(job: Job, pipe: int, seconds: float, space: int) -> None:
-    _limited(seconds, space)
+    bound(seconds, space)
     os.environ.update(NO_PLUGINS)  # before h5py is imported
     from fpcheck.codec import pack
     from fpcheck.files.readout import Result
@@ -234,47 +234,6 @@ def _digested(job: Job) -> bytes:
     except EOFError as error:
         raise damaged(job.label, CUT_OFF) from error
     return digest.text(hasher.digest()).encode()
-
-
-def _limited(seconds: float, space: int) -> None:
-    """Bound what this process may take."""
-    try:
-        import resource
-    except ImportError:  # not on Windows, where only time is bounded
-        return
-    cores = os.cpu_count() or 1
-    for what, most in (
-        (resource.RLIMIT_CPU, int(seconds * cores) + 1),
-        (resource.RLIMIT_AS, _address_space() + space),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        hard = resource.getrlimit(what)[1]
-        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        try:
-            resource.setrlimit(what, (most, hard))
-        except (ValueError, OSError):  # macOS knows no limit of address space
-            continue
-
-
-def allow(more: int) -> None:
-    """Let this process map so many more bytes: a tensor that was found to be sound."""
-    try:
-        import resource
-    except ImportError:
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    if soft != resource.RLIM_INFINITY:
-        wanted = soft + more
-        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_AS, (most, hard))
-
-
-def _address_space() -> int:
-    try:
-        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[0]
-    except OSError:
-        return 0
-    return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _received(pipe: int, deadline: float) -> bytes | None:

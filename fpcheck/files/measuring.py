@@ -11,7 +11,7 @@ import numpy as np
 
 from fpcheck.codec import Array
 from fpcheck.files.assembly import Derived, Stored
-from fpcheck.files.child import allow
+from fpcheck.files.bounds import allow
 from fpcheck.files.dataset import Dataset
 from fpcheck.files.region import FileRegion
 from fpcheck.fingerprint import digest

@@ -12,7 +12,7 @@ import numpy as np
 from fpcheck.codec import Array
 from fpcheck.errors import UnavailableError
 from fpcheck.fingerprint.outputs import Activation, Answer, answer, kept
-from fpcheck.model import live
+from fpcheck.model import live_graph
 from fpcheck.model.recorder import SQUASHING, Recorder, running_backend, to_numpy
 from fpcheck.model.walking import Place, walk
 
@@ -204,7 +204,7 @@ def run(
             "the model's outputs are text, which cannot be compared as numbers",
             "Leave outputs out: --levels structure,weights.",
         )
-    names = live.output_names(model, len(outputs))
+    names = live_graph.output_names(model, len(outputs))
     answers = tuple(
         answer(name, to_numpy(logits), to_numpy(final), squashed)
         for name, final, (logits, squashed) in zip(names, outputs, before, strict=True)

@@ -22,7 +22,7 @@ from fpcheck.fingerprint.structure import Structure
 from fpcheck.fingerprint.undoing import undo
 from fpcheck.fingerprint.undone import Undone, Wanted
 from fpcheck.fingerprint.weights import measure
-from fpcheck.model import live
+from fpcheck.model import live, live_graph
 from fpcheck.model.environment import environment
 from fpcheck.model.execution import predicted, run
 from fpcheck.model.functions import named_functions
@@ -153,7 +153,7 @@ class KerasSession:
         )  # fmt: skip
         count = len(arrays[0])
         # Neither a fixed batch nor an output over the whole batch can be taken apart.
-        if any(size is not None for size in live.fixed_batches(self.model)) or any(
+        if any(size is not None for size in live_graph.fixed_batches(self.model)) or any(
             len(a.logits) != count for a in answers
         ):
             return noise

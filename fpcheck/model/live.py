@@ -10,31 +10,27 @@ from msgspec.structs import astuple
 
 from fpcheck.codec import Array
 from fpcheck.errors import FpcheckError
-from fpcheck.fingerprint.canonical import (
-    from_the_end,
-    own_config,
-    plain,
-    split_config,
-    telling,
-)
+from fpcheck.fingerprint.canonical import from_the_end, own_config, split_config
 from fpcheck.fingerprint.structure import (
     COUNTER,
     OUTPUT_SHAPES,
     ROOT,
-    SEQUENTIAL_INPUT,
-    Call,
-    Edge,
     Layer,
-    Port,
-    Shape,
     Structure,
     Tensor,
     first_words,
 )
 from fpcheck.model.code import attributes, code_digest
+from fpcheck.model.live_graph import (
+    Paths,
+    calls,
+    edge,
+    input_ports,
+    is_bare_chain,
+    output_ports,
+)
 from fpcheck.model.walking import (
     Place,
-    chain,
     effective,
     graph_of,
     is_builtin,
@@ -42,9 +38,6 @@ from fpcheck.model.walking import (
     own_variables,
     walk,
 )
-
-# Path of each layer, by the identity of the live object.
-Paths = dict[int, str]
 
 
 def read_structure(model: Any) -> Structure:
@@ -64,18 +57,11 @@ def read_structure(model: Any) -> Structure:
     return Structure(
         class_name=_class_name(model),
         custom=not is_builtin(type(model)),
-        inputs=_input_ports(model, paths),
-        outputs=_output_ports(model, paths),
+        inputs=input_ports(model, paths),
+        outputs=output_ports(model, paths),
         layers=(*_root(model), *(_read_layer(p, paths) for p in places if p.layer is not model)),
-        untold=(OUTPUT_SHAPES,) if _is_bare_chain(model) else (),
+        untold=(OUTPUT_SHAPES,) if is_bare_chain(model) else (),
     )
-
-
-def _is_bare_chain(model: Any) -> bool:
-    """Whether it is a Sequential that Keras could not trace: it tells its order, but no shapes."""
-    import keras
-
-    return isinstance(model, keras.Sequential) and graph_of(model) is None
 
 
 def _root(model: Any) -> tuple[Layer, ...]:
@@ -154,7 +140,7 @@ def _read_layer(place: Place, paths: Paths) -> Layer:
         dtype=str(policy.name) if policy is not None and not _computes_nothing(layer) else "",
         config=config,
         training=training,
-        calls=_calls(place, paths),
+        calls=calls(place, paths),
         tensors=tuple(_tensors(layer)),
         code=code_digest(layer) if own else "",
         attributes=attributes(layer, config) if own and not is_builtin(type(layer)) else {},
@@ -180,7 +166,7 @@ def _read_config(layer: Any, paths: Paths) -> tuple[dict[str, Any] | None, dict[
     graph = graph_of(layer)
     if graph is not None:
         edges = {
-            key: [_edge(tensor, layer, paths) for tensor in getattr(graph, key)]
+            key: [edge(tensor, layer, paths) for tensor in getattr(graph, key)]
             for key in ("inputs", "outputs")
         }
         told = {} if is_builtin(type(layer)) else own_config(_written(layer))
@@ -218,7 +204,6 @@ def _rank_of_input(layer: Any) -> int | None:
 
 
 def _tensors(layer: Any) -> Iterator[Tensor]:
-
     trainable = {id(v) for v in getattr(layer, "_trainable_variables", None) or []}
     index = -1
     for index, variable in enumerate(own_variables(layer)):
@@ -239,139 +224,3 @@ def _dtype(layer: Any, variable: Any) -> str:
     if variable.name == COUNTER[1] and isinstance(layer, getattr(keras.layers, COUNTER[0])):
         return "int64"
     return str(keras.backend.standardize_dtype(variable.dtype))
-
-
-def _calls(place: Place, paths: Paths) -> tuple[Call, ...] | None:
-    import keras
-
-    graph = graph_of(place.parent)
-    if isinstance(place.parent, keras.Sequential):
-        return (_link(place, graph, paths),)
-    if graph is None:
-        return None
-    return tuple(
-        Call(
-            inputs=tuple(_edge(tensor, place.parent, paths) for tensor in node.input_tensors),
-            arguments=_arguments(node),
-            output_shapes=tuple(_shape(tensor.shape) for tensor in node.outputs),
-        )
-        for node in _own_nodes(place.layer, graph)
-    )
-
-
-def _link(place: Place, graph: Any, paths: Paths) -> Call:
-    """A layer's call in a chain, as every container tells it: masks follow from configurations."""
-    before = SEQUENTIAL_INPUT
-    for layer in chain(place.parent):
-        if layer is place.layer:
-            break
-        before = paths[id(layer)]
-    outputs = _own_nodes(place.layer, graph)[0].outputs if graph is not None else ()
-    return Call((Edge(before),), {}, tuple(_shape(tensor.shape) for tensor in outputs))
-
-
-def _edge(tensor: Any, parent: Any, paths: Paths) -> Edge:
-    import keras
-
-    history = tensor._keras_history
-    if isinstance(parent, keras.Sequential) and isinstance(
-        history.operation, keras.layers.InputLayer
-    ):
-        return Edge(SEQUENTIAL_INPUT)
-    call = _rank(graph_of(parent), history)
-    return Edge(paths[id(history.operation)], call, history.tensor_index)
-
-
-def _own_nodes(operation: Any, graph: Any) -> list[Any]:
-    """The layer's calls within this graph; it may be called in other graphs too."""
-    from keras.src.ops.function import make_node_key
-
-    return [
-        node
-        for place, node in enumerate(operation._inbound_nodes)
-        if make_node_key(operation, place) in graph._nodes
-    ]
-
-
-def _rank(graph: Any, history: Any) -> int:
-    """Which of the layer's calls within this graph gave a tensor."""
-    wanted = history.operation._inbound_nodes[history.node_index]
-    return _own_nodes(history.operation, graph).index(wanted)
-
-
-def _arguments(node: Any) -> dict[str, Any]:
-    """What a call passes beside plain tensors; these stand as `$0`, `$1` ... in it."""
-    import keras
-
-    numbers = {id(tensor): f"${i}" for i, tensor in enumerate(node.input_tensors)}
-    named = telling(node.arguments.kwargs)
-    if not named and all(id(leaf) in numbers for leaf in keras.tree.flatten(node.arguments.args)):
-        return {}
-
-    def numbered(leaf: Any) -> Any:
-        return numbers[id(leaf)] if id(leaf) in numbers else plain(leaf)
-
-    return {
-        "args": plain(keras.tree.map_structure(numbered, list(node.arguments.args))),
-        "kwargs": plain(keras.tree.map_structure(numbered, named)),
-    }
-
-
-def _input_ports(model: Any, paths: Paths) -> tuple[Port, ...]:
-    graph = graph_of(model)
-    if graph is None:
-        called = _called_inputs(model)
-        if _is_bare_chain(model) and len(called) == 1:
-            return (
-                Port(SEQUENTIAL_INPUT, called[0].shape, called[0].dtype, Edge(SEQUENTIAL_INPUT)),
-            )
-        return called
-    return tuple(_port(tensor, model, paths) for tensor in graph.inputs)
-
-
-def _output_ports(model: Any, paths: Paths) -> tuple[Port, ...]:
-    graph = graph_of(model)
-    if graph is not None:
-        return tuple(_port(tensor, model, paths) for tensor in graph.outputs)
-    if _is_bare_chain(model):
-        last = paths[id(chain(model)[-1])]
-        return (Port(last, None, "", Edge(last)),)
-    return ()
-
-
-def output_names(model: Any, count: int) -> list[str]:
-    """The model's names of its outputs; made up where it has none."""
-    graph = graph_of(model)
-    names = [t._keras_history.operation.name for t in graph.outputs] if graph is not None else []
-    return names if len(names) == count else [f"output_{place}" for place in range(count)]
-
-
-def _port(tensor: Any, model: Any, paths: Paths) -> Port:
-    source = _edge(tensor, model, paths)
-    return Port(source.layer, _shape(tensor.shape), str(tensor.dtype), source)
-
-
-def fixed_batches(model: Any) -> list[int | None]:
-    """The batch size of each input, None where it is free."""
-    graph = graph_of(model)
-    return [tensor.shape[0] for tensor in graph.inputs] if graph is not None else []
-
-
-def _called_inputs(model: Any) -> tuple[Port, ...]:
-    """Inputs of a model without a graph: Keras notes the shapes that it was first called with."""
-    import keras
-
-    shapes = getattr(model, "_build_shapes_dict", None) or {}
-    found: list[Port] = []
-    for name, shape in shapes.items():
-        nested = shape.items() if isinstance(shape, dict) else [(name, shape)]
-        for port, sizes in nested:
-            if isinstance(sizes, list | tuple) and all(
-                size is None or isinstance(size, int) for size in sizes
-            ):
-                found.append(Port(str(port), (None, *sizes[1:]), keras.config.floatx(), None))
-    return tuple(found)
-
-
-def _shape(shape: Any) -> Shape:
-    return tuple(None if size is None else int(size) for size in shape)

@@ -1,7 +1,6 @@
 """Record: take the fingerprint of a good model and store it as the next version of a golden."""
 
 import platform
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import numpy as np
 
 import fpcheck
 import fpcheck.golden.arrays  # while the file is read, not when it is written
-from fpcheck.codec import Array, Value
+from fpcheck.codec import Value
 from fpcheck.comparison.tolerance import Tolerances, of_structure
 from fpcheck.diagnosis.evidence import some
 from fpcheck.errors import FpcheckError
@@ -18,7 +17,6 @@ from fpcheck.files.opening import ModelFile
 from fpcheck.fingerprint import accuracy
 from fpcheck.fingerprint.accuracy import Accuracy
 from fpcheck.fingerprint.levels import LEVELS
-from fpcheck.fingerprint.outputs import Outputs, Reach, largest_difference
 from fpcheck.fingerprint.placing import is_weights_only
 from fpcheck.fingerprint.structure import Structure
 from fpcheck.fingerprint.told import completed
@@ -30,24 +28,15 @@ from fpcheck.model.file_session import FileSession
 from fpcheck.model.labels import IMAGENET_CLASSES
 from fpcheck.model.remote import RemoteSession
 from fpcheck.model.session import OutputPlan, Session
-from fpcheck.model.source import Kind, Options, Source
+from fpcheck.model.source import Options, Source
 from fpcheck.progress import Progress, silent
 from fpcheck.report.value import Report
 from fpcheck.workflows import data
 from fpcheck.workflows.choosing import goldens_folder
 from fpcheck.workflows.judging import compare_goldens, reference
-from fpcheck.workflows.opening import brought, chosen_probes, is_bare, opened, resolve
+from fpcheck.workflows.opening import chosen_probes, is_bare, opened, resolve
+from fpcheck.workflows.recorded_outputs import measured_outputs
 from fpcheck.workflows.request import AUTO, check_levels, own_preprocess
-
-# The second run, for noise: one thread, and TensorFlow's oneDNN kernels off if they are on. It is
-# here, too, that a backward pass is tried, since those kernels have been seen to crash in one.
-OTHER_ARITHMETIC = {
-    "TF_NUM_INTRAOP_THREADS": "1", "TF_ENABLE_ONEDNN_OPTS": "0",
-    "NPROC": "1",  # JAX
-    "OMP_NUM_THREADS": "1",  # PyTorch
-}  # fmt: skip
-# Ten times the noise is allowed later; beyond this, nearly anything would be.
-LARGEST_NOISE = 0.01
 
 
 class Request(Value, frozen=True, kw_only=True):
@@ -184,7 +173,7 @@ def _take(
             allowed=tolerances.bound_of_outputs,
         )
         progress("running the model on probes, measuring noise and sensitivity")
-        outputs = _outputs(session, source, options, plan)
+        outputs = measured_outputs(session, source, options, plan)
         fingerprint = msgspec.structs.replace(fingerprint, outputs=outputs)
     if request.data is not None:
         progress("predicting the labelled examples")
@@ -213,54 +202,6 @@ def judge(
             "Number the classes from 0.",
         )
     return accuracy.measure(examples.images, examples.labels, scores, examples.classes, preprocess)
-
-
-def _outputs(session: Session, source: Source, options: Options, plan: OutputPlan) -> Outputs:
-    if source.kind is Kind.MEMORY:
-        outputs = session.outputs(plan)
-        check_sound(source, outputs)
-        return msgspec.structs.replace(outputs, reach=session.reach(plan))
-    with ThreadPoolExecutor(1) as pool:
-        elsewhere = pool.submit(_measured_elsewhere, source, options, plan)
-        outputs = session.outputs(plan)
-        check_sound(source, outputs)
-        logits, reach = elsewhere.result()
-    threads = largest_difference(tuple(a.logits for a in outputs.answers), logits)
-    noise = msgspec.structs.replace(outputs.noise, threads=threads)
-    outputs = msgspec.structs.replace(outputs, noise=noise, reach=reach)
-    check_sound(source, outputs)
-    return outputs
-
-
-def _measured_elsewhere(
-    source: Source, options: Options, plan: OutputPlan
-) -> tuple[tuple[Array, ...], Reach]:
-    """The same answers from another process with other arithmetic, and what the probes reach."""
-    with RemoteSession(OTHER_ARITHMETIC) as other, brought(source, options) as (local, given):
-        other.open(local, given)
-        logits = tuple(a.logits for a in other.answers(plan))
-        weighted = [layer.path for layer in other.structure().layers if layer.tensors]
-        try:
-            return logits, other.reach(plan)
-        except FpcheckError:  # the process has crashed; the recording need not
-            return logits, Reach(untried=tuple(weighted))
-
-
-def check_sound(source: Source, outputs: Outputs) -> None:
-    """Refuse outputs that are not finite, or not the same each time."""
-    without = "or record it without outputs: --levels structure,weights"
-    finite = (np.isfinite(a.logits).all() and np.isfinite(a.final).all() for a in outputs.answers)
-    if not all(finite):
-        raise FpcheckError(
-            f"{source.text}: gives NaN or infinity on its probes, so it cannot be approved",
-            f"Mend the model, {without}",
-        )
-    if not outputs.noise.largest <= LARGEST_NOISE:
-        raise FpcheckError(
-            f"{source.text}: gives other outputs each time (difference {outputs.noise.largest:.2g} "
-            "of their RMS), so they prove nothing",
-            f"Turn off what is random or keeps state in inference, {without}",
-        )
 
 
 def _tolerances(structure: Structure, asked: str | None) -> Tolerances:
