@@ -287,11 +287,13 @@ def _unnumbered(paths: Iterable[str]) -> dict[str, str]:
 
 def _limited(held: Held) -> Held:
     """With the tensor that SpectralNormalization shares with the layer in it, at both."""
-    found = dict(held)
+    outer = {path for path, tensors in held.items() if [role for role, _ in tensors] == [_LIMITED]}
+    found: Held = {}
     for path, tensors in held.items():
-        if [role for role, _ in tensors] == [_LIMITED]:
-            below = next((own for inner, own in held.items() if inner.startswith(f"{path}/")), [])
-            found[path] = [*below[:1], *tensors]
+        for above in outer & {path[:end] for end, letter in enumerate(path) if letter == "/"}:
+            found[above] = [tensors[0], *held[above]]  # before what is in it, as in a model
+            outer = outer - {above}
+        found.setdefault(path, tensors)
     return found
 
 

@@ -13,12 +13,13 @@ from fpcheck.codec import Value
 from fpcheck.comparison.tolerance import Tolerances, of_structure
 from fpcheck.diagnosis.evidence import some
 from fpcheck.errors import FpcheckError
+from fpcheck.files import builtin
 from fpcheck.files.opening import ModelFile
 from fpcheck.fingerprint import accuracy
 from fpcheck.fingerprint.accuracy import Accuracy
 from fpcheck.fingerprint.levels import LEVELS
 from fpcheck.fingerprint.placing import is_weights_only
-from fpcheck.fingerprint.structure import Structure
+from fpcheck.fingerprint.structure import Layer, Structure
 from fpcheck.fingerprint.told import completed
 from fpcheck.fingerprint.value import Fingerprint
 from fpcheck.golden.store import Store
@@ -264,10 +265,22 @@ def _warnings(golden: Golden) -> tuple[str, ...]:
                 f"the model is noisy: the same probes differ by {outputs.noise.largest:.2g}, "
                 "so ten times that is allowed"
             )
-    for (layer, tensor), measured in zip(
-        golden.fingerprint.structure.tensors, golden.fingerprint.weights or (), strict=False
-    ):
+    structure, weights = golden.fingerprint.structure, golden.fingerprint.weights
+    taken = zip(structure.tensors, weights, strict=True) if weights else ()
+    for (layer, tensor), measured in taken:
         details = measured.details
         if details and details.statistics.non_finite:
             found.append(f"{layer.path}/{tensor.role} holds NaN or infinity")
+    found += [
+        f"{layer.path} holds no weights: it was saved before it was built, and loads as random"
+        for layer in structure.layers
+        if _lacks_weights(layer)
+    ]
     return tuple(found)
+
+
+def _lacks_weights(layer: Layer) -> bool:
+    """Whether a layer of the framework is without the weights that it has once it is built."""
+    if layer.custom or layer.tensors or layer.config is None:
+        return False
+    return bool(builtin.roles(layer.class_name, layer.config, layer.dtype))

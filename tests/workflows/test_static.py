@@ -45,6 +45,15 @@ def test_an_unchanged_file_is_proved_without_a_framework(options: Options, model
     }  # fmt: skip
 
 
+def test_a_layer_that_was_saved_before_it_was_built_is_told(here: Path) -> None:
+    late = keras.Sequential([keras.layers.Dense(3, name="dense"), keras.layers.ReLU(name="relu")])
+    late.save("late.keras")
+    found = record_source("late.keras", recording.Request(name="late"), STATIC)
+    assert found.warnings == (
+        "dense holds no weights: it was saved before it was built, and loads as random",
+    )
+
+
 def test_a_changed_file_fails_and_its_outputs_are_said_to_be_skipped(model: Path) -> None:
     changed = keras.models.load_model(model)
     changed.get_layer("bn1").set_weights(

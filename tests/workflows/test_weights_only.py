@@ -206,3 +206,17 @@ def test_a_model_without_weights_has_files_of_weights_too(here: Path) -> None:
     legacy("net.h5", model)
     for path in ("net.weights.h5", "net.weights.json", "net.h5"):
         assert compared(path).verdict == "match", path
+
+
+@pytest.mark.parametrize("options", [STATIC, Options(static=True, model="net.keras")])
+def test_a_tensor_that_a_legacy_file_holds_once_stands_at_both_of_its_layers(
+    options: Options, here: Path
+) -> None:
+    limited = kl.SpectralNormalization(kl.Dense(3, name="dense"), name="limited")
+    model = keras.Sequential([kl.Input((4,)), limited, kl.Dense(2, name="head")])
+    model.save("net.keras")
+    legacy("net.h5", model)
+    record_source("net.keras", recording.Request(name="net"), STATIC)
+    report = compare_source("net.h5", Request(golden="net", levels=("weights",)), options)
+    assert (report.verdict, report.findings) == ("match", [])
+    assert hash_weights("net.h5", STATIC) == hash_weights("net.keras", STATIC)
