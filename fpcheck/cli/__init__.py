@@ -89,8 +89,7 @@ def main() -> None:
     """The entry point. Ends the process at once: taking Python down takes longer than comparing."""
     status = run()
     try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except OSError as error:
         status = status if status == EXIT_ERROR else _unwritten(error)
     os._exit(status)
@@ -98,6 +97,7 @@ def main() -> None:
 
 def run() -> int:
     """Runs the command that `sys.argv` names; gives its exit code, errors told in two lines."""
+    _discard_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a verdict must not fail for a check mark
@@ -117,6 +117,16 @@ def run() -> int:
         ))  # fmt: skip
         _trace(error)
     return EXIT_ERROR
+
+
+def _discard_closed() -> None:
+    """What goes to a stream that the caller has closed (`>&-`) is thrown away.
+
+    Else the next file that is opened would stand in its place.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
 
 
 def _unwritten(error: OSError) -> int:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -249,6 +250,19 @@ def test_output_that_cannot_be_written_is_an_error(unbuffered: str, here: Path) 
         "error: the output cannot be written (No space left on device)\n"
         "Make room there, or write it elsewhere.\n"
     )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its shell closes no streams")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
+@pytest.mark.parametrize(("command", "status"), [("show vgg16", 0), ("compare nosuch.keras", 2)])
+def test_streams_that_the_caller_closed_change_no_verdict(
+    command: str, status: int, closed: str, here: Path
+) -> None:
+    line = f"{shlex.quote(sys.executable)} -m fpcheck {command} {closed}"
+    done = subprocess.run(line, shell=True, cwd=here, capture_output=True, text=True, check=False)
+    told = "" if "2>&-" in closed or not status else "error: nosuch.keras: no such file\n"
+    assert (done.returncode, done.stderr[: len(told)]) == (status, told)
+    assert "fpcheck itself failed" not in done.stderr
 
 
 @pytest.mark.parametrize(
