@@ -7,6 +7,8 @@ from pathlib import Path
 from fpcheck.errors import FpcheckError
 from fpcheck.files.refusals import GIVE
 
+# What the names of model files end in.
+SUFFIXES = (".keras", ".h5", ".hdf5", ".weights.json")
 # More than the longest beginning by which a kind of file is told.
 HEAD_BYTES = 1024
 ZIP, HDF5, OBJECT = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"{"

@@ -8,7 +8,7 @@ from pathlib import Path
 from fpcheck.codec import Value
 from fpcheck.errors import FpcheckError
 from fpcheck.files.address import is_address, last_name, shown
-from fpcheck.files.kinds import check_kind
+from fpcheck.files.kinds import SUFFIXES, check_kind
 from fpcheck.model.applications import APPLICATIONS
 from fpcheck.model.environment import check_backend
 
@@ -114,7 +114,7 @@ def parse(text: str) -> Source:
         return Source(text, Kind.CALLABLE, text)
     if text.lower() in _PROPER:
         return Source(text, Kind.APPLICATION, _PROPER[text.lower()])
-    if path.suffix in (".h5", ".hdf5", ".keras") or "/" in text:
+    if text.lower().endswith(SUFFIXES) or "/" in text:
         raise FpcheckError(f"{shown(text)}: no such file", "Give the path of a .keras or .h5 file.")
     near = difflib.get_close_matches(text.lower(), _PROPER, n=1)
     hint = f"Did you mean {near[0]}? " if near else ""

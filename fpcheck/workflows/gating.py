@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fpcheck.codec import Value
 from fpcheck.errors import EXIT_ERROR, EXIT_INCOMPLETE, EXIT_MATCH, EXIT_MISMATCH, FpcheckError
+from fpcheck.files.kinds import SUFFIXES
 from fpcheck.golden.document import SEAL
 from fpcheck.golden.store import Entry
 from fpcheck.model.remote import RemoteSession
@@ -17,7 +18,6 @@ from fpcheck.workflows.choosing import goldens_folder
 from fpcheck.workflows.comparing import compare_source
 from fpcheck.workflows.request import Request
 
-MODEL_SUFFIXES = (".keras", ".h5", ".hdf5", ".weights.json")
 # The worst outcome decides: what could not be judged weighs more than what was judged bad.
 _ORDER = (EXIT_MATCH, EXIT_INCOMPLETE, EXIT_MISMATCH, EXIT_ERROR)
 
@@ -71,7 +71,7 @@ def gate(
 
 
 def _is_other(path: Path) -> bool:
-    return path.is_file() and not path.name.lower().endswith(MODEL_SUFFIXES)
+    return path.is_file() and not path.name.lower().endswith(SUFFIXES)
 
 
 def _in_folder(path: Path, folder: Path) -> bool:

@@ -158,6 +158,10 @@ ERRORS = [
         "error: nosuch.keras: no such file\nGive the path of a .keras or .h5 file.\n",
     ),
     (
+        ("compare", "nosuch.weights.json"),
+        "error: nosuch.weights.json: no such file\nGive the path of a .keras or .h5 file.\n",
+    ),
+    (
         ("compare", "resnet5"),
         "error: resnet5: no such file, and no such model in keras.applications\n"
         "Did you mean resnet50? Allowed: a file, an application's name (resnet50), or "
