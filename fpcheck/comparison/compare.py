@@ -11,10 +11,10 @@ from fpcheck.comparison.outputs import compare_outputs
 from fpcheck.comparison.pairing import Pairing, pair
 from fpcheck.comparison.structure import compare_structure
 from fpcheck.comparison.tolerance import Tolerances
-from fpcheck.comparison.weights import Changed, Place, changes, compare_weights
+from fpcheck.comparison.weights import Changed, Place, changes, compare_weights, not_compared
 from fpcheck.fingerprint.outputs import Noise
-from fpcheck.fingerprint.structure import Structure
-from fpcheck.fingerprint.told import alike
+from fpcheck.fingerprint.structure import ROOT, Structure
+from fpcheck.fingerprint.told import alike, untold_assets
 from fpcheck.fingerprint.undone import Undone
 from fpcheck.fingerprint.value import Fingerprint
 
@@ -76,10 +76,11 @@ def compare_fingerprints(
     golden: Fingerprint, candidate: Fingerprint, tolerances: Tolerances
 ) -> Comparison:
     """Compare all levels that both sides hold, as far as both tell."""
+    unknown = [not_compared(ROOT, role) for role in untold_assets(golden, candidate)]
     golden, candidate = alike(golden, candidate)
     pairing = pair(golden.structure, candidate.structure, (_held(golden), _held(candidate)))
     findings = compare_structure(golden.structure, candidate.structure, pairing)
-    findings += compare_weights(golden, candidate, pairing, tolerances.allowed_weights)
+    findings += compare_weights(golden, candidate, pairing, tolerances.allowed_weights) + unknown
     if golden.outputs is not None and candidate.outputs is not None:
         allowed = tolerances.allowed_outputs(golden.outputs)
         findings += compare_outputs(golden.outputs, candidate.outputs, allowed)

@@ -6,7 +6,15 @@ from difflib import SequenceMatcher
 from functools import cached_property
 
 from fpcheck.codec import Value, canonical_json
-from fpcheck.fingerprint.structure import Layer, Structure, Tensor, layer_key, stable_paths, stem
+from fpcheck.fingerprint.structure import (
+    USED,
+    Layer,
+    Structure,
+    Tensor,
+    layer_key,
+    stable_paths,
+    stem,
+)
 
 # By the path of a layer, one digest of all that it holds.
 Digests = tuple[Mapping[str, bytes], Mapping[str, bytes]]
@@ -21,8 +29,50 @@ class Pair(Value, frozen=True):
 
     @property
     def tensors(self) -> list[tuple[Tensor, Tensor | None]]:
-        """Each of the golden's tensors with the candidate's of the same role, or place."""
-        ours, theirs = self.golden.tensors, self.candidate.tensors
+        """Each of the golden's tensors with the candidate's of the same role, or place.
+
+        State that follows from other state goes by its role; see `unknown`.
+        """
+        derived = {t.role: t for t in self.candidate.tensors if t.derived}
+        return self.stored + [
+            (t, derived.get(t.role))
+            for t in self.golden.tensors
+            if t.derived and t.role not in self.candidate.untold
+        ]
+
+    @property
+    def added(self) -> list[Tensor]:
+        """The candidate's tensors that stand for none of the golden's."""
+        known = {other.index for _, other in self.tensors if other is not None}
+        return [
+            t for t in self.candidate.tensors
+            if t.index not in known and not (t.derived and t.role in self.golden.untold)
+        ]  # fmt: skip
+
+    @property
+    def unknown(self) -> list[str]:
+        """Roles of derived state that one side has and the container of the other does not tell."""
+        sides = (self.golden, self.candidate), (self.candidate, self.golden)
+        return [
+            tensor.role
+            for layer, other in sides
+            for tensor in layer.tensors
+            if tensor.derived and tensor.role in other.untold and not self.follows(tensor.role)
+        ]
+
+    def follows(self, role: str) -> bool:
+        """Whether derived state follows from what is compared: Keras makes it when it loads.
+
+        The statistics of a `Normalization` are its weights, or stand in its configuration.
+        """
+        sides = (self.golden, self.candidate)
+        told = all("mean" in (side.config or {}) or _weights(side) for side in sides)
+        return role.startswith(USED) and told
+
+    @property
+    def stored(self) -> list[tuple[Tensor, Tensor | None]]:
+        """The same as `tensors`, of weights alone."""
+        ours, theirs = _weights(self.golden), _weights(self.candidate)
         if len(ours) == len(theirs):
             roles = [t.role for t in ours]
             if sorted(roles) != sorted(t.role for t in theirs) or len(set(roles)) < len(roles):
@@ -31,6 +81,10 @@ class Pair(Value, frozen=True):
             return [(t, theirs[i] if i < len(theirs) else None) for i, t in enumerate(ours)]
         by_role = {t.role: t for t in theirs}
         return [(t, by_role.get(t.role)) for t in ours]
+
+
+def _weights(layer: Layer) -> list[Tensor]:
+    return [tensor for tensor in layer.tensors if not tensor.derived]
 
 
 def _nameless(tensors: Sequence[Tensor]) -> bool:

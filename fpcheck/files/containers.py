@@ -1,14 +1,14 @@
 """The containers of Keras models, told apart by content: one function each."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
 from fpcheck.errors import FpcheckError
 from fpcheck.files import assembly, builtin, keras2, limits, places, strict_json
 from fpcheck.files.archive import Archive
-from fpcheck.files.assembly import Assembled
+from fpcheck.files.assembly import Assembled, NoAssets
 from fpcheck.files.configuration import draft, unlike_keras
 from fpcheck.files.dataset import Group
 from fpcheck.files.declared import spelled
@@ -16,7 +16,7 @@ from fpcheck.files.hdf5 import File
 from fpcheck.files.kinds import HDF5, OBJECT, ZIP
 from fpcheck.files.refusals import GIVE, refused
 from fpcheck.files.region import Region
-from fpcheck.fingerprint.structure import MASKS
+from fpcheck.fingerprint.structure import ASSET, ASSETS, MASKS
 
 _CONFIG, _WEIGHTS, _METADATA = "config.json", "model.weights.h5", "metadata.json"
 # Opens a file beside the model file, by name.
@@ -81,7 +81,7 @@ def _keras(archive: Archive, label: str) -> Opened:
     file = File(archive.open(_WEIGHTS), f"{label}: {_WEIGHTS}")
     held = places.by_store(file, model.entries) if model.graph else places.by_group(file)[0]
     assembled = _assembled(label,
-        model, held, {MASKS} if old else set(), lambda store: _words(archive, store)
+        model, held, {MASKS} if old else set(), _Assets(archive)
     )  # fmt: skip
     return Opened("keras", assembled, _strays(file.root, held), lambda: archive.verify(_WEIGHTS))
 
@@ -109,16 +109,32 @@ def _of_keras2(archive: Archive, label: str) -> bool:
     return str(metadata.get("keras_version", "3")).startswith("2.")
 
 
-def _words(archive: Archive, store: str) -> list[str] | None:
-    for inner in ("/_lookup_layer", ""):  # as Keras loads them: the inner one last, so it holds
-        name = f"assets/{store}{inner}/vocabulary.txt"
-        if name in archive.members:
-            text = archive.read(name, limits.VOCABULARY_BYTES).decode(errors="replace")
-            lines = text.split("\n")
-            while lines and lines[-1] == "":
-                lines.pop()
-            return lines
-    return None
+class _Assets:
+    """The members of an archive below `assets/`."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    def vocabulary(self, store: str) -> list[str] | None:
+        """See `assembly.Assets`."""
+        for inner in ("/_lookup_layer", ""):  # as Keras loads them: the inner one last, so it holds
+            name = f"{ASSET}{store}{inner}/vocabulary.txt"
+            if name in self._archive.members:
+                lines = self._read(name).decode(errors="replace").split("\n")
+                while lines and lines[-1] == "":
+                    lines.pop()
+                return lines
+        return None
+
+    def others(self, lookups: Collection[str]) -> list[tuple[str, bytes]]:
+        """See `assembly.Assets`."""
+        own = tuple(f"{ASSET}{store}/" for store in lookups)
+        names = (name for name in sorted(self._archive.members) if name.startswith(ASSET))
+        kept = (name for name in names if not name.startswith(own) and not name.endswith("/"))
+        return [(name.removeprefix(ASSET), self._read(name)) for name in kept]
+
+    def _read(self, name: str) -> bytes:
+        return self._archive.read(name, limits.VOCABULARY_BYTES)
 
 
 def _legacy(file: File, label: str) -> Opened:
@@ -144,8 +160,8 @@ def _legacy(file: File, label: str) -> Opened:
         config = _mended(config, label)
     model = draft(config, label)
     held = places.legacy(file, group, model.entries, model.graph)
-    untold = {MASKS} if old else set()
-    assembled = _assembled(label, model, held, untold, lambda store: None)
+    untold = {MASKS, ASSETS} if old else {ASSETS}
+    assembled = _assembled(label, model, held, untold, NoAssets())
     return Opened("keras-h5", assembled, [*notes, *_strays(group, held)])
 
 

@@ -38,6 +38,8 @@ def by_store(file: File, entries: Sequence[Entry]) -> Held:
     """The tensors of a Keras 3 weight file whose architecture is known."""
     _check_places(file, file.root)
     held: Held = {}
+    if own := _numbered(file.root):
+        held[ROOT] = own
     for entry in entries:
         group = _find(file.root, entry.store) if entry.store else None
         if group is None:

@@ -9,7 +9,6 @@ from fpcheck.fingerprint.naming import public
 from fpcheck.fingerprint.stores import stores
 from fpcheck.fingerprint.structure import (
     ARCHITECTURE,
-    DERIVED,
     Layer,
     Structure,
     Tensor,
@@ -153,19 +152,28 @@ def _assembled(
     known = _measured(file, names)
     derived = _measured(architecture, {}) if own else {}
     layers = [
-        replace(layer, tensors=_tensors(layer, held.pop(layer.path, None), derived))
+        replace(
+            layer,
+            tensors=_tensors(layer, held.pop(layer.path, None), derived),
+            untold=(*layer.untold, *_not_derived(layer, derived)),
+        )
         for layer in places.layers
     ]
     layers += [replace(layer, path=path, config=None) for path, layer in held.items()]
-    untold = {*places.untold} if own else {*file.structure.untold}
-    if own and len(derived) < len(places.tensors) and any(t.derived for _, t in places.tensors):
-        untold.add(DERIVED)
-    structure = replace(places, layers=tuple(layers), untold=tuple(sorted(untold)))
+    untold = places.untold if own else file.structure.untold
+    structure = replace(places, layers=tuple(layers), untold=untold)
     if file.weights is None:
         return Fingerprint(_numbered(structure))
     known = {**derived, **known}
     weights = tuple(known[layer.path, tensor.index] for layer, tensor in structure.tensors)
     return Fingerprint(_numbered(structure), weights)
+
+
+def _not_derived(layer: Layer, derived: Mapping[tuple[str, int], Measurement]) -> tuple[str, ...]:
+    """Roles of state that a layer derives, where nothing tells its values."""
+    return tuple(
+        t.role for t in layer.tensors if t.derived and (layer.path, t.index) not in derived
+    )
 
 
 def _numbered(structure: Structure) -> Structure:

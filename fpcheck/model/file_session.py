@@ -12,6 +12,7 @@ from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.outputs import Answer, Noise, Outputs, Reach
 from fpcheck.fingerprint.placing import placed
 from fpcheck.fingerprint.structure import Structure
+from fpcheck.fingerprint.told import completed
 from fpcheck.fingerprint.undone import Undone, Wanted
 from fpcheck.fingerprint.value import Fingerprint
 from fpcheck.model.labels import Label
@@ -78,7 +79,7 @@ class FileSession:
 
     def words(self) -> tuple[str, ...]:
         """See `Session`."""
-        return self._reading.words
+        return self._reading.words or (self._worker.words() if self._worker else ())
 
     def outputs(self, plan: OutputPlan) -> Outputs:
         """See `Session`."""
@@ -112,6 +113,12 @@ class FileSession:
             self._worker = self._runner()
             self.notes += [note for note in self._worker.notes if note not in self.notes]
         return self._worker
+
+    def completed(self) -> Fingerprint:
+        """Structure and weights, with what the file does not tell taken from the live model."""
+        running = self.running()
+        live = Fingerprint(running.structure(), running.weights(frozenset(self.digests())))
+        return completed(self._fingerprint, live)
 
     def _take(self, reading: Reading) -> None:
         self._reading = reading

@@ -12,6 +12,8 @@ from fpcheck.codec import Array
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint.canonical import from_the_end, own_config, split_config
 from fpcheck.fingerprint.structure import (
+    ASSETS,
+    CARRIED,
     COUNTER,
     OUTPUT_SHAPES,
     ROOT,
@@ -20,6 +22,7 @@ from fpcheck.fingerprint.structure import (
     Tensor,
     first_words,
 )
+from fpcheck.model.assets import State, saved_assets
 from fpcheck.model.code import attributes, code_digest
 from fpcheck.model.live_graph import (
     Paths,
@@ -54,19 +57,24 @@ def read_structure(model: Any) -> Structure:
             "Give it an Input, or call it once on data of the right shape.",
         )
     paths = {id(place.layer): place.path for place in places}
+    assets = saved_assets(model)
+    untold = [OUTPUT_SHAPES] if is_bare_chain(model) else []
     return Structure(
         class_name=_class_name(model),
         custom=not is_builtin(type(model)),
         inputs=input_ports(model, paths),
         outputs=output_ports(model, paths),
-        layers=(*_root(model), *(_read_layer(p, paths) for p in places if p.layer is not model)),
-        untold=(OUTPUT_SHAPES,) if is_bare_chain(model) else (),
+        layers=(
+            *_root(model, assets or []),
+            *(_read_layer(p, paths) for p in places if p.layer is not model),
+        ),
+        untold=(*untold, *([ASSETS] if assets is None else [])),
     )
 
 
-def _root(model: Any) -> tuple[Layer, ...]:
-    """What a model of custom class has itself, beside its layers."""
-    tensors = tuple(_tensors(model)) if own_variables(model) else ()
+def _root(model: Any, assets: State) -> tuple[Layer, ...]:
+    """What a model has itself, beside its layers."""
+    tensors = (*_stored(model), *_derived(assets, len(own_variables(model))))
     config = None if is_builtin(type(model)) else own_config(_written(model)) or None
     root = Layer(ROOT, "", True, "", config, {}, None, tensors)
     return (root,) if tensors or config else ()
@@ -74,19 +82,25 @@ def _root(model: Any) -> tuple[Layer, ...]:
 
 def read_tensors(model: Any) -> Iterator[tuple[Array, str]]:
     """Values and dtype of every tensor, in the order of `Structure.tensors`."""
+    yield from _values(model, saved_assets(model) or [])
+    for place in walk(model):
+        if place.layer is not model:
+            yield from _values(place.layer, derived_tensors(place.layer))
+
+
+def _values(layer: Any, derived: State) -> Iterator[tuple[Array, str]]:
     import keras
 
-    for place in walk(model):
-        for variable in own_variables(place.layer):
-            values = np.asarray(keras.ops.convert_to_numpy(effective(place.layer, variable)))
-            dtype = _dtype(place.layer, variable)
-            yield values.astype(np.int64) if dtype == "int64" else values, dtype
-        for _, array, dtype in derived_tensors(place.layer):
-            yield array, dtype
+    for variable in own_variables(layer):
+        values = np.asarray(keras.ops.convert_to_numpy(effective(layer, variable)))
+        dtype = _dtype(layer, variable)
+        yield values.astype(np.int64) if dtype == "int64" else values, dtype
+    for _, array, dtype in derived:
+        yield array, dtype
 
 
-def derived_tensors(layer: Any) -> list[tuple[str, Array, str]]:
-    """State that weight files do not hold: (role, values, dtype)."""
+def derived_tensors(layer: Any) -> State:
+    """State that weight files do not hold."""
     import keras
 
     if hasattr(layer, "get_vocabulary"):
@@ -105,10 +119,24 @@ def derived_tensors(layer: Any) -> list[tuple[str, Array, str]]:
             for role, value in pairs
             if value is not None
         ]
-    return []
+    return _carried(layer)
 
 
-def _word_weights(layer: Any) -> list[tuple[str, Array, str]]:
+def _carried(layer: Any) -> State:
+    """What a stateful layer has kept of earlier calls; nothing where it is as it was made.
+
+    No file holds it: a loaded model starts from zeros.
+    """
+    import keras
+
+    states = layer.states if isinstance(layer, keras.layers.RNN) and layer.stateful else None
+    values = [np.asarray(keras.ops.convert_to_numpy(s)) for s in states or ()]
+    if not any(held.any() for held in values):
+        return []
+    return [(f"{CARRIED}{n}", held, str(held.dtype)) for n, held in enumerate(values)]
+
+
+def _word_weights(layer: Any) -> State:
     lookup = getattr(layer, "_lookup_layer", layer)
     weights = getattr(lookup, "idf_weights_const", None)
     return [] if weights is None else [("idf_weights", np.asarray(weights, np.float32), "float32")]
@@ -130,14 +158,12 @@ def _read_layer(place: Place, paths: Paths) -> Layer:
     config, training = (None, {}) if place.covered else _read_config(layer, paths)
     if hasattr(layer, "trainable") and own_variables(layer) and not place.covered:
         training = {**training, "trainable": bool(layer.trainable)}
-    policy = getattr(layer, "dtype_policy", None)
     own = custom and graph_of(layer) is None
     return Layer(
         path=place.path,
         class_name=_class_name(layer),
         custom=custom,
-        # That of an input or a graph is the policy of the process, and computes nothing.
-        dtype=str(policy.name) if policy is not None and not _computes_nothing(layer) else "",
+        dtype=_policy(layer),
         config=config,
         training=training,
         calls=calls(place, paths),
@@ -147,10 +173,19 @@ def _read_layer(place: Place, paths: Paths) -> Layer:
     )
 
 
-def _computes_nothing(layer: Any) -> bool:
+def _policy(layer: Any) -> str:
+    """The name of the dtype policy by which a layer computes; empty for what computes nothing.
+
+    That of an input or a graph is the policy of the process.
+    """
     import keras
 
-    return isinstance(layer, keras.layers.InputLayer) or graph_of(layer) is not None
+    policy = getattr(layer, "dtype_policy", None)
+    if policy is None or isinstance(layer, keras.layers.InputLayer) or graph_of(layer) is not None:
+        return ""
+    if isinstance(policy, keras.dtype_policies.DTypePolicyMap):
+        policy = policy[layer.path] if layer.path else policy.default_policy
+    return str(policy.name)
 
 
 def _class_name(layer: Any) -> str:
@@ -204,8 +239,17 @@ def _rank_of_input(layer: Any) -> int | None:
 
 
 def _tensors(layer: Any) -> Iterator[Tensor]:
+    yield from _stored(layer)
+    yield from _derived(derived_tensors(layer), len(own_variables(layer)))
+
+
+def _derived(state: State, start: int) -> Iterator[Tensor]:
+    for place, (role, values, dtype) in enumerate(state, start):
+        yield Tensor(role, place, values.shape, dtype, trainable=False, derived=True)
+
+
+def _stored(layer: Any) -> Iterator[Tensor]:
     trainable = {id(v) for v in getattr(layer, "_trainable_variables", None) or []}
-    index = -1
     for index, variable in enumerate(own_variables(layer)):
         yield Tensor(
             role=variable.name,
@@ -214,8 +258,6 @@ def _tensors(layer: Any) -> Iterator[Tensor]:
             dtype=_dtype(layer, variable),
             trainable=id(variable) in trainable,
         )
-    for place, (role, values, dtype) in enumerate(derived_tensors(layer), index + 1):
-        yield Tensor(role, place, values.shape, dtype, trainable=False, derived=True)
 
 
 def _dtype(layer: Any, variable: Any) -> str:

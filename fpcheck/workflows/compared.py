@@ -1,20 +1,21 @@
 """A comparison whose model is opened: read, run where that is needed, measured and judged."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from fpcheck.codec import Value
-from fpcheck.comparison.proof import hindrance
+from fpcheck.comparison.proof import hindrance, lacks_state
 from fpcheck.comparison.tolerance import Tolerances
 from fpcheck.comparison.verdict import PROVED, LevelResult
-from fpcheck.errors import UnavailableError
+from fpcheck.errors import FpcheckError, UnavailableError
 from fpcheck.files.opening import ModelFile
 from fpcheck.fingerprint.levels import LEVELS, Level
 from fpcheck.fingerprint.placing import is_weights_only
 from fpcheck.fingerprint.structure import Structure
+from fpcheck.fingerprint.told import says_less
 from fpcheck.fingerprint.value import Fingerprint
 from fpcheck.golden.value import Golden
 from fpcheck.model.environment import environment
@@ -155,7 +156,7 @@ def take(
     if levels["weights"].status == "pass":
         progress("measuring weights")
         weights = session.weights(_digests(golden) or frozenset())
-        candidate = Fingerprint(session.structure(), weights)
+        candidate = _with_state(session, held, Fingerprint(session.structure(), weights))
     levels["outputs"] = skipped("outputs", held.levels, asked) or LevelResult("pass")
     if levels["outputs"].status != "pass" or held.outputs is None:
         return candidate, levels
@@ -173,7 +174,19 @@ def take(
         why = f"; not proved: {unproved}" if unproved else ""
         levels["outputs"] = LevelResult("skipped", error.fact + why)
         return candidate, levels
+    if isinstance(session, FileSession) and says_less(candidate.structure):
+        whole = session.completed()
+        candidate = whole if candidate.weights else Fingerprint(whole.structure)
     return msgspec.structs.replace(candidate, outputs=outputs), levels
+
+
+def _with_state(session: Session, golden: Fingerprint, candidate: Fingerprint) -> Fingerprint:
+    """With state that the file does not tell, where that alone is missing and the model loads."""
+    if not isinstance(session, FileSession) or not lacks_state(golden, candidate):
+        return candidate
+    with suppress(FpcheckError):  # then the report says that it was not compared
+        return session.completed()
+    return candidate
 
 
 # Why levels are skipped for a file of weights alone.

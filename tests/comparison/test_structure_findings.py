@@ -188,7 +188,7 @@ def port(name: str, *shape: int | None, dtype: str = "float32") -> Port:
          ["image (?,?,?,3) float32"]),
         ("inputs", (), "input-changed", ["image (?,8,8,3) float32"], []),
         ("inputs", (replace(port("image"), shape=None),), "input-changed",
-         ["image (?,8,8,3) float32"], ["image (?) float32"]),
+         ["image (?,8,8,3) float32"], ["image float32"]),
         ("outputs", (port("head", 10), port("pool", 8)), "output-changed", ["head (?,10) float32"],
          ["head (?,10) float32", "pool (?,8) float32"]),
     ],
