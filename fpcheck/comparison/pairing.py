@@ -51,14 +51,15 @@ class Pair(Value, frozen=True):
 
     @property
     def unknown(self) -> list[str]:
-        """Roles of derived state that one side has and the container of the other does not tell."""
+        """Roles of derived state that a side has and that some container leaves out."""
         sides = (self.golden, self.candidate), (self.candidate, self.golden)
-        return [
-            tensor.role
+        had = {
+            role
             for layer, other in sides
-            for tensor in layer.tensors
-            if tensor.derived and tensor.role in other.untold and not self.follows(tensor.role)
-        ]
+            for role in (*layer.untold, *(t.role for t in layer.tensors if t.derived))
+            if role in other.untold
+        }
+        return sorted(role for role in had if not self.follows(role))
 
     def follows(self, role: str) -> bool:
         """Whether derived state follows from what is compared: Keras makes it when it loads.

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from fpcheck.comparison.pairing import Pair
 from fpcheck.fingerprint.first_recipe import unrecorded
 from fpcheck.fingerprint.placing import is_weights_only
-from fpcheck.fingerprint.structure import Layer
 from fpcheck.fingerprint.told import alike, untold_assets
 from fpcheck.fingerprint.value import Fingerprint, measured_by_place
 
@@ -86,16 +85,9 @@ def _derived_state(golden: Fingerprint, candidate: Fingerprint) -> str | None:
     if assets := untold_assets(golden, candidate):
         return f"{assets[0]} was not compared: the file does not hold it"
     for pair in _pairs(*alike(golden, candidate)):
-        roles = [*pair.unknown, *_neither(pair.golden, pair.candidate)]
-        if roles:
+        if roles := pair.unknown:
             return f"the {roles[0]} of {pair.golden.path} was not compared: a file does not hold it"
     return None
-
-
-def _neither(golden: Layer, candidate: Layer) -> list[str]:
-    """What both sides have and neither tells."""
-    pair = Pair(golden, candidate)
-    return [role for role in golden.untold if role in candidate.untold and not pair.follows(role)]
 
 
 def _outside(golden: Fingerprint, candidate: Fingerprint) -> str | None:

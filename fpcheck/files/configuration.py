@@ -246,7 +246,7 @@ class _Reader:
         if not covered:
             rank = self._rank(layer, calls, first)
             if is_framework(layer) and own.get("axis") is not None:
-                axis = from_the_end(plain(own["axis"]), rank)
+                axis = from_the_end(plain(own["axis"]), rank, class_name)
                 listed = class_name == "Normalization" and not isinstance(axis, list)
                 own = {**own, "axis": [axis] if listed else axis}  # Keras 2 writes one axis bare
             if path not in self.ranks or self.ranks[path] is None:

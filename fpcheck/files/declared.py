@@ -125,7 +125,7 @@ def _policy(policy: Any, path: str) -> str:
         return _policy(_mapped(told, path), path)
     if "source_name" in told:
         return f"{told.get('mode')}_from_{told['source_name']}"
-    return str(told.get("name", FLOAT))
+    return str(told.get("name") or FLOAT)
 
 
 def _mapped(told: Config, path: str) -> Any:

@@ -59,6 +59,8 @@ TOLD_ELSEWHERE = frozenset(
         ("TextVectorization", "vocabulary"),
     }
 )
+# Their axis is one of the output, which has one more than the input.
+AXIS_OF_OUTPUT = frozenset({"ops.ExpandDims", "ops.Stack", "ops.OneHot", "ops.MultiHot"})
 # Statistics that are given: numbers, lists or nested lists, of which only the values count.
 NUMBERS = frozenset({("Normalization", "mean"), ("Normalization", "variance")})
 # Attributes that later versions of the framework added, and the value that means the same as
@@ -132,14 +134,21 @@ def _is_training(class_name: str, key: str) -> bool:
     )
 
 
-def from_the_end(axis: Any, rank: int | None) -> Any:
+def from_the_end(axis: Any, rank: int | None, class_name: str) -> Any:
     """An axis, or a list of them, counted from the end; as it is where the rank is unknown.
 
     Keras 2 wrote the place where Keras 3 keeps a given -1.
+
+    Args:
+        axis: as the configuration has it.
+        rank: of the first input.
+        class_name: of the layer or operation.
     """
     if isinstance(axis, list | tuple):
-        return [from_the_end(one, rank) for one in axis]
-    return axis - rank if rank and isinstance(axis, int) and axis >= 0 else axis
+        return [from_the_end(one, rank, class_name) for one in axis]
+    if not rank or not isinstance(axis, int) or axis < 0:
+        return axis
+    return axis - rank - (class_name in AXIS_OF_OUTPUT)
 
 
 def telling(arguments: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from fpcheck.fingerprint.canonical import BOOKKEEPING, NUMBERS
+from fpcheck.fingerprint.canonical import AXIS_OF_OUTPUT, BOOKKEEPING, NUMBERS
 from fpcheck.fingerprint.structure import (
     ASSET,
     CARRIED,
@@ -78,7 +78,7 @@ def _reduced_layer(layer: Layer, unknown: bool) -> Layer:
     """A layer by the first recipe; `unknown` where its container did not tell derived state."""
     config = layer.config
     if config is not None and layer.class_name and not layer.custom:
-        config = {k: v for k, v in config.items() if (layer.class_name, k) not in NUMBERS}
+        config = {k: v for k, v in config.items() if not _is_new(layer.class_name, k)}
     if config is not None and _is_own(layer):
         config = _less({k: v for k, v in config.items() if k != "dtype"})
     untold = layer.untold
@@ -86,6 +86,12 @@ def _reduced_layer(layer: Layer, unknown: bool) -> Layer:
         untold = _DERIVED.get(layer.class_name, untold)
     tensors = tuple(t for t in layer.tensors if not t.role.startswith((ASSET, CARRIED)))
     return replace(layer, config=config, untold=untold, tensors=tensors)
+
+
+def _is_new(class_name: str, key: str) -> bool:
+    """Whether the first recipe left an attribute out, or counted its axis by the input's rank."""
+    by_input = key == "axis" and class_name in AXIS_OF_OUTPUT
+    return by_input or (class_name, key) in NUMBERS or key == "autocast"
 
 
 def _is_own(layer: Layer) -> bool:

@@ -167,6 +167,8 @@ def _summary(golden: Golden) -> dict[str, Any]:
         "inputs": [f"{p.name} {_shape(p.shape)} {p.dtype}" for p in structure.inputs],
         "outputs": [f"{p.name} {_shape(p.shape)} {p.dtype}" for p in structure.outputs],
     }
+    if untold := [la.path for la in structure.layers if la.untold or la.outside]:
+        summary["untold"] = untold  # the file that was recorded does not hold all of their state
     if outputs is not None:
         noise = msgspec.to_builtins(outputs.noise)
         del noise["where"]  # nothing varies in what is approved

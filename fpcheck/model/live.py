@@ -185,7 +185,12 @@ def _policy(layer: Any) -> str:
         return ""
     if isinstance(policy, keras.dtype_policies.DTypePolicyMap):
         policy = policy[layer.path] if layer.path else policy.default_policy
-    return str(policy.name)
+    # Keras takes the names off the policies in a map without a default when it writes the map.
+    return str(policy.name or _name_by_types(policy.compute_dtype, policy.variable_dtype))
+
+
+def _name_by_types(compute: str, variable: str) -> str:
+    return compute if compute == variable else f"mixed_{compute}"
 
 
 def _class_name(layer: Any) -> str:
@@ -211,9 +216,24 @@ def _read_config(layer: Any, paths: Paths) -> tuple[dict[str, Any] | None, dict[
     config = dict(layer.get_config()) if builtin else _written(layer)
     if not config:
         return None, {}
+    name = _class_name(layer) if builtin else ""
     if builtin and config.get("axis") is not None:
-        config["axis"] = from_the_end(config["axis"], _rank_of_input(layer))
-    return split_config(config, _class_name(layer) if builtin else "", not builtin)
+        config["axis"] = from_the_end(config["axis"], _rank_of_input(layer), name)
+    decisive, training = split_config(config, name, not builtin)
+    return {**decisive, **({"autocast": False} if _loses_autocast(layer) else {})}, training
+
+
+def _loses_autocast(layer: Any) -> bool:
+    """Whether inputs are not cast to the layer's type, which no configuration says of it.
+
+    Some classes set that for all of their layers: then a layer made from the configuration does.
+    """
+    if getattr(layer, "autocast", True) or not is_builtin(type(layer)):
+        return False
+    try:
+        return bool(type(layer).from_config(layer.get_config()).autocast)
+    except Exception:  # not to be made again, as a layer that holds code
+        return False
 
 
 def _written(layer: Any) -> dict[str, Any]:

@@ -299,3 +299,49 @@ class Complex(kl.Layer):
 
     def compute_output_spec(self, parts: list[keras.KerasTensor]) -> keras.KerasTensor:
         return keras.KerasTensor(parts[0].shape, "complex64")
+
+
+def test_a_file_of_equal_bytes_is_no_match_where_bytes_do_not_tell_all(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fpcheck.workflows import comparing, unchanged
+
+    monkeypatch.setattr(comparing, "unchanged", unchanged.unchanged)
+    Path("words.txt").write_text("\n".join(WORDS))
+    tags("words.txt").save("tags.h5")
+    fpcheck.record("tags.h5", "net", static=True)
+    assert static("tags.h5").verdict == "incomplete"
+
+
+@pytest.mark.parametrize("container", ["memory", ".keras", ".h5"])
+def test_an_axis_of_the_output_is_counted_in_the_output(container: str, here: Path) -> None:
+    def expanded(axis: int) -> keras.Model:
+        seeded()
+        x = keras.Input((4, 4), name="x")
+        y = keras.ops.expand_dims(kl.Dense(4, name="d")(x), axis)
+        return keras.Model(x, kl.Reshape((16,), name="flat")(y))
+
+    def source(model: keras.Model, name: str) -> object:
+        if container == "memory":
+            return model
+        model.save(f"{name}{container}")
+        return f"{name}{container}"
+
+    fpcheck.record(source(expanded(-1), "good"), "net", levels=["structure", "weights"])
+    assert fpcheck.compare(source(expanded(3), "same"), "net").verdict == "match"
+    report = fpcheck.compare(source(expanded(2), "other"), "net")
+    assert "axis" in [finding.metric for finding in report.errors]
+
+
+def test_a_layer_told_not_to_cast_its_inputs_differs(here: Path) -> None:
+    def cast(autocast: bool) -> keras.Model:
+        seeded()
+        x = keras.Input((3,), name="x")
+        y = kl.Dense(3, name="d", dtype="mixed_bfloat16")(x)
+        return keras.Model(x, kl.Activation("relu", name="a", autocast=autocast)(y))
+
+    fpcheck.record(cast(True), "net", levels=["structure", "weights"])
+    report = fpcheck.compare(cast(False), "net")
+    assert [(f.layer, f.code, f.metric) for f in report.errors] == [
+        ("a", "config-changed", "autocast")
+    ]
