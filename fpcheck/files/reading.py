@@ -40,7 +40,7 @@ def read(job: Job) -> Reading:
     except EOFError as error:
         raise damaged(label, CUT_OFF) from error
     return Reading(opened.format, assembled.structure, weights, _words(assembled.stored),
-                   tuple(opened.notes), undone)  # fmt: skip
+                   tuple(opened.notes), undone, opened.bare)  # fmt: skip
 
 
 def _undone(

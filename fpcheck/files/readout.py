@@ -2,7 +2,7 @@
 
 from fpcheck.codec import Value
 from fpcheck.fingerprint.measurement import Measurement
-from fpcheck.fingerprint.structure import Structure
+from fpcheck.fingerprint.structure import Layer, Structure
 from fpcheck.fingerprint.undone import Undone
 
 
@@ -25,6 +25,7 @@ class Reading(Value, frozen=True, eq=False):
         words: of its vocabularies, some.
         notes: what a person should know.
         undone: what happened to each tensor that was asked about.
+        bare: of a file of weights alone, layers that it names and of which it holds no tensor.
     """
 
     format: str
@@ -33,3 +34,4 @@ class Reading(Value, frozen=True, eq=False):
     words: tuple[str, ...]
     notes: tuple[str, ...]
     undone: tuple[Undone | None, ...] = ()
+    bare: tuple[Layer, ...] = ()

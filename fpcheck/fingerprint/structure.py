@@ -28,6 +28,9 @@ DERIVED = "derived-tensors"
 INPUTS = "inputs"
 ARCHITECTURE = "architecture"
 GRAPH = "graph"
+# Of a file of weights alone: it is one of several shards; it holds a part of the model's layers.
+SHARD = "other-shards"
+REST = "other-layers"
 ASPECTS = (OUTPUT_SHAPES, MASKS, INNER_LAYERS, DERIVED, INPUTS, ARCHITECTURE, GRAPH)
 
 

@@ -52,7 +52,8 @@ class FileSession:
         self, architecture: Fingerprint, contents: Sequence[Measurement] = (), own: bool = False
     ) -> None:
         """Give weights without an architecture their places in one; see `fingerprint.placing`."""
-        self._place = partial(placed, architecture=architecture, contents=contents, own=own)
+        self._place = partial(placed, architecture=architecture, contents=contents, own=own,
+                              bare=self._reading.bare)  # fmt: skip
         self._take(self._reading)
 
     def structure(self) -> Structure:
