@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fpcheck.codec import Value
 from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.naming import public
-from fpcheck.fingerprint.stores import stores
+from fpcheck.fingerprint.stores import is_model, stores
 from fpcheck.fingerprint.structure import Layer, Structure, stable_paths
 from fpcheck.fingerprint.value import Fingerprint
 
@@ -58,6 +58,38 @@ def belonging(
         more = _by_content(file, architecture, contents, found.layers)
         found = Belonging({**found.layers, **more}, found.below)
     return found
+
+
+def out_of_order(file: Structure, architecture: Structure) -> list[str]:
+    """Layers that a legacy file lists as if they were frozen, or free, and here they are not.
+
+    These files list what is trained first, model by model, and Keras loads them by order.
+    """
+    if any(layer.config for layer in file.layers):
+        return []
+    found = belonging(Fingerprint(file), (), architecture, (), own=True).layers
+    layers = architecture.by_path
+    tops: dict[str, list[str]] = {}
+    for path in (found[layer.path] for layer in file.layers if layer.path in found):
+        top = path.partition("/")[0]
+        if top in layers and is_model(layers[top]):
+            tops.setdefault(top, []).append(path)
+    wrong: list[str] = []
+    for listed in tops.values():
+        due = sorted(listed, key=lambda p: (_is_late(layers[p]), list(layers).index(p)))
+        while due and due != listed:
+            # The first that stands elsewhere; without it, the others may be right.
+            late = next(a for a, b in zip(due, listed, strict=True) if a != b)
+            wrong.append(late)
+            due, listed = ([p for p in side if p != late] for side in (due, listed))
+    return wrong
+
+
+def _is_late(layer: Layer) -> bool:
+    """Whether none of its tensors is trained."""
+    return layer.training.get("trainable") is False or all(
+        tensor.trainable is False for tensor in layer.tensors
+    )
 
 
 def has_weights(layer: Layer) -> bool:

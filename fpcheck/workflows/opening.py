@@ -13,6 +13,7 @@ from fpcheck.errors import FpcheckError
 from fpcheck.files.address import is_address, shown
 from fpcheck.files.opening import ModelFile
 from fpcheck.fingerprint import probes
+from fpcheck.fingerprint.belonging import out_of_order
 from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.placing import is_weights_only, misfit
 from fpcheck.fingerprint.probes import Probes
@@ -148,10 +149,23 @@ def _from_file(file: ModelFile, parsed: Source, options: Options, workers: _Work
     session = FileSession(file, None if options.static else run, backend)
     if options.model is not None and is_weights_only(session.structure()):
         architecture = _architecture(options, workers)
+        late = out_of_order(session.structure(), architecture.structure)
         session.place(architecture, own=True)
+        session.notes += [_frozen(late)] if late else []
         if REST not in session.structure().untold:
             _check_fit(parsed, options.model, misfit(session.structure(), architecture.structure))
     return session
+
+
+def _frozen(layers: list[str]) -> str:
+    from fpcheck.diagnosis.evidence import some
+
+    stand = "stands" if len(layers) == 1 else "stand"
+    return (
+        f"all tensors are there under their names, but {some(layers)} {stand} where trainable was "
+        "another when the file was saved: load_weights of Keras goes by order, so set trainable as "
+        "it was before you load"
+    )
 
 
 def _check_whole(session: Session, parsed: Source, options: Options) -> None:
