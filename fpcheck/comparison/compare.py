@@ -24,11 +24,13 @@ class Closer(Value, frozen=True, eq=False):
 
     Attributes:
         undone: by the golden's place of a tensor, what happened to it.
+        others: by digest, the place of a tensor that the file holds beside the model.
         structure: of the live model, which knows its code where a file does not.
         noise: what the candidate's outputs differ by without any change.
     """
 
     undone: dict[Place, Undone] = msgspec.field(default_factory=dict)
+    others: dict[bytes, str] = msgspec.field(default_factory=dict)
     structure: Structure | None = None
     noise: Noise | None = None
 

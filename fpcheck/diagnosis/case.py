@@ -122,6 +122,18 @@ class Case:
         return held_by_role(self.golden)
 
     @cached_property
+    def elsewhere(self) -> Mapping[bytes, str]:
+        """By digest, what the candidate holds where the golden has nothing, and its place.
+
+        Constants are left out: the momentum of a bias is all zeros, and so are many biases.
+        """
+        added = {layer.path for layer in self.pairing.added}
+        pairs = zip(self.candidate.structure.tensors, self.candidate.weights or (), strict=False)
+        found = {m.digest: f"{la.path}/{t.role}" for (la, t), m in pairs if la.path in added}
+        found |= self.comparison.closer.others
+        return {own: place for own, place in found.items() if own in self.owners}
+
+    @cached_property
     def heads(self) -> frozenset[str]:
         """Weighted layers after which no other weighted layer comes on the way to an output."""
         return _heads(self.golden.structure.layers, self.weighted)

@@ -37,6 +37,7 @@ class Opened:
         notes: what a person should know.
         check: a further check of the whole file, to be run beside the measuring.
         bare: of a file of weights alone, layers that it names and of which it holds no tensor.
+        root: of the HDF5 file with the weights, which may hold more than the model.
     """
 
     format: str
@@ -44,6 +45,7 @@ class Opened:
     notes: list[str] = field(default_factory=list)
     check: Callable[[], None] = lambda: None
     bare: tuple[Layer, ...] = ()
+    root: Group | None = None
 
 
 def open_model(region: Region, label: str, sibling: Sibling) -> Opened:
@@ -91,7 +93,8 @@ def _keras(archive: Archive, label: str) -> Opened:
     assembled = _assembled(label,
         model, held, {MASKS} if old else set(), lambda store: _words(archive, store)
     )  # fmt: skip
-    return Opened("keras", assembled, _strays(file.root, held), lambda: archive.verify(_WEIGHTS))
+    return Opened("keras", assembled, _strays(file.root, held), lambda: archive.verify(_WEIGHTS),
+                  root=file.root)  # fmt: skip
 
 
 def _strays(root: Group, held: places.Held) -> list[str]:
@@ -154,7 +157,7 @@ def _legacy(file: File, label: str) -> Opened:
     held = places.legacy(file, group, model.entries, model.graph)
     untold = {MASKS} if old else set()
     assembled = _assembled(label, model, held, untold, lambda store: None)
-    return Opened("keras-h5", assembled, [*notes, *_strays(group, held)])
+    return Opened("keras-h5", assembled, [*notes, *_strays(group, held)], root=file.root)
 
 
 def _mended(config: dict[str, Any], label: str) -> dict[str, Any]:
@@ -174,7 +177,7 @@ def _plain(
     stores = stores or {}
     without = assembly.layers_of({path: [] for path in stores if path not in held}, stores)
     assembled = assembly.weights_only(held, stores, shard)
-    return Opened(kind, assembled, _strays(file.root, held), bare=without)
+    return Opened(kind, assembled, _strays(file.root, held), bare=without, root=file.root)
 
 
 def _sharded(region: Region, label: str, sibling: Sibling) -> Opened:

@@ -82,6 +82,17 @@ def strays(root: Group, held: Held) -> list[str]:
     return [tensor.name for _, tensors in _strays(root, held) for tensor in tensors]
 
 
+def others(root: Group, stored: Iterable[object]) -> list[Dataset]:
+    """Every tensor that is not among those of the model: state of training, and strays."""
+    known = {item.name for item in stored if isinstance(item, Dataset)}
+    found, stack = [], [root]
+    while stack:
+        group = stack.pop()
+        found += [dataset for dataset in group.datasets.values() if dataset.name not in known]
+        stack += group.groups.values()
+    return found
+
+
 def _strays(root: Group, held: Held) -> list[tuple[Group, list[Dataset]]]:
     """Groups that hold tensors of no layer, and those."""
     known = {dataset.name for tensors in held.values() for _, dataset in tensors}

@@ -25,6 +25,8 @@ class Reading(Value, frozen=True, eq=False):
         words: of its vocabularies, some.
         notes: what a person should know.
         undone: what happened to each tensor that was asked about.
+        others: names and digests of tensors that the file holds beside the model's, such as the
+            optimizer's variables; only where `undone` was asked for.
         bare: of a file of weights alone, layers that it names and of which it holds no tensor.
     """
 
@@ -34,4 +36,5 @@ class Reading(Value, frozen=True, eq=False):
     words: tuple[str, ...]
     notes: tuple[str, ...]
     undone: tuple[Undone | None, ...] = ()
+    others: tuple[tuple[str, bytes], ...] = ()
     bare: tuple[Layer, ...] = ()

@@ -34,6 +34,7 @@ class FileSession:
 
     Attributes:
         told: the notes of reading the file alone.
+        others: by digest, what the file holds beside the model; known once `undone` was asked for.
     """
 
     def __init__(self, file: ModelFile, runner: Runner | None, backend: str) -> None:
@@ -46,6 +47,7 @@ class FileSession:
         self.format = reading.format
         self.notes = list(reading.notes)
         self.told = reading.notes
+        self.others: dict[bytes, str] = {}
         self._take(reading)
 
     def place(
@@ -71,7 +73,9 @@ class FileSession:
 
     def undone(self, wanted: tuple[Wanted, ...]) -> tuple[Undone | None, ...]:
         """See `Session`."""
-        return self._file.undone(wanted)
+        reading = self._file.closer(wanted)
+        self.others = {digest: name for name, digest in reading.others}
+        return reading.undone
 
     def whole(self) -> Whole:
         """The file by its bytes; see `ModelFile`."""

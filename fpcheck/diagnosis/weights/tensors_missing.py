@@ -23,7 +23,14 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
         # Where the configuration says why, that is the cause.
         confidence=0.9 if set_otherwise >= set(layers) else 1.0,
         summary=f"{count(len(names), 'tensor')} of the golden missing: {some(names)}.",
-        evidence=lines([f"{name}: not there" for name in names]),
+        evidence=lines([f"{name}: not there{_instead(case, name)}" for name in names]),
         advice="Look for layers kept where Keras does not track them (in nested lists, or made in "
         "call), and save again with a version of Keras that keeps them.",
     )
+
+
+def _instead(case: Case, name: str) -> str:
+    layer, _, role = name.rpartition("/")
+    held = case.held.get((layer, role))
+    place = case.elsewhere.get(held.digest) if held is not None else None
+    return f"; its values are those of {place}" if place else ""
