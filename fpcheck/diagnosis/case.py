@@ -12,6 +12,7 @@ from fpcheck.comparison.pairing import Pair
 from fpcheck.comparison.weights import Changed
 from fpcheck.fingerprint import sketch
 from fpcheck.fingerprint.measurement import Details, Measurement
+from fpcheck.fingerprint.placing import is_weights_only
 from fpcheck.fingerprint.structure import Layer, Structure
 from fpcheck.fingerprint.undone import Undone
 from fpcheck.fingerprint.value import Fingerprint
@@ -145,6 +146,14 @@ class Case:
     def tell(self, findings: Iterable[Finding]) -> None:
         """These are told: later rules need not tell them again."""
         self._told.update(id(finding) for finding in findings)
+
+    @cached_property
+    def bare(self) -> bool:
+        """Whether weights were compared of a file that names no architecture.
+
+        Where its tensors belong is then a guess, and no layer is known to be added or removed.
+        """
+        return self.candidate.weights is not None and is_weights_only(self.candidate.structure)
 
     @cached_property
     def only_outputs(self) -> bool:

@@ -99,7 +99,7 @@ def test_a_layer_that_is_shared_no_more_is_named(path: str) -> None:
     split = replace(once, layers=(*once.layers[:3], copy, *once.layers[3:]))
     (found,) = said(twice, split, {**trained(split), **trained(once)})
     assert (found.code, found.layers, found.confidence) == ("sharing-lost", [path], 1.0)
-    assert found.summary == f"{path} is used once, in the golden 2 times; copy stands in its place."
+    assert found.summary == f"{path} is used once, in the golden 2 times; new: copy."
     (more,) = said(once, twice)
     assert (more.code, more.summary) == (
         "graph-rewired",

@@ -29,7 +29,7 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
         code="sharing-lost",
         layers=[f.layer for f in lost if f.layer],
         confidence=1.0,
-        summary=f"{some(told, 2)}{f'; {copied} stands in its place' if copied else ''}.",
+        summary=f"{some(told, 2)}{f'; new: {copied}' if copied else ''}.",
         evidence=told[:5],
         advice="Build the layer once and call it several times; training would else drive the "
         "copies apart.",
