@@ -40,7 +40,7 @@ class Pair(Value, frozen=True):
             roles = [t.role for t in ours]
             if sorted(roles) != sorted(t.role for t in theirs) or len(set(roles)) < len(roles):
                 return list(zip(ours, theirs, strict=True))
-        elif _nameless(ours) or _nameless(theirs):
+        elif (_nameless(ours) and not _numbered(theirs)) or _nameless(theirs):
             return self._in_order()
         by_role = {t.role: t for t in theirs}
         return [(t, by_role.get(t.role)) for t in ours]
@@ -63,6 +63,11 @@ class Pair(Value, frozen=True):
 def _nameless(tensors: Sequence[Tensor]) -> bool:
     """Whether only their places are known."""
     return all(tensor.role == f"#{place}" for place, tensor in enumerate(tensors))
+
+
+def _numbered(tensors: Sequence[Tensor]) -> bool:
+    """Whether a file told their places, some of which it lacks."""
+    return all(tensor.role[1:].isdecimal() and tensor.role[0] == "#" for tensor in tensors)
 
 
 class Pairing(Value, frozen=True, dict=True):

@@ -152,12 +152,13 @@ def _ways(
 ) -> Iterator[Belonging]:
     every = [*held, *bare]
     places, own = stores(architecture), {layer.path: layer.path for layer in architecture.layers}
-    yield Belonging(_at(_stores(every), places))
+    yield Belonging(_inside(_at(_stores(every), places), every, own))
     yield Belonging(_at({layer.path: layer.path for layer in every}, own))
     weighted = [layer for layer in architecture.layers if has_weights(layer)]
     yield Belonging(_stable(held, weighted))
     for prefix in _prefixes(_stores(held), places):
-        yield Belonging(_at(_stores(every), places, prefix), places.get(prefix[:-1], ""))
+        found = _inside(_at(_stores(every), places, prefix), every, own)
+        yield Belonging(found, places.get(prefix[:-1], ""))
     for prefix in _prefixes([layer.path for layer in held], own):
         yield Belonging(_at({la.path: la.path for la in every}, own, prefix), prefix[:-1])
 
@@ -170,6 +171,17 @@ def _stores(layers: Sequence[Layer]) -> dict[str, str]:
 
 def _at(keys: Mapping[str, str], places: Mapping[str, str], prefix: str = "") -> dict[str, str]:
     return {path: places[prefix + key] for key, path in keys.items() if prefix + key in places}
+
+
+def _inside(
+    found: dict[str, str], every: Sequence[Layer], own: Mapping[str, str]
+) -> dict[str, str]:
+    """With layers inside custom ones, whose places Keras names by attribute: by name below them."""
+    for path in sorted(layer.path for layer in every):
+        above, _, name = path.rpartition("/")
+        if path not in found and above in found and f"{found[above]}/{name}" in own:
+            found[path] = f"{found[above]}/{name}"
+    return found
 
 
 def _prefixes(keys: Sequence[str] | Mapping[str, str], places: Mapping[str, str]) -> list[str]:

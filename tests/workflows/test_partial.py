@@ -154,6 +154,35 @@ def test_a_shard_alone_is_a_part(options: Options, here: Path) -> None:
     ]
 
 
+@keras.saving.register_keras_serializable("partial")
+class Block(kl.Layer):
+    """Its layers lie below it, by attribute."""
+
+    def build(self, shape: tuple[int, ...]) -> None:
+        self.up = kl.Dense(16, name="up")
+        self.down = kl.Dense(12, name="down")
+        self.up.build(shape)
+        self.down.build((*shape[:-1], 16))
+
+    def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        return x + self.down(self.up(x))
+
+    def compute_output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return shape
+
+
+def test_a_shard_with_half_a_custom_layer_is_placed_though_it_names_none(here: Path) -> None:
+    """The group of the layer `block_2` is called `block_1`, and a later shard has no name in it."""
+    x = i = keras.Input((12,), name="features")
+    for n in (1, 2, 3):
+        x = Block(name=f"block_{n}")(x)
+    recorded(filled(keras.Model(i, kl.Dense(5, name="head")(x), name="net")))
+    names = shards()
+    assert len(names) > 4
+    for name in names:
+        assert told(compared(name)) == ("incomplete", [], [])
+
+
 def test_a_wrong_tensor_in_a_shard_is_a_mismatch_and_the_only_one(here: Path) -> None:
     recorded(tower())
     name = shards()[1]
