@@ -1,6 +1,6 @@
 """Differences of structure, layer by layer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from msgspec.structs import astuple, replace
@@ -22,7 +22,7 @@ def compare_structure(golden: Structure, candidate: Structure, pairing: Pairing)
     findings += _ports(golden, candidate, pairing)
     findings += [_whole("layer-removed", layer, golden=True) for layer in pairing.removed]
     findings += [_whole("layer-added", layer, golden=False) for layer in pairing.added]
-    rewiring = _Rewiring(pairing)
+    rewiring = _Rewiring(golden, candidate, pairing)
     for pair in pairing.pairs:
         findings += _layer(pair)
         findings += rewiring.findings(pair)
@@ -182,7 +182,8 @@ def _shown(port: Port) -> str:
 class _Rewiring:
     """What feeds a layer, looking through layers that only one side has: those are told already."""
 
-    def __init__(self, pairing: Pairing) -> None:
+    def __init__(self, golden: Structure, candidate: Structure, pairing: Pairing) -> None:
+        self.structures = golden, candidate
         self.names = pairing.to_candidate
         self.removed = {layer.path: layer for layer in pairing.removed}
         self.added = {layer.path: layer for layer in pairing.added}
@@ -203,9 +204,9 @@ class _Rewiring:
             if pair.golden.class_name in COMMUTATIVE:
                 before, after = sorted(before), sorted(after)
             if before != after:
+                was, now = map(_uses, (expected.inputs, actual.inputs), self.structures)
                 yield Finding("structure", "graph-rewired", where, metric="inbound",
-                              expected=[e.layer for e in expected.inputs],
-                              actual=[e.layer for e in actual.inputs])  # fmt: skip
+                              expected=was, actual=now)  # fmt: skip
             for key, left, right in _changes(expected.arguments, actual.arguments):
                 yield Finding("structure", "config-changed", where, metric=f"call.{key}",
                               expected=left, actual=right)  # fmt: skip
@@ -218,6 +219,19 @@ class _Rewiring:
         if len(calls) == 1 and calls[0].inputs and depth < 1000:
             return self._through(calls[0].inputs[0], extra, names, depth + 1)
         return names.get(edge.layer, edge.layer), edge.call, edge.output
+
+
+def _uses(edges: Sequence[Edge], structure: Structure) -> list[str]:
+    """What feeds a layer, in words: which use of a shared layer, and which of several outputs."""
+    several = {edge.layer for edge in edges if edge.output}
+
+    def use(edge: Edge) -> str:
+        layer = structure.by_path.get(edge.layer)
+        told = [f"call {edge.call + 1}"] if layer and layer.shared else []
+        told += [f"output {edge.output + 1}"] if edge.layer in several else []
+        return f"{edge.layer} ({', '.join(told)})" if told else edge.layer
+
+    return [use(edge) for edge in edges]
 
 
 def _unnamed(pairing: Pairing) -> Iterator[Finding]:

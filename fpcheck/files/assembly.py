@@ -23,6 +23,7 @@ from fpcheck.fingerprint.structure import (
     INPUTS,
     OUTPUT_SHAPES,
     ROOT,
+    SHARD,
     USED,
     Layer,
     Structure,
@@ -132,15 +133,20 @@ def assemble(draft: Draft, held: Held, untold: set[str], assets: Assets) -> Asse
     return Assembled(structure, stored)
 
 
-def weights_only(held: Held, stores: dict[str, str]) -> Assembled:
+def weights_only(held: Held, stores: dict[str, str], shard: bool = False) -> Assembled:
     """The tensors of a file that holds no architecture; `config` tells where each layer's lie."""
-    layers = tuple(
+    layers = layers_of(held, stores)
+    untold = tuple(sorted({*ASPECTS} - {GRAPH} | ({SHARD} if shard else set())))
+    structure = Structure("", (), (), layers, False, untold)
+    return Assembled(structure, [dataset for tensors in held.values() for _, dataset in tensors])
+
+
+def layers_of(held: Held, stores: dict[str, str]) -> tuple[Layer, ...]:
+    """Layers of a file that holds no architecture."""
+    return tuple(
         replace(_unknown(path, tensors), config={"store": stores[path]} if path in stores else None)
         for path, tensors in held.items()
     )
-    untold = tuple(sorted({*ASPECTS} - {GRAPH}))
-    structure = Structure("", (), (), layers, False, untold)
-    return Assembled(structure, [dataset for tensors in held.values() for _, dataset in tensors])
 
 
 def _state(derived: State, start: int) -> list[Tensor]:
@@ -178,8 +184,11 @@ def _tensors(entry: Entry, held: Tensors) -> tuple[list[Tensor], list[Stored]]:
         parts = sorted(parts, key=lambda item: known.index(item[0] or ""))
     tensors: list[Tensor] = []
     stored: list[Stored] = []
+    # Where some are missing, a number in the file may still tell the role.
+    numbered = {f"#{number}": role for number, role in enumerate(entry.roles or ())}
     for place, (told_role, own) in enumerate(parts):
         role = known[place] if known else told_role or f"#{place}"
+        role = numbered.get(role, role) if told_role and not known else role
         trainable = not is_fixed(role, entry.dtype) if known else None
         if isinstance(own, Dataset) and _is_counter(entry, role, own):
             own = Derived(own.values().astype(np.int64), "int64")

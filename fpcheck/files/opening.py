@@ -21,7 +21,7 @@ from fpcheck.files.refusals import GIVE
 
 if TYPE_CHECKING:
     from fpcheck.files.readout import Reading
-    from fpcheck.fingerprint.undone import Undone, Wanted
+    from fpcheck.fingerprint.undone import Wanted
 
 # Files that only this process and its forks have.
 OURS = "memory://"
@@ -96,11 +96,11 @@ class ModelFile:
             self._reading = self._start(known).reading()
         return self._reading
 
-    def undone(self, wanted: "tuple[Wanted, ...]") -> "tuple[Undone | None, ...]":
-        """See `undoing.undo`."""
+    def closer(self, wanted: "tuple[Wanted, ...]") -> "Reading":
+        """A reading that says of tensors what was undone, and what lies beside the model."""
         from fpcheck.codec import pack  # only after a mismatch
 
-        return self._start(None, pack(wanted)).reading().undone
+        return self._start(None, pack(wanted)).reading()
 
     def whole(self) -> Whole:
         """All bytes of a local file.

@@ -32,6 +32,9 @@ INPUTS = "inputs"
 ARCHITECTURE = "architecture"
 GRAPH = "graph"
 ASSETS = "assets"
+# Of a file of weights alone: it is one of several shards; it holds a part of the model's layers.
+SHARD = "other-shards"
+REST = "other-layers"
 ASPECTS = (OUTPUT_SHAPES, MASKS, INNER_LAYERS, INPUTS, ARCHITECTURE, GRAPH, ASSETS)
 # Begins the role of a file that a custom class saves beside its weights (a tokenizer's words).
 ASSET = "assets/"

@@ -35,6 +35,7 @@ class FileSession:
 
     Attributes:
         told: the notes of reading the file alone.
+        others: by digest, what the file holds beside the model; known once `undone` was asked for.
     """
 
     def __init__(self, file: ModelFile, runner: Runner | None, backend: str) -> None:
@@ -47,13 +48,15 @@ class FileSession:
         self.format = reading.format
         self.notes = list(reading.notes)
         self.told = reading.notes
+        self.others: dict[bytes, str] = {}
         self._take(reading)
 
     def place(
         self, architecture: Fingerprint, contents: Sequence[Measurement] = (), own: bool = False
     ) -> None:
         """Give weights without an architecture their places in one; see `fingerprint.placing`."""
-        self._place = partial(placed, architecture=architecture, contents=contents, own=own)
+        self._place = partial(placed, architecture=architecture, contents=contents, own=own,
+                              bare=self._reading.bare)  # fmt: skip
         self._take(self._reading)
 
     def structure(self) -> Structure:
@@ -71,7 +74,9 @@ class FileSession:
 
     def undone(self, wanted: tuple[Wanted, ...]) -> tuple[Undone | None, ...]:
         """See `Session`."""
-        return self._file.undone(wanted)
+        reading = self._file.closer(wanted)
+        self.others = {digest: name for name, digest in reading.others}
+        return reading.undone
 
     def whole(self) -> Whole:
         """The file by its bytes; see `ModelFile`."""

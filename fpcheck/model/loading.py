@@ -16,6 +16,7 @@ from fpcheck.files.kinds import OBJECT, ZIP
 from fpcheck.model.execution import first_line
 from fpcheck.model.importing import import_module
 from fpcheck.model.keras2 import load_legacy_h5, redefined_names
+from fpcheck.model.saved_order import frozen_as_saved
 from fpcheck.model.source import Kind, Options, Source, parse
 
 
@@ -152,7 +153,7 @@ def _with_weights(model: Any, path: Path) -> Any:
     suffix = {"weights-h5": ".weights.h5", "weights-json": ".weights.json", "keras": ".keras"}.get(
         file_format(path), ".h5"
     )
-    with _suffixed(path, suffix) as named:
+    with _suffixed(path, suffix) as named, frozen_as_saved(model, path):
         model.load_weights(named)
     return model
 

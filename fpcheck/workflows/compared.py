@@ -14,7 +14,7 @@ from fpcheck.errors import FpcheckError, UnavailableError
 from fpcheck.files.opening import ModelFile
 from fpcheck.fingerprint.levels import LEVELS, Level
 from fpcheck.fingerprint.placing import is_weights_only
-from fpcheck.fingerprint.structure import Structure
+from fpcheck.fingerprint.structure import REST, Structure
 from fpcheck.fingerprint.told import says_less
 from fpcheck.fingerprint.value import Fingerprint
 from fpcheck.golden.value import Golden
@@ -73,7 +73,7 @@ def compared(
     progress(f"loading {parsed.text}")
     known = _digests(golden) if golden else None
     runs = golden is not None and _runs(parsed, golden, request, options)
-    with opened(source, parsed, options, remote, bare, known, runs, begun) as session:
+    with opened(source, parsed, options, remote, bare, known, runs, begun, parts=True) as session:
         structure = session.structure()
         choice = choice or matched(parsed, request.goldens, structure)
         golden = _tolerant(golden or choice.entry.load(), request.tolerance)
@@ -95,7 +95,7 @@ def compare_with(
     """Compare a source with a golden that is at hand."""
     parsed = resolve(source)
     progress(f"loading {parsed.text}")
-    with opened(source, parsed, options, known=_digests(golden)) as session:
+    with opened(source, parsed, options, known=_digests(golden), parts=True) as session:
         preprocess = _preprocess(parsed, golden, request, options)
         structure = session.structure()
         taken = take(session, structure, golden, request, preprocess, progress)
@@ -164,6 +164,8 @@ def take(
     if unproved is None and not request.full:
         levels["outputs"] = LevelResult("proved", PROVED)
         return candidate, levels
+    if REST in candidate.structure.untold:
+        untold = LevelResult("skipped", "the file holds a part of the model")
     if untold is not None:
         levels["outputs"] = untold
         return candidate, levels

@@ -80,7 +80,7 @@ CALL = (CONV2.calls or ())[0]
         ("conv2", {"calls": (replace(CALL, inputs=(Edge("conv1"),)),)},
          found("graph-rewired", "conv2", "inbound", ["relu1"], ["conv1"])),
         ("conv2", {"calls": (replace(CALL, inputs=(Edge("relu1", output=1),)),)},
-         found("graph-rewired", "conv2", "inbound", ["relu1"], ["relu1"])),
+         found("graph-rewired", "conv2", "inbound", ["relu1"], ["relu1 (output 2)"])),
         ("conv2", {"calls": None},
          found("output-shape-changed", "conv2", "shape", [[None, 8, 8, 8]], [])),
         ("conv2", {"config": None}, found("structure-changed", None)),
