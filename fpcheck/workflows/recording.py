@@ -259,7 +259,10 @@ def _warnings(golden: Golden) -> tuple[str, ...]:
             for path in outputs.reach.unreached
         ]
         if untried := outputs.reach.untried:
-            found.append(f"whether the probes reach {some(untried)} is unknown: trying it failed")
+            found.append(
+                f"whether the probes reach {some(untried)} is unknown: trying it failed or took "
+                "too long"
+            )
         if outputs.noise.largest > golden.tolerances.bound_of_outputs:
             found.append(
                 f"the model is noisy: the same probes differ by {outputs.noise.largest:.2g}, "
