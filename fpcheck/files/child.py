@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from fpcheck.errors import FpcheckError
+from fpcheck.codec import PathText
+from fpcheck.errors import FpcheckError, as_text
 from fpcheck.files import NO_PLUGINS, limits
 from fpcheck.files.address import is_address
 from fpcheck.files.bounds import Bounds, allow_time, bound, of_file, whole_seconds
@@ -59,7 +60,7 @@ class Job:
 
     descriptor: int
     label: str
-    place: str
+    place: PathText
     known: frozenset[bytes] | None
     wanted: bytes = b""
     whole: bool = False
@@ -257,13 +258,13 @@ def _serve(job: Job, pipe: int, bounds: Bounds) -> None:
         bound(bounds)
         result = Result(_digested(job) if job.whole else _read(job))
     except FpcheckError as error:
-        result = Result(b"", error.fact, error.advice, traceback.format_exc())
+        result = Result(b"", error.fact, error.advice, as_text(traceback.format_exc()))
     except MemoryError:
         fact = f"{job.label}: refused: it asks for more memory than reading may take"
         result = Result(b"", fact, AGAIN)
     except Exception as error:  # the parent says what happened
-        fact = f"{job.label}: reading failed: {type(error).__name__}: {error}"[:500]
-        result = Result(b"", fact, "--debug shows where.", traceback.format_exc())
+        fact = as_text(f"{job.label}: reading failed: {type(error).__name__}: {error}"[:500])
+        result = Result(b"", fact, "--debug shows where.", as_text(traceback.format_exc()))
     with os.fdopen(pipe, "wb") as stream:
         stream.write(pack(result))
 
