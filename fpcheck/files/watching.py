@@ -3,6 +3,8 @@
 import subprocess
 from pathlib import Path
 
+# What Linux says of a process; macOS has only `ps`.
+_STAT = "/proc/{}/stat"
 # States, as `ps` and Linux call them, in which a process does not wait for anything: it runs, or
 # would if the machine had time, or somebody stopped it.
 _NOT_WAITING = ("R", "T", "t")
@@ -32,10 +34,10 @@ def _signs(process: int) -> str | None:
     """The state of a process and what changes while it works; None if the system does not say."""
     try:
         # State, processor time of all threads, pages that were touched, time spent on disks.
-        return Path(f"/proc/{process}/stat").read_text(errors="replace")
+        return Path(_STAT.format(process)).read_text(errors="replace")
     except OSError:
         pass
-    try:  # macOS
+    try:
         command = ["ps", "-o", "stat=", "-o", "time=", "-p", str(process)]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from fpcheck import demo
+from fpcheck.files import watching
 from fpcheck.files.watching import Watch
 
 TINY = "limits.SECONDS, limits.STALLED_SECONDS = 1.0, 0.5"
@@ -158,6 +159,24 @@ def test_only_a_process_that_waits_is_idle() -> None:
     with _process("exec('while True: pass')") as works:
         watch = Watch(works.pid)
         assert [watch.idle() for _ in range(3)] == [False] * 3
+
+
+@pytest.mark.parametrize(
+    ("told", "idle"),
+    [("Ss+    0:00.07", True), ("R+     0:00.07", False), ("T      0:00.07", False)],
+)
+def test_where_there_is_no_proc_ps_tells(
+    told: str, idle: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "ps"
+    program.write_text(
+        f'#!/bin/sh\n[ "$*" = "-o stat= -o time= -p 7" ] && echo "{told}"\n', encoding="utf-8"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr(watching, "_STAT", str(tmp_path / "no-{}"))
+    watch = Watch(7)
+    assert [watch.idle() for _ in range(3)] == [False, idle, idle]
 
 
 def test_a_process_that_the_system_does_not_show_is_never_called_idle(
