@@ -9,6 +9,7 @@ from fpcheck.codec import unpack
 from fpcheck.files import containers, measuring, places
 from fpcheck.files.address import beside
 from fpcheck.files.assembly import Derived, Stored
+from fpcheck.files.bounds import allow_time
 from fpcheck.files.child import NO_FILE, Job
 from fpcheck.files.kinds import HEAD_BYTES, check_head
 from fpcheck.files.opening import open_regular
@@ -60,10 +61,10 @@ def _undone(
     from fpcheck.fingerprint.undoing import undo  # only after a mismatch
     from fpcheck.fingerprint.undone import Wanted
 
-    at = {digest: place for place, digest in enumerate(own)}
-    return undo(
-        unpack(wanted, tuple[Wanted, ...]), lambda digest: measuring.values(stored[at[digest]])
-    )
+    held = dict(zip(own, stored, strict=True))
+    asked = unpack(wanted, tuple[Wanted, ...])
+    allow_time(sum(measuring.nbytes(held[item.candidate.digest]) for item in asked))
+    return undo(asked, lambda digest: measuring.values(held[digest]))
 
 
 def _words(stored: Sequence[Stored]) -> tuple[str, ...]:

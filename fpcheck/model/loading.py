@@ -10,6 +10,7 @@ from typing import Any
 
 import h5py
 
+from fpcheck.codec import PathText
 from fpcheck.errors import FpcheckError
 from fpcheck.files.address import shown
 from fpcheck.files.kinds import OBJECT, ZIP
@@ -127,7 +128,7 @@ def _load_file(source: Source, options: Options) -> Loaded:
                 "Name the architecture: --model resnet50, --model FILE.keras or "
                 "--model package.module:function.",
             )
-        inner = Options(weights="random", custom_objects=options.custom_objects,
+        inner = Options(weights=PathText("random"), custom_objects=options.custom_objects,
                         trust=options.trust)  # fmt: skip
         model = load(parse(options.model), inner).model
         with _telling(f"{source.text}: does not fit --model {shown(options.model)}"):

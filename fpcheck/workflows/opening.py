@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from fpcheck.codec import PathText
 from fpcheck.errors import FpcheckError
 from fpcheck.files.address import is_address, shown
 from fpcheck.files.opening import ModelFile
@@ -38,7 +39,7 @@ def resolve(source: object) -> Source:
     if isinstance(source, str | os.PathLike):
         return parse(os.fspath(source))
     name = str(getattr(source, "name", "model"))
-    return Source(f"<{type(source).__name__} '{name}'>", Kind.MEMORY, name)
+    return Source(f"<{type(source).__name__} '{name}'>", Kind.MEMORY, PathText(name))
 
 
 @contextmanager
@@ -121,13 +122,13 @@ def brought(source: Source, options: Options) -> Iterator[tuple[Source, Options]
     """What can be run here: of each remote file a copy that lives as long as this."""
     with ExitStack() as copies:
 
-        def here(place: str) -> str:
+        def here(place: PathText) -> PathText:
             if not is_address(place):
                 return place
             from fpcheck.files.remote import download
 
             folder = copies.enter_context(tempfile.TemporaryDirectory(prefix="fpcheck-"))
-            return str(download(place, Path(folder)))
+            return PathText(download(place, Path(folder)))
 
         target = here(source.target) if source.kind is Kind.FILE else source.target
         model = None if options.model is None else here(options.model)

@@ -264,7 +264,10 @@ def _warnings(golden: Golden) -> tuple[str, ...]:
             for path in outputs.reach.unreached
         ]
         if untried := outputs.reach.untried:
-            found.append(f"whether the probes reach {some(untried)} is unknown: trying it failed")
+            found.append(
+                f"whether the probes reach {some(untried)} is unknown: trying it failed or took "
+                "too long"
+            )
         if any(
             asked.kind == "text" and asked.words == UNKNOWN_WORDS for asked in outputs.probes.inputs
         ):
