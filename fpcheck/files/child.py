@@ -15,7 +15,7 @@ import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fpcheck.errors import FpcheckError
+from fpcheck.errors import FpcheckError, NotAModelError
 from fpcheck.files import NO_PLUGINS, limits
 from fpcheck.files.address import is_address
 from fpcheck.files.bounds import bound
@@ -107,7 +107,7 @@ class Pending:
             raise FpcheckError(f"{self._label}: {_broken(status)}", AGAIN) from None
         if not result.fact:
             return result.answer
-        error = FpcheckError(result.fact, result.advice)
+        error = (NotAModelError if result.no_model else FpcheckError)(result.fact, result.advice)
         error.add_note(result.trace)
         raise error
 
@@ -205,7 +205,8 @@ def _serve(job: Job, pipe: int, seconds: float, space: int) -> None:
     try:
         result = Result(_digested(job) if job.whole else _read(job))
     except FpcheckError as error:
-        result = Result(b"", error.fact, error.advice, traceback.format_exc())
+        no_model = isinstance(error, NotAModelError)
+        result = Result(b"", error.fact, error.advice, traceback.format_exc(), no_model)
     except MemoryError:
         fact = f"{job.label}: refused: it asks for more memory than reading may take"
         result = Result(b"", fact, AGAIN)
