@@ -55,6 +55,11 @@ class FileSession:
         self._place = partial(placed, architecture=architecture, contents=contents, own=own)
         self._take(self._reading)
 
+    @property
+    def static(self) -> bool:
+        """Whether nothing may be run."""
+        return self._runner is None
+
     def structure(self) -> Structure:
         """See `Session`."""
         return self._fingerprint.structure

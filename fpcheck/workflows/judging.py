@@ -52,12 +52,11 @@ def report_on(
         goldens: the folder of goldens, one of which the candidate may be.
     """
     comparison = compare_fingerprints(golden.fingerprint, candidate, golden.tolerances)
-    checked = {name for name, result in levels.items() if result.status != "skipped"}
-    findings = [f for f in comparison.findings if f.level in checked]
     finished = {
-        name: judged(name, findings) if result.status == "pass" else result
-        for name, result in levels.items()
+        name: judged(name, stands, comparison.findings, asked) for name, stands in levels.items()
     }
+    findings = [f for f in comparison.findings if finished[f.level].status != "skipped"]
+    differs = any(result.status == "fail" for result in finished.values())
     return Report(
         verdict=verdict(finished, golden.fingerprint.levels, asked),
         golden=GoldenRef(
@@ -65,26 +64,26 @@ def report_on(
         ),
         candidate=named,
         levels=finished,
-        first_divergent_layer=comparison.first_divergent_layer,
+        first_divergent_layer=comparison.first_divergent_layer if differs else None,
         findings=findings,
-        diagnoses=_diagnosed(comparison, golden, session, goldens),
+        diagnoses=_diagnosed(comparison, golden, session, goldens) if differs else [],
         notes=notes,
         accuracy=None,
+        first=golden.first,
     )
 
 
 def _diagnosed(
     comparison: Comparison, golden: Golden, session: Session | None, goldens: str | Path | None
 ) -> list[Diagnosis]:
-    if not comparison.errors:
-        return []
     # A match, which is the usual case, needs no rule.
     from fpcheck.diagnosis import diagnose
     from fpcheck.workflows.examining import examined, neighbours
 
     if session is not None:
         comparison = examined(session, comparison)
-    return diagnose(comparison, lambda: neighbours(golden, goldens))
+    word = "first" if golden.first else "golden"
+    return diagnose(comparison, lambda: neighbours(golden, goldens), word)
 
 
 def compare_goldens(golden: Golden, other: Fingerprint, named: CandidateRef, why: str) -> Report:

@@ -19,7 +19,8 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
         tuple(f"{name}/" for name in names))]  # fmt: skip
     rewired = [f for f in case.found("graph-rewired") if names & set(f.actual)]
     case.tell([*lost, *copies, *inside, *rewired])
-    told = [f"{f.layer} is used {often(f.actual)}, in the golden {often(f.expected)}" for f in lost]
+    told = [f"{f.layer} is used {often(f.actual)}, in the {case.reference} {often(f.expected)}"
+            for f in lost]  # fmt: skip
     copied = some(f.layer for f in copies if f.layer)
     yield Diagnosis(
         code="sharing-lost",

@@ -22,7 +22,8 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
             held = set(mixed.values())
             # The other half of an exchange may be constant, as a fresh beta is.
             case.claim(i for i in items if i.tensor.role in mixed.keys() | held or is_constant(i))
-            told += [f"{path}: {role} holds the golden {other}" for role, other in mixed.items()]
+            told += [f"{path}: {role} holds the {case.whose} {other}"
+                     for role, other in mixed.items()]  # fmt: skip
             layers.append(path)
     relabelled = _relabelled(case)
     told += relabelled.values()
@@ -51,5 +52,5 @@ def _relabelled(case: Case) -> dict[str, str]:
         for tensor, other in pair.tensors if path in set_otherwise else ():
             equal = (path, tensor.index) not in differing
             if equal and other is not None and tensor.role and other.role != tensor.role:
-                found[path] = f"{path}: {other.role} holds the golden {tensor.role}"
+                found[path] = f"{path}: {other.role} holds the {case.whose} {tensor.role}"
     return found
