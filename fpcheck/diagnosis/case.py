@@ -57,10 +57,16 @@ class Case:
     Args:
         comparison: what differs.
         neighbours: other goldens.
+        reference: what sentences call the side that is compared with: `golden`, or `first` of two.
     """
 
-    def __init__(self, comparison: Comparison, neighbours: Neighbours = nobody) -> None:
+    def __init__(
+        self, comparison: Comparison, neighbours: Neighbours = nobody, reference: str = "golden"
+    ) -> None:
         self.comparison = comparison
+        self.reference = reference
+        # As in "the golden values", "the first's values".
+        self.whose = reference if reference == "golden" else f"{reference}'s"
         self.golden = comparison.golden
         self.candidate = comparison.candidate
         self.pairing = comparison.pairing

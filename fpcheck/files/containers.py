@@ -8,19 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from fpcheck.errors import FpcheckError
-from fpcheck.files import assembly, builtin, keras2, limits, places, strict_json
+from fpcheck.files import assembly, builtin, foreign, keras2, limits, places, strict_json
 from fpcheck.files.archive import Archive
 from fpcheck.files.assembly import Assembled, NoAssets
 from fpcheck.files.configuration import draft, unlike_keras
 from fpcheck.files.dataset import Group
 from fpcheck.files.declared import spelled
 from fpcheck.files.hdf5 import File
-from fpcheck.files.kinds import HDF5, OBJECT, ZIP
+from fpcheck.files.kinds import HDF5, LIST, OBJECT, ZIP
 from fpcheck.files.refusals import GIVE, refused
 from fpcheck.files.region import Region
 from fpcheck.fingerprint.structure import ASSET, ASSETS, MASKS, Layer
 
 _CONFIG, _WEIGHTS, _METADATA = "config.json", "model.weights.h5", "metadata.json"
+_INDEX = "Give the .weights.json file that Keras wrote beside its shards."
 # Opens a file beside the model file, by name.
 Sibling = Callable[[str], Region]
 # How Keras numbers shards beside `NAME.weights.json`.
@@ -62,8 +63,9 @@ def open_model(region: Region, label: str, sibling: Sibling) -> Opened:
     head = region.read(0, len(HDF5))
     if head.startswith(ZIP):
         return _keras(Archive(region, label), label)
-    if head.startswith(OBJECT):
+    if head.startswith((OBJECT, LIST)):
         return _sharded(region, label, sibling)
+    foreign.check_hdf5(region, label)
     file = File(region, label)
     if file.text(file.root, "model_config") is not None:
         return _legacy(file, label)
@@ -81,10 +83,8 @@ def _keras(archive: Archive, label: str) -> Opened:
         if name not in archive.members:
             torch = any(member.endswith("data.pkl") for member in archive.members)
             other = "a PyTorch archive" if torch else "a zip archive"
-            raise FpcheckError(
-                f"{label}: {other} without {name}, so no .keras model",
-                GIVE,
-            )
+            without = f"{other} without {name}, so no .keras model"
+            raise foreign.zip_error(archive.members, label, without)
     config = strict_json.load(archive.read(_CONFIG, limits.CONFIG_BYTES), f"{label}: {_CONFIG}")
     old = _of_keras2(archive, label)
     model = draft(_mended(config, label) if old else config, label)
@@ -198,7 +198,11 @@ def _plain(
 
 def _sharded(region: Region, label: str, sibling: Sibling) -> Opened:
     """Weights in several files: each holds some of the groups, named as if in one file."""
-    index = strict_json.load(region.read(0, limits.CONFIG_BYTES + 1), label)
+    text = region.read(0, limits.CONFIG_BYTES + 1)
+    if text.startswith(LIST):
+        listed = strict_json.document(text, label)
+        raise foreign.json_error(listed, label, "a JSON list, so no index of weights", _INDEX)
+    index = strict_json.load(text, label)
     if index == {"metadata": {"total_size": 0}, "weight_map": {}}:  # of a model without weights
         return Opened("weights-json", assembly.weights_only({}, {}))
     places_of = _weight_map(index, label)
@@ -218,10 +222,8 @@ def _weight_map(index: dict[str, Any], label: str) -> dict[str, set[str]]:
     """By the name of a shard, the places of what it holds."""
     listed = index.get("weight_map")
     if not isinstance(listed, dict) or not listed:
-        raise FpcheckError(
-            f"{label}: JSON without a weight_map, so no index of weights",
-            "Give the .weights.json file that Keras wrote beside its shards.",
-        )
+        without = "JSON without a weight_map, so no index of weights"
+        raise foreign.json_error(index, label, without, _INDEX)
     places_of: dict[str, set[str]] = {}
     for place, value in listed.items():
         for name in value if isinstance(value, list) else [value]:

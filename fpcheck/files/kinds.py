@@ -4,14 +4,14 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from fpcheck.errors import FpcheckError
+from fpcheck.errors import FpcheckError, NotAModelError
 from fpcheck.files.refusals import GIVE
 
 # What the names of model files end in.
 SUFFIXES = (".keras", ".h5", ".hdf5", ".weights.json")
 # More than the longest beginning by which a kind of file is told.
 HEAD_BYTES = 1024
-ZIP, HDF5, OBJECT = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"{"
+ZIP, HDF5, OBJECT, LIST = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"{", b"["
 _AGAIN = "Download the file again, from its raw address."
 _SAVE = "Load it where it belongs and save it with Keras as .keras or .h5."
 # A pickle of the protocols 0 and 1, which have no first byte of their own: an object by its module
@@ -33,18 +33,21 @@ _OTHERS: tuple[tuple[int, bytes, str, str], ...] = (
     (0, b"\x80\x05", "a pickle, not a Keras model", _SAVE),
     (4, b"TFL3", "a TensorFlow Lite model", _SAVE),
     (8, b'{"', "a safetensors file, weights without a Keras model", _SAVE),
-    (0, b"\x93NUMPY", "a numpy array, not a model", GIVE),
     (0, b"\x1f\x8b", "a gzip archive", "Unpack it: tar -xzf or gunzip."),
     (257, b"ustar", "a tar archive", "Unpack it: tar -xf."),
     (0, b"BZh", "a bzip2 archive", "Unpack it."),
     (0, b"\xfd7zXZ", "an xz archive", "Unpack it."),
     (0, b"7z\xbc\xaf", "a 7z archive", "Unpack it."),
-    (0, b"\x89PNG", "a PNG image, not a model", GIVE),
-    (0, b"\xff\xd8\xff", "a JPEG image, not a model", GIVE),
-    (0, b"CDF", "a NetCDF file, not a model", GIVE),
-    (0, b"%PDF", "a PDF document, not a model", GIVE),
     (0, b"PK\x05\x06", "an empty zip archive", "Save or download the model again."),
 )
+# First bytes of files that hold no model, of any framework, and stand for none.
+_DATA = {
+    b"\x93NUMPY": "a numpy array, not a model",
+    b"\x89PNG": "a PNG image, not a model",
+    b"\xff\xd8\xff": "a JPEG image, not a model",
+    b"CDF": "a NetCDF file, not a model",
+    b"%PDF": "a PDF document, not a model",
+}
 _FOLDER = "saved_model.pb"
 
 
@@ -89,8 +92,11 @@ def check_head(head: bytes, text: str, read: Callable[[int, int], bytes], size: 
     """
     if not head:
         raise FpcheckError(f"{text}: the file is empty", "Save or download the model again.")
-    if head.startswith((ZIP, HDF5, OBJECT)):
+    if head.startswith((ZIP, HDF5, OBJECT, LIST)):
         return
+    for start, what in _DATA.items():
+        if head.startswith(start):
+            raise NotAModelError(f"{text}: {what}", GIVE)
     for place, start, what, advice in _OTHERS:
         if head[place:].startswith(start):
             raise FpcheckError(f"{text}: {what}", advice)

@@ -59,6 +59,11 @@ class FileSession:
                               bare=self._reading.bare)  # fmt: skip
         self._take(self._reading)
 
+    @property
+    def static(self) -> bool:
+        """Whether nothing may be run."""
+        return self._runner is None
+
     def structure(self) -> Structure:
         """See `Session`."""
         return self._fingerprint.structure

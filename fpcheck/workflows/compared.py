@@ -9,7 +9,7 @@ import msgspec
 from fpcheck.codec import Value
 from fpcheck.comparison.proof import hindrance, lacks_state
 from fpcheck.comparison.tolerance import Tolerances
-from fpcheck.comparison.verdict import PROVED, LevelResult
+from fpcheck.comparison.verdict import LevelResult
 from fpcheck.errors import FpcheckError, UnavailableError
 from fpcheck.files.opening import ModelFile
 from fpcheck.fingerprint.levels import LEVELS, Level
@@ -34,6 +34,7 @@ from fpcheck.workflows.request import (
     check_levels,
     configured,
     official_notes,
+    proving,
     skipped,
 )
 
@@ -160,9 +161,11 @@ def take(
     levels["outputs"] = skipped("outputs", held.levels, asked) or LevelResult("pass")
     if levels["outputs"].status != "pass" or held.outputs is None:
         return candidate, levels
-    unproved = hindrance(held, candidate, environment(session.backend), preprocess)
+    static = isinstance(session, FileSession) and session.static
+    place, told = proving(held.outputs.environment, session.backend, static)
+    unproved = hindrance(held, candidate, place, preprocess)
     if unproved is None and not request.full:
-        levels["outputs"] = LevelResult("proved", PROVED)
+        levels["outputs"] = LevelResult("proved", told)
         return candidate, levels
     if REST in candidate.structure.untold:
         untold = LevelResult("skipped", "the file holds a part of the model")

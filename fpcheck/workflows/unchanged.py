@@ -8,10 +8,9 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from fpcheck.comparison.tolerance import TOLERANCES
-from fpcheck.comparison.verdict import PROVED, LevelResult, verdict
+from fpcheck.comparison.verdict import LevelResult, verdict
 from fpcheck.files.opening import ModelFile
 from fpcheck.fingerprint.levels import LEVELS, Level
-from fpcheck.model.environment import environment
 from fpcheck.model.source import Options, Source, parse
 from fpcheck.report.value import CandidateRef, GoldenRef, Report
 from fpcheck.workflows.choosing import by_name
@@ -20,6 +19,7 @@ from fpcheck.workflows.request import (
     asked_preprocess,
     configured,
     official_notes,
+    proving,
     skipped,
 )
 
@@ -89,19 +89,19 @@ def _levels(
         level: skipped(level, head.levels, request.levels) or LevelResult("pass")
         for level in LEVELS
     }
-    levels["structure"] = LevelResult("pass")  # no comparison does without it
     if head.model.get("untold"):  # then bytes do not tell all
         return None
     if levels["outputs"].status != "pass":
         return levels
-    recorded = head.model["preprocess"]
+    recorded, taken_in = head.model["preprocess"], head.provenance.environment
+    place, told = proving(taken_in, options.backend, options.static)
     proved = (
         head.model.get("provable") is True
         and levels["weights"].status == "pass"
         and asked_preprocess(source, recorded, request, options) == recorded
-        and environment(options.backend) == head.provenance.environment
+        and place == taken_in
     )
-    return {**levels, "outputs": LevelResult("proved", PROVED)} if proved else None
+    return {**levels, "outputs": LevelResult("proved", told)} if proved else None
 
 
 def _has_bytes_of(source: Source, head: "Head") -> bool:
