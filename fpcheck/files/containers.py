@@ -13,7 +13,7 @@ from fpcheck.files.archive import Archive
 from fpcheck.files.assembly import Assembled, NoAssets
 from fpcheck.files.configuration import draft, unlike_keras
 from fpcheck.files.dataset import Group
-from fpcheck.files.declared import spelled
+from fpcheck.files.declared import Config, spelled
 from fpcheck.files.hdf5 import File
 from fpcheck.files.kinds import HDF5, LIST, OBJECT, ZIP
 from fpcheck.files.refusals import GIVE, refused
@@ -87,14 +87,15 @@ def _keras(archive: Archive, label: str) -> Opened:
             raise foreign.zip_error(archive.members, label, without)
     config = strict_json.load(archive.read(_CONFIG, limits.CONFIG_BYTES), f"{label}: {_CONFIG}")
     old = _of_keras2(archive, label)
-    model = draft(_mended(config, label) if old else config, label)
+    written, notes = _mended(config, config, label) if old else (config, [])
+    model = draft(written, label)
     file = File(archive.open(_WEIGHTS), f"{label}: {_WEIGHTS}")
     held = places.by_store(file, model.entries) if model.graph else places.by_group(file)[0]
     assembled = _assembled(label,
         model, held, {MASKS} if old else set(), _Assets(archive)
     )  # fmt: skip
-    return Opened("keras", assembled, _strays(file.root, held), lambda: archive.verify(_WEIGHTS),
-                  root=file.root)  # fmt: skip
+    notes += _strays(file.root, held)
+    return Opened("keras", assembled, notes, lambda: archive.verify(_WEIGHTS), root=file.root)
 
 
 def _strays(root: Group, held: places.Held) -> list[str]:
@@ -167,8 +168,7 @@ def _legacy(file: File, label: str) -> Opened:
     config = strict_json.load(text.encode(), where, keras2.unwrapped if old else spelled)
     notes: list[str] = []
     if old:
-        notes = keras2.redefinitions(json.loads(text))
-        config = _mended(config, label)
+        config, notes = _mended(config, json.loads(text), label)
     model = draft(config, label)
     held = places.legacy(file, group, model.entries, model.graph)
     untold = {MASKS, ASSETS} if old else {ASSETS}
@@ -176,9 +176,17 @@ def _legacy(file: File, label: str) -> Opened:
     return Opened("keras-h5", assembled, [*notes, *_strays(group, held)], root=file.root)
 
 
-def _mended(config: dict[str, Any], label: str) -> dict[str, Any]:
+def _mended(config: Config, raw: Config, label: str) -> tuple[Config, list[str]]:
+    """A configuration of Keras 2 in the spelling of Keras 3, and what to know of the file.
+
+    Args:
+        config: as it is to be mended.
+        raw: as the file has it.
+        label: how messages name the file.
+    """
+    mender = keras2.Mender(lambda kind: not builtin.is_layer(builtin.proper(kind)))
     try:
-        return keras2.Mender(lambda kind: not builtin.is_layer(builtin.proper(kind))).layer(config)
+        return mender.layer(config), keras2.notes(raw, mender)
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
         raise FpcheckError(
             f"{label}: {str(error)[:200] or type(error).__name__}",

@@ -20,7 +20,7 @@ _LENGTH = struct.Struct("<Q")
 
 
 class Open(Value, frozen=True, tag=True):
-    """Load a source in place of the one that was open; the reply is its format, then notes."""
+    """Load a source in place of the one that was open; the reply is its format."""
 
     source: Source
     options: Options
@@ -170,7 +170,7 @@ class Worker:
             case AskLabels():
                 return self.session.labels()
 
-    def _open(self, request: Open) -> tuple[str, ...]:
+    def _open(self, request: Open) -> str:
         keras = _framework()
         from fpcheck.model import loading
         from fpcheck.model.keras_session import KerasSession
@@ -183,7 +183,7 @@ class Worker:
         else:
             loaded = loading.load(request.source, request.options)
         self.session = KerasSession(loaded.model, loaded.format, disposable=True)
-        return (loaded.format, *loaded.notes)
+        return loaded.format
 
 
 # What must be installed to run a model, as modules are named, and as people name it.

@@ -13,6 +13,8 @@ from fpcheck.comparison.verdict import LevelResult
 from fpcheck.report.value import Diagnosis, Report
 
 WORST = 5
+# Reasons are whole sentences, which their makers keep short.
+LONGEST_REASON = 1000
 # Where there is no terminal whose width could be asked for.
 WIDTH = 120
 _MARKS = {"match": ("✓", "green"), "mismatch": ("✗", "red"), "incomplete": ("?", "yellow")}
@@ -104,7 +106,7 @@ def _reason(report: Report, level: str, result: LevelResult) -> str:
     errors = [f for f in report.errors if f.level == level]
     if result.status != "fail":
         reason = result.reason or _allowed_differences(report, level)
-        return clean(reason.replace("the golden", f"the {report.reference}", 1))
+        return clean(reason.replace("the golden", f"the {report.reference}", 1), LONGEST_REASON)
     places = len({f.where for f in errors})
     kind = {"structure": "place", "weights": "tensor", "outputs": "output"}[level]
     return f"{places} {kind}{'' if places == 1 else 's'} differ{'s' if places == 1 else ''}"

@@ -262,7 +262,7 @@ def _warnings(golden: Golden) -> tuple[str, ...]:
     outputs = golden.fingerprint.outputs
     if outputs is not None:
         found += [
-            f"the probes do not reach {path}: a change there would not show in the outputs"
+            f"the probes do not reach {path}: other values there did not change the outputs"
             for path in outputs.reach.unreached
         ]
         if untried := outputs.reach.untried:
