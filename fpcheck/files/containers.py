@@ -90,7 +90,11 @@ def _keras(archive: Archive, label: str) -> Opened:
     written, notes = _mended(config, config, label) if old else (config, [])
     model = draft(written, label)
     file = File(archive.open(_WEIGHTS), f"{label}: {_WEIGHTS}")
-    held = places.by_store(file, model.entries) if model.graph else places.by_group(file)[0]
+    held = (
+        places.by_store(file, model.entries, model.custom)
+        if model.graph
+        else places.by_group(file)[0]
+    )
     assembled = _assembled(label,
         model, held, {MASKS} if old else set(), _Assets(archive)
     )  # fmt: skip
