@@ -162,7 +162,7 @@ def take(
     if levels["outputs"].status != "pass" or held.outputs is None:
         return candidate, levels
     static = isinstance(session, FileSession) and session.static
-    place, told = proving(held.outputs.environment, session.backend, static)
+    place, told = proving(held.outputs.environment, environment(session.backend), static)
     unproved = hindrance(held, candidate, place, preprocess)
     if unproved is None and not request.full:
         levels["outputs"] = LevelResult("proved", told)

@@ -12,7 +12,7 @@ from fpcheck.fingerprint.levels import LEVELS, Level
 from fpcheck.golden import official
 from fpcheck.golden.store import Entry, shipped
 from fpcheck.model.applications import APPLICATIONS
-from fpcheck.model.environment import BACKENDS, environment, lacking
+from fpcheck.model.environment import BACKENDS, lacking
 from fpcheck.model.source import Kind, Options, Source, parse
 from fpcheck.settings import ModelSettings, locate
 
@@ -85,7 +85,9 @@ def skipped(
     return None
 
 
-def proving(recorded: dict[str, str], backend: str, static: bool) -> tuple[dict[str, str], str]:
+def proving(
+    recorded: dict[str, str], here: dict[str, str], static: bool
+) -> tuple[dict[str, str], str]:
     """The environment for which outputs may be proved, and how that is told.
 
     It is the one here. Where nothing is to be run and no framework could run it, there is no other
@@ -93,10 +95,9 @@ def proving(recorded: dict[str, str], backend: str, static: bool) -> tuple[dict[
 
     Args:
         recorded: the environment of the golden's outputs.
-        backend: what would run the model; as Keras chooses if empty.
+        here: the environment in which the model would be run.
         static: whether nothing is to be run.
     """
-    here = environment(backend)
     missing = lacking(here)
     if not static or not missing:
         return here, PROVED

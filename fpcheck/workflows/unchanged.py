@@ -11,6 +11,7 @@ from fpcheck.comparison.tolerance import TOLERANCES
 from fpcheck.comparison.verdict import LevelResult, verdict
 from fpcheck.files.opening import ModelFile
 from fpcheck.fingerprint.levels import LEVELS, Level
+from fpcheck.model.environment import environment
 from fpcheck.model.source import Options, Source, parse
 from fpcheck.report.value import CandidateRef, GoldenRef, Report
 from fpcheck.workflows.choosing import by_name
@@ -94,7 +95,7 @@ def _levels(
     if levels["outputs"].status != "pass":
         return levels
     recorded, taken_in = head.model["preprocess"], head.provenance.environment
-    place, told = proving(taken_in, options.backend, options.static)
+    place, told = proving(taken_in, environment(options.backend), options.static)
     proved = (
         head.model.get("provable") is True
         and levels["weights"].status == "pass"
