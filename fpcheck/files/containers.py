@@ -5,20 +5,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+import numpy as np
+
 from fpcheck.errors import FpcheckError
 from fpcheck.files import assembly, builtin, keras2, limits, places, strict_json
 from fpcheck.files.archive import Archive
-from fpcheck.files.assembly import Assembled
-from fpcheck.files.configuration import draft, unlike_keras
+from fpcheck.files.assembly import Assembled, Derived, Stored
+from fpcheck.files.configuration import Entry, draft, unlike_keras
 from fpcheck.files.dataset import Group
 from fpcheck.files.declared import Config, spelled
 from fpcheck.files.hdf5 import File
-from fpcheck.files.kinds import HDF5, OBJECT, ZIP
+from fpcheck.files.kinds import ARCHITECTURE, HDF5, OBJECT, ZIP
 from fpcheck.files.refusals import GIVE, refused
 from fpcheck.files.region import Region
-from fpcheck.fingerprint.structure import MASKS
+from fpcheck.fingerprint.structure import DERIVED, MASKS, Tensor
 
 _CONFIG, _WEIGHTS, _METADATA = "config.json", "model.weights.h5", "metadata.json"
+_NOTHING = Derived(np.zeros(0, np.float32), "float32")  # a tensor of which no file holds a value
 # Opens a file beside the model file, by name.
 Sibling = Callable[[str], Region]
 
@@ -177,6 +181,8 @@ def _plain(
 def _sharded(region: Region, label: str, sibling: Sibling) -> Opened:
     """Weights in several files: each holds some of the groups, named as if in one file."""
     index = strict_json.load(region.read(0, limits.CONFIG_BYTES + 1), label)
+    if {"class_name", "config"} <= index.keys():
+        return _architecture(index, label)
     listed = index.get("weight_map")
     if index == {"metadata": {"total_size": 0}, "weight_map": {}}:  # of a model without weights
         return Opened("weights-json", assembly.weights_only({}, {}))
@@ -199,6 +205,39 @@ def _sharded(region: Region, label: str, sibling: Sibling) -> Opened:
     for other in others:
         first.root.merge(other.root)
     return _plain(first, "weights-json", *places.by_group(first))
+
+
+def _architecture(config: Config, label: str) -> Opened:
+    """What `Model.to_json` writes: layers whose tensors are known by role, and are empty."""
+    notes: list[str] = []
+    if str(config.get("keras_version", "3")).startswith("2."):
+        unwrapped = strict_json.load(json.dumps(config).encode(), label, keras2.unwrapped)
+        config, notes = _mended(unwrapped, config, label)
+    model = draft(config, label)
+    untold = {DERIVED} if any(e.class_name == "Normalization" for e in model.entries) else set()
+    found = _assembled(label, model, {}, untold, lambda store: None)
+    entries = {entry.path: entry for entry in model.entries if entry.roles}
+    layers, stored, state = [], list[Stored](), iter(found.stored)
+    for layer in found.structure.layers:
+        entry = entries.get(layer.path)
+        own = [] if entry is None else _empty(entry)
+        training = layer.training
+        if entry is not None and layer.config is not None:
+            training = {**training, "trainable": entry.trainable}
+        moved = [msgspec.structs.replace(t, index=t.index + len(own)) for t in layer.tensors]
+        tensors = (*own, *moved)
+        layers.append(msgspec.structs.replace(layer, tensors=tensors, training=training))
+        stored += [_NOTHING] * len(own) + [next(state) for _ in moved]
+    structure = msgspec.structs.replace(found.structure, layers=tuple(layers))
+    return Opened(ARCHITECTURE, Assembled(structure, stored), notes)
+
+
+def _empty(entry: Entry) -> list[Tensor]:
+    """The tensors of a layer by role, without values."""
+    return [
+        Tensor(role, place, (0,), entry.dtype, not builtin.is_fixed(role, entry.dtype))
+        for place, role in enumerate(entry.roles or [])
+    ]
 
 
 def _shard_name(name: object, label: str) -> str:
