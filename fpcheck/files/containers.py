@@ -15,7 +15,7 @@ from fpcheck.files.configuration import draft, unlike_keras
 from fpcheck.files.dataset import Group
 from fpcheck.files.declared import Config, spelled
 from fpcheck.files.hdf5 import File
-from fpcheck.files.kinds import HDF5, LIST, OBJECT, ZIP
+from fpcheck.files.kinds import ARCHITECTURE, HDF5, LIST, OBJECT, ZIP
 from fpcheck.files.refusals import GIVE, refused
 from fpcheck.files.region import Region
 from fpcheck.fingerprint.structure import ASSET, ASSETS, MASKS, Layer
@@ -215,6 +215,8 @@ def _sharded(region: Region, label: str, sibling: Sibling) -> Opened:
         listed = strict_json.document(text, label)
         raise foreign.json_error(listed, label, "a JSON list, so no index of weights", _INDEX)
     index = strict_json.load(text, label)
+    if {"class_name", "config"} <= index.keys():
+        return _architecture(index, label)
     if index == {"metadata": {"total_size": 0}, "weight_map": {}}:  # of a model without weights
         return Opened("weights-json", assembly.weights_only({}, {}))
     places_of = _weight_map(index, label)
@@ -228,6 +230,18 @@ def _sharded(region: Region, label: str, sibling: Sibling) -> Opened:
     for other in others:
         first.root.merge(other.root)
     return _plain(first, "weights-json", *places.by_group(first))
+
+
+def _architecture(config: Config, label: str) -> Opened:
+    """What `Model.to_json` writes."""
+    notes: list[str] = []
+    old = str(config.get("keras_version", "3")).startswith("2.")
+    if old:
+        unwrapped = strict_json.load(json.dumps(config).encode(), label, keras2.unwrapped)
+        config, notes = _mended(unwrapped, config, label)
+    model = draft(config, label)
+    found = _assembled(label, model, {}, {MASKS, ASSETS} if old else {ASSETS}, NoAssets())
+    return Opened(ARCHITECTURE, assembly.with_empty_tensors(found, model), notes)
 
 
 def _weight_map(index: dict[str, Any], label: str) -> dict[str, set[str]]:

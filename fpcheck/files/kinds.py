@@ -12,6 +12,8 @@ SUFFIXES = (".keras", ".h5", ".hdf5", ".weights.json")
 # More than the longest beginning by which a kind of file is told.
 HEAD_BYTES = 1024
 ZIP, HDF5, OBJECT, LIST = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"{", b"["
+# The format of what `Model.to_json` writes.
+ARCHITECTURE = "model-json"
 _AGAIN = "Download the file again, from its raw address."
 _SAVE = "Load it where it belongs and save it with Keras as .keras or .h5."
 # A pickle of the protocols 0 and 1, which have no first byte of their own: an object by its module
@@ -49,6 +51,9 @@ _DATA = {
     b"%PDF": "a PDF document, not a model",
 }
 _FOLDER = "saved_model.pb"
+# The files of a TensorFlow checkpoint, beside a text of this name.
+_CHECKPOINT, _PARTS = "checkpoint", re.compile(r".*\.(index|data-\d{5}-of-\d{5})")
+_RESTORE = "Restore it into its model in TensorFlow, and save that with Keras as .keras or .h5."
 
 
 def check_kind(path: Path, text: str) -> None:
@@ -61,12 +66,15 @@ def check_kind(path: Path, text: str) -> None:
     Raises:
         FpcheckError: not a regular file, empty, or a file of another kind.
     """
-    if path.is_dir():
-        what = "a TensorFlow SavedModel" if (path / _FOLDER).is_file() else "a folder, not a file"
-        raise FpcheckError(f"{text}: {what}", _SAVE if (path / _FOLDER).is_file() else GIVE)
-    if not path.is_file():
-        raise FpcheckError(f"{text}: not a regular file", GIVE)
     try:
+        if is_checkpoint(path):
+            raise FpcheckError(f"{text}: a TensorFlow checkpoint, not a Keras model", _RESTORE)
+        if path.is_dir():
+            saved = (path / _FOLDER).is_file()
+            what = "a TensorFlow SavedModel" if saved else "a folder, not a file"
+            raise FpcheckError(f"{text}: {what}", _SAVE if saved else GIVE)
+        if not path.is_file():
+            raise FpcheckError(f"{text}: not a regular file", GIVE)
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
 
@@ -79,6 +87,21 @@ def check_kind(path: Path, text: str) -> None:
         raise FpcheckError(
             f"{text}: cannot be read ({error.strerror})", "Check its permissions."
         ) from error
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Whether a path is of a TensorFlow checkpoint: its folder, a file, or the files' prefix."""
+    if path.is_dir():
+        parts = [file.name for file in path.iterdir() if _PARTS.fullmatch(file.name)]
+        return any(name.endswith(".index") for name in parts) and len(parts) > 1
+    if path.name == _CHECKPOINT or _PARTS.fullmatch(path.name):
+        return path.is_file() and not _has_head(path, (ZIP, HDF5, OBJECT))
+    return not path.exists() and path.with_name(f"{path.name}.index").is_file()
+
+
+def _has_head(path: Path, heads: tuple[bytes, ...]) -> bool:
+    with path.open("rb") as file:
+        return file.read(HEAD_BYTES).startswith(heads)
 
 
 def check_head(head: bytes, text: str, read: Callable[[int, int], bytes], size: int) -> None:

@@ -194,6 +194,12 @@ def run(
             else:
                 outputs, before = forward(model, arrays, recorder)
     except Exception as error:  # whatever a model's own code may raise
+        if "Table not initialized" in str(error):  # as TensorFlow says it
+            raise UnavailableError(
+                "the model cannot be run: the vocabulary of a lookup layer is not in its file",
+                "Save the model as .keras, which keeps vocabularies, or leave outputs out: "
+                "--levels structure,weights.",
+            ) from error
         raise UnavailableError(
             f"the model cannot be run on its probes: {reason(error)}",
             "Give inputs that it accepts with --probes FILE.npz, or choose --levels "

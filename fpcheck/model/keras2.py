@@ -94,6 +94,30 @@ def load_old_archive(
     return model
 
 
+def load_architecture(
+    path: Path, custom_objects: dict[str, object], safe_mode: bool
+) -> "keras.Model":
+    """The model that `Model.to_json` of Keras 2 or 3 describes, with fresh weights.
+
+    Args:
+        path: the file.
+        custom_objects: classes and functions that are not Keras's own, by name.
+        safe_mode: refuse to execute code that the file holds.
+
+    Raises:
+        ValueError: Keras 3 would not run the model as Keras 2 did.
+    """
+    import keras
+
+    text = path.read_text(encoding="utf-8")
+    config, mender = json.loads(text), Mender(_registered(custom_objects))
+    if str(config.get("keras_version", "3")).startswith("2."):
+        config = mender.layer(json.loads(text, object_hook=unwrapped))
+    model = keras.saving.deserialize_keras_object(config, custom_objects, safe_mode=safe_mode)
+    _check(model, mender.orders)
+    return model
+
+
 def _finalize(model: "keras.Model") -> None:
     """Keras lets only those normalizations that are at the top use what it has loaded."""
     import keras

@@ -1,5 +1,6 @@
 """Making a live Keras model from a source. Runs where the framework runs."""
 
+import json
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -13,9 +14,10 @@ import h5py
 from fpcheck.codec import PathText
 from fpcheck.errors import FpcheckError, UnavailableError
 from fpcheck.files.address import shown
-from fpcheck.files.kinds import OBJECT, ZIP
+from fpcheck.files.kinds import ARCHITECTURE, OBJECT, ZIP
+from fpcheck.model.deep import built_once
 from fpcheck.model.importing import import_module
-from fpcheck.model.keras2 import load_legacy_h5, load_old_archive
+from fpcheck.model.keras2 import load_architecture, load_legacy_h5, load_old_archive
 from fpcheck.model.reasons import is_newer, keras_version, reason, remedy
 from fpcheck.model.saved_order import frozen_as_saved
 from fpcheck.model.source import Kind, Options, Source, parse
@@ -134,23 +136,24 @@ def _load_file(source: Source, options: Options) -> Loaded:
             return Loaded(_with_weights(model, path), kind)
     objects = custom_objects(options.custom_objects)
     try:
-        return _load_model(path, kind, objects, safe_mode=not options.trust)
+        with built_once():
+            return Loaded(_load_model(path, kind, objects, safe_mode=not options.trust), kind)
     except Exception as error:  # eighteen classes were seen
         raise _refused(source, path, error) from error
 
 
-def _load_model(path: Path, kind: str, objects: dict[str, Any], safe_mode: bool) -> Loaded:
+def _load_model(path: Path, kind: str, objects: dict[str, Any], safe_mode: bool) -> Any:
     import keras
 
-    written = keras_version(path) or ""
+    if kind == ARCHITECTURE:
+        return load_architecture(path, objects, safe_mode)
     if kind == "keras-h5":
-        return Loaded(load_legacy_h5(path, objects, safe_mode), kind)
-    if written.startswith("2."):
-        return Loaded(load_old_archive(path, objects, safe_mode), kind)
+        return load_legacy_h5(path, objects, safe_mode)
+    if (keras_version(path) or "").startswith("2."):
+        return load_old_archive(path, objects, safe_mode)
     with _suffixed(path, ".keras") as named:
         load_model = keras.saving.load_model
-        model = load_model(named, custom_objects=objects, compile=False, safe_mode=safe_mode)
-    return Loaded(model, kind)
+        return load_model(named, custom_objects=objects, compile=False, safe_mode=safe_mode)
 
 
 def _refused(source: Source, path: Path, error: Exception) -> FpcheckError:
@@ -178,13 +181,14 @@ def file_format(path: Path) -> str:
     """Which container a file is, by its content.
 
     Returns:
-        `keras`, `keras-h5` (a full legacy model), `keras-h5-weights`, `weights-h5`, or
-        `weights-json` (an index of shards).
+        `keras`, `keras-h5` (a full legacy model), `keras-h5-weights`, `weights-h5`, `weights-json`
+        (an index of shards), or `model-json` (an architecture alone).
     """
     with path.open("rb") as file:
         head = file.read(len(ZIP))
     if head.startswith(OBJECT):
-        return "weights-json"
+        described = {"class_name", "config"} <= json.loads(path.read_bytes()).keys()
+        return ARCHITECTURE if described else "weights-json"
     zipped = head == ZIP
     if zipped and not zipfile.is_zipfile(path):
         raise FpcheckError(f"{path}: damaged .keras archive", "Save or download it again.")

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 from fpcheck.codec import Array, Value, pack, unpack
 from fpcheck.errors import FpcheckError, UnavailableError, as_text
 from fpcheck.fingerprint.undone import Wanted
+from fpcheck.model.deep import allow_depth
 from fpcheck.model.session import OutputPlan
 from fpcheck.model.source import Options, Source
 
@@ -221,6 +222,7 @@ def main() -> None:
     requests = sys.stdin.buffer
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
+    allow_depth()
     worker = Worker()
     while (data := receive(requests)) is not None:
         send(replies, pack(reply_to(worker, unpack(data, Request))))  # type: ignore[arg-type]

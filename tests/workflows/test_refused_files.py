@@ -205,3 +205,20 @@ def test_a_worker_that_dies_leaves_what_was_read(
         "the process that loads the model ended with status 9; not proved: the model has custom "
         "code",
     )
+
+
+def test_a_vocabulary_that_no_file_holds_is_told(here: Path, worker: RemoteSession) -> None:
+    words = kl.StringLookup(name="words")
+    words.adapt(["cat", "dog"])
+    x = keras.Input((1,), dtype="string", name="x")
+    keras.Model(x, kl.Embedding(4, 2, name="y")(words(x))).save("words.h5")
+    with pytest.raises(FpcheckError) as caught:
+        record_source("words.h5", recording.Request(name="words"), Options(), worker)
+    assert (caught.value.fact, caught.value.advice) == (
+        "the model cannot be run: the vocabulary of a lookup layer is not in its file",
+        "Save the model as .keras, which keeps vocabularies, or leave outputs out: --levels "
+        "structure,weights.",
+    )
+    levels = ("structure", "weights")
+    found = record_source("words.h5", recording.Request(name="words", levels=levels), Options())
+    assert found.stored
