@@ -21,7 +21,7 @@ from fpcheck.golden.value import Golden
 from fpcheck.model.environment import environment
 from fpcheck.model.file_session import FileSession
 from fpcheck.model.session import OutputPlan, Session
-from fpcheck.model.source import Options, Source
+from fpcheck.model.source import Kind, Options, Source
 from fpcheck.progress import Progress, silent
 from fpcheck.report.value import CandidateRef, Report
 from fpcheck.workflows.choosing import by_name
@@ -32,6 +32,7 @@ from fpcheck.workflows.request import (
     Request,
     asked_preprocess,
     check_levels,
+    code_notes,
     configured,
     official_notes,
     proving,
@@ -109,6 +110,8 @@ def _report(
 ) -> Report:  # fmt: skip
     candidate, levels = taken
     named = CandidateRef(source.text, session.format, content_id_text(candidate))
+    if source.kind is Kind.FILE:
+        notes = [*notes, *code_notes(candidate.structure.custom_classes, levels["outputs"])]
     return report_on(
         golden, candidate, levels, asked=request.levels, why=why, named=named, notes=notes,
         session=session, goldens=request.goldens,

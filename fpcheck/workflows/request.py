@@ -1,6 +1,6 @@
 """What a comparison is asked to do: by its options, the configuration, and what a golden holds."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import msgspec
@@ -109,6 +109,19 @@ def proving(
         f"for the recorded environment: {', '.join(told)}; {' and '.join(missing)} {verb} not "
         "installed here"
     )
+
+
+def code_notes(custom: Sequence[str], outputs: LevelResult) -> list[str]:
+    """That code decides outputs too, where nothing was run and no file holds the code.
+
+    Args:
+        custom: names of classes.
+        outputs: how that level ended.
+    """
+    if not custom or outputs.status != "skipped":
+        return []
+    shown = ", ".join(custom[:3]) + (", …" if len(custom) > 3 else "")
+    return [f"not compared: the code of {shown}, which no model file contains"]
 
 
 def asked_preprocess(

@@ -18,6 +18,7 @@ from fpcheck.workflows.choosing import by_name
 from fpcheck.workflows.request import (
     Request,
     asked_preprocess,
+    code_notes,
     configured,
     official_notes,
     proving,
@@ -67,7 +68,11 @@ def unchanged(text: str, request: Request, options: Options) -> Report | None:
         first_divergent_layer=None,
         findings=[],
         diagnoses=[],
-        notes=[*head.source.notes, *official_notes(source, choice.entry)],
+        notes=[
+            *head.source.notes,
+            *official_notes(source, choice.entry),
+            *code_notes(head.model.get("custom", []), levels["outputs"]),
+        ],
         accuracy=None,
     )
 
