@@ -47,6 +47,6 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
 
 
 def _who(layers: list[str], case: Case) -> str:
-    if len(layers) == len(case.weighted):
+    if case.are_all(layers):
         return "All layers were"
     return f"{some(layers)} {'was' if len(layers) == 1 else 'were'}"

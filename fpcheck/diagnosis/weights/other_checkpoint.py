@@ -67,7 +67,7 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
     asked = _asked(case)
     case.claim(items)
     layers = paths(items)
-    every = len(layers) == len(case.weighted)
+    every = case.are_all(layers)
     verb = "has" if len(layers) == 1 else "have"
     yield Diagnosis(
         code="other-checkpoint",
