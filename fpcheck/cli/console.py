@@ -53,35 +53,36 @@ def err() -> "Console":
 
 
 def show(
-    report: Report, form: str, output: Path | None, quiet: bool = False, verbose: bool = False
-) -> None:
-    """Print a report, or write it to a file."""
-    again = _next(report, verbose)
+    report: Report, form: str, output: Path | None, quiet: bool = False, verbose: bool = False,
+    accept: str | None = None,
+) -> None:  # fmt: skip
+    """Print a report, or write it to a file; `accept` says how to store what differs."""
     if form == "json":
         text = json_report.render(report) + "\n"
         write(output, text) if output is not None else sys.stdout.write(text)
         return
     from fpcheck.report.text import plain_text, render
 
+    # One line, however long: a command that is folded cannot be copied.
+    again = _next(report, verbose, accept)
+    last = "" if again is None else f"\n  next: {again}\n"
     if output is not None:
-        write(output, plain_text(report, verbose, again) + "\n")
+        write(output, f"{plain_text(report, verbose)}\n{last}")
     elif not quiet:
-        put(render(report, verbose, again))
+        put(render(report, verbose))
+        if last:
+            say(last.removesuffix("\n"))
 
 
-def _next(report: Report, verbose: bool) -> str | None:
-    """The command to run after this one."""
+def _next(report: Report, verbose: bool, accept: str | None) -> str | None:
+    """What to do after this command; a command that it names stands last."""
+    if report.verdict == "incomplete":
+        checked = [name for name, level in report.levels.items() if level.status != "skipped"]
+        asked = f"to ask for no more than that: {_this_command()} --levels {','.join(checked)}"
+        return asked if checked else None
     if report.verdict == "match":
         return None
-    if report.verdict == "incomplete":
-        checked = ",".join(n for n, level in report.levels.items() if level.status != "skipped")
-        return f"{_this_command()} --levels {checked}   (to ask for no more than that)"
-    if not verbose:
-        return f"{_this_command()} --verbose"
-    if report.candidate.format in ("golden", "memory"):
-        return None
-    source = shlex.quote(report.candidate.source)
-    return f"fpcheck record {source} {report.golden.name}   (if the change is wanted)"
+    return accept if accept or verbose else f"to see every finding: {_this_command()} --verbose"
 
 
 def _this_command() -> str:

@@ -29,6 +29,7 @@ class Neighbour(Value, frozen=True, eq=False):
         shape: the digest of its structure without names, as text.
         parameters: how many values its tensors hold.
         load: reads the rest; FpcheckError where it is damaged.
+        relation: what it is to the golden that is compared with, if it is another version of it.
     """
 
     label: str
@@ -36,6 +37,7 @@ class Neighbour(Value, frozen=True, eq=False):
     shape: str
     parameters: int
     load: Callable[[], Fingerprint]
+    relation: str = ""
 
 
 # Asked for only after a mismatch.

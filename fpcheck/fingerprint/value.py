@@ -35,3 +35,12 @@ class Fingerprint(Value, frozen=True, eq=False):
         """The levels that it holds."""
         held = (self.structure, self.weights, self.outputs)
         return tuple(n for n, part in zip(LEVELS, held, strict=True) if part is not None)
+
+    @property
+    def described(self) -> str:
+        """Its levels and its size, in a few words."""
+        layers, parameters = len(self.structure.layers), self.structure.parameters
+        return f"{', '.join(self.levels)}; {layers:,} layers, {parameters:,} parameters"
+
+    def __repr__(self) -> str:
+        return f"<Fingerprint: {self.described}>"

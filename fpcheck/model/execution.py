@@ -14,6 +14,7 @@ from fpcheck.errors import UnavailableError
 from fpcheck.fingerprint.outputs import Activation, Answer, answer, kept
 from fpcheck.model import live_graph
 from fpcheck.model.recorder import SQUASHING, Recorder, running_backend, to_numpy
+from fpcheck.model.user_code import check_code
 from fpcheck.model.walking import Place, walk
 
 
@@ -194,6 +195,12 @@ def run(
             else:
                 outputs, before = forward(model, arrays, recorder)
     except Exception as error:  # whatever a model's own code may raise
+        check_code(
+            "the model cannot be run on its probes: its code raised", error, first_line,
+            "Correct the code there, give inputs that it accepts with --probes FILE.npz, or choose "
+            "--levels structure,weights.",
+            UnavailableError,
+        )  # fmt: skip
         raise UnavailableError(
             f"the model cannot be run on its probes: {first_line(error)}",
             "Give inputs that it accepts with --probes FILE.npz, or choose --levels "

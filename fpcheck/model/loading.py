@@ -17,6 +17,7 @@ from fpcheck.model.execution import first_line
 from fpcheck.model.importing import import_module
 from fpcheck.model.keras2 import load_legacy_h5, redefined_names
 from fpcheck.model.source import Kind, Options, Source, parse
+from fpcheck.model.user_code import check_code
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,14 @@ def _load_callable(source: Source) -> Any:
         raise FpcheckError(
             f"{source.text}: {module} has no function {attribute}", "Check the name."
         )
-    with _telling(f"{source.text}: raised"):
+    try:
         model = target()
+    except Exception as error:  # whatever a user's function may raise
+        check_code(f"{source.text} raised", error, first_line)
+        raise FpcheckError(
+            f"{source.text} raised {type(error).__name__}: {first_line(error)}",
+            "Name a function without arguments that returns the model.",
+        ) from error
     if not isinstance(model, keras.Model):
         raise FpcheckError(
             f"{source.text}: returned a {type(model).__name__}, not a keras.Model",
@@ -97,7 +104,8 @@ def _load_callable(source: Source) -> Any:
 def _imported(module: str, asked: str) -> Any:
     try:
         return import_module(module)
-    except ImportError as error:
+    except (Exception, SystemExit) as error:  # whatever a user's module may raise
+        check_code(f"{asked}: importing {module} raised", error, first_line)
         raise FpcheckError(
             f"{asked}: cannot import {module}: {first_line(error)}",
             "Run from the folder that holds it, or install it.",
@@ -204,6 +212,7 @@ def _telling(fact: str) -> Iterator[None]:
     except FpcheckError:
         raise
     except Exception as error:  # eighteen classes were seen
+        check_code(f"{fact}: its code raised", error, first_line)
         raise FpcheckError(f"{fact}: {first_line(error)}", _advice(error)) from error
 
 

@@ -5,10 +5,51 @@ from collections.abc import Iterator
 from fpcheck.diagnosis.case import Case, Neighbour, Owner, held_by_role, is_constant
 from fpcheck.diagnosis.evidence import count, paths, some
 from fpcheck.errors import FpcheckError
+from fpcheck.fingerprint import digest
+from fpcheck.fingerprint.told import alike
+from fpcheck.fingerprint.value import Fingerprint
 from fpcheck.report.value import Diagnosis
 
 # Share of tensors that must be another golden's, digest by digest, to name it.
 _KNOWN = 0.5
+_ADVICE = "Load the right file, or compare with that golden: --golden"
+
+
+def diagnose_equal(case: Case) -> Iterator[Diagnosis]:
+    """A proof, where structure and weights are those of another golden, or of another version."""
+    errors = [finding for finding in case.errors if finding.level != "outputs"]
+    own = case.candidate.content_id
+    if own is None or not errors:
+        return
+    rebuilt = any(finding.level == "structure" for finding in errors)
+    for other in case.neighbours():
+        # What is built as a golden of another name is told as another architecture.
+        if rebuilt and not other.relation:
+            continue
+        if other.content_id == digest.text(own) and _is_built_as(case, other):
+            relation = f", {other.relation}" if other.relation else ""
+            yield Diagnosis(
+                code="other-checkpoint",
+                layers=list(dict.fromkeys(finding.layer for finding in errors if finding.layer)),
+                confidence=1.0,
+                summary=f"The model equals {other.label}{relation}.",
+                evidence=[f"structure and weights have the digests of {other.label}"],
+                advice=f"{_ADVICE} {other.label}",
+            )
+            return
+
+
+def _is_built_as(case: Case, other: Neighbour) -> bool:
+    """Whether the structures are equal but for names, as far as both are told."""
+    structure = case.candidate.structure
+    if other.shape == digest.text(structure.shape_digest):
+        return True
+    try:
+        golden = Fingerprint(other.load().structure)
+    except FpcheckError:  # another command's matter
+        return False
+    theirs, ours = alike(golden, Fingerprint(structure))
+    return ours.structure.shape_key == theirs.structure.shape_key
 
 
 def diagnose_known(case: Case) -> Iterator[Diagnosis]:
@@ -31,8 +72,7 @@ def diagnose_known(case: Case) -> Iterator[Diagnosis]:
                 summary=f"These are the weights of the golden {other.label}.",
                 evidence=[f"{len(found)} of {count(len(items), 'changed tensor')} have the digests "
                           f"of {other.label}"],
-                advice="Load the right file, or compare with that golden: --golden "
-                f"{other.label}",
+                advice=f"{_ADVICE} {other.label}",
             )  # fmt: skip
             return
 
