@@ -10,7 +10,7 @@ from typing import Any
 
 import h5py
 
-from fpcheck.errors import FpcheckError
+from fpcheck.errors import FpcheckError, UnavailableError
 from fpcheck.files.address import shown
 from fpcheck.files.kinds import OBJECT, ZIP
 from fpcheck.model.execution import first_line
@@ -212,7 +212,8 @@ def _telling(fact: str) -> Iterator[None]:
     except FpcheckError:
         raise
     except Exception as error:  # eighteen classes were seen
-        check_code(f"{fact}: its code raised", error, first_line)
+        # What was read of the file without Keras holds all the same.
+        check_code(f"{fact}: its code raised", error, first_line, kind=UnavailableError)
         raise FpcheckError(f"{fact}: {first_line(error)}", _advice(error)) from error
 
 

@@ -32,12 +32,20 @@ def check_code(
         advice: what to do.
         kind: the class of what is raised.
     """
+    told = raised(error, tell)
+    if told is not None:
+        raise kind(f"{what} {told}", advice) from error
+
+
+def raised(error: BaseException, tell: Callable[[BaseException], str]) -> str | None:
+    """The exception, its message and its place in the user's code; None if it is from elsewhere."""
     for cause in _chain(error):
         place = _place(cause)
         if place is not None:
             text = _message(cause)
             message = f": {tell(Exception(text))}" if text else ""
-            raise kind(f"{what} {type(cause).__name__}{message} ({place})", advice) from error
+            return f"{type(cause).__name__}{message} ({place})"
+    return None
 
 
 def _message(error: BaseException) -> str:

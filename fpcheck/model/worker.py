@@ -15,7 +15,7 @@ from fpcheck.errors import FpcheckError, UnavailableError
 from fpcheck.fingerprint.undone import Wanted
 from fpcheck.model.session import OutputPlan
 from fpcheck.model.source import Options, Source
-from fpcheck.model.user_code import check_code
+from fpcheck.model.user_code import CORRECT, raised
 
 _LENGTH = struct.Struct("<Q")
 
@@ -213,17 +213,12 @@ def reply_to(worker: Worker, request: Request) -> Reply:
         unavailable = isinstance(error, UnavailableError)
         return Reply(b"", error.fact, error.advice, unavailable, traceback.format_exc())
     except Exception as error:  # a worker must answer; the parent says what happened
-        told = _told(error)
-        return Reply(b"", told.fact, told.advice, False, traceback.format_exc())
-
-
-def _told(error: Exception) -> FpcheckError:
-    fact = f"the model's process failed: {type(error).__name__}: {error}"[:500]
-    try:
-        check_code("the model's code raised", error, lambda cause: str(cause)[:300])
-    except FpcheckError as told:
-        return told
-    return FpcheckError(fact, "--debug shows where.")
+        told = raised(error, lambda cause: str(cause)[:300])
+        fact = f"the model's code raised {told}" if told else (
+            f"the model's process failed: {type(error).__name__}: {error}"[:500]
+        )  # fmt: skip
+        advice = CORRECT if told else "--debug shows where."
+        return Reply(b"", fact, advice, False, traceback.format_exc())
 
 
 def main() -> None:

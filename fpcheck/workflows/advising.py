@@ -10,7 +10,7 @@ from fpcheck.model.source import Kind, Options, parse
 from fpcheck.report.value import Report
 from fpcheck.wording import command, given
 from fpcheck.workflows.choosing import find, goldens_folder
-from fpcheck.workflows.request import Request
+from fpcheck.workflows.request import Request, configured_loading
 
 NAME_ARCHITECTURE = (
     "Name the architecture: --model resnet50, --model FILE.keras or "
@@ -68,7 +68,7 @@ def to_record_next(
         asked |= _place(entry, head, request, options)
     except FpcheckError:  # removed meanwhile, or configured: the options alone must do
         pass
-    if report.candidate.format in _WEIGHTS_ONLY and options.model is None:
+    if report.candidate.format in _WEIGHTS_ONLY and not _has_model(report, options):
         model = _architecture(head)
         if model is None:
             return f"{lead} as {name}. {NAME_ARCHITECTURE}"
@@ -89,6 +89,12 @@ def _place(
     usual = LEVELS[:2] if options.static else LEVELS
     levels = tuple(level for level in head.levels if level in usual)
     return found if levels == usual else {**found, "levels": levels}
+
+
+def _has_model(report: Report, options: Options) -> bool:
+    """Whether the architecture of a file of weights is given, or configured."""
+    configured = configured_loading(parse(report.candidate.source), options)[1]
+    return configured.model is not None
 
 
 def _architecture(head: Head | None) -> str | None:

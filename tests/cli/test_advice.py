@@ -81,6 +81,16 @@ def test_a_file_of_weights_is_accepted_with_the_architecture_of_the_golden(proje
     )
 
 
+def test_what_is_configured_need_not_be_given_to_accept_a_change(project: Path) -> None:
+    (project / "good net.keras").rename("arch.keras")
+    Path("fpcheck.yaml").write_text("models:\n  new.weights.h5: {golden: net, model: arch.keras}\n")
+    net(seed=1).save_weights("new.weights.h5")
+    line = printed(said("compare", "new.weights.h5", *STATIC))
+    assert line == "fpcheck record new.weights.h5 net --goldens 'my goldens' --static"
+    assert in_shell(line) == 0
+    assert fpcheck("compare", "new.weights.h5", *STATIC).returncode == 0
+
+
 def test_levels_that_the_golden_has_are_kept_when_a_change_is_accepted(project: Path) -> None:
     bare = fpcheck("record", "good net.keras", "bare", *STATIC, "--levels", "structure")
     assert bare.returncode == 0
