@@ -66,9 +66,22 @@ class Case:
         self.candidate = comparison.candidate
         self.pairing = comparison.pairing
         self.errors = comparison.errors
-        self.neighbours = neighbours
+        self._read: list[Neighbour] = []
+        self._unread = neighbours()
         self._claimed: set[tuple[str, int]] = set()
         self._told: set[int] = set()
+
+    def neighbours(self) -> Iterator[Neighbour]:
+        """Other goldens, other versions of this one first; each is read once, when asked for."""
+        place = 0
+        while True:
+            if place == len(self._read):
+                following = next(self._unread, None)
+                if following is None:
+                    return
+                self._read.append(following)
+            yield self._read[place]
+            place += 1
 
     @cached_property
     def changed(self) -> list[Changed]:
