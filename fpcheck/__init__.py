@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fpcheck.fingerprint.value import Fingerprint
     from fpcheck.golden.value import Golden
     from fpcheck.report.value import Report
-    from fpcheck.workflows.recording import Recording
+    from fpcheck.workflows.recorded import Recording
 
 __version__ = "0.1.0"
 __all__ = [
@@ -36,7 +36,7 @@ __all__ = [
 _LAZY = {
     "Fingerprint": "fpcheck.fingerprint.value",
     "Golden": "fpcheck.golden.value",
-    "Recording": "fpcheck.workflows.recording",
+    "Recording": "fpcheck.workflows.recorded",
     "Report": "fpcheck.report.value",
 }
 
@@ -77,8 +77,9 @@ def record(
             raw uint8 images (n, height, width, channels), 0..255.
         probes: how many, or an `.npz` (one array per input, shape (n, ...)) or folder of images.
         data: labelled examples: an `.npz` with `x` (n, ...) and `y` (n,), or a folder per class.
-        tolerance: a row of the tolerance table for outputs; by the model's dtypes if None.
-        note: for people.
+        tolerance: a row of the tolerance table for outputs; if None, what was decided for the
+            version before, else by the model's dtypes.
+        note: for people. If the model is unchanged, the newest version gets it, and the tolerance.
         **loading: fields of `fpcheck.model.source.Options`: weights, seed, model, custom_objects,
             trust.
 
@@ -86,6 +87,8 @@ def record(
         FpcheckError: the source or the data cannot be read, or the model gives NaN.
     """
     from fpcheck.model.source import Options
+    from fpcheck.wording import for_python
+    from fpcheck.workflows.recorded import told_in_python
     from fpcheck.workflows.recording import Request, record_source
 
     request = Request(
@@ -98,7 +101,8 @@ def record(
         tolerance=tolerance,
         note=note,
     )
-    return record_source(source, request, Options(**loading))
+    with for_python():
+        return told_in_python(record_source(source, request, Options(**loading)))
 
 
 def compare(
@@ -136,6 +140,8 @@ def compare(
         FpcheckError: no such golden, a damaged one, or a source that cannot be read.
     """
     from fpcheck.model.source import Options
+    from fpcheck.report.value import told_in_python
+    from fpcheck.wording import for_python
     from fpcheck.workflows.comparing import compare_source
     from fpcheck.workflows.request import Request
 
@@ -147,7 +153,8 @@ def compare(
         tolerance=tolerance,
         preprocess=preprocess,
     )
-    return compare_source(source, request, Options(**loading))
+    with for_python():
+        return told_in_python(compare_source(source, request, Options(**loading)))
 
 
 def load_golden(name: str, *, goldens: str | Path | None = None) -> "Golden":
@@ -160,6 +167,8 @@ def load_golden(name: str, *, goldens: str | Path | None = None) -> "Golden":
     Raises:
         FpcheckError: no such golden, or a damaged one.
     """
+    from fpcheck.wording import for_python
     from fpcheck.workflows.choosing import find
 
-    return find(name, goldens).load()
+    with for_python():
+        return find(name, goldens).load()

@@ -1,4 +1,4 @@
-"""`fpcheck compare`: hold a model against its golden."""
+"""`fpcheck compare`: compare a model with its golden."""
 
 import typer
 
@@ -28,6 +28,7 @@ def compare(
 ) -> None:
     """Compare SOURCE with a golden. Exit 0 match, 1 mismatch, 2 error, 3 incomplete."""
     from fpcheck.cli.console import check_format, progress, show
+    from fpcheck.workflows.advising import to_accept
     from fpcheck.workflows.comparing import compare_source
     from fpcheck.workflows.request import Request
 
@@ -39,5 +40,5 @@ def compare(
     loading = opt.loading(weights, seed, model, custom_objects, trust, static, backend)
     with progress(quiet) as step:
         report = compare_source(source, request, loading, progress=step)
-    show(report, form, output, quiet, verbose)
+    show(report, form, output, quiet, verbose, to_accept(report, request, loading))
     raise typer.Exit(report.exit_code)

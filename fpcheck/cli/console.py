@@ -53,34 +53,41 @@ def err() -> "Console":
 
 
 def show(
-    report: Report, form: str, output: Path | None, quiet: bool = False, verbose: bool = False
-) -> None:
-    """Print a report, or write it to a file."""
-    again = following(report, verbose)
+    report: Report, form: str, output: Path | None, quiet: bool = False, verbose: bool = False,
+    accept: str | None = None,
+) -> None:  # fmt: skip
+    """Print a report, or write it to a file; `accept` says how to store what differs."""
     if form == "json":
         text = json_report.render(report) + "\n"
         write(output, text) if output is not None else sys.stdout.write(text)
         return
-    from fpcheck.report.text import plain_text, render
+    from fpcheck.report.text import plain_text
 
+    again = following(report, verbose, accept)
     if output is not None:
-        write(output, plain_text(report, verbose, again) + "\n")
+        last = "" if again is None else f"\n  next: {again}\n"
+        write(output, f"{plain_text(report, verbose)}\n{last}")
     elif not quiet:
-        put(render(report, verbose, again))
+        put_report(report, verbose, again)
 
 
-def following(report: Report, verbose: bool) -> str | None:
-    """The command to run after this one."""
+def put_report(report: Report, verbose: bool, again: str | None) -> None:
+    """Print a report, then what to do next."""
+    from fpcheck.report.text import render
+
+    put(render(report, verbose))
+    if again is not None:
+        # One line, however long: a command that is folded cannot be copied.
+        say(f"\n  next: {again}")
+
+
+def following(report: Report, verbose: bool, accept: str | None = None) -> str | None:
+    """What to do after this command; a command that it names stands last."""
     if report.verdict == "match":
         return None
     if report.verdict == "incomplete":
         return _asking_less(report)
-    if not verbose:
-        return f"{_this_command()} --verbose"
-    if report.first or report.candidate.format in ("golden", "memory"):
-        return None
-    source = shlex.quote(report.candidate.source)
-    return f"fpcheck record {source} {report.golden.name}   (if the change is wanted)"
+    return accept if accept or verbose else f"to see every finding: {_this_command()} --verbose"
 
 
 def _asking_less(report: Report) -> str | None:
@@ -88,7 +95,7 @@ def _asking_less(report: Report) -> str | None:
     if report.first or not report.narrower:
         return None
     command = shlex.join(["fpcheck", *map(shown, _without_levels(sys.argv[1:]))])
-    return f"{command} --levels {','.join(report.narrower)}   (to ask for no more than that)"
+    return f"to ask for no more than that: {command} --levels {','.join(report.narrower)}"
 
 
 def _without_levels(arguments: list[str]) -> list[str]:

@@ -7,10 +7,10 @@ import typer
 from rich.text import Text
 
 from fpcheck.cli import options as opt
-from fpcheck.cli.console import following, progress, put, say
+from fpcheck.cli.console import following, progress, put, put_report, say
 from fpcheck.files.address import shown
 from fpcheck.model.source import Options
-from fpcheck.report.text import clean, render
+from fpcheck.report.text import clean
 from fpcheck.workflows.gating import Outcome, exit_code
 from fpcheck.workflows.gating import gate as run_gate
 
@@ -47,5 +47,4 @@ def _show(outcome: Outcome, quiet: bool, verbose: bool) -> None:
                 say(f"  {clean(outcome.reason, 500)}")
     elif not (quiet and outcome.report.verdict == "match"):
         less = outcome.report.verdict == "incomplete"
-        again = following(outcome.report, verbose) if less else None
-        put(render(outcome.report, verbose, again))
+        put_report(outcome.report, verbose, following(outcome.report, verbose) if less else None)

@@ -12,7 +12,7 @@ from fpcheck.errors import EXIT_ERROR, FpcheckError
 from fpcheck.golden.store import Store
 from fpcheck.report.golden_text import render_golden
 from fpcheck.report.text import clean
-from fpcheck.workflows.choosing import find, goldens_folder, stores
+from fpcheck.workflows.choosing import HOW_TO_RECORD, find, goldens_folder, stores
 
 
 def list_goldens(goldens: opt.Goldens = None, debug: opt.Debug = False) -> None:
@@ -45,9 +45,7 @@ def verify(goldens: opt.Goldens = None, debug: opt.Debug = False) -> None:
     sound = damaged = 0
     folder = goldens_folder(goldens)
     if not folder.is_dir():
-        raise FpcheckError(
-            f"{folder}: no such folder of goldens", "Record one: fpcheck record SOURCE"
-        )
+        raise FpcheckError(f"{folder}: no such folder of goldens", HOW_TO_RECORD)
     for entry in Store(folder).entries():
         try:
             entry.load()

@@ -1,5 +1,6 @@
 """`fpcheck record`: take the fingerprint of a good model and store it."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,7 +9,7 @@ from fpcheck.cli import options as opt
 from fpcheck.files.opening import begun
 
 if TYPE_CHECKING:
-    from fpcheck.workflows.recording import Recording
+    from fpcheck.workflows.recorded import Recording
 
 
 def record(
@@ -46,16 +47,17 @@ def record(
         with progress(quiet) as step:
             recording = record_source(source, request, loading, progress=step, begun=file)
     if not quiet:
-        _show(recording)
+        _show(recording, goldens)
 
 
-def _show(recording: "Recording") -> None:
+def _show(recording: "Recording", goldens: Path | None) -> None:
     from fpcheck.cli.console import put, say
     from fpcheck.report.text import clean, render
+    from fpcheck.wording import command
 
     golden = recording.golden
     if not recording.stored:
-        say(f"{golden.label} already says the same: nothing stored ({golden.path})")
+        say(f"{golden.label} already says the same: {_kept(recording.edited)} ({golden.path})")
         return
     if recording.changes is not None:
         say(f"what changed since {recording.changes.golden.label}:")
@@ -72,13 +74,21 @@ def _show(recording: "Recording") -> None:
             f"  accuracy on {held.accuracy.count} examples: top-1 {held.accuracy.top1:.2%}, "
             f"top-5 {held.accuracy.top5:.2%}"
         )
-    for warning in _grouped([clean(text) for text in recording.warnings]):
+    every = command("show", golden.label, goldens=goldens)
+    for warning in _grouped([clean(text) for text in recording.warnings], every):
         say(f"  warning: {warning}")
     say(f"  {golden.path} and .h5: commit both")
 
 
-def _grouped(warnings: list[str], most: int = 5) -> list[str]:
+def _kept(edited: tuple[str, ...]) -> str:
+    if not edited:
+        return "nothing stored"
+    verb = "is" if edited == ("note",) else "are"
+    return f"no version added, but its {' and '.join(edited)} {verb} changed"
+
+
+def _grouped(warnings: list[str], every: str, most: int = 5) -> list[str]:
     shown = warnings[:most]
     if len(warnings) > most:
-        shown.append(f"and {len(warnings) - most} more like it (fpcheck show names them all)")
+        shown.append(f"and {len(warnings) - most} more like it; to see all: {every}")
     return shown

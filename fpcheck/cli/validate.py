@@ -7,6 +7,7 @@ import typer
 
 from fpcheck.cli import options as opt
 from fpcheck.cli.console import check_format, progress, show
+from fpcheck.workflows.advising import to_accept
 from fpcheck.workflows.request import Request
 from fpcheck.workflows.validating import validate_source
 
@@ -38,5 +39,5 @@ def validate(
     loading = opt.loading(weights, seed, model, custom_objects, trust, backend=backend)
     with progress(quiet) as step:
         report = validate_source(source, data, request, loading, progress=step)
-    show(report, form, output, quiet, verbose)
+    show(report, form, output, quiet, verbose, to_accept(report, request, loading, data))
     raise typer.Exit(report.exit_code)

@@ -16,6 +16,7 @@ from fpcheck.model.source import Options
 from fpcheck.progress import Progress, silent
 from fpcheck.report.text import render
 from fpcheck.report.value import Report
+from fpcheck.wording import command
 from fpcheck.workflows import recording
 from fpcheck.workflows.comparing import compare_source
 from fpcheck.workflows.recording import record_source
@@ -105,5 +106,6 @@ def tell(say: Print, progress: Progress = silent) -> list[Report]:
         )
         reports.append(teller.validate("the same, seen in the accuracy", "none"))
     say("")
-    say("Now yours: fpcheck record MODEL, then fpcheck compare MODEL in CI or pre-commit.")
+    say("Now yours: record a model that you trust, then compare it in CI or pre-commit.")
+    say(f"How: {command('record', help=True)}")
     return reports

@@ -14,6 +14,7 @@ from fpcheck.diagnosis import outputs, structure, weights
 from fpcheck.diagnosis.case import Case, Neighbours, nobody
 from fpcheck.diagnosis.outputs import numeric_environment
 from fpcheck.diagnosis.structure import wrong_architecture
+from fpcheck.diagnosis.weights import other_checkpoint
 from fpcheck.report.value import Diagnosis
 
 Rule = Callable[[Case], Iterator[Diagnosis]]
@@ -41,8 +42,9 @@ def diagnose(
         return []
     case = Case(comparison, neighbours, reference)
     # Of another model, nothing else is worth saying.
-    if other := list(wrong_architecture.diagnose(case)):
-        return other
+    for rule in (other_checkpoint.diagnose_equal, wrong_architecture.diagnose):
+        if other := list(rule(case)):
+            return other
     found = [diagnosis for rule in RULES for diagnosis in rule(case)]
     found.sort(key=lambda d: (-d.confidence, -_explained(comparison, d)))
     # A person knows the LSTM, not the cell inside it; the evidence names the tensor itself.

@@ -31,6 +31,7 @@ class Neighbour(Value, frozen=True, eq=False):
         shape: the digest of its structure without names, as text.
         parameters: how many values its tensors hold.
         load: reads the rest; FpcheckError where it is damaged.
+        relation: what it is to the golden that is compared with, if it is another version of it.
     """
 
     label: str
@@ -38,6 +39,7 @@ class Neighbour(Value, frozen=True, eq=False):
     shape: str
     parameters: int
     load: Callable[[], Fingerprint]
+    relation: str = ""
 
 
 # Asked for only after a mismatch.
@@ -72,9 +74,22 @@ class Case:
         self.candidate = comparison.candidate
         self.pairing = comparison.pairing
         self.errors = comparison.errors
-        self.neighbours = neighbours
+        self._read: list[Neighbour] = []
+        self._unread = neighbours()
         self._claimed: set[tuple[str, int]] = set()
         self._told: set[int] = set()
+
+    def neighbours(self) -> Iterator[Neighbour]:
+        """Other goldens, other versions of this one first; each is read once, when asked for."""
+        place = 0
+        while True:
+            if place == len(self._read):
+                following = next(self._unread, None)
+                if following is None:
+                    return
+                self._read.append(following)
+            yield self._read[place]
+            place += 1
 
     @cached_property
     def changed(self) -> list[Changed]:

@@ -38,6 +38,15 @@ class Fingerprint(Value, frozen=True, eq=False):
         held = (self.structure, self.weights, self.outputs)
         return tuple(n for n, part in zip(LEVELS, held, strict=True) if part is not None)
 
+    @property
+    def described(self) -> str:
+        """Its levels and its size, in a few words."""
+        layers, parameters = len(self.structure.layers), self.structure.parameters
+        return f"{', '.join(self.levels)}; {layers:,} layers, {parameters:,} parameters"
+
+    def __repr__(self) -> str:
+        return f"<Fingerprint: {self.described}>"
+
     def restricted(self, structure: Structure) -> "Fingerprint":
         """The same with another structure, whose tensors are some of its own, in any order."""
         if self.weights is None:

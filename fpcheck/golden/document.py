@@ -67,13 +67,23 @@ class Head(Value, frozen=True):
 
 def write(golden: Golden, arrays: bytes) -> str:
     """The text of the YAML file."""
-    editable = {
-        "note": golden.note,
-        "tolerances": msgspec.to_builtins(golden.tolerances),
-    }
     recorded = _dump(msgspec.to_builtins(_head(golden, arrays))) + _lines(golden.fingerprint)
     seal = f"{SEAL}digest: {digest.text(digest.of_bytes(recorded.encode()))}\n"
-    return _dump(editable) + seal + recorded
+    return _above(Editable(golden.note, golden.tolerances)) + seal + recorded
+
+
+def edited(text: str, editable: Editable) -> str:
+    """The text of a sound YAML file with another editable part; from the seal on it stays.
+
+    Comments at the start of a line above the seal stay too, before all else.
+    """
+    above, seal, below = text.partition("\n" + SEAL)
+    comments = "".join(f"{line}\n" for line in above.split("\n") if line.startswith("#"))
+    return comments + _above(editable) + seal.removeprefix("\n") + below
+
+
+def _above(editable: Editable) -> str:
+    return _dump({"note": editable.note, "tolerances": msgspec.to_builtins(editable.tolerances)})
 
 
 def read(text: str, where: str) -> tuple[Editable, Head]:

@@ -1,10 +1,13 @@
-"""A folder of goldens: versions that are only ever added, checked whenever they are read."""
+"""A folder of goldens: versions that are only ever added, checked whenever they are read.
+
+Only the note and the tolerances of a stored version may change.
+"""
 
 import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -185,6 +188,23 @@ class Store:
             ) from error
         return Entry(path)
 
+    def edit(self, entry: Entry, editable: document.Editable) -> None:
+        """Give a stored version another note or other tolerances; all that is sealed stays.
+
+        Raises:
+            FpcheckError: the version is damaged, or the disk refuses.
+        """
+        try:
+            with _locked(entry.path.parent):
+                entry.document()  # a damaged one must stay as it was found
+                text = entry.path.read_bytes().decode()
+                _write(entry.path, document.edited(text, editable).encode(), os.replace)
+        except OSError as error:
+            raise FpcheckError(
+                f"{entry.path}: cannot be written ({error.strerror})",
+                "Edit its note and tolerances by hand, above the seal.",
+            ) from error
+
     def _save(self, path: Path, golden: Golden, data: bytes) -> None:
         if path.exists():
             raise FpcheckError(
@@ -193,8 +213,9 @@ class Store:
             )
         # Without its YAML an HDF5 file was left by a recording that was cut off.
         path.with_suffix(".h5").unlink(missing_ok=True)
-        _write_new(path.with_suffix(".h5"), data)
-        _write_new(path, document.write(golden, data).encode())
+        # A link fails where the path exists; a rename would replace it.
+        _write(path.with_suffix(".h5"), data, os.link)
+        _write(path, document.write(golden, data).encode(), os.link)
 
 
 @contextmanager
@@ -214,8 +235,8 @@ def _locked(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _write_new(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all, and never over another one."""
+def _write(path: Path, data: bytes, put: Callable[[Path, Path], None]) -> None:
+    """Write a file whole or not at all; `put` gives the finished file its name."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".tmp-")
     temporary = Path(name)
     try:
@@ -224,9 +245,9 @@ def _write_new(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.chmod(0o644)
-        os.link(temporary, path)  # fails where the path exists; a rename would replace it
+        put(temporary, path)
     finally:
-        temporary.unlink()
+        temporary.unlink(missing_ok=True)
 
 
 def nearest_folder(start: Path) -> Path:

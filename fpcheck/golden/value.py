@@ -71,3 +71,24 @@ class Golden(Value, frozen=True, eq=False):
     def label(self) -> str:
         """`name@version`."""
         return f"{self.name}@{self.version}"
+
+    def __repr__(self) -> str:
+        return f"<Golden {self.label}: {self.fingerprint.described}>"
+
+    def _repr_html_(self) -> str:
+        from fpcheck.notebook import table
+
+        return table(f"golden {self.label}", self.rows)
+
+    @property
+    def rows(self) -> list[tuple[str, object]]:
+        """What a notebook shows of it."""
+        allowed = f"weights {self.tolerances.weights}, outputs {self.tolerances.outputs}"
+        return [
+            ("note", self.note),
+            ("holds", self.fingerprint.described),
+            ("source", f"{self.source.text} ({self.source.format})"),
+            ("recorded", self.provenance.time),
+            ("allowed", allowed),
+            ("file", self.path),
+        ]

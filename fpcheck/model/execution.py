@@ -14,6 +14,7 @@ from fpcheck.fingerprint.outputs import Activation, Answer, answer, kept
 from fpcheck.model import live_graph
 from fpcheck.model.reasons import reason
 from fpcheck.model.recorder import SQUASHING, Recorder, running_backend, to_numpy
+from fpcheck.model.user_code import check_code
 from fpcheck.model.walking import Place, walk
 
 
@@ -200,6 +201,12 @@ def run(
                 "Save the model as .keras, which keeps vocabularies, or leave outputs out: "
                 "--levels structure,weights.",
             ) from error
+        check_code(
+            "the model cannot be run on its probes: its code raised", error, reason,
+            "Correct the code there, give inputs that it accepts with --probes FILE.npz, or choose "
+            "--levels structure,weights.",
+            UnavailableError,
+        )  # fmt: skip
         raise UnavailableError(
             f"the model cannot be run on its probes: {reason(error)}",
             "Give inputs that it accepts with --probes FILE.npz, or choose --levels "

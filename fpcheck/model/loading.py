@@ -21,6 +21,7 @@ from fpcheck.model.keras2 import load_architecture, load_legacy_h5, load_old_arc
 from fpcheck.model.reasons import is_newer, keras_version, reason, remedy
 from fpcheck.model.saved_order import frozen_as_saved
 from fpcheck.model.source import Kind, Options, Source, parse
+from fpcheck.model.user_code import check_code
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,14 @@ def _load_callable(source: Source) -> Any:
         raise FpcheckError(
             f"{source.text}: {module} has no function {attribute}", "Check the name."
         )
-    with _telling(f"{source.text}: raised"):
+    try:
         model = target()
+    except Exception as error:  # whatever a user's function may raise
+        check_code(f"{source.text} raised", error, reason)
+        raise FpcheckError(
+            f"{source.text} raised {type(error).__name__}: {reason(error)}",
+            "Name a function without arguments that returns the model.",
+        ) from error
     if not isinstance(model, keras.Model):
         raise FpcheckError(
             f"{source.text}: returned a {type(model).__name__}, not a keras.Model",
@@ -100,7 +107,8 @@ def _load_callable(source: Source) -> Any:
 def _imported(module: str, asked: str) -> Any:
     try:
         return import_module(module)
-    except ImportError as error:
+    except (Exception, SystemExit) as error:  # whatever a user's module may raise
+        check_code(f"{asked}: importing {module} raised", error, reason)
         raise FpcheckError(
             f"{asked}: cannot import {module}: {reason(error)}",
             "Run from the folder that holds it, or install it.",
@@ -163,6 +171,7 @@ def _refused(source: Source, path: Path, error: Exception) -> FpcheckError:
     written = keras_version(path)
     newer = is_newer(written, keras.__version__)
     fact = f"{source.text}: cannot be loaded"
+    check_code(f"{fact}: its code raised", error, reason, kind=UnavailableError)
     if newer:
         fact += f" (written by Keras {written}, and Keras {keras.__version__} is installed)"
     return UnavailableError(f"{fact}: {reason(error)}", remedy(error, newer, written))
@@ -229,4 +238,6 @@ def _telling(fact: str, advice: str = "") -> Iterator[None]:
     except FpcheckError:
         raise
     except Exception as error:  # eighteen classes were seen
+        # What was read of the file without Keras holds all the same.
+        check_code(f"{fact}: its code raised", error, reason, kind=UnavailableError)
         raise UnavailableError(f"{fact}: {reason(error)}", advice or remedy(error)) from error

@@ -8,6 +8,7 @@ from fpcheck.codec import Array
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint.probes import Probes
 from fpcheck.model.importing import import_module
+from fpcheck.model.user_code import check_code
 
 MODES = ("none", "caffe", "tf", "torch")
 Step = Callable[[Array], Array]
@@ -46,7 +47,8 @@ def imported(name: str, option: str) -> Callable[..., Array]:
         )
     try:
         found = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
+    except (Exception, SystemExit) as error:  # whatever a user's module may raise
+        check_code(f"{option} {name}: importing {module} raised", error, str)
         raise FpcheckError(
             f"{option} {name}: {error}", "Name an importable function as package.module:function."
         ) from error
@@ -94,6 +96,11 @@ def applied(name: str, images: Array) -> Array:
     try:
         return np.asarray(chosen(images))
     except Exception as error:  # whatever a user's function, or a mode for other channels, raises
+        check_code(
+            f"--preprocess {name}: of images {images.shape} it raised", error, str,
+            "Correct the code there: it takes an array of raw images, 0..255, and gives the "
+            "model's input.",
+        )  # fmt: skip
         raise FpcheckError(
             f"--preprocess {name}: {type(error).__name__}: {error} (images {images.shape})",
             "Allowed: what takes an array of raw images, 0..255, and gives the model's input.",

@@ -16,6 +16,7 @@ from fpcheck.fingerprint.undone import Wanted
 from fpcheck.model.deep import allow_depth
 from fpcheck.model.session import OutputPlan
 from fpcheck.model.source import Options, Source
+from fpcheck.model.user_code import CORRECT, raised
 
 _LENGTH = struct.Struct("<Q")
 
@@ -213,8 +214,12 @@ def reply_to(worker: Worker, request: Request) -> Reply:
         unavailable = isinstance(error, UnavailableError)
         return Reply(b"", error.fact, error.advice, unavailable, as_text(traceback.format_exc()))
     except Exception as error:  # a worker must answer; the parent says what happened
-        fact = as_text(f"the model's process failed: {type(error).__name__}: {error}"[:500])
-        return Reply(b"", fact, "--debug shows where.", False, as_text(traceback.format_exc()))
+        told = raised(error, lambda cause: str(cause)[:300])
+        fact = f"the model's code raised {told}" if told else (
+            f"the model's process failed: {type(error).__name__}: {error}"[:500]
+        )  # fmt: skip
+        advice = CORRECT if told else "--debug shows where."
+        return Reply(b"", as_text(fact), advice, False, as_text(traceback.format_exc()))
 
 
 def main() -> None:

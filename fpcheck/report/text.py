@@ -23,13 +23,12 @@ _STATUS = {"pass": "green", "fail": "red", "proved": "green", "skipped": "yellow
 _UNMEASURED = float("inf")
 
 
-def render(report: Report, verbose: bool = False, again: str | None = None) -> RenderableType:
+def render(report: Report, verbose: bool = False) -> RenderableType:
     """The report as something rich can print.
 
     Args:
         report: what to show.
         verbose: show every finding.
-        again: the command to run next.
     """
     parts: list[RenderableType] = [_headline(report), _levels(report)]
     if report.accuracy is not None:
@@ -39,14 +38,12 @@ def render(report: Report, verbose: bool = False, again: str | None = None) -> R
     parts += [_diagnosis(d) for d in report.diagnoses]
     parts += _findings(report, verbose)
     parts += [_line("note: ", Text(clean(note, 400))) for note in report.notes]
-    if again is not None:
-        parts.append(_indented(Text.assemble(("next: ", "dim"), again), 1))
     return Group(*parts)
 
 
-def plain_text(report: Report, verbose: bool = False, again: str | None = None) -> str:
+def plain_text(report: Report, verbose: bool = False) -> str:
     """The same without colours, WIDTH columns wide."""
-    return without_colours(render(report, verbose, again))
+    return without_colours(render(report, verbose))
 
 
 def without_colours(content: RenderableType) -> str:

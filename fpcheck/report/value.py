@@ -10,6 +10,7 @@ from fpcheck.comparison.finding import Finding
 from fpcheck.comparison.verdict import NOT_HELD, LevelResult, Verdict
 from fpcheck.errors import EXIT_INCOMPLETE, EXIT_MATCH, EXIT_MISMATCH
 from fpcheck.fingerprint.levels import Level
+from fpcheck.wording import in_python
 
 SCHEMA = "fpcheck-report/1"
 # Why `validate` leaves outputs out.
@@ -166,14 +167,37 @@ class Report(Value, frozen=True):
             MismatchError: an AssertionError whose text is what the console prints.
         """
         if self.verdict != "match":
-            from fpcheck.report.text import plain_text
-
-            raise MismatchError("\n" + plain_text(self))
+            raise MismatchError(f"\n{self}")
 
     def __str__(self) -> str:
         from fpcheck.report.text import plain_text
 
-        return plain_text(self)
+        return in_python(plain_text(self))
+
+    def __repr__(self) -> str:
+        levels = ", ".join(f"{name} {level.status}" for name, level in self.levels.items())
+        causes = "".join(f"; {diagnosis.code}" for diagnosis in self.diagnoses[:3])
+        compared = f"{self.candidate.source} with {self.golden.label}"
+        return f"<Report {self.verdict}: {compared}; {levels}{causes}>"
+
+    def _repr_html_(self) -> str:
+        from fpcheck.notebook import table
+
+        levels = [
+            (name, f"{level.status}{f' ({level.reason})' if level.reason else ''}")
+            for name, level in self.levels.items()
+        ]
+        causes = [(cause.code, f"{cause.summary} {cause.advice}") for cause in self.diagnoses[:5]]
+        return table(
+            self.verdict,
+            [
+                ("candidate", f"{self.candidate.source} ({self.candidate.format})"),
+                ("golden", f"{self.golden.label}, {self.golden.why}"),
+                *levels,
+                ("first divergent layer", self.first_divergent_layer),
+                *causes,
+            ],
+        )
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -185,3 +209,21 @@ def _listed(names: Sequence[str]) -> str:
 def timed(report: Report, start: float) -> Report:
     """A report that says how long all took, from `start` (of `time.monotonic`) until now."""
     return msgspec.structs.replace(report, elapsed_seconds=round(time.monotonic() - start, 3))
+
+
+def told_in_python(report: Report) -> Report:
+    """A report whose texts name the arguments of the Python API."""
+    levels: dict[Level, LevelResult] = {
+        name: msgspec.structs.replace(level, reason=level.reason and in_python(level.reason))
+        for name, level in report.levels.items()
+    }
+    return msgspec.structs.replace(
+        report,
+        golden=msgspec.structs.replace(report.golden, why=in_python(report.golden.why)),
+        levels=levels,
+        diagnoses=[
+            msgspec.structs.replace(cause, advice=in_python(cause.advice))
+            for cause in report.diagnoses
+        ],
+        notes=[in_python(note) for note in report.notes],
+    )

@@ -1,5 +1,6 @@
-"""Which golden a source is held against, and why that one."""
+"""Which golden a source is compared with, and why that one."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from fpcheck.codec import Value
@@ -7,6 +8,7 @@ from fpcheck.errors import FpcheckError
 from fpcheck.golden.store import Entry, Store, nearest_folder, shipped
 from fpcheck.model.source import Source
 from fpcheck.settings import locate
+from fpcheck.wording import command
 
 
 class Choice(Value, frozen=True):
@@ -14,6 +16,9 @@ class Choice(Value, frozen=True):
 
     entry: Entry
     why: str
+
+
+HOW_TO_RECORD = f"Record one first. How: {command('record', help=True)}"
 
 
 def goldens_folder(asked: str | Path | None) -> Path:
@@ -30,6 +35,16 @@ def stores(asked: str | Path | None) -> list[Store]:
     """Where goldens are looked for: the user's folder, then those that come with fpcheck."""
     own, bundled = Store(goldens_folder(asked)), shipped()
     return [own] if own.folder.resolve() == bundled.folder.resolve() else [own, bundled]
+
+
+def reachable(goldens: str | Path | None) -> Iterator[Entry]:
+    """Every version of every golden that `find` gives for its label."""
+    seen: set[str] = set()
+    for store in stores(goldens):
+        for entry in store.entries():
+            if entry.label not in seen:
+                seen.add(entry.label)
+                yield entry
 
 
 def find(name: str, goldens: str | Path | None = None) -> Entry:
@@ -55,8 +70,8 @@ def find(name: str, goldens: str | Path | None = None) -> Entry:
     known = [n for store in stores(goldens)[:1] for n in store.names()]
     raise FpcheckError(
         f"{name}: no such golden in {goldens_folder(goldens)}",
-        f"There: {', '.join(known[:8])}. All: fpcheck list" if known
-        else "Record one: fpcheck record SOURCE NAME",
+        f"There: {', '.join(known[:8])}. All: {command('list', goldens=goldens)}" if known
+        else HOW_TO_RECORD,
     )  # fmt: skip
 
 

@@ -77,7 +77,7 @@ def compared(
     runs = golden is not None and _runs(parsed, golden, request, options)
     with opened(source, parsed, options, remote, bare, known, runs, begun, parts=True) as session:
         structure = session.structure()
-        choice = choice or matched(parsed, request.goldens, structure)
+        choice = choice or matched(parsed, request, options, structure)
         golden = _tolerant(golden or choice.entry.load(), request.tolerance)
         preprocess = _preprocess(parsed, golden, request, options)
         taken = take(session, structure, golden, request, preprocess, progress)

@@ -16,7 +16,7 @@ from fpcheck.golden.store import Entry
 from fpcheck.golden.value import Golden
 from fpcheck.model.file_session import FileSession
 from fpcheck.model.session import OutputPlan, Session
-from fpcheck.workflows.choosing import stores
+from fpcheck.workflows.choosing import reachable
 
 # More tensors than this are not each looked at: what befell so many shows in the first of them.
 MOST_TENSORS = 2000
@@ -68,17 +68,31 @@ def _noise(session: Session, comparison: Comparison) -> Noise | None:
 
 
 def neighbours(golden: Golden, goldens: str | Path | None) -> Iterator[Neighbour]:
-    """Every other golden in reach, those of the same name first."""
-    for store in stores(goldens):
-        for entry in sorted(store.entries(), key=lambda entry: entry.name != golden.name):
-            with suppress(FpcheckError):  # a damaged neighbour is another command's matter
-                if entry.label != golden.label:
-                    yield _neighbour(entry)
+    """Every other golden in reach, other versions of the same one first, newest first."""
+    entries = sorted(reachable(goldens), key=lambda e: (e.name != golden.name, -e.version))
+    newest = next((entry for entry in entries if entry.name == golden.name), None)
+    for entry in entries:
+        with suppress(FpcheckError):  # a damaged neighbour is another command's matter
+            if entry.label != golden.label:
+                yield _neighbour(entry, golden, newest)
 
 
-def _neighbour(entry: Entry) -> Neighbour:
+def _neighbour(entry: Entry, golden: Golden, newest: Entry | None) -> Neighbour:
     head = entry.head()
-    parameters = int(head.model["parameters"])
     return Neighbour(
-        entry.label, head.content_id, head.shape, parameters, lambda: entry.load().fingerprint
+        label=entry.label,
+        content_id=head.content_id,
+        shape=head.shape,
+        parameters=int(head.model["parameters"]),
+        load=lambda: entry.load().fingerprint,
+        relation=_relation(entry, golden, newest),
     )
+
+
+def _relation(entry: Entry, golden: Golden, newest: Entry | None) -> str:
+    if entry.name != golden.name or newest is None:
+        return ""
+    if entry.version == newest.version:
+        return "the newest version"
+    age = "an older" if entry.version < golden.version else "a newer"
+    return f"{age} version; the newest is {newest.label}"

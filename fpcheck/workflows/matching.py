@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from fpcheck.comparison.compare import compare_fingerprints
-from fpcheck.comparison.pairing import pair
+from fpcheck.comparison.likeness import LEAST_SIMILAR, likeness
 from fpcheck.comparison.tolerance import Tolerances
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint import digest, placing
@@ -15,27 +15,34 @@ from fpcheck.golden.document import Head
 from fpcheck.golden.store import Entry, Store
 from fpcheck.golden.value import Golden
 from fpcheck.model.applications import APPLICATIONS
-from fpcheck.model.source import Source
+from fpcheck.model.source import Options, Source
+from fpcheck.workflows.advising import to_compare, to_record
 from fpcheck.workflows.choosing import Choice, stores
-
-# Below this share of equal layers nothing is called the nearest.
-LEAST_SIMILAR = 0.5
+from fpcheck.workflows.request import Request
 
 
-def matched(source: Source, goldens: str | Path | None, structure: Structure) -> Choice:
+def matched(source: Source, request: Request, options: Options, structure: Structure) -> Choice:
     """The golden whose structure is that of a source.
+
+    Args:
+        source: what is compared.
+        request: what was asked, for the command that helps where no golden or several fit.
+        options: how the source was loaded, for the same.
+        structure: of the source.
 
     Raises:
         FpcheckError: there is none, or there are several; names the nearest.
     """
-    for store in stores(goldens):
-        choice = _by_structure(source, store, structure)
+    for store in stores(request.goldens):
+        choice = _by_structure(source, store, structure, request, options)
         if choice is not None:
             return choice
-    raise _none(source, goldens, structure)
+    raise _none(source, structure, request, options)
 
 
-def _by_structure(source: Source, store: Store, structure: Structure) -> Choice | None:
+def _by_structure(
+    source: Source, store: Store, structure: Structure, request: Request, options: Options
+) -> Choice | None:
     heads = [(entry, entry.head()) for entry in store.newest()]
     fitting = [(entry, head) for entry, head in heads if _fits(structure, entry, head)]
     if len(fitting) > 1:
@@ -47,7 +54,7 @@ def _by_structure(source: Source, store: Store, structure: Structure) -> Choice 
         names = ", ".join(entry.label for entry, _ in fitting)
         raise FpcheckError(
             f"{source.text}: its structure matches several goldens: {names}",
-            f"Name one: fpcheck compare {source.text} --golden {fitting[0][0].label}",
+            f"Name one: {to_compare(source.text, fitting[0][0].label, request, options)}",
         )
     return Choice(fitting[0][0], "the only golden whose structure matches") if fitting else None
 
@@ -65,29 +72,29 @@ def _fits(structure: Structure, entry: Entry, head: Head) -> bool:
     return ours.structure.shape_key == theirs.structure.shape_key
 
 
-def _none(source: Source, goldens: str | Path | None, structure: Structure) -> FpcheckError:
-    found = nearest(structure, goldens)
+def _none(source: Source, structure: Structure, request: Request, options: Options) -> FpcheckError:
+    found = nearest(structure, request.goldens)
     fact = f"{source.text}: no golden of that name, and none has its structure"
     if found is None:
-        return FpcheckError(fact, f"Record it, if it is good: fpcheck record {source.text}")
+        return FpcheckError(
+            fact, to_record(source.text, is_weights_only(structure), request, options)
+        )
     golden, share = found
     return FpcheckError(
         f"{fact}; nearest is {golden.label}: {_likeness(golden, structure, share)}",
-        f"Compare with it: fpcheck compare {source.text} --golden {golden.label}",
+        f"Compare with it: {to_compare(source.text, golden.label, request, options)}",
     )
 
 
 def nearest(structure: Structure, goldens: str | Path | None) -> tuple[Golden, float] | None:
-    """The golden that shares the largest part of its layers, and that share."""
+    """The golden that is built most like a structure, and how much; None if none is alike."""
     best: tuple[Golden, float] | None = None
-    for store in stores(goldens):
-        for entry in store.newest():
-            golden = entry.load()
-            pairs = pair(golden.fingerprint.structure, structure).pairs
-            layers = golden.fingerprint.structure.layers
-            share = len(pairs) / max(len(layers), len(structure.layers), 1)
-            if share >= LEAST_SIMILAR and (best is None or share > best[1]):
-                best = golden, share
+    newest = {entry.name: entry for store in reversed(stores(goldens)) for entry in store.newest()}
+    for entry in newest.values():
+        golden = entry.load()
+        share = likeness(golden.fingerprint.structure, structure)
+        if share >= LEAST_SIMILAR and (best is None or share > best[1]):
+            best = golden, share
     return best
 
 
@@ -105,5 +112,7 @@ def _likeness(golden: Golden, structure: Structure, share: float) -> str:
             tops = ", ".join(diagnosis.layers)
             return f"this is a {proper} body, its top is missing ({tops})"
     if share == 1.0:
-        return "it has the same layers, set or fed otherwise"
-    return f"{share:.0%} of its layers are there"
+        return (
+            "all weights have the same shapes, but the layers are configured or connected otherwise"
+        )
+    return f"{share:.0%} of the layers with weights have the same shapes"

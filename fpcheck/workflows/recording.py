@@ -10,7 +10,7 @@ import numpy as np
 import fpcheck
 import fpcheck.golden.arrays  # while the file is read, not when it is written
 from fpcheck.codec import Value
-from fpcheck.comparison.tolerance import Tolerances, of_structure
+from fpcheck.comparison.tolerance import Tolerances
 from fpcheck.diagnosis.evidence import some
 from fpcheck.errors import FpcheckError
 from fpcheck.files import builtin
@@ -23,7 +23,8 @@ from fpcheck.fingerprint.placing import is_weights_only
 from fpcheck.fingerprint.probes import UNKNOWN_WORDS
 from fpcheck.fingerprint.structure import Layer, Structure
 from fpcheck.fingerprint.value import Fingerprint
-from fpcheck.golden.store import Store
+from fpcheck.golden.document import Editable
+from fpcheck.golden.store import Entry, Store
 from fpcheck.golden.value import Golden, Provenance, SourceRecord
 from fpcheck.model.environment import environment
 from fpcheck.model.file_session import FileSession
@@ -33,12 +34,14 @@ from fpcheck.model.session import OutputPlan, Session
 from fpcheck.model.source import Options, Source
 from fpcheck.progress import Progress, silent
 from fpcheck.report.value import Report
-from fpcheck.workflows import data
+from fpcheck.workflows import data, decided
+from fpcheck.workflows.advising import NAME_ARCHITECTURE
 from fpcheck.workflows.choosing import goldens_folder
 from fpcheck.workflows.judging import compare_goldens, reference
 from fpcheck.workflows.opening import chosen_probes, is_bare, opened, resolve
+from fpcheck.workflows.recorded import Recording
 from fpcheck.workflows.recorded_outputs import measured_outputs
-from fpcheck.workflows.request import AUTO, check_levels, own_preprocess
+from fpcheck.workflows.request import AUTO, check_levels, configured_loading, own_preprocess
 
 
 class Request(Value, frozen=True, kw_only=True):
@@ -54,22 +57,6 @@ class Request(Value, frozen=True, kw_only=True):
     note: str = ""
 
 
-class Recording(Value, frozen=True, eq=False):
-    """What became of a recording.
-
-    Attributes:
-        golden: the stored one; the newest version where nothing was stored.
-        stored: whether a version was added.
-        changes: against the version before; None for a first version.
-        warnings: what a person should know of the new golden.
-    """
-
-    golden: Golden
-    stored: bool
-    changes: Report | None
-    warnings: tuple[str, ...]
-
-
 def record_source(
     source: object,
     request: Request,
@@ -79,17 +66,20 @@ def record_source(
     begun: ModelFile | None = None,
 ) -> Recording:
     """Take a fingerprint and store it, unless the newest version says the same."""
+    parsed = resolve(source)
+    said, options = configured_loading(parsed, options)
     store = Store(goldens_folder(request.goldens))
-    before = store.entry(request.name or resolve(source).name)
+    name = request.name or decided.mapped_name(said) or parsed.name
+    before = store.entry(name)
     newest = before.load() if before else None
-    if newest and newest.fingerprint.outputs and request.preprocess == AUTO:
-        # What was decided for the golden stays decided.
-        kept = newest.fingerprint.outputs.preprocess
-        request = msgspec.structs.replace(request, preprocess=kept)
-    taken = unstored(source, request, options, progress, remote, begun)
+    request = msgspec.structs.replace(
+        request, name=name, preprocess=decided.kept_preprocess(request.preprocess, said, newest)
+    )
+    kept = decided.kept_tolerances(newest) if newest else None
+    taken = unstored(source, request, options, progress, remote, begun, kept)
     version = before.version + 1 if before else 1
     golden = msgspec.structs.replace(taken.golden, version=version)
-    return _store(store, golden, newest, taken.notes)
+    return _store(store, golden, newest, taken.notes, request.tolerance)
 
 
 class Unstored(Value, frozen=True, eq=False):
@@ -106,8 +96,19 @@ def unstored(
     progress: Progress = silent,
     remote: RemoteSession | None = None,
     begun: ModelFile | None = None,
+    kept: Tolerances | None = None,
 ) -> Unstored:
-    """The golden that recording a source would give, as version 1."""
+    """The golden that recording a source would give, as version 1.
+
+    Args:
+        source: as given.
+        request: what is asked.
+        options: how to load it.
+        progress: is told what is being done.
+        remote: a worker to use where one is needed, which then stays open.
+        begun: the file, if it is being read already.
+        kept: tolerances that were decided for the version before.
+    """
     check_levels(request.levels)
     parsed = resolve(source)
     levels = request.levels or (LEVELS[:2] if options.static else LEVELS)
@@ -122,14 +123,14 @@ def unstored(
     with opened(
         source, parsed, options, remote, bare, frozenset(), "outputs" in levels, begun
     ) as session:
-        fingerprint = _take(session, parsed, request, options, progress)
+        fingerprint = _take(session, parsed, request, options, progress, kept)
         record, notes, backend = _record(parsed, session), tuple(session.notes), session.backend
     golden = Golden(
         name=request.name or parsed.name,
         version=1,
         fingerprint=fingerprint,
         note=request.note,
-        tolerances=_tolerances(fingerprint.structure, request.tolerance),
+        tolerances=decided.tolerances(fingerprint.structure, request.tolerance, kept),
         provenance=_provenance(backend),
         source=record,
     )
@@ -146,15 +147,15 @@ def _record(source: Source, session: Session) -> SourceRecord:
 
 
 def _take(
-    session: Session, source: Source, request: Request, options: Options, progress: Progress
-) -> Fingerprint:
+    session: Session, source: Source, request: Request, options: Options, progress: Progress,
+    kept: Tolerances | None,
+) -> Fingerprint:  # fmt: skip
     levels = request.levels or LEVELS
     structure = session.structure()
     if is_weights_only(structure):
         raise FpcheckError(
             f"{source.text}: holds weights only, no architecture",
-            "Name the architecture: --model resnet50, --model FILE.keras or "
-            "--model package.module:function.",
+            NAME_ARCHITECTURE,
         )
     fingerprint = Fingerprint(structure)
     if "weights" in levels:
@@ -169,7 +170,7 @@ def _take(
     if preprocess == AUTO:
         preprocess = own_preprocess(source, options)
     if "outputs" in levels:
-        tolerances = _tolerances(structure, request.tolerance)
+        tolerances = decided.tolerances(structure, request.tolerance, kept)
         plan = OutputPlan(
             chosen_probes(request.probes, session, structure, preprocess),
             preprocess,
@@ -177,7 +178,7 @@ def _take(
             allowed=tolerances.bound_of_outputs,
         )
         progress("running the model on probes, measuring noise and sensitivity")
-        outputs = measured_outputs(session, source, options, plan)
+        outputs = measured_outputs(session, source, options, plan, fingerprint.weights)
         fingerprint = msgspec.structs.replace(fingerprint, outputs=outputs)
     if request.data is not None:
         progress("predicting the labelled examples")
@@ -208,10 +209,6 @@ def judge(
     return accuracy.measure(examples.images, examples.labels, scores, examples.classes, preprocess)
 
 
-def _tolerances(structure: Structure, asked: str | None) -> Tolerances:
-    return Tolerances(outputs=asked) if asked else of_structure(structure)
-
-
 def _provenance(backend: str) -> Provenance:
     return Provenance(
         time=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -223,7 +220,7 @@ def _provenance(backend: str) -> Provenance:
 
 
 def _store(
-    store: Store, golden: Golden, newest: Golden | None, notes: tuple[str, ...]
+    store: Store, golden: Golden, newest: Golden | None, notes: tuple[str, ...], asked: str | None
 ) -> Recording:
     changes = None
     if newest is not None:
@@ -231,12 +228,24 @@ def _store(
             newest, golden.fingerprint, reference(golden), "the version before"
         )
         if _same(newest, golden, changes):
-            return Recording(newest, False, changes, ())
+            return _edit(store, newest, golden.note, asked, changes)
     if newest and newest.fingerprint.accuracy and not golden.fingerprint.accuracy:
         notes = (*notes, f"{newest.label} recorded accuracy, this version does not: give --data")
     entry = store.save(golden)
     stored = msgspec.structs.replace(golden, path=entry.path)
     return Recording(stored, True, changes, (*notes, *_warnings(golden)))
+
+
+def _edit(store: Store, newest: Golden, note: str, asked: str | None, changes: Report) -> Recording:
+    """Give the newest version of an unchanged model the note and the tolerance that are asked."""
+    tolerances = newest.tolerances
+    if asked is not None:
+        tolerances = msgspec.structs.replace(tolerances, outputs=asked)
+    golden = msgspec.structs.replace(newest, note=note or newest.note, tolerances=tolerances)
+    edited = tuple(n for n in ("note", "tolerances") if getattr(golden, n) != getattr(newest, n))
+    if edited and newest.path is not None:
+        store.edit(Entry(newest.path), Editable(golden.note, golden.tolerances))
+    return Recording(golden, False, changes, (), edited)
 
 
 def _same(newest: Golden, golden: Golden, changes: Report) -> bool:

@@ -52,10 +52,7 @@ def configured(
     source: Source, request: Request, options: Options
 ) -> tuple[Request, Options, str | None]:
     """What the configuration says of a file, wherever the command line is silent."""
-    if not source.local:
-        return request, options, None
-    located = locate(Path.cwd())
-    said: ModelSettings | None = located.of(Path(source.target))
+    said, options = configured_loading(source, options)
     if said is None:
         return request, options, None
     why = None if request.golden else "fpcheck.yaml maps the file to it"
@@ -65,13 +62,20 @@ def configured(
         preprocess=request.preprocess or said.preprocess,
         tolerance=request.tolerance or said.tolerance,
     )
-    options = msgspec.structs.replace(
+    return request, options, why
+
+
+def configured_loading(source: Source, options: Options) -> tuple[ModelSettings | None, Options]:
+    """What the configuration says of a file, if anything, and how the file is loaded then."""
+    said = locate(Path.cwd()).of(Path(source.target)) if source.local else None
+    if said is None:
+        return None, options
+    return said, msgspec.structs.replace(
         options,
         model=options.model or said.model,
         custom_objects=options.custom_objects or said.custom_objects,
         trust=options.trust or said.trust,
     )
-    return request, options, why
 
 
 def skipped(

@@ -14,6 +14,7 @@ from fpcheck.model.remote import RemoteSession
 from fpcheck.model.source import Options
 from fpcheck.progress import Progress, silent
 from fpcheck.report.value import PREDICTIONS, AccuracyResult, Diagnosis, Report, timed
+from fpcheck.workflows.advising import to_record_next
 from fpcheck.workflows.compared import compared
 from fpcheck.workflows.recording import judge
 from fpcheck.workflows.request import Request
@@ -62,8 +63,7 @@ def validate_source(
         if recorded is None:
             raise FpcheckError(
                 f"golden {golden.label} recorded no accuracy",
-                f"Record it with data: fpcheck record {report.candidate.source} {golden.name} "
-                f"--data {path}",
+                to_record_next("Record it with data", report, request, options, path),
             )
         preprocess = request.preprocess or recorded.preprocess
         progress("predicting the labelled examples")

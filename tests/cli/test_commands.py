@@ -188,7 +188,7 @@ ERRORS = [
     (
         ("show", "nosuch"),
         "error: nosuch: no such golden in {cwd}/fingerprints\n"
-        "Record one: fpcheck record SOURCE NAME\n",
+        "Record one first. How: fpcheck record --help\n",
     ),
     (
         ("compare", "resnet50", "--format", "yaml"),

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from builders import Values, bare, dense, fingerprint, network, trained
+from builders import Values, bare, dense, fingerprint, network, outputs, trained
 from diagnosing import (
+    LOGITS,
     ON_ALL,
     ON_CONVNETS,
     codes,
@@ -73,10 +74,9 @@ def test_weights_of_another_golden_in_reach_name_it(net: Structure) -> None:
         neighbour("far@2", fingerprint(net, trained(net, 5))),
     ]
     (found,) = diagnosed(net, trained(net, 5), neighbours=lambda: iter(goldens))
-    count = len(trained(net))
     assert (found.code, found.confidence) == ("other-checkpoint", 1.0)
-    assert found.summary == "These are the weights of the golden far@2."
-    assert found.evidence == [f"{count} of {count} changed tensors have the digests of far@2"]
+    assert found.summary == "The model equals far@2."
+    assert found.evidence == ["structure and weights have the digests of far@2"]
     assert found.advice == "Load the right file, or compare with that golden: --golden far@2"
 
 
@@ -89,6 +89,58 @@ def test_of_another_golden_only_what_is_equal_is_proved(net: Structure) -> None:
         net, changes, neighbours=lambda: iter([neighbour("far@2", fingerprint(net, other))])
     )
     assert (found[0].code, found[0].confidence) == ("other-checkpoint", 0.95)
+
+
+@ON_ALL
+def test_most_weights_of_another_golden_name_it(net: Structure) -> None:
+    changed = trained(net, 5) | {kernels(net)[0]: trained(net, 6)[kernels(net)[0]]}
+    goldens = [neighbour("far@2", fingerprint(net, trained(net, 5)))]
+    found, *_ = diagnosed(net, changed, neighbours=lambda: iter(goldens))
+    count = len(trained(net))
+    assert (found.code, found.confidence) == ("other-checkpoint", 0.95)
+    assert found.summary == "These are the weights of the golden far@2."
+    assert found.evidence == [f"{count - 1} of {count} changed tensors have the digests of far@2"]
+
+
+OLDER = "an older version; the newest is net@2"
+
+
+@ON_ALL
+def test_a_version_that_the_model_equals_is_named_before_any_cause(net: Structure) -> None:
+    """The newest version's head was scaled: without the older one this would be `rescaled`."""
+    name = kernels(net)[-1]
+    now = trained(net) | {name: trained(net)[name] * 2}
+    older = replace(neighbour("net@1", fingerprint(net, trained(net))), relation=OLDER)
+    comparison = compared(fingerprint(net, now), fingerprint(net, trained(net)))
+    assert codes(diagnose(comparison)) == ["rescaled"]
+    (found,) = diagnose(comparison, lambda: iter([older]))
+    assert (found.code, found.confidence) == ("other-checkpoint", 1.0)
+    assert found.layers == [name.rpartition("/")[0]]
+    assert found.summary == "The model equals net@1, an older version; the newest is net@2."
+    assert found.advice == "Load the right file, or compare with that golden: --golden net@1"
+
+
+@ON_CONVNETS
+def test_a_version_with_another_configuration_is_named_too(net: Structure) -> None:
+    path = next(la.path for la in net.layers if la.class_name == "BatchNormalization")
+    config = {**(net.by_path[path].config or {}), "epsilon": 0.1}
+    layers = (replace(la, config=config) if la.path == path else la for la in net.layers)
+    edited = replace(net, layers=tuple(layers))
+    older = neighbour("net@1", fingerprint(edited, trained(net)))
+    comparison = compared(fingerprint(net, trained(net)), fingerprint(edited, trained(net)))
+    (found,) = diagnose(comparison, lambda: iter([replace(older, relation=OLDER)]))
+    assert (found.code, found.layers) == ("other-checkpoint", [path])
+    # A golden of another name is told as an edit of this one, as before.
+    assert codes(diagnose(comparison, lambda: iter([older]))) == ["config-changed"]
+
+
+@ON_ALL
+def test_a_version_of_equal_weights_and_other_outputs_is_not_named(net: Structure) -> None:
+    was = fingerprint(net, trained(net), outputs=outputs(net, LOGITS))
+    now = fingerprint(net, trained(net), outputs=outputs(net, LOGITS + 1))
+    older = replace(neighbour("net@1", was), relation=OLDER)
+    found = diagnose(compared(was, now), lambda: iter([older]))
+    assert "other-checkpoint" not in codes(found)
 
 
 @ON_CONVNETS

@@ -20,7 +20,7 @@ from diagnosing import NETS, ON_ALL, codes, compared, kernels, moved, neighbour
 from msgspec.structs import replace
 
 from fpcheck.diagnosis import diagnose
-from fpcheck.fingerprint.structure import Edge, Port, Structure
+from fpcheck.fingerprint.structure import Edge, Layer, Port, Structure
 from fpcheck.fingerprint.value import Fingerprint
 from fpcheck.report.value import Diagnosis
 
@@ -234,4 +234,22 @@ def test_a_golden_with_the_same_layers_set_otherwise_is_near_and_no_proof(
     (found,) = diagnose(comparison, lambda: iter([neighbour("near@1", Fingerprint(near))]))
     assert found.confidence == 0.97
     assert found.summary == "Only 2 of 9 layers are the golden's: it is another model."
-    assert found.evidence[1] == "nearest golden in reach: near@1, 100% of its layers"
+    assert found.evidence[1] == (
+        "nearest golden in reach: near@1, 100% of the layers with weights are alike"
+    )
+
+
+@pytest.mark.parametrize(("net", "other"), [(SMALL, LARGE), (LARGE, SMALL)])
+def test_a_golden_that_shares_classes_and_no_shapes_is_not_proposed(
+    net: Structure, other: Structure
+) -> None:
+    wider = replace(other, layers=tuple(_wider(la) for la in other.layers))
+    comparison = compared(fingerprint(net), fingerprint(other))
+    (found,) = diagnose(comparison, lambda: iter([neighbour("far@1", Fingerprint(wider))]))
+    assert len(found.evidence) == 1
+    assert found.advice == "Compare with the right golden, or build the right model."
+
+
+def _wider(layer: Layer) -> Layer:
+    wide = tuple(replace(t, shape=tuple(2 * size for size in t.shape)) for t in layer.tensors)
+    return replace(layer, tensors=wide)

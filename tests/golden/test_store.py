@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from builders import fingerprint, golden, outputs, perceptron
 
+from fpcheck.comparison.tolerance import Tolerances
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint.value import Fingerprint
 from fpcheck.golden import arrays
@@ -171,6 +172,52 @@ def test_a_full_disk_leaves_no_golden_and_no_temporary_file(
     assert files(tmp_path) == ["net/1.h5"][:after]
     monkeypatch.undo()
     assert saved(tmp_path).load().label == "net@1"
+
+
+EDITED = Editable("now: seen\nby two", Tolerances(outputs="float16"))
+
+
+def test_note_and_tolerances_are_edited_and_all_that_is_sealed_stays(tmp_path: Path) -> None:
+    entry = saved(tmp_path)
+    entry.path.write_text(f"# read by Ann\n{entry.path.read_text()}")
+    sealed = entry.path.read_bytes().partition(SEAL.encode())[2]
+    Store(tmp_path).edit(entry, EDITED)
+    text = entry.path.read_bytes()
+    assert text.startswith(b"# read by Ann\nnote: ")
+    assert text.partition(SEAL.encode())[2] == sealed
+    found = entry.load()
+    assert (found.note, found.tolerances) == ("now: seen\nby two", EDITED.tolerances)
+    assert files(tmp_path) == ["net/1.h5", "net/1.yaml"]
+
+
+def test_a_damaged_golden_is_not_edited(tmp_path: Path) -> None:
+    entry = saved(tmp_path)
+    entry.path.write_bytes(entry.path.read_bytes() + b" ")
+    before = entry.path.read_bytes()
+    with pytest.raises(FpcheckError, match="damaged golden: its recorded part was changed"):
+        Store(tmp_path).edit(entry, EDITED)
+    assert entry.path.read_bytes() == before
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace", "fdopen"])
+def test_a_full_disk_leaves_the_golden_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    entry = saved(tmp_path)
+    before = entry.path.read_bytes()
+
+    def failing(*arguments: object, **more: object) -> object:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, call, failing)
+    with pytest.raises(FpcheckError) as caught:
+        Store(tmp_path).edit(entry, EDITED)
+    assert str(caught.value) == (
+        f"{entry.path}: cannot be written (No space left on device)\n"
+        "Edit its note and tolerances by hand, above the seal."
+    )
+    assert entry.path.read_bytes() == before
+    assert files(tmp_path) == ["net/1.h5", "net/1.yaml"]
 
 
 def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:

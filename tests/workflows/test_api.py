@@ -37,13 +37,60 @@ def test_assert_match_raises_with_the_text_that_the_console_prints(here: Path) -
         "functional", model.name
     )
     assert lines[1:6] == [
-        "  golden     net@1, named by --golden",
+        "  golden     net@1, named by golden=…",
         "  structure  pass",
         "  weights    fail    2 tensors differ",
         "  outputs    fail    1 output differs",
         "  first divergent layer: block1_conv",
     ]
     assert "block1_conv/kernel: 100% newly zero" in str(report)
+
+
+def test_messages_have_the_words_of_python(here: Path) -> None:
+    model = models.sequential_net()
+    with pytest.raises(fpcheck.FpcheckError) as caught:
+        fpcheck.compare(model)
+    assert caught.value.advice == "Record it, if it is good: fpcheck.record(model)"
+    call = caught.value.advice.partition(": ")[2]
+    assert eval(call, {"fpcheck": fpcheck, "model": model}).stored  # noqa: S307
+    with pytest.raises(fpcheck.FpcheckError) as caught:
+        fpcheck.compare(model, "nosuch")
+    assert caught.value.advice == f"There: {model.name}. All: fpcheck list"
+    with pytest.raises(fpcheck.FpcheckError) as caught:
+        fpcheck.load_golden("nosuch", goldens="empty")
+    assert caught.value.advice == "Record one first. How: help(fpcheck.record)"
+    with pytest.raises(fpcheck.FpcheckError) as caught:
+        fpcheck.compare(model, model.name, levels=["colour"])
+    assert caught.value.fact == 'levels=["colour"]: no such level'
+    report = fpcheck.compare(model, model.name, levels=["structure"])
+    assert report.levels["weights"].reason == "levels=…"
+
+
+def test_what_a_notebook_shows_is_short_and_escaped(here: Path) -> None:
+    model = models.image_net()
+    recording = fpcheck.record(model, "net", levels=["structure", "weights"], note="<b>good</b>")
+    golden, report = fpcheck.load_golden("net"), fpcheck.compare(model, "net")
+    held = "structure, weights; 13 layers, 1,501 parameters"
+    assert repr(recording) == "<Recording net@1: stored; 0 warnings>"
+    assert repr(golden) == f"<Golden net@1: {held}>"
+    assert repr(golden.fingerprint) == f"<Fingerprint: {held}>"
+    assert repr(report) == (
+        f"<Report match: <Functional '{model.name}'> with net@1; structure pass, weights pass, "
+        "outputs skipped>"
+    )
+    for shown in (recording._repr_html_(), golden._repr_html_(), report._repr_html_()):
+        assert len(shown) < 3000
+        assert "<b>good" not in shown
+    assert "&lt;b&gt;good&lt;/b&gt;" in golden._repr_html_()
+    assert f"&lt;Functional &#x27;{model.name}&#x27;&gt;" in report._repr_html_()
+    head = model.get_layer("head")
+    head.set_weights([w * 3 for w in head.get_weights()])
+    report = fpcheck.compare(model, "net")
+    assert repr(report).endswith("outputs skipped; rescaled>")
+    for word in ("mismatch", "net@1, named by golden=…", "fail", "rescaled", "head"):
+        assert word in report._repr_html_()
+    assert "nothing stored" in repr(fpcheck.record(models.image_net(), "net", levels=[
+        "structure", "weights"]))  # fmt: skip
 
 
 def test_a_level_that_cannot_be_checked_is_incomplete_never_a_match(here: Path) -> None:

@@ -1,15 +1,14 @@
 """Another model altogether; names the golden that it is, or is nearest to."""
 
 import math
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 
+from fpcheck.comparison.likeness import LEAST_SIMILAR, likeness
 from fpcheck.diagnosis.case import Case
 from fpcheck.diagnosis.evidence import count
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint import digest
-from fpcheck.fingerprint.structure import Structure
 from fpcheck.report.value import Diagnosis
 
 # Below this share of common layers it is another model; above the other, the golden with edits.
@@ -25,11 +24,11 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
     same = sum(p.golden.class_name == p.candidate.class_name for p in case.pairing.pairs)
     if same > _EDITED * size or not case.found("layer-removed", "layer-added", "class-changed"):
         return
-    label, share, built = _nearest(case, same / size)
+    label, share, built = _nearest(case)
     if not built and same > _OTHER * size:
         return
     told = f"it is built as the golden {label}" if built else "it is another model"
-    near = told if built else f"nearest golden in reach: {label}, {share:.0%} of its layers"
+    near = f"nearest golden in reach: {label}, {share:.0%} of the layers with weights are alike"
     named = f": --golden {label}" if case.reference == "golden" else f" ({label})"
     yield Diagnosis(
         code="wrong-architecture",
@@ -38,34 +37,28 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
         summary=f"Only {same} of {count(size, 'layer')} are the {case.reference}'s: {told}.",
         evidence=[f"{count(len(ours.layers), 'layer')} in the {case.reference}, "
                   f"{len(theirs.layers)} here",
-                  *([near] if label else [])],
+                  *([told if built else near] if label else [])],
         advice=f"Compare with the right golden{named if label else ''}, or build the right model.",
     )  # fmt: skip
 
 
-def _nearest(case: Case, own: float) -> tuple[str, float, bool]:
-    """Label of the golden that is likest, its share of common layers, and whether it is equal."""
+def _nearest(case: Case) -> tuple[str, float, bool]:
+    """Label of the golden that is likest, how much it is, and whether it is built just so.
+
+    The label is empty where nothing is more like the candidate than the golden that it was compared
+    with, or nothing much like it at all.
+    """
     theirs = case.candidate.structure
     shape, size = digest.text(theirs.shape_digest), theirs.parameters
     others = list(case.neighbours())
     for other in others:
         if other.shape == shape:
             return other.label, 1.0, True
-    best, likeness = "", own
+    best, most = "", likeness(case.golden.structure, theirs)
     others.sort(key=lambda other: abs(math.log((other.parameters + 1) / (size + 1))))
     for other in others[:_MOST_LOOKED]:
         with suppress(FpcheckError):  # a damaged golden is another command's matter
-            found = _likeness(other.load().structure, theirs)
-            if found > likeness:
-                best, likeness = other.label, found
-    return best, likeness if best else 0.0, False
-
-
-def _likeness(one: Structure, other: Structure) -> float:
-    """The share of layers of one class and shape, in whatever order."""
-    ours, theirs = (
-        Counter((la.class_name, tuple(t.shape for t in la.tensors)) for la in structure.layers)
-        for structure in (one, other)
-    )
-    common = sum((ours & theirs).values())
-    return common / max(len(one.layers), len(other.layers), 1)
+            found = likeness(other.load().structure, theirs)
+            if found >= LEAST_SIMILAR and found > most:
+                best, most = other.label, found
+    return best, most if best else 0.0, False

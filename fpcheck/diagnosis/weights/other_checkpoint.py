@@ -2,13 +2,55 @@
 
 from collections.abc import Iterator
 
+from fpcheck.comparison.weights import Changed
 from fpcheck.diagnosis.case import Case, Neighbour, Owner, held_by_role, is_constant
 from fpcheck.diagnosis.evidence import count, paths, some
 from fpcheck.errors import FpcheckError
+from fpcheck.fingerprint import digest
+from fpcheck.fingerprint.told import alike
+from fpcheck.fingerprint.value import Fingerprint
 from fpcheck.report.value import Diagnosis
 
 # Share of tensors that must be another golden's, digest by digest, to name it.
 _KNOWN = 0.5
+
+
+def diagnose_equal(case: Case) -> Iterator[Diagnosis]:
+    """A proof, where structure and weights are those of another golden, or of another version."""
+    errors = [finding for finding in case.errors if finding.level != "outputs"]
+    own = case.candidate.content_id
+    if own is None or not errors:
+        return
+    rebuilt = any(finding.level == "structure" for finding in errors)
+    for other in case.neighbours():
+        # Goldens of other names come last. What is built as one of them is told as another
+        # architecture, and where little differs they are not worth reading.
+        if not other.relation and (rebuilt or not _asked(case)):
+            return
+        if other.content_id == digest.text(own) and _is_built_as(case, other):
+            relation = f", {other.relation}" if other.relation else ""
+            yield Diagnosis(
+                code="other-checkpoint",
+                layers=list(dict.fromkeys(finding.layer for finding in errors if finding.layer)),
+                confidence=1.0,
+                summary=f"The model equals {other.label}{relation}.",
+                evidence=[f"structure and weights have the digests of {other.label}"],
+                advice=_advice(case, other),
+            )
+            return
+
+
+def _is_built_as(case: Case, other: Neighbour) -> bool:
+    """Whether the structures are equal but for names, as far as both are told."""
+    structure = case.candidate.structure
+    if other.shape == digest.text(structure.shape_digest):
+        return True
+    try:
+        golden = Fingerprint(other.load().structure)
+    except FpcheckError:  # another command's matter
+        return False
+    theirs, ours = alike(golden, Fingerprint(structure))
+    return ours.structure.shape_key == theirs.structure.shape_key
 
 
 def diagnose_known(case: Case) -> Iterator[Diagnosis]:
@@ -20,17 +62,12 @@ def diagnose_known(case: Case) -> Iterator[Diagnosis]:
     items = [item for item in items if item.candidate.digest not in case.owners]
     for other in case.neighbours() if items else ():
         held = {} if other.content_id is None else _digests(other)
-        found = [i for i in items if held.get((i.layer.path, i.tensor.role)) == i.candidate.digest]
+        found = [item for item in items if _is_of(item, held)]
         if len(found) > _KNOWN * len(items):
-            alike = (
-                i
-                for i in case.left
-                if held.get((i.layer.path, i.tensor.role)) == i.candidate.digest
-            )
-            case.claim([*found, *alike])
+            constant = [i for i in case.left if is_constant(i)]
+            case.claim([*found, *(i for i in constant if _is_of(i, held))])
             # What differs from the golden may be the other's, and what does not may be not.
             every = len(found) == len(items) and _all_of(case, held)
-            named = f": --golden {other.label}" if case.reference == "golden" else "."
             yield Diagnosis(
                 code="other-checkpoint",
                 layers=paths(found),
@@ -38,9 +75,19 @@ def diagnose_known(case: Case) -> Iterator[Diagnosis]:
                 summary=f"These are the weights of the golden {other.label}.",
                 evidence=[f"{len(found)} of {count(len(items), 'changed tensor')} have the digests "
                           f"of {other.label}"],
-                advice=f"Load the right file, or compare with that golden{named}",
+                advice=_advice(case, other),
             )  # fmt: skip
             return
+
+
+def _is_of(item: Changed, held: dict[Owner, bytes]) -> bool:
+    """Whether a changed tensor is that of another golden."""
+    return held.get((item.layer.path, item.tensor.role)) == item.candidate.digest
+
+
+def _advice(case: Case, other: Neighbour) -> str:
+    named = f": --golden {other.label}" if case.reference == "golden" else "."
+    return f"Load the right file, or compare with that golden{named}"
 
 
 def _all_of(case: Case, held: dict[Owner, bytes]) -> bool:

@@ -1,0 +1,106 @@
+"""Errors of the user's own code: the exception, and the line that raised it."""
+
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from fpcheck.errors import FpcheckError
+
+# An error on its way through these is still that of the code that called them.
+LIBRARIES = ("keras", "tensorflow", "jax", "jaxlib", "torch", "numpy", "h5py", "optree")
+_PACKAGE = Path(__file__).resolve().parents[1]
+_INSTALLED = ("site-packages", "dist-packages")
+
+
+CORRECT = "Correct the code there; --debug shows more."
+
+
+def check_code(
+    what: str,
+    error: BaseException,
+    tell: Callable[[BaseException], str],
+    advice: str = CORRECT,
+    kind: type[FpcheckError] = FpcheckError,
+) -> None:
+    """Raise an error that names the exception and its place, if the user's own code raised it.
+
+    Args:
+        what: whose code it is, such as `models:build raised`.
+        error: as it was caught.
+        tell: the message of an exception, shortened.
+        advice: what to do.
+        kind: the class of what is raised.
+    """
+    told = raised(error, tell)
+    if told is not None:
+        raise kind(f"{what} {told}", advice) from error
+
+
+def raised(error: BaseException, tell: Callable[[BaseException], str]) -> str | None:
+    """The exception, its message and its place in the user's code; None if it is from elsewhere."""
+    for cause in _chain(error):
+        place = _place(cause)
+        if place is not None:
+            text = _message(cause)
+            message = f": {tell(Exception(text))}" if text else ""
+            return f"{type(cause).__name__}{message} ({place})"
+    return None
+
+
+def _message(error: BaseException) -> str:
+    """What an exception says: of a `KeyError` without quotes, and of Keras's own only its cause."""
+    said = error.args[0] if isinstance(error, KeyError | SyntaxError) and error.args else error
+    _, _, original = str(said).partition("Error encountered:")
+    return original.strip() or str(said)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An exception, then what it was raised from: Keras raises its own while it handles another."""
+    seen: set[int] = set()
+    following: BaseException | None = error
+    while following is not None and id(following) not in seen:
+        seen.add(id(following))
+        yield following
+        hidden = None if following.__suppress_context__ else following.__context__
+        following = following.__cause__ or hidden
+
+
+def _place(error: BaseException) -> str | None:
+    """File and line of the innermost frame of the user's code: their own files, then installed."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{_shown(error.filename)}, line {error.lineno}"
+    frames: list[tuple[str, int]] = []
+    trace = error.__traceback__
+    while trace is not None:
+        frames.append((trace.tb_frame.f_code.co_filename, trace.tb_lineno))
+        trace = trace.tb_next
+    for is_theirs in (_is_own, _is_installed):
+        for file, line in reversed(frames):
+            if is_theirs(file):
+                return f"{_shown(file)}, line {line}"
+    return None
+
+
+def _is_own(file: str) -> bool:
+    if file.startswith("<") or "__autograph_generated" in file:
+        return False
+    path = Path(file)
+    if path.is_relative_to(_PACKAGE) or {*path.parts} & {*_INSTALLED}:
+        return False
+    paths = sysconfig.get_paths()
+    return not any(path.is_relative_to(paths[name]) for name in ("stdlib", "platstdlib"))
+
+
+def _is_installed(file: str) -> bool:
+    """Whether it is a package that somebody installed, and none that every model goes through."""
+    path = Path(file)
+    if path.is_relative_to(_PACKAGE) or not {*path.parts} & {*_INSTALLED}:
+        return False
+    found = (getattr(sys.modules.get(name), "__file__", None) for name in LIBRARIES)
+    return not any(path.is_relative_to(Path(own).parent) for own in found if own)
+
+
+def _shown(file: str) -> str:
+    path, here = Path(file), Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
