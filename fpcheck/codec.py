@@ -1,5 +1,6 @@
 """Typed values to bytes and back, arrays included: what crosses a process or lies in a file."""
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -29,7 +30,19 @@ class Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Base of every value that crosses a module: frozen, typed, compared by content."""
 
 
+class PathText(str):
+    """A path, or what may be one, that is going to be opened.
+
+    In the text of a path Python writes bytes that are not UTF-8 as lone surrogates. No encoder
+    takes those, so a path crosses a process as its bytes. What people read is `errors.as_text`.
+    """
+
+    __slots__ = ()
+
+
 def _to_builtin(value: Any) -> Any:
+    if isinstance(value, PathText):
+        return os.fsencode(value)
     import numpy as np
 
     if isinstance(value, np.ndarray):
@@ -41,6 +54,8 @@ def _to_builtin(value: Any) -> Any:
 
 
 def _from_builtin(kind: Any, value: Any) -> Any:
+    if kind is PathText:
+        return PathText(os.fsdecode(value))
     if kind is Array:
         import numpy as np
 

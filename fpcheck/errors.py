@@ -6,6 +6,14 @@ EXIT_ERROR = 2
 EXIT_INCOMPLETE = 3
 
 
+def as_text(text: str) -> str:
+    r"""What messages, reports and goldens say of a path: lone surrogates as `\udcff`.
+
+    In the text of a path they stand for bytes that are not UTF-8, and no encoder takes them.
+    """
+    return text.encode(errors="backslashreplace").decode()
+
+
 class FpcheckError(Exception):
     """Input that cannot be read, is refused, or does not exist; the command line exits with 2.
 
@@ -15,6 +23,7 @@ class FpcheckError(Exception):
     """
 
     def __init__(self, fact: str, advice: str = "") -> None:
+        fact, advice = as_text(fact), as_text(advice)  # they may name any path
         super().__init__(fact, advice)
         self.fact = fact
         self.advice = advice

@@ -21,9 +21,12 @@ from keras.src.backend.common import global_state
 from keras.src.utils import file_utils
 
 from fpcheck import demo
-from fpcheck.fingerprint import digest
+from fpcheck.fingerprint.first_recipe import unrecorded
+from fpcheck.fingerprint.structure import Structure
+from fpcheck.fingerprint.told import alike
+from fpcheck.fingerprint.value import Fingerprint
 from fpcheck.golden.official import FILE
-from fpcheck.golden.store import Store
+from fpcheck.golden.store import Entry, Store
 from fpcheck.model import live
 from fpcheck.model.applications import APPLICATIONS
 from fpcheck.model.source import Options
@@ -98,20 +101,25 @@ def stale() -> list[str]:
     """What is missing from fingerprints/ or differs from what the installed Keras gives."""
     store, found = Store(FOLDER), list[str]()
     for name, _, model in applications():
-        entry = store.entry(name)
-        own = digest.text(live.read_structure(model).digest)
-        if entry is None or entry.load() is None or entry.head().structure != own:
+        if _is_stale(store.entry(name), live.read_structure(model)):
             found.append(name)
     written = yaml.safe_load((FOLDER / FILE).read_text()) if (FOLDER / FILE).is_file() else {}
     if written != official_files():
         found.append(FILE)
-    demo_golden = store.entry(DEMO)
-    own = digest.text(
-        live.read_structure(keras.saving.load_model(demo.MODEL, compile=False)).digest
-    )
-    if demo_golden is None or demo_golden.head().structure != own:
+    loaded = keras.saving.load_model(demo.MODEL, compile=False)
+    if _is_stale(store.entry(DEMO), live.read_structure(loaded)):
         found.append(DEMO)
     return found
+
+
+def _is_stale(entry: Entry | None, own: Structure) -> bool:
+    """Whether a golden is missing, differs, or lacks what an earlier fpcheck did not record."""
+    if entry is None:
+        return True
+    held = entry.load().fingerprint.structure
+    ours, theirs = alike(Fingerprint(held), Fingerprint(own))
+    same = ours.structure.digest == theirs.structure.digest
+    return not same or unrecorded(held, own) is not None
 
 
 def regenerate() -> None:

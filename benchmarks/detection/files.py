@@ -77,6 +77,15 @@ def _half_zero(file: h5py.File, layer: str) -> None:
     dataset[...] = values
 
 
+def _averages_beside(file: h5py.File, layer: str) -> None:
+    """The layer's values as the optimizer keeps averages, and others in the layer."""
+    averages = file.require_group("optimizer/vars")
+    for dataset in _group(file, layer).values():
+        values = np.asarray(dataset[()])
+        averages[str(len(averages))] = values
+        dataset[...] = values + np.linspace(0.01, 0.02, values.size).reshape(values.shape)
+
+
 def _outermost(subject: Subject) -> list[str]:
     names = {layer.name for layer in subject.model.layers}
     return [p for p, slots in subject.layers.items() if p in names and slots[0].is_kernel]
@@ -105,6 +114,12 @@ def tensor_deleted(subject: Subject) -> Cases:
 def half_lost(subject: Subject) -> Cases:
     """A file in which the second half of a tensor is zero."""
     yield from _in_files(_half_zero, subject)
+
+
+@fault("averages-left-out", GROUP, "weights-elsewhere")
+def averages_left_out(subject: Subject) -> Cases:
+    """A file whose optimizer holds the good values (use_ema), not put into the model."""
+    yield from _in_files(_averages_beside, subject)
 
 
 @fault("keras-int8", GROUP, "quantized")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fpcheck.errors import FpcheckError
+from fpcheck.errors import FpcheckError, as_text
 from fpcheck.files.address import shown
 from fpcheck.progress import Progress as Step
 from fpcheck.progress import silent
@@ -42,7 +42,7 @@ def put(content: "RenderableType") -> None:
 
 def say(line: str) -> None:
     """One line of a result, as it is: never folded, so that scripts can read it."""
-    out().print(line, soft_wrap=True, markup=False)
+    out().print(as_text(line), soft_wrap=True, markup=False)
 
 
 def err() -> "Console":
@@ -85,7 +85,7 @@ def _next(report: Report, verbose: bool) -> str | None:
 
 
 def _this_command() -> str:
-    return shlex.join(["fpcheck", *map(shown, sys.argv[1:])])
+    return as_text(shlex.join(["fpcheck", *map(shown, sys.argv[1:])]))
 
 
 def check_format(form: str) -> None:

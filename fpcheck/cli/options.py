@@ -81,12 +81,13 @@ def loading(
     backend: str = "",
 ) -> "Options":
     """How a source is loaded, from the options that say so."""
+    from fpcheck.codec import PathText
     from fpcheck.model.source import Options
 
     return Options(
-        weights=weights,
+        weights=PathText(weights),
         seed=seed,
-        model=model,
+        model=None if model is None else PathText(model),
         custom_objects=custom_objects,
         trust=trust,
         static=static,

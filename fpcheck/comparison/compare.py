@@ -11,10 +11,10 @@ from fpcheck.comparison.outputs import compare_outputs
 from fpcheck.comparison.pairing import Pairing, pair
 from fpcheck.comparison.structure import compare_structure
 from fpcheck.comparison.tolerance import Tolerances
-from fpcheck.comparison.weights import Changed, Place, changes, compare_weights
+from fpcheck.comparison.weights import Changed, Place, changes, compare_weights, not_compared
 from fpcheck.fingerprint.outputs import Noise
-from fpcheck.fingerprint.structure import Structure
-from fpcheck.fingerprint.told import alike
+from fpcheck.fingerprint.structure import REST, ROOT, Structure
+from fpcheck.fingerprint.told import alike, untold_assets
 from fpcheck.fingerprint.undone import Undone
 from fpcheck.fingerprint.value import Fingerprint
 
@@ -24,11 +24,13 @@ class Closer(Value, frozen=True, eq=False):
 
     Attributes:
         undone: by the golden's place of a tensor, what happened to it.
+        others: by digest, the place of a tensor that the file holds beside the model.
         structure: of the live model, which knows its code where a file does not.
         noise: what the candidate's outputs differ by without any change.
     """
 
     undone: dict[Place, Undone] = msgspec.field(default_factory=dict)
+    others: dict[bytes, str] = msgspec.field(default_factory=dict)
     structure: Structure | None = None
     noise: Noise | None = None
 
@@ -43,6 +45,8 @@ class Comparison(Value, frozen=True, eq=False, dict=True):
         findings: in the order of the levels, then of the golden's layers.
         first_divergent_layer: by the golden's name; None where unknown.
         tolerances: what was allowed.
+        rest: layers of the golden of which the candidate, a part of a model, does not hold all
+            tensors; nothing is said of those.
         closer: what a closer look has shown.
     """
 
@@ -52,6 +56,7 @@ class Comparison(Value, frozen=True, eq=False, dict=True):
     findings: tuple[Finding, ...]
     first_divergent_layer: str | None
     tolerances: Tolerances
+    rest: tuple[str, ...] = ()
     closer: Closer = Closer()
 
     @cached_property
@@ -76,23 +81,42 @@ def compare_fingerprints(
     golden: Fingerprint, candidate: Fingerprint, tolerances: Tolerances
 ) -> Comparison:
     """Compare all levels that both sides hold, as far as both tell."""
+    whole = candidate.structure
+    unknown = [not_compared(ROOT, role) for role in untold_assets(golden, candidate)]
     golden, candidate = alike(golden, candidate)
     pairing = pair(golden.structure, candidate.structure, (_held(golden), _held(candidate)))
     findings = compare_structure(golden.structure, candidate.structure, pairing)
-    findings += compare_weights(golden, candidate, pairing, tolerances.allowed_weights)
+    findings += compare_weights(golden, candidate, pairing, tolerances.allowed_weights) + unknown
+    findings, rest = _told(findings, whole, pairing)
     if golden.outputs is not None and candidate.outputs is not None:
         allowed = tolerances.allowed_outputs(golden.outputs)
         findings += compare_outputs(golden.outputs, candidate.outputs, allowed)
     first = None  # activations may hold infinities that a later layer makes harmless
     if any(finding.severity == "error" for finding in findings):
         first = first_divergent(golden, candidate, pairing, findings, tolerances)
-    return Comparison(golden, candidate, pairing, tuple(findings), first, tolerances)
+    return Comparison(golden, candidate, pairing, tuple(findings), first, tolerances, rest)
 
 
-def _held(fingerprint: Fingerprint) -> dict[str, bytes]:
-    """By path, the digests of a layer's tensors, joined."""
-    found: dict[str, bytes] = {}
+def _told(
+    findings: list[Finding], candidate: Structure, pairing: Pairing
+) -> tuple[list[Finding], tuple[str, ...]]:
+    """Findings without what a part of a model cannot tell, and the layers that it does not hold."""
+    if REST not in candidate.untold:
+        return findings, ()
+    gone = {
+        id(f): f.layer
+        for f in findings
+        if f.code in ("tensor-missing", "layer-removed") and f.layer is not None
+        and pairing.to_candidate.get(f.layer, f.layer) in candidate.by_path
+    }  # fmt: skip
+    rest = tuple(dict.fromkeys(gone.values()))
+    return [finding for finding in findings if id(finding) not in gone], rest
+
+
+def _held(fingerprint: Fingerprint) -> dict[str, tuple[bytes, ...]]:
+    """By path, the digests of a layer's tensors."""
+    found: dict[str, tuple[bytes, ...]] = {}
     pairs = zip(fingerprint.structure.tensors, fingerprint.weights or (), strict=False)
     for (layer, _), measured in pairs:
-        found[layer.path] = found.get(layer.path, b"") + measured.digest
+        found[layer.path] = (*found.get(layer.path, ()), measured.digest)
     return found

@@ -6,6 +6,8 @@ from fpcheck.codec import Value
 from fpcheck.fingerprint.levels import Level
 
 Severity = Literal["error", "note"]
+# The code of what is there and could not be compared: its level is then not passed.
+NOT_COMPARED = "not-compared"
 
 
 class Finding(Value, frozen=True):

@@ -6,36 +6,124 @@ from difflib import SequenceMatcher
 from functools import cached_property
 
 from fpcheck.codec import Value, canonical_json
-from fpcheck.fingerprint.structure import Layer, Structure, Tensor, layer_key, stable_paths, stem
+from fpcheck.fingerprint.structure import (
+    USED,
+    Layer,
+    Structure,
+    Tensor,
+    layer_key,
+    stable_paths,
+    stem,
+)
 
-# By the path of a layer, one digest of all that it holds.
-Digests = tuple[Mapping[str, bytes], Mapping[str, bytes]]
+# By the path of a layer, the digests of its tensors.
+Held = Mapping[str, tuple[bytes, ...]]
+Digests = tuple[Held, Held]
 NO_DIGESTS: Digests = ({}, {})
+Key = bytes | tuple[bytes, ...]
 
 
 class Pair(Value, frozen=True):
-    """A layer of the golden and the layer of the candidate that stands for it."""
+    """A layer of the golden and the layer of the candidate that stands for it.
+
+    Attributes:
+        golden: the golden's layer.
+        candidate: the candidate's.
+        digests: of the tensors of both, in order, where they are known.
+    """
 
     golden: Layer
     candidate: Layer
+    digests: tuple[tuple[bytes, ...], tuple[bytes, ...]] = ((), ())
 
     @property
     def tensors(self) -> list[tuple[Tensor, Tensor | None]]:
-        """Each of the golden's tensors with the candidate's of the same role, or place."""
-        ours, theirs = self.golden.tensors, self.candidate.tensors
+        """Each of the golden's tensors with the candidate's of the same role, or place.
+
+        Where one side tells no roles and one lacks tensors, a place may be that of another tensor:
+        equal digests come first, then, in order, equal shapes, then what is left. State that
+        follows from other state goes by its role; see `unknown`.
+        """
+        derived = {t.role: t for t in self.candidate.tensors if t.derived}
+        return self.stored + [
+            (t, derived.get(t.role))
+            for t in self.golden.tensors
+            if t.derived and t.role not in self.candidate.untold
+        ]
+
+    @property
+    def added(self) -> list[Tensor]:
+        """The candidate's tensors that stand for none of the golden's."""
+        known = {other.index for _, other in self.tensors if other is not None}
+        return [
+            t for t in self.candidate.tensors
+            if t.index not in known and not (t.derived and t.role in self.golden.untold)
+        ]  # fmt: skip
+
+    @property
+    def unknown(self) -> list[str]:
+        """Roles of derived state that a side has and that some container leaves out."""
+        sides = (self.golden, self.candidate), (self.candidate, self.golden)
+        had = {
+            role
+            for layer, other in sides
+            for role in (*layer.untold, *(t.role for t in layer.tensors if t.derived))
+            if role in other.untold
+        }
+        return sorted(role for role in had if not self.follows(role))
+
+    def follows(self, role: str) -> bool:
+        """Whether derived state follows from what is compared: Keras makes it when it loads.
+
+        The statistics of a `Normalization` are its weights, or stand in its configuration.
+        """
+        sides = (self.golden, self.candidate)
+        told = all("mean" in (side.config or {}) or _weights(side) for side in sides)
+        return role.startswith(USED) and told
+
+    @property
+    def stored(self) -> list[tuple[Tensor, Tensor | None]]:
+        """The same as `tensors`, of weights alone."""
+        ours, theirs = _weights(self.golden), _weights(self.candidate)
         if len(ours) == len(theirs):
             roles = [t.role for t in ours]
             if sorted(roles) != sorted(t.role for t in theirs) or len(set(roles)) < len(roles):
                 return list(zip(ours, theirs, strict=True))
-        elif _nameless(ours) or _nameless(theirs):
-            return [(t, theirs[i] if i < len(theirs) else None) for i, t in enumerate(ours)]
+        elif (_nameless(ours) and not _numbered(theirs)) or _nameless(theirs):
+            return self._in_order(ours, theirs)
         by_role = {t.role: t for t in theirs}
         return [(t, by_role.get(t.role)) for t in ours]
+
+    def _in_order(
+        self, ours: list[Tensor], theirs: list[Tensor]
+    ) -> list[tuple[Tensor, Tensor | None]]:
+        found: dict[int, int] = {}
+        # Derived state stands behind the weights.
+        digests = self.digests[0][: len(ours)], self.digests[1][: len(theirs)]
+        shapes = tuple([(t.shape, t.dtype) for t in side] for side in (ours, theirs))
+        places = [None] * len(ours), [None] * len(theirs)
+        for left, right in (digests, shapes, places):
+            free = [n for n in range(len(right)) if n not in found.values()]
+            for place, key in enumerate(left if right else ()):
+                same = next((n for n in free if right[n] == key), None)
+                if place not in found and same is not None:
+                    found[place] = same
+                    free.remove(same)
+        return [(t, theirs[found[n]] if n in found else None) for n, t in enumerate(ours)]
+
+
+def _weights(layer: Layer) -> list[Tensor]:
+    return [tensor for tensor in layer.tensors if not tensor.derived]
 
 
 def _nameless(tensors: Sequence[Tensor]) -> bool:
     """Whether only their places are known."""
     return all(tensor.role == f"#{place}" for place, tensor in enumerate(tensors))
+
+
+def _numbered(tensors: Sequence[Tensor]) -> bool:
+    """Whether a file told their places, some of which it lacks."""
+    return all(tensor.role[1:].isdecimal() and tensor.role[0] == "#" for tensor in tensors)
 
 
 class Pairing(Value, frozen=True, dict=True):
@@ -82,13 +170,13 @@ def pair(golden: Structure, candidate: Structure, digests: Digests = NO_DIGESTS)
     Args:
         golden: the reference.
         candidate: what stands for it.
-        digests: of both, those of the tensors of each layer, by path, where they are known.
+        digests: of both, by the path of a layer, those of its tensors, where they are known.
     """
     if golden.shape_key == candidate.shape_key and (
         not _permuted(golden, candidate) or _renumbered(golden, candidate, digests)
     ):
         pairs = zip(golden.layers, candidate.layers, strict=True)
-        return Pairing(tuple(Pair(g, c) for g, c in pairs), (), (), "place")
+        return Pairing(tuple(_pair(g, c, digests) for g, c in pairs), (), (), "place")
     by_name = _by_name(golden, candidate)
     matched = by_name or _by_digests(golden, candidate, digests)
     for key in (signature, _kind):
@@ -102,7 +190,7 @@ def pair(golden: Structure, candidate: Structure, digests: Digests = NO_DIGESTS)
     used = set(matched.values())
     return Pairing(
         pairs=tuple(
-            Pair(layer, places[matched[layer.path]])
+            _pair(layer, places[matched[layer.path]], digests)
             for layer in golden.layers
             if layer.path in matched
         ),
@@ -110,6 +198,11 @@ def pair(golden: Structure, candidate: Structure, digests: Digests = NO_DIGESTS)
         added=tuple(layer for layer in candidate.layers if layer.path not in used),
         how="name" if by_name else "content",
     )
+
+
+def _pair(golden: Layer, candidate: Layer, digests: Digests) -> Pair:
+    ours, theirs = digests
+    return Pair(golden, candidate, (ours.get(golden.path, ()), theirs.get(candidate.path, ())))
 
 
 def _permuted(golden: Structure, candidate: Structure) -> bool:
@@ -150,7 +243,7 @@ def _by_digests(golden: Structure, candidate: Structure, digests: Digests) -> di
     ours, theirs = digests
     held = Counter(ours.values()), Counter(theirs.values())
 
-    def telling(layers: Sequence[Layer], own: Mapping[str, bytes]) -> list[Layer]:
+    def telling(layers: Sequence[Layer], own: Held) -> list[Layer]:
         return [la for la in layers if (d := own.get(la.path)) and held[0][d] == held[1][d] == 1]
 
     left, right = telling(golden.layers, ours), telling(candidate.layers, theirs)
@@ -189,7 +282,7 @@ def _aligned(
 
 
 def _common(
-    left: Sequence[Layer], right: Sequence[Layer], ours: list[bytes], theirs: list[bytes]
+    left: Sequence[Layer], right: Sequence[Layer], ours: Sequence[Key], theirs: Sequence[Key]
 ) -> dict[str, str]:
     matcher = SequenceMatcher(None, ours, theirs, autojunk=False)
     return {

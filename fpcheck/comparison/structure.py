@@ -1,6 +1,6 @@
 """Differences of structure, layer by layer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from msgspec.structs import astuple, replace
@@ -22,7 +22,7 @@ def compare_structure(golden: Structure, candidate: Structure, pairing: Pairing)
     findings += _ports(golden, candidate, pairing)
     findings += [_whole("layer-removed", layer, golden=True) for layer in pairing.removed]
     findings += [_whole("layer-added", layer, golden=False) for layer in pairing.added]
-    rewiring = _Rewiring(pairing)
+    rewiring = _Rewiring(golden, candidate, pairing)
     for pair in pairing.pairs:
         findings += _layer(pair)
         findings += rewiring.findings(pair)
@@ -61,6 +61,10 @@ def _notes(pairing: Pairing) -> Iterator[Finding]:
                       expected=first.golden.path, actual=f"{first.candidate.path} "
                       f"({len(renamed)} renamed)", severity="note")  # fmt: skip
     for pair in pairing.pairs:
+        codes = pair.golden.code, pair.candidate.code
+        if all(codes) and codes[0] != codes[1]:
+            yield Finding("structure", "code-changed", pair.golden.path, metric="code",
+                          expected=codes[0], actual=codes[1], severity="note")  # fmt: skip
         for key, expected, actual in _changes(pair.golden.training, pair.candidate.training):
             yield Finding("structure", "training-config-changed", pair.golden.path, metric=key,
                           expected=expected, actual=actual, severity="note")  # fmt: skip
@@ -89,18 +93,17 @@ def _layer(pair: Pair) -> Iterator[Finding]:
         yield Finding("structure", "dtype-changed", where, metric="dtype",
                       expected=golden.dtype, actual=candidate.dtype)  # fmt: skip
     yield from _config(golden, candidate)
-    for tensor, other in pair.tensors:
+    for tensor, other in pair.stored:
         if other is None:
             yield Finding("structure", "tensor-missing", where, tensor.role)
-        elif tensor.shape != other.shape and not tensor.derived:
+        elif tensor.shape != other.shape:
             yield Finding("structure", "tensor-shape-changed", where, tensor.role, "shape",
                           list(tensor.shape), list(other.shape))  # fmt: skip
         elif tensor.dtype != other.dtype:
             yield Finding("structure", "tensor-dtype-changed", where, tensor.role, "dtype",
                           tensor.dtype, other.dtype)  # fmt: skip
-    known = {other.index for _, other in pair.tensors if other is not None}
-    for tensor in candidate.tensors:
-        if tensor.index not in known:
+    for tensor in pair.added:
+        if not tensor.derived:
             yield Finding("structure", "tensor-added", where, tensor.role)
 
 
@@ -113,8 +116,10 @@ def _config(golden: Layer, candidate: Layer) -> Iterator[Finding]:
         if key in ports:
             continue
         for path, old, new in _deep(key, expected, actual):
-            yield Finding("structure", "config-changed", golden.path, metric=path,
-                          expected=old, actual=new)  # fmt: skip
+            # Of a custom class, which hands its policy on to the layers that it makes.
+            policy = golden.custom and "dtype" in path.split(".")
+            code = "dtype-changed" if policy else "config-changed"
+            yield Finding("structure", code, golden.path, metric=path, expected=old, actual=new)
 
 
 def _deep(key: str, expected: Any, actual: Any) -> Iterator[tuple[str, Any, Any]]:
@@ -122,8 +127,18 @@ def _deep(key: str, expected: Any, actual: Any) -> Iterator[tuple[str, Any, Any]
     if isinstance(expected, dict) and isinstance(actual, dict):
         for inner, old, new in _changes(expected, actual):
             yield from _deep(f"{key}.{inner}".replace(".config.", "."), old, new)
+    elif _are_objects(expected, actual):
+        for place, (old, new) in enumerate(zip(expected, actual, strict=True)):
+            yield from _deep(f"{key}.{place}", old, new) if old != new else ()
     else:
         yield key, expected, actual
+
+
+def _are_objects(expected: Any, actual: Any) -> bool:
+    """Whether both are lists of as many objects: the layers of a list, each with its own place."""
+    both = [expected, actual]
+    return all(isinstance(side, list) and all(isinstance(item, dict) for item in side)
+               for side in both) and len(expected) == len(actual)  # fmt: skip
 
 
 def _ports(golden: Structure, candidate: Structure, pairing: Pairing) -> Iterator[Finding]:
@@ -143,7 +158,11 @@ def _ports(golden: Structure, candidate: Structure, pairing: Pairing) -> Iterato
 
 def _same_port(golden: Port, candidate: Port, pairing: Pairing) -> bool:
     """Whether two ports agree; what gives them is compared where the golden's layer is paired."""
-    if (golden.shape, golden.dtype) != (candidate.shape, candidate.dtype):
+    if (golden.shape, golden.dtype, golden.key) != (
+        candidate.shape,
+        candidate.dtype,
+        candidate.key,
+    ):
         return False
     if golden.source is None or candidate.source is None:
         return golden.source is candidate.source
@@ -154,14 +173,17 @@ def _same_port(golden: Port, candidate: Port, pairing: Pairing) -> bool:
 
 def _shown(port: Port) -> str:
     sizes = ("?" if size is None else str(size) for size in port.shape or ())
+    key = f"{port.key}: " if port.key else ""
     source = f" from {port.source.layer}" if port.source and port.source.layer != port.name else ""
-    return f"{port.name} ({','.join(sizes) if port.shape else '?'}) {port.dtype}{source}"
+    shape = f"({','.join(sizes)})" if port.shape else ""
+    return key + " ".join(part for part in (port.name, shape, port.dtype) if part) + source
 
 
 class _Rewiring:
     """What feeds a layer, looking through layers that only one side has: those are told already."""
 
-    def __init__(self, pairing: Pairing) -> None:
+    def __init__(self, golden: Structure, candidate: Structure, pairing: Pairing) -> None:
+        self.structures = golden, candidate
         self.names = pairing.to_candidate
         self.removed = {layer.path: layer for layer in pairing.removed}
         self.added = {layer.path: layer for layer in pairing.added}
@@ -182,9 +204,9 @@ class _Rewiring:
             if pair.golden.class_name in COMMUTATIVE:
                 before, after = sorted(before), sorted(after)
             if before != after:
+                was, now = map(_uses, (expected.inputs, actual.inputs), self.structures)
                 yield Finding("structure", "graph-rewired", where, metric="inbound",
-                              expected=[e.layer for e in expected.inputs],
-                              actual=[e.layer for e in actual.inputs])  # fmt: skip
+                              expected=was, actual=now)  # fmt: skip
             for key, left, right in _changes(expected.arguments, actual.arguments):
                 yield Finding("structure", "config-changed", where, metric=f"call.{key}",
                               expected=left, actual=right)  # fmt: skip
@@ -197,6 +219,19 @@ class _Rewiring:
         if len(calls) == 1 and calls[0].inputs and depth < 1000:
             return self._through(calls[0].inputs[0], extra, names, depth + 1)
         return names.get(edge.layer, edge.layer), edge.call, edge.output
+
+
+def _uses(edges: Sequence[Edge], structure: Structure) -> list[str]:
+    """What feeds a layer, in words: which use of a shared layer, and which of several outputs."""
+    several = {edge.layer for edge in edges if edge.output}
+
+    def use(edge: Edge) -> str:
+        layer = structure.by_path.get(edge.layer)
+        told = [f"call {edge.call + 1}"] if layer and layer.shared else []
+        told += [f"output {edge.output + 1}"] if edge.layer in several else []
+        return f"{edge.layer} ({', '.join(told)})" if told else edge.layer
+
+    return [use(edge) for edge in edges]
 
 
 def _unnamed(pairing: Pairing) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import Literal
 
 from fpcheck.codec import Value
-from fpcheck.comparison.finding import Finding
+from fpcheck.comparison.finding import NOT_COMPARED, Finding
 from fpcheck.fingerprint.levels import LEVELS, Level
 
 Status = Literal["pass", "fail", "proved", "skipped"]
@@ -21,9 +21,18 @@ class LevelResult(Value, frozen=True):
 
 
 def judged(level: Level, findings: list[Finding]) -> LevelResult:
-    """A level that was checked: it fails by its first error."""
-    failed = any(f.level == level and f.severity == "error" for f in findings)
-    return LevelResult("fail" if failed else "pass")
+    """A level that was checked: it fails by its first error, and passes if nothing is left out."""
+    own = [finding for finding in findings if finding.level == level]
+    if any(finding.severity == "error" for finding in own):
+        return LevelResult("fail")
+    left_out = [finding for finding in own if finding.code == NOT_COMPARED]
+    if left_out:
+        first, more = left_out[0], len(left_out) - 1
+        what = f"the file does not contain {first.where}"
+        if first.actual is not None:
+            what += f", which lies in {first.actual}"
+        return LevelResult("skipped", what + (f" (and {more} more)" if more else ""))
+    return LevelResult("pass")
 
 
 def verdict(

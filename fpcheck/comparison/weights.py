@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from fpcheck.codec import Value
-from fpcheck.comparison.finding import Finding, within
+from fpcheck.comparison.finding import NOT_COMPARED, Finding, within
 from fpcheck.comparison.pairing import Pair, Pairing
 from fpcheck.fingerprint import sketch
 from fpcheck.fingerprint.measurement import Details, Measurement
@@ -108,12 +108,13 @@ def compare_weights(
 
 def _paired(pairing: Pairing, ours: Tensors, theirs: Tensors, allowed: float) -> Iterator[Finding]:
     for pair in pairing.pairs:
-        seen: set[int] = set()
+        for role in pair.unknown:
+            outside = (*pair.candidate.outside, *pair.golden.outside)
+            yield not_compared(pair.golden.path, role, *outside[:1])
         for tensor, other in pair.tensors:
             if other is None:
                 yield Finding("weights", "tensor-missing", pair.golden.path, tensor.role)
                 continue
-            seen.add(other.index)
             item = changed(ours, theirs, pair, tensor, other)
             if item is None:
                 continue
@@ -123,9 +124,19 @@ def _paired(pairing: Pairing, ours: Tensors, theirs: Tensors, allowed: float) ->
                             actual=_kind(other.shape, other.dtype))  # fmt: skip
                 continue
             yield from _measured(finding, item.golden.details, item.candidate.details, allowed)
-        for tensor in pair.candidate.tensors:
-            if tensor.index not in seen:
-                yield Finding("weights", "tensor-added", pair.golden.path, tensor.role)
+        for tensor in pair.added:
+            yield Finding("weights", "tensor-added", pair.golden.path, tensor.role)
+
+
+def not_compared(layer: str, role: str, outside: str | None = None) -> Finding:
+    """The finding that state is there, and that a container does not tell it.
+
+    Args:
+        layer: path of the layer.
+        role: what the layer calls the state.
+        outside: the file outside the model file that holds it, if that is named.
+    """
+    return Finding("weights", NOT_COMPARED, layer, role, actual=outside, severity="note")
 
 
 def _measured(

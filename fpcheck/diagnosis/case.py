@@ -12,6 +12,7 @@ from fpcheck.comparison.pairing import Pair
 from fpcheck.comparison.weights import Changed
 from fpcheck.fingerprint import sketch
 from fpcheck.fingerprint.measurement import Details, Measurement
+from fpcheck.fingerprint.placing import is_weights_only
 from fpcheck.fingerprint.structure import Layer, Structure
 from fpcheck.fingerprint.undone import Undone
 from fpcheck.fingerprint.value import Fingerprint
@@ -122,6 +123,18 @@ class Case:
         return held_by_role(self.golden)
 
     @cached_property
+    def elsewhere(self) -> Mapping[bytes, str]:
+        """By digest, what the candidate holds where the golden has nothing, and its place.
+
+        Constants are left out: the momentum of a bias is all zeros, and so are many biases.
+        """
+        added = {layer.path for layer in self.pairing.added}
+        pairs = zip(self.candidate.structure.tensors, self.candidate.weights or (), strict=False)
+        found = {m.digest: f"{la.path}/{t.role}" for (la, t), m in pairs if la.path in added}
+        found |= self.comparison.closer.others
+        return {own: place for own, place in found.items() if own in self.owners}
+
+    @cached_property
     def heads(self) -> frozenset[str]:
         """Weighted layers after which no other weighted layer comes on the way to an output."""
         return _heads(self.golden.structure.layers, self.weighted)
@@ -133,6 +146,14 @@ class Case:
     def tell(self, findings: Iterable[Finding]) -> None:
         """These are told: later rules need not tell them again."""
         self._told.update(id(finding) for finding in findings)
+
+    @cached_property
+    def bare(self) -> bool:
+        """Whether weights were compared of a file that names no architecture.
+
+        Where its tensors belong is then a guess, and no layer is known to be added or removed.
+        """
+        return self.candidate.weights is not None and is_weights_only(self.candidate.structure)
 
     @cached_property
     def only_outputs(self) -> bool:

@@ -10,6 +10,7 @@ from typing import IO
 
 from fpcheck.errors import FpcheckError
 from fpcheck.files import limits
+from fpcheck.files.bounds import allow_time
 from fpcheck.files.kinds import ZIP
 from fpcheck.files.refusals import damaged, refused
 from fpcheck.files.region import FileRegion, Region, RegionFile
@@ -173,6 +174,7 @@ class Archive:
         entry, (_, data) = self.members[name], self._places[name]
         if entry.compress_type == zipfile.ZIP_STORED:
             return self.region.part(data, entry.file_size)
+        allow_time(entry.file_size)
         spool = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as its descriptor is read
         for part in self._inflated(name):
             spool.write(part)

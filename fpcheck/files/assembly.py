@@ -1,8 +1,8 @@
 """A structure and its tensors, from what a configuration tells and what a weight file holds."""
 
-from collections.abc import Callable
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 from msgspec.structs import replace
@@ -13,16 +13,18 @@ from fpcheck.files.builtin import is_fixed
 from fpcheck.files.configuration import Draft, Entry
 from fpcheck.files.dataset import Dataset
 from fpcheck.files.places import IDF, Held, Tensors
-from fpcheck.files.vocabulary import LOOKUPS, given_weights, vocabulary
+from fpcheck.files.vocabulary import LOOKUPS, VOCABULARY, given_weights, vocabulary
 from fpcheck.fingerprint.structure import (
     ASPECTS,
+    ASSET,
     COUNTER,
-    DERIVED,
     GRAPH,
     INNER_LAYERS,
     INPUTS,
     OUTPUT_SHAPES,
     ROOT,
+    SHARD,
+    USED,
     Layer,
     Structure,
     Tensor,
@@ -44,8 +46,31 @@ class Derived:
 
 Stored = Dataset | Derived
 _ADAPTED = ("kernel", "embeddings")
-# The lines of a vocabulary that an archive keeps beside the configuration, by a layer's store.
-Assets = Callable[[str], list[str] | None]
+_STATISTICS = ("mean", "variance")
+# Derived state: role, values, dtype.
+State = list[tuple[str, Array, str]]
+
+
+class Assets(Protocol):
+    """The files that an archive keeps beside configuration and weights."""
+
+    def vocabulary(self, store: str) -> list[str] | None:
+        """The lines of the words of a lookup layer, by its store; None where there are none."""
+
+    def others(self, lookups: Collection[str]) -> list[tuple[str, bytes]]:
+        """All that custom classes saved, by name; what is of these stores is left out."""
+
+
+class NoAssets:
+    """Those of a container that keeps none."""
+
+    def vocabulary(self, store: str) -> list[str] | None:
+        """See `Assets`."""
+        return None
+
+    def others(self, lookups: Collection[str]) -> list[tuple[str, bytes]]:
+        """See `Assets`."""
+        return []
 
 
 @dataclass(frozen=True)
@@ -68,30 +93,27 @@ def assemble(draft: Draft, held: Held, untold: set[str], assets: Assets) -> Asse
         draft: the architecture.
         held: tensors by the path of their layer; those of no known layer stand inside custom ones.
         untold: what else the container does not tell.
-        assets: reads a vocabulary beside the configuration.
+        assets: what the container keeps beside the configuration and the weights.
     """
     left = dict(held)
     known = {entry.path for entry in draft.entries}
     layers: list[Layer] = []
     stored: list[Stored] = []
-    if ROOT in left or draft.config:
+    saved = _saved(assets.others({e.store for e in draft.entries if e.class_name in LOOKUPS}))
+    if ROOT in left or draft.config or saved:
         own = left.pop(ROOT, [])
-        layers.append(replace(_unknown(ROOT, own), config=draft.config))
-        stored += [dataset for _, dataset in own]
+        root = replace(_unknown(ROOT, own), config=draft.config)
+        layers.append(replace(root, tensors=(*root.tensors, *_state(saved, len(own)))))
+        stored += [*(dataset for _, dataset in own), *(Derived(v, d) for _, v, d in saved)]
     for entry in draft.entries:
         own = left.pop(entry.path, [])
-        derived = _derived(entry, own, assets)
-        if derived is None:
-            untold = {*untold, DERIVED}
+        derived, lacking = _derived(entry, own, assets)
         if entry.class_name in LOOKUPS:
             own = [item for item in own if item[0] != IDF]
         tensors, found = _tensors(entry, own)
-        tensors += [
-            Tensor(role, len(tensors) + place, array.shape, dtype, False, derived=True)
-            for place, (role, array, dtype) in enumerate(derived or [])
-        ]
-        layers.append(_layer(entry, tensors))
-        stored += [*found, *(Derived(array, dtype) for _, array, dtype in derived or [])]
+        tensors += _state(derived, len(tensors))
+        layers.append(replace(_layer(entry, tensors), untold=lacking, outside=_outside(entry)))
+        stored += [*found, *(Derived(array, dtype) for _, array, dtype in derived)]
         below = f"{entry.path}/"
         for path in [p for p in left if entry.custom and p.startswith(below) and p not in known]:
             layers.append(_unknown(path, left[path]))
@@ -111,15 +133,39 @@ def assemble(draft: Draft, held: Held, untold: set[str], assets: Assets) -> Asse
     return Assembled(structure, stored)
 
 
-def weights_only(held: Held, stores: dict[str, str]) -> Assembled:
+def weights_only(held: Held, stores: dict[str, str], shard: bool = False) -> Assembled:
     """The tensors of a file that holds no architecture; `config` tells where each layer's lie."""
-    layers = tuple(
+    layers = layers_of(held, stores)
+    untold = tuple(sorted({*ASPECTS} - {GRAPH} | ({SHARD} if shard else set())))
+    structure = Structure("", (), (), layers, False, untold)
+    return Assembled(structure, [dataset for tensors in held.values() for _, dataset in tensors])
+
+
+def layers_of(held: Held, stores: dict[str, str]) -> tuple[Layer, ...]:
+    """Layers of a file that holds no architecture."""
+    return tuple(
         replace(_unknown(path, tensors), config={"store": stores[path]} if path in stores else None)
         for path, tensors in held.items()
     )
-    untold = tuple(sorted({*ASPECTS} - {GRAPH}))
-    structure = Structure("", (), (), layers, False, untold)
-    return Assembled(structure, [dataset for tensors in held.values() for _, dataset in tensors])
+
+
+def _state(derived: State, start: int) -> list[Tensor]:
+    """Derived state as tensors of a layer, behind those that it holds."""
+    return [
+        Tensor(role, place, array.shape, dtype, False, derived=True)
+        for place, (role, array, dtype) in enumerate(derived, start)
+    ]
+
+
+def _saved(files: list[tuple[str, bytes]]) -> State:
+    """Files that custom classes saved, byte by byte."""
+    return [(ASSET + name, np.frombuffer(data, np.uint8), "uint8") for name, data in files]
+
+
+def _outside(entry: Entry) -> tuple[str, ...]:
+    """The file that a lookup reads its words from when it is loaded."""
+    given = entry.raw.get("vocabulary") if entry.class_name in LOOKUPS else None
+    return (given,) if isinstance(given, str) else ()
 
 
 def _unknown(path: str, tensors: Tensors) -> Layer:
@@ -138,8 +184,11 @@ def _tensors(entry: Entry, held: Tensors) -> tuple[list[Tensor], list[Stored]]:
         parts = sorted(parts, key=lambda item: known.index(item[0] or ""))
     tensors: list[Tensor] = []
     stored: list[Stored] = []
+    # Where some are missing, a number in the file may still tell the role.
+    numbered = {f"#{number}": role for number, role in enumerate(entry.roles or ())}
     for place, (told_role, own) in enumerate(parts):
         role = known[place] if known else told_role or f"#{place}"
+        role = numbered.get(role, role) if told_role and not known else role
         trainable = not is_fixed(role, entry.dtype) if known else None
         if isinstance(own, Dataset) and _is_counter(entry, role, own):
             own = Derived(own.values().astype(np.int64), "int64")
@@ -187,26 +236,41 @@ def _layer(entry: Entry, tensors: list[Tensor]) -> Layer:
                  entry.calls, tuple(tensors))  # fmt: skip
 
 
-def _derived(entry: Entry, held: Tensors, assets: Assets) -> list[tuple[str, Array, str]] | None:
-    """State that follows from configuration or weights, as a live layer holds it; None: untold."""
-    if entry.custom or entry.class_name not in (*LOOKUPS, "Normalization"):
-        return []
-    if entry.class_name in LOOKUPS:
-        words = vocabulary(entry.class_name, entry.raw, lambda: assets(entry.store))
-        if words is None:
-            return None
-        weights = [(IDF, dataset.values(), "float32") for role, dataset in held if role == IDF]
-        if not weights and (given := given_weights(entry.class_name, entry.raw, words)) is not None:
-            weights = [(IDF, given, "float32")]
-        return [("vocabulary", words, "int64" if words.dtype.kind == "i" else "string"), *weights]
-    pairs: list[tuple[str, Any]] = [
-        (role, np.asarray(entry.raw[role])) for role in ("mean", "variance")
-        if entry.raw.get(role) is not None
-    ]  # fmt: skip
-    if not pairs and len(held) >= 2:
-        pairs = [("mean", held[0][1].values()), ("variance", held[1][1].values())]
-    if any(values.dtype.kind not in "fiu" for _, values in pairs):
-        raise TypeError(f"the {pairs[0][0]} of {entry.path[:80]} is no number")
-    if any(not values.ndim for _, values in pairs):  # it is spread over an axis of unknown length
-        return None
-    return [(f"used_{role}", np.ravel(v).astype(np.float32), "float32") for role, v in pairs]
+def _derived(entry: Entry, held: Tensors, assets: Assets) -> tuple[State, tuple[str, ...]]:
+    """State that follows from configuration or weights, as a live layer holds it.
+
+    Returns:
+        What the container tells, and the roles of what it does not tell.
+    """
+    if entry.class_name in LOOKUPS and not entry.custom:
+        return _words(entry, held, assets)
+    if entry.class_name == "Normalization" and not entry.custom:
+        return _statistics(entry, held)
+    return [], ()
+
+
+def _words(entry: Entry, held: Tensors, assets: Assets) -> tuple[State, tuple[str, ...]]:
+    words = vocabulary(entry.class_name, entry.raw, lambda: assets.vocabulary(entry.store))
+    weighs = entry.raw.get("output_mode") == "tf_idf"
+    if words is None:
+        return [], (VOCABULARY, *([IDF] if weighs else []))
+    weights = [(IDF, dataset.values(), "float32") for role, dataset in held if role == IDF]
+    if not weights and (given := given_weights(entry.class_name, entry.raw, words)) is not None:
+        weights = [(IDF, given, "float32")]
+    lacking = (IDF,) if weighs and not weights else ()
+    dtype = "int64" if words.dtype.kind == "i" else "string"
+    return [(VOCABULARY, words, dtype), *weights], lacking
+
+
+def _statistics(entry: Entry, held: Tensors) -> tuple[State, tuple[str, ...]]:
+    given = {role: np.asarray(entry.raw[role]) for role in _STATISTICS
+             if entry.raw.get(role) is not None}  # fmt: skip
+    if not given and len(held) >= 2:
+        given = {role: data.values() for role, (_, data) in zip(_STATISTICS, held, strict=False)}
+    if any(values.dtype.kind not in "fiuV" for values in given.values()):  # V: bfloat16
+        raise TypeError(f"the {next(iter(given))} of {entry.path[:80]} is no number")
+    if any(not values.ndim for values in given.values()):
+        # Keras spreads it over axes whose length a file need not tell. It is in the configuration.
+        return [], tuple(USED + role for role in given)
+    state = {USED + role: np.ravel(v).astype(np.float32) for role, v in given.items()}
+    return [(role, values, "float32") for role, values in state.items()], ()

@@ -1,33 +1,73 @@
 """What a process that reads a file may take of the machine: time, address space, no core dumps."""
 
+import math
 import os
+import signal
 from pathlib import Path
+
+from msgspec.structs import replace
+
+from fpcheck.codec import Value
+from fpcheck.files import limits
 
 try:
     import resource
-except ImportError:  # not on Windows, where only time is bounded, by the parent
+except ImportError:  # not on Windows
     resource = None  # type: ignore[assignment]
 
 
-def bound(seconds: float, space: int) -> None:
+class Bounds(Value, frozen=True):
+    """What a process may take.
+
+    Attributes:
+        seconds: of processor time, of all threads together, beside what `allow_time` adds.
+        more_seconds: what it may add, per byte of values.
+        most_seconds: processor time in all, however many values a file describes.
+        space: bytes of address space, beyond what the process has when it is bounded.
+    """
+
+    seconds: float
+    more_seconds: float
+    most_seconds: float
+    space: int
+
+
+def of_file(size: int) -> Bounds:
+    """The bounds for reading a file of so many bytes."""
+    more = limits.SECONDS_PER_GB / 1e9
+    most = limits.SECONDS + more * limits.expanded(size)
+    return Bounds(limits.SECONDS, more, most, limits.ADDRESS_SPACE + size)
+
+
+# Of this process; None where it is not bounded.
+_bounds: Bounds | None = None
+
+
+def bound(bounds: Bounds) -> None:
     """Bound this process.
 
-    Args:
-        seconds: of processor time, on each core.
-        space: bytes of address space, beyond what it has now.
+    At the limit of processor time `SIGXCPU` ends it, also in a loop of a library. Time in which it
+    waits, or is stopped, or the machine is busy, does not count.
     """
+    global _bounds  # as the limits are that the system keeps
     if resource is None:
         return
-    cores = os.cpu_count() or 1
+    signal.signal(signal.SIGXCPU, signal.SIG_DFL)  # the parent may ignore it
+    _bounds = bounds
     for what, most in (
-        (resource.RLIMIT_CPU, int(seconds * cores) + 1),
-        (resource.RLIMIT_AS, _address_space() + space),
+        (resource.RLIMIT_CPU, whole_seconds(bounds.seconds)),
+        (resource.RLIMIT_AS, _address_space() + bounds.space),
         (resource.RLIMIT_CORE, 0),
     ):
         try:
             _set(what, most)
         except (ValueError, OSError):  # macOS knows no limit of address space
             continue
+
+
+def whole_seconds(seconds: float) -> int:
+    """A limit of processor time as the system keeps it."""
+    return max(1, math.ceil(seconds))
 
 
 def allow(more: int) -> None:
@@ -37,6 +77,15 @@ def allow(more: int) -> None:
     soft = resource.getrlimit(resource.RLIMIT_AS)[0]
     if soft != resource.RLIM_INFINITY:
         _set(resource.RLIMIT_AS, soft + more)
+
+
+def allow_time(nbytes: int) -> None:
+    """Let this process work on so many bytes of values, whose number was found to be sound."""
+    global _bounds
+    if _bounds is not None:
+        seconds = min(_bounds.seconds + _bounds.more_seconds * nbytes, _bounds.most_seconds)
+        _bounds = replace(_bounds, seconds=seconds)
+        _set(resource.RLIMIT_CPU, whole_seconds(seconds))
 
 
 def _set(what: int, most: int) -> None:

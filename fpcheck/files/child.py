@@ -2,6 +2,9 @@
 
 A flipped bit can make libhdf5 loop for ever or crash, and a small file can ask for all memory. So
 the parent only opens the file; a child reads it, and answers in bounded, typed data.
+
+What is limited is the child's own work: its processor time, by the system. The parent may be slow,
+busy elsewhere or stopped, and the machine may be busy: an answer that is there is always taken.
 """
 
 import os
@@ -10,16 +13,19 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from fpcheck.errors import FpcheckError
+from fpcheck.codec import PathText
+from fpcheck.errors import FpcheckError, as_text
 from fpcheck.files import NO_PLUGINS, limits
 from fpcheck.files.address import is_address
-from fpcheck.files.bounds import bound
+from fpcheck.files.bounds import Bounds, allow_time, bound, of_file, whole_seconds
 from fpcheck.files.refusals import AGAIN, CUT_OFF, damaged
+from fpcheck.files.watching import Watch
 
 if TYPE_CHECKING:
     from fpcheck.files.readout import Reading
@@ -27,7 +33,12 @@ if TYPE_CHECKING:
 _STEP = 2**20
 # Stands for the descriptor of a remote file, which the child opens itself.
 NO_FILE = -1
+# How often the child is looked at while it does nothing, before it is given up.
+_LOOKS = 10
 _SLOW = "Download it, and give the path of the copy: the network may be slow."
+_ENDLESS = "It is damaged or made to do so: save or download it again."
+_STILL = "Check the disk or the network that the file is on, then run this again."
+_SHORT = "The machine may be short of memory: close other programs, then run this again."
 # Frameworks, which have threads that Python does not know of.
 _THREADED = {"tensorflow", "jax", "torch"}
 # A child, by its number where it was forked; and where its answer comes from.
@@ -49,7 +60,7 @@ class Job:
 
     descriptor: int
     label: str
-    place: str
+    place: PathText
     known: frozenset[bytes] | None
     wanted: bytes = b""
     whole: bool = False
@@ -58,11 +69,15 @@ class Job:
 class Pending:
     """A child at work; see `start`."""
 
-    def __init__(self, started: _Started, seconds: float, label: str) -> None:
+    def __init__(self, started: _Started, seconds: int, label: str) -> None:
         self._process, self._pipe = started
         self._label = label
         self._seconds = seconds
-        self._deadline = time.monotonic() + seconds
+
+    @property
+    def _number(self) -> int:
+        """Of the process."""
+        return self._process if isinstance(self._process, int) else self._process.pid
 
     def reading(self) -> "Reading":
         """What was read; raises as `answer` does."""
@@ -73,7 +88,7 @@ class Pending:
         try:
             return unpack(answer, Reading)
         except ValueError:
-            raise FpcheckError(f"{self._label}: {_broken(0)}", AGAIN) from None
+            raise self._broken(0) from None
 
     def answer(self) -> bytes:
         """What the job asked for: a packed `Reading`, or the text of a digest.
@@ -85,16 +100,15 @@ class Pending:
         from fpcheck.files.readout import Result
 
         try:
-            data = _received(self._pipe, self._deadline)
+            data = self._received()
         finally:
             status = self.end()
         if data is None:
             raise FpcheckError(
-                f"{self._label}: reading it took longer than {self._seconds:.0f} s, so it was "
-                "given up",
-                _SLOW if is_address(self._label)
-                else "It is damaged or made to do so: save or download it again.",
-            )  # fmt: skip
+                f"{self._label}: reading it has stalled: the process that reads it did nothing for "
+                f"{limits.STALLED_SECONDS:g} s, so it was ended",
+                _SLOW if is_address(self._label) else _STILL,
+            )
         if len(data) > limits.ANSWER_BYTES:
             raise FpcheckError(
                 f"{self._label}: refused: describes more than {limits.ANSWER_BYTES:,} bytes of "
@@ -104,30 +118,67 @@ class Pending:
         try:
             result = unpack(data, Result)
         except ValueError:
-            raise FpcheckError(f"{self._label}: {_broken(status)}", AGAIN) from None
+            raise self._broken(status) from None
         if not result.fact:
             return result.answer
         error = FpcheckError(result.fact, result.advice)
         error.add_note(result.trace)
         raise error
 
-    def end(self) -> int:
-        """End the child if it still runs; its exit status, negative for a signal."""
-        os.close(self._pipe)
-        for _ in range(50):
-            status = self._status(os.WNOHANG)
-            if status is not None:
-                return status
-            time.sleep(0.001)
-        number = self._process if isinstance(self._process, int) else self._process.pid
-        os.kill(number, signal.SIGKILL)
-        return self._status(0) or 0
+    def _received(self) -> bytes | None:
+        """All that the child writes; None if it does nothing for `STALLED_SECONDS`.
 
-    def _status(self, options: int) -> int | None:
+        The time is counted in looks at the child, and only while this process waits: one that was
+        stopped meanwhile, or does not ask, has not looked.
+        """
+        parts: list[bytes] = []
+        size = idle = 0
+        watch = Watch(self._number)
+        waiting = select.poll()
+        waiting.register(self._pipe, select.POLLIN)
+        while size <= limits.ANSWER_BYTES:
+            if not waiting.poll(limits.STALLED_SECONDS * 1000 / _LOOKS):
+                idle = idle + 1 if watch.idle() else 0
+                if idle == _LOOKS:
+                    return None
+                continue
+            data = os.read(self._pipe, _STEP)
+            if not data:
+                break
+            parts.append(data)
+            size += len(data)
+            idle = 0
+        return b"".join(parts)
+
+    def end(self) -> int:
+        """End the child if it still runs; its exit status, negative for a signal.
+
+        One that has answered, or has died, is not changed by being killed.
+        """
+        os.close(self._pipe)
         if not isinstance(self._process, int):
-            return self._process.poll() if options else self._process.wait()
-        done, status = os.waitpid(self._process, options)
-        return os.waitstatus_to_exitcode(status) if done else None
+            self._process.kill()
+            return self._process.wait()
+        try:
+            os.kill(self._process, signal.SIGKILL)
+            return os.waitstatus_to_exitcode(os.waitpid(self._process, 0)[1])
+        except (ProcessLookupError, ChildProcessError):  # where SIGCHLD is ignored
+            return 0
+
+    def _broken(self, status: int) -> FpcheckError:
+        """Why there is no answer, by the exit status."""
+        if status == -getattr(signal, "SIGXCPU", 0):
+            return FpcheckError(
+                f"{self._label}: reading it took more than {self._seconds} s of processor time, "
+                "so it was ended",
+                _ENDLESS,
+            )
+        if status == -getattr(signal, "SIGBUS", 0):  # its values are mapped, and no longer there
+            return FpcheckError(f"{self._label}: {CUT_OFF}", AGAIN)
+        ended = f"the process that reads it {how_ended(status)}"
+        if status == -signal.SIGKILL:
+            return FpcheckError(f"{self._label}: {ended}", _SHORT)
+        return FpcheckError(f"{self._label}: damaged: {ended}", AGAIN)
 
 
 def start(job: Job, size: int) -> Pending:
@@ -135,12 +186,11 @@ def start(job: Job, size: int) -> Pending:
 
     Args:
         job: what to read.
-        size: of the file in bytes; larger ones may take longer, and tensors of them are mapped.
+        size: of the file in bytes; tensors of it are mapped.
     """
-    seconds = limits.SECONDS + limits.SECONDS_PER_GB * size / 1e9
     begin = _forked if may_fork() else _spawned
-    started = begin(job, seconds, limits.ADDRESS_SPACE + size)
-    return Pending(started, seconds, job.label)
+    bounds = of_file(size)
+    return Pending(begin(job, bounds), whole_seconds(bounds.seconds), job.label)
 
 
 def may_fork() -> bool:
@@ -153,7 +203,7 @@ def may_fork() -> bool:
     return alone and not _THREADED & sys.modules.keys() and sys.platform in ("linux", "darwin")
 
 
-def _forked(job: Job, seconds: float, space: int) -> _Started:
+def _forked(job: Job, bounds: Bounds) -> _Started:
     reading, writing = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -164,27 +214,27 @@ def _forked(job: Job, seconds: float, space: int) -> _Started:
     status = 1
     try:
         os.close(reading)
-        _serve(job, writing, seconds, space)
+        _serve(job, writing, bounds)
         status = 0
     finally:
         os._exit(status)  # nothing of the parent's may run twice
 
 
-def _spawned(job: Job, seconds: float, space: int) -> _Started:
+def _spawned(job: Job, bounds: Bounds) -> _Started:
     from fpcheck.codec import pack
 
     reading, writing = os.pipe()
     os.set_inheritable(writing, True)
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", __name__, str(writing), str(seconds), str(space)],
+        [sys.executable, "-P", "-m", __name__, str(writing)],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         pass_fds=[fd for fd in (writing, job.descriptor) if fd != NO_FILE],
     )
     os.close(writing)
     assert process.stdin is not None
-    process.stdin.write(pack(job))
-    process.stdin.close()
+    with suppress(BrokenPipeError), process.stdin as stream:  # told when the answer is missing
+        stream.write(pack((job, bounds)))
     return process, reading
 
 
@@ -192,26 +242,29 @@ def main() -> None:
     """The far end of `_spawned`."""
     from fpcheck.codec import unpack
 
-    writing, seconds, space = sys.argv[1:]
-    _serve(unpack(sys.stdin.buffer.read(), Job), int(writing), float(seconds), int(space))
+    job, bounds = unpack(sys.stdin.buffer.read(), tuple[Job, Bounds])
+    _serve(job, int(sys.argv[1]), bounds)
+    os._exit(0)  # the answer is written, and to take Python down takes as long as a small file
 
 
-def _serve(job: Job, pipe: int, seconds: float, space: int) -> None:
-    bound(seconds, space)
+def _serve(job: Job, pipe: int, bounds: Bounds) -> None:
     os.environ.update(NO_PLUGINS)  # before h5py is imported
     from fpcheck.codec import pack
     from fpcheck.files.readout import Result
 
     try:
+        if not job.whole:  # libraries map memory for each core, which is not the file's doing
+            import_module("fpcheck.files.reading")
+        bound(bounds)
         result = Result(_digested(job) if job.whole else _read(job))
     except FpcheckError as error:
-        result = Result(b"", error.fact, error.advice, traceback.format_exc())
+        result = Result(b"", error.fact, error.advice, as_text(traceback.format_exc()))
     except MemoryError:
         fact = f"{job.label}: refused: it asks for more memory than reading may take"
         result = Result(b"", fact, AGAIN)
     except Exception as error:  # the parent says what happened
-        fact = f"{job.label}: reading failed: {type(error).__name__}: {error}"[:500]
-        result = Result(b"", fact, "--debug shows where.", traceback.format_exc())
+        fact = as_text(f"{job.label}: reading failed: {type(error).__name__}: {error}"[:500])
+        result = Result(b"", fact, "--debug shows where.", as_text(traceback.format_exc()))
     with os.fdopen(pipe, "wb") as stream:
         stream.write(pack(result))
 
@@ -228,37 +281,13 @@ def _digested(job: Job) -> bytes:
     from fpcheck.fingerprint import digest
 
     size = os.fstat(job.descriptor).st_size
+    allow_time(size)
     hasher = digest.plain_hasher(size)
     try:
         FileRegion(job.descriptor, 0, size).scan(0, size, hasher.update)
     except EOFError as error:
         raise damaged(job.label, CUT_OFF) from error
     return digest.text(hasher.digest()).encode()
-
-
-def _received(pipe: int, deadline: float) -> bytes | None:
-    """All that the child writes; None if it takes too long."""
-    parts: list[bytes] = []
-    size = 0
-    waiting = select.poll()
-    waiting.register(pipe, select.POLLIN)
-    while size <= limits.ANSWER_BYTES:
-        left = deadline - time.monotonic()
-        if left <= 0 or not waiting.poll(left * 1000):
-            return None
-        data = os.read(pipe, _STEP)
-        if not data:
-            break
-        parts.append(data)
-        size += len(data)
-    return b"".join(parts)
-
-
-def _broken(status: int) -> str:
-    """Why there is no answer, by the exit status."""
-    if status == -getattr(signal, "SIGBUS", 0):  # its values are mapped, and are no longer there
-        return CUT_OFF
-    return f"damaged: the process that reads it {how_ended(status)}"
 
 
 def how_ended(status: int) -> str:

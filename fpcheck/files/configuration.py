@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fpcheck.errors import FpcheckError
-from fpcheck.files import builtin, limits
+from fpcheck.files import builtin, graph, limits
 from fpcheck.files.declared import (
     FLOAT,
     Config,
@@ -24,7 +24,7 @@ from fpcheck.files.declared import (
     roles_of,
     shape_of,
 )
-from fpcheck.files.graph import Node, calls_of, check_chain, port_edges
+from fpcheck.files.graph import Node, calls_of, check_chain
 from fpcheck.files.ranks import rank_after
 from fpcheck.files.refusals import RESAVE
 from fpcheck.fingerprint.canonical import from_the_end, own_config, plain, split_config
@@ -116,6 +116,8 @@ class _Reader:
         # Paths of layers that are written in several models, by the id that Keras gives them.
         self.shared: dict[int, str] = {}
         self.paths: dict[str, str] = {}
+        # Paths of models with a graph: the layers in them know no name above.
+        self.graphs: set[str] = set()
         # Dimensions of what layers give, by path.
         self.ranks: dict[str, int | None] = {}
 
@@ -164,10 +166,10 @@ class _Reader:
 
         def ports(links: Any) -> tuple[Port, ...]:
             found = []
-            for name, call, output in port_edges(links):
+            for key, (name, call, output) in graph.ports(links):
                 edge = Edge(self._path(prefix + name), call - (name in functional), output)
                 shape, dtype = shapes.get(name, (None, ""))
-                found.append(Port(edge.layer, shape, dtype, edge))
+                found.append(Port(edge.layer, shape, dtype, edge, key))
             return tuple(found)
 
         return ports(config["input_layers"]), ports(config["output_layers"])
@@ -200,6 +202,14 @@ class _Reader:
         edges = tuple(Edge(self._path(prefix + n), c, o) for n, c, o in node.inputs)
         return Call(edges, plain(node.arguments), ())
 
+    def _within_graph(self, path: str) -> str:
+        """A path as the layer itself knows it, which is what a map of dtype policies names."""
+        above = path
+        while above := above.rpartition("/")[0]:
+            if above in self.graphs:
+                return path.removeprefix(f"{above}/")
+        return path
+
     def _path(self, path: str) -> str:
         return self.paths.get(path, path)
 
@@ -216,14 +226,16 @@ class _Reader:
         class_name, custom = class_of(layer)
         own = builtin.completed(class_name, raw) if is_framework(layer) else raw
         trainable = trainable and raw.get("trainable") is not False
-        roles = roles_of(layer, class_name, own)
-        entry = Entry(path, class_name, custom, dtype_of(layer), None, {}, calls, raw, roles, store,
+        dtype = dtype_of(layer, self._within_graph(path))
+        roles = roles_of(layer, class_name, own, dtype)
+        entry = Entry(path, class_name, custom, dtype, None, {}, calls, raw, roles, store,
                       trainable, has_graph(layer))  # fmt: skip
         self.entries.append(entry)
         self.count += 1
         if self.count > limits.LAYERS:
             raise ValueError(f"more than {limits.LAYERS:,} layers")
         if has_graph(layer):
+            self.graphs.add(path)
             ports = self._graph(layer, path + "/", store + "/", trainable)
             last = ports[1][0].source if ports[1] else None
             self.ranks[path] = self.ranks.get(last.layer) if last else None
@@ -234,7 +246,7 @@ class _Reader:
         if not covered:
             rank = self._rank(layer, calls, first)
             if is_framework(layer) and own.get("axis") is not None:
-                axis = from_the_end(plain(own["axis"]), rank)
+                axis = from_the_end(plain(own["axis"]), rank, class_name)
                 listed = class_name == "Normalization" and not isinstance(axis, list)
                 own = {**own, "axis": [axis] if listed else axis}  # Keras 2 writes one axis bare
             if path not in self.ranks or self.ranks[path] is None:

@@ -1,14 +1,16 @@
 """The containers of Keras models, told apart by content: one function each."""
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from fpcheck.errors import FpcheckError
 from fpcheck.files import assembly, builtin, keras2, limits, places, strict_json
 from fpcheck.files.archive import Archive
-from fpcheck.files.assembly import Assembled
+from fpcheck.files.assembly import Assembled, NoAssets
 from fpcheck.files.configuration import draft, unlike_keras
 from fpcheck.files.dataset import Group
 from fpcheck.files.declared import spelled
@@ -16,11 +18,13 @@ from fpcheck.files.hdf5 import File
 from fpcheck.files.kinds import HDF5, OBJECT, ZIP
 from fpcheck.files.refusals import GIVE, refused
 from fpcheck.files.region import Region
-from fpcheck.fingerprint.structure import MASKS
+from fpcheck.fingerprint.structure import ASSET, ASSETS, MASKS, Layer
 
 _CONFIG, _WEIGHTS, _METADATA = "config.json", "model.weights.h5", "metadata.json"
 # Opens a file beside the model file, by name.
 Sibling = Callable[[str], Region]
+# How Keras numbers shards beside `NAME.weights.json`.
+_SHARD = re.compile(r"(.+)_\d{5}\.weights\.h5")
 
 
 @dataclass
@@ -32,12 +36,16 @@ class Opened:
         assembled: its structure and tensors.
         notes: what a person should know.
         check: a further check of the whole file, to be run beside the measuring.
+        bare: of a file of weights alone, layers that it names and of which it holds no tensor.
+        root: of the HDF5 file with the weights, which may hold more than the model.
     """
 
     format: str
     assembled: Assembled
     notes: list[str] = field(default_factory=list)
     check: Callable[[], None] = lambda: None
+    bare: tuple[Layer, ...] = ()
+    root: Group | None = None
 
 
 def open_model(region: Region, label: str, sibling: Sibling) -> Opened:
@@ -60,10 +68,12 @@ def open_model(region: Region, label: str, sibling: Sibling) -> Opened:
     if file.text(file.root, "model_config") is not None:
         return _legacy(file, label)
     if file.texts(file.root, "layer_names") is not None:
-        return _plain(file, "keras-h5-weights", places.legacy(file, file.root, ()))
+        held = places.legacy(file, file.root, ())
+        without = assembly.layers_of({top: [] for top in places.weightless(file, file.root)}, {})
+        return replace(_plain(file, "keras-h5-weights", held), bare=without)
     if not {"layers", "vars"} & file.root.groups.keys() and not places.by_group(file)[0]:
         raise FpcheckError(f"{label}: an HDF5 file without weights of Keras", GIVE)
-    return _plain(file, "weights-h5", *places.by_group(file))
+    return _plain(file, "weights-h5", *places.by_group(file), _is_shard(file, sibling))
 
 
 def _keras(archive: Archive, label: str) -> Opened:
@@ -81,9 +91,10 @@ def _keras(archive: Archive, label: str) -> Opened:
     file = File(archive.open(_WEIGHTS), f"{label}: {_WEIGHTS}")
     held = places.by_store(file, model.entries) if model.graph else places.by_group(file)[0]
     assembled = _assembled(label,
-        model, held, {MASKS} if old else set(), lambda store: _words(archive, store)
+        model, held, {MASKS} if old else set(), _Assets(archive)
     )  # fmt: skip
-    return Opened("keras", assembled, _strays(file.root, held), lambda: archive.verify(_WEIGHTS))
+    return Opened("keras", assembled, _strays(file.root, held), lambda: archive.verify(_WEIGHTS),
+                  root=file.root)  # fmt: skip
 
 
 def _strays(root: Group, held: places.Held) -> list[str]:
@@ -109,16 +120,32 @@ def _of_keras2(archive: Archive, label: str) -> bool:
     return str(metadata.get("keras_version", "3")).startswith("2.")
 
 
-def _words(archive: Archive, store: str) -> list[str] | None:
-    for inner in ("/_lookup_layer", ""):  # as Keras loads them: the inner one last, so it holds
-        name = f"assets/{store}{inner}/vocabulary.txt"
-        if name in archive.members:
-            text = archive.read(name, limits.VOCABULARY_BYTES).decode(errors="replace")
-            lines = text.split("\n")
-            while lines and lines[-1] == "":
-                lines.pop()
-            return lines
-    return None
+class _Assets:
+    """The members of an archive below `assets/`."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    def vocabulary(self, store: str) -> list[str] | None:
+        """See `assembly.Assets`."""
+        for inner in ("/_lookup_layer", ""):  # as Keras loads them: the inner one last, so it holds
+            name = f"{ASSET}{store}{inner}/vocabulary.txt"
+            if name in self._archive.members:
+                lines = self._read(name).decode(errors="replace").split("\n")
+                while lines and lines[-1] == "":
+                    lines.pop()
+                return lines
+        return None
+
+    def others(self, lookups: Collection[str]) -> list[tuple[str, bytes]]:
+        """See `assembly.Assets`."""
+        own = tuple(f"{ASSET}{store}/" for store in lookups)
+        names = (name for name in sorted(self._archive.members) if name.startswith(ASSET))
+        kept = (name for name in names if not name.startswith(own) and not name.endswith("/"))
+        return [(name.removeprefix(ASSET), self._read(name)) for name in kept]
+
+    def _read(self, name: str) -> bytes:
+        return self._archive.read(name, limits.VOCABULARY_BYTES)
 
 
 def _legacy(file: File, label: str) -> Opened:
@@ -144,9 +171,9 @@ def _legacy(file: File, label: str) -> Opened:
         config = _mended(config, label)
     model = draft(config, label)
     held = places.legacy(file, group, model.entries, model.graph)
-    untold = {MASKS} if old else set()
-    assembled = _assembled(label, model, held, untold, lambda store: None)
-    return Opened("keras-h5", assembled, [*notes, *_strays(group, held)])
+    untold = {MASKS, ASSETS} if old else {ASSETS}
+    assembled = _assembled(label, model, held, untold, NoAssets())
+    return Opened("keras-h5", assembled, [*notes, *_strays(group, held)], root=file.root)
 
 
 def _mended(config: dict[str, Any], label: str) -> dict[str, Any]:
@@ -160,26 +187,21 @@ def _mended(config: dict[str, Any], label: str) -> dict[str, Any]:
 
 
 def _plain(
-    file: File, kind: str, held: places.Held, stores: dict[str, str] | None = None
-) -> Opened:
-    return Opened(kind, assembly.weights_only(held, stores or {}), _strays(file.root, held))
+    file: File, kind: str, held: places.Held, stores: dict[str, str] | None = None,
+    shard: bool = False,
+) -> Opened:  # fmt: skip
+    stores = stores or {}
+    without = assembly.layers_of({path: [] for path in stores if path not in held}, stores)
+    assembled = assembly.weights_only(held, stores, shard)
+    return Opened(kind, assembled, _strays(file.root, held), bare=without, root=file.root)
 
 
 def _sharded(region: Region, label: str, sibling: Sibling) -> Opened:
     """Weights in several files: each holds some of the groups, named as if in one file."""
     index = strict_json.load(region.read(0, limits.CONFIG_BYTES + 1), label)
-    listed = index.get("weight_map")
     if index == {"metadata": {"total_size": 0}, "weight_map": {}}:  # of a model without weights
         return Opened("weights-json", assembly.weights_only({}, {}))
-    if not isinstance(listed, dict) or not listed:
-        raise FpcheckError(
-            f"{label}: JSON without a weight_map, so no index of weights",
-            "Give the .weights.json file that Keras wrote beside its shards.",
-        )
-    places_of: dict[str, set[str]] = {}
-    for place, value in listed.items():
-        for name in value if isinstance(value, list) else [value]:
-            places_of.setdefault(_shard_name(name, label), set()).add(str(place).strip("/"))
+    places_of = _weight_map(index, label)
     if not 0 < len(places_of) <= limits.SHARDS:
         many = f"{len(places_of):,} shards, of 1 to {limits.SHARDS:,} allowed"
         raise refused(label, many, "Save it anew with Keras.")
@@ -190,6 +212,43 @@ def _sharded(region: Region, label: str, sibling: Sibling) -> Opened:
     for other in others:
         first.root.merge(other.root)
     return _plain(first, "weights-json", *places.by_group(first))
+
+
+def _weight_map(index: dict[str, Any], label: str) -> dict[str, set[str]]:
+    """By the name of a shard, the places of what it holds."""
+    listed = index.get("weight_map")
+    if not isinstance(listed, dict) or not listed:
+        raise FpcheckError(
+            f"{label}: JSON without a weight_map, so no index of weights",
+            "Give the .weights.json file that Keras wrote beside its shards.",
+        )
+    places_of: dict[str, set[str]] = {}
+    for place, value in listed.items():
+        for name in value if isinstance(value, list) else [value]:
+            places_of.setdefault(_shard_name(name, label), set()).add(str(place).strip("/"))
+    return places_of
+
+
+def _is_shard(file: File, sibling: Sibling) -> bool:
+    """Whether the index beside a file names it as one of several, as Keras numbers them.
+
+    Raises:
+        FpcheckError: the index says that it holds something else.
+    """
+    name = Path(file.label).name
+    numbered = _SHARD.fullmatch(name)
+    if numbered is None:
+        return False
+    label = f"{numbered[1]}.weights.json"
+    try:
+        index = sibling(label)
+    except FpcheckError:  # there is none: then only what it holds can tell
+        return False
+    listed = _weight_map(strict_json.load(index.read(0, limits.CONFIG_BYTES + 1), label), label)
+    if len(listed) < 2 or name not in listed:
+        return False
+    _check_map(file, listed[name], label)
+    return True
 
 
 def _shard_name(name: object, label: str) -> str:

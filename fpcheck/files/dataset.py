@@ -11,6 +11,7 @@ import numpy as np
 
 from fpcheck.codec import Array
 from fpcheck.files import limits
+from fpcheck.files.bounds import allow_time
 from fpcheck.files.refusals import damaged, refused
 from fpcheck.files.region import Region
 from fpcheck.fingerprint import blocks
@@ -66,6 +67,7 @@ class Dataset:
         """All values of a tensor of at most so many bytes, in the type of their bytes."""
         if self.nbytes > most:
             raise refused(self.label, f"{self.name} is far too large for what it is")
+        allow_time(self.nbytes)
         parts: list[bytes] = []
         self.scan(lambda view: parts.append(bytes(view)))
         little = self.stored.newbyteorder("<")

@@ -1,5 +1,6 @@
 """What the configuration of one layer says of it: class, name, dtype, shapes, whose code it is."""
 
+import re
 from typing import Any
 
 from fpcheck.files import builtin
@@ -101,31 +102,49 @@ def has_graph(layer: Config) -> bool:
     return "input_layers" in config or (is_framework(layer) and layer["class_name"] == "Sequential")
 
 
-def dtype_of(layer: Config) -> str:
-    """The name of its dtype policy; empty for operations."""
-    if is_operation(layer):
+def dtype_of(layer: Config, path: str) -> str:
+    """The name of its dtype policy; empty for operations, and where nothing is computed.
+
+    Args:
+        layer: as files write it.
+        path: what it is called in the innermost model with a graph, and above it in that.
+    """
+    if is_operation(layer) or layer["class_name"] == "InputLayer" or has_graph(layer):
         return ""
     config = layer["config"] if isinstance(layer["config"], dict) else {}
-    policy = config.get("dtype")
-    if layer["class_name"] == "InputLayer" or has_graph(layer):
-        return ""
+    return _policy(config.get("dtype"), path)
+
+
+def _policy(policy: Any, path: str) -> str:
     if policy is None:
         return FLOAT
     if not isinstance(policy, dict):
         return str(policy)
     told = policy.get("config") or {}
     if policy.get("class_name") == "DTypePolicyMap":
-        return f"map_{dtype_of({**layer, 'config': {'dtype': told.get('default_policy')}})}"
+        return _policy(_mapped(told, path), path)
     if "source_name" in told:
         return f"{told.get('mode')}_from_{told['source_name']}"
-    return str(told.get("name", FLOAT))
+    return str(told.get("name") or FLOAT)
 
 
-def roles_of(layer: Config, class_name: str, config: Config) -> list[str] | None:
+def _mapped(told: Config, path: str) -> Any:
+    """What a map of policies says of a path: by the path itself, else by the pattern that fits."""
+    policies = told.get("policy_map") or {}
+    if path in policies:
+        return policies[path]
+    try:
+        fitting = [key for key in policies if re.fullmatch(key, path)]
+    except re.error as error:
+        raise ValueError(f"a DTypePolicyMap has a key that is no pattern: {error}") from error
+    return policies[fitting[0]] if fitting else told.get("default_policy")
+
+
+def roles_of(layer: Config, class_name: str, config: Config, dtype: str) -> list[str] | None:
     """What it calls its own tensors, in order; None where unknown."""
     if is_operation(layer) or has_graph(layer):
         return []
-    return builtin.roles(class_name, config, dtype_of(layer)) if is_framework(layer) else None
+    return builtin.roles(class_name, config, dtype) if is_framework(layer) else None
 
 
 def input_of(config: Config) -> tuple[Shape | None, str]:

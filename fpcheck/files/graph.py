@@ -5,7 +5,7 @@ from typing import Any
 
 from fpcheck.codec import Value
 from fpcheck.fingerprint.canonical import telling
-from fpcheck.fingerprint.structure import Shape
+from fpcheck.fingerprint.structure import Shape, port_key
 
 # Layer, which of its calls, which of its outputs.
 Link = tuple[str, int, int]
@@ -116,14 +116,19 @@ def _checked(layer: Any) -> str:
 
 def port_edges(links: Any) -> Iterator[Link]:
     """The inputs or outputs of a model, in the order in which Keras flattens them."""
+    return (link for _, link in ports(links))
+
+
+def ports(links: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str, Link]]:
+    """The same, each with where it stands; see `structure.port_key`."""
     if isinstance(links, dict):
         for key in sorted(links):
-            yield from port_edges(links[key])
+            yield from ports(links[key], (*path, key))
     elif len(links) == 3 and isinstance(links[0], str):
-        yield (links[0], int(links[1]), int(links[2]))
+        yield port_key(path), (links[0], int(links[1]), int(links[2]))
     else:
-        for link in links:
-            yield from port_edges(link)
+        for place, link in enumerate(links):
+            yield from ports(link, (*path, place))
 
 
 def _is_tensor(value: Any) -> bool:

@@ -33,12 +33,19 @@ SHARDS = 10_000
 # What is read through the library at a time.
 SLAB_BYTES = 8 * MIB
 
-# The child: reading runs at the speed of the disk, so a minute and some for each gigabyte.
+# Processor time of the child, without what the next limit adds. Measured: 1 s for each thousand
+# layers; the largest models of Keras have some 2,000.
 SECONDS = 60.0
-SECONDS_PER_GB = 20.0
+# Processor time that is added for each gigabyte of values, before they are read. Measured: 4 to 10
+# to measure them, 20 if gzip compressed them, 10 to look closer at what changed. The rest is for
+# slow machines, and for cores that wait for the same memory: many do the same work, but sooner.
+SECONDS_PER_GB = 100.0
+# How long the child may do nothing while its answer is awaited. Longer than two silences of a
+# server (`remote.SILENCE_SECONDS`), which have a message of their own.
+STALLED_SECONDS = 90.0
 # Address space beyond what the process has when it starts, and beyond the file, which is mapped.
 ADDRESS_SPACE = 2048 * MIB
-# What is expected of a remote file, whose size is not known beforehand.
+# What is expected of a remote file, whose size is not known beforehand: for its address space.
 REMOTE_BYTES = 10 * 10**9
 # What a child may answer.
 ANSWER_BYTES = 512 * MIB

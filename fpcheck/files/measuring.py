@@ -11,7 +11,7 @@ import numpy as np
 
 from fpcheck.codec import Array
 from fpcheck.files.assembly import Derived, Stored
-from fpcheck.files.bounds import allow
+from fpcheck.files.bounds import allow, allow_time
 from fpcheck.files.dataset import Dataset
 from fpcheck.files.region import FileRegion
 from fpcheck.fingerprint import digest
@@ -25,6 +25,7 @@ LARGE = 16 * 2**20
 
 def digests(stored: Sequence[Stored], check: Callable[[], None]) -> list[bytes]:
     """The digest of every tensor, in order; runs `check` beside."""
+    allow_time(sum(map(nbytes, stored)))
     with ThreadPoolExecutor(cores()) as pool:
         checked = pool.submit(check)
         found = _shared_out(
@@ -61,8 +62,8 @@ def _shared_out(
     work: Callable[[int, int], T],
 ) -> dict[int, T]:  # fmt: skip
     """What `work` gives for each place and a number of threads: all of them for a large tensor."""
-    large = [place for place in places if _size(stored[place]) >= LARGE]
-    small = [place for place in places if _size(stored[place]) < LARGE]
+    large = [place for place in places if nbytes(stored[place]) >= LARGE]
+    small = [place for place in places if nbytes(stored[place]) < LARGE]
     found = {place: work(place, cores()) for place in large}
     return found | dict(zip(small, pool.map(lambda place: work(place, 1), small), strict=True))
 
@@ -78,8 +79,9 @@ def _measured(item: Stored, own: bytes, threads: int) -> Measurement:
         return Measurement(own, measure_details(array, item.dtype, own, threads))
 
 
-def _size(item: Stored) -> int:
-    return item.nbytes if isinstance(item, Dataset) else 0
+def nbytes(item: Stored) -> int:
+    """How many bytes the values of a tensor take."""
+    return item.nbytes if isinstance(item, Dataset) else int(item.values.nbytes)
 
 
 def _digest(item: Stored, threads: int) -> bytes:

@@ -12,8 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from fpcheck.codec import Value
-from fpcheck.errors import FpcheckError
+from fpcheck.codec import PathText, Value
+from fpcheck.errors import FpcheckError, as_text
 from fpcheck.files import limits
 from fpcheck.files.address import is_address
 from fpcheck.files.child import NO_FILE, Job, Pending, may_fork, start
@@ -21,7 +21,7 @@ from fpcheck.files.refusals import GIVE
 
 if TYPE_CHECKING:
     from fpcheck.files.readout import Reading
-    from fpcheck.fingerprint.undone import Undone, Wanted
+    from fpcheck.fingerprint.undone import Wanted
 
 # Files that only this process and its forks have.
 OURS = "memory://"
@@ -49,7 +49,7 @@ class ModelFile:
 
     def __init__(self, path: str, label: str, known: Known = None) -> None:
         self._path = path
-        self._label = label.encode(errors="backslashreplace").decode()
+        self._label = as_text(label)
         self._known = known
         self._reading: Reading | None = None
         if path.startswith(OURS) and not may_fork():
@@ -79,8 +79,7 @@ class ModelFile:
     def _start(self, known: Known, wanted: bytes = b"") -> Pending:
         remote = self._descriptor == NO_FILE
         size = limits.REMOTE_BYTES if remote else self.size
-        place = self._path if remote else str(Path(self._path).parent)
-        place = place.encode(errors="backslashreplace").decode()
+        place = PathText(self._path if remote else Path(self._path).parent)
         return start(Job(self._descriptor, self._label, place, known, wanted), size)
 
     def reading(self, known: Known) -> "Reading":
@@ -96,11 +95,11 @@ class ModelFile:
             self._reading = self._start(known).reading()
         return self._reading
 
-    def undone(self, wanted: "tuple[Wanted, ...]") -> "tuple[Undone | None, ...]":
-        """See `undoing.undo`."""
+    def closer(self, wanted: "tuple[Wanted, ...]") -> "Reading":
+        """A reading that says of tensors what was undone, and what lies beside the model."""
         from fpcheck.codec import pack  # only after a mismatch
 
-        return self._start(None, pack(wanted)).reading().undone
+        return self._start(None, pack(wanted)).reading()
 
     def whole(self) -> Whole:
         """All bytes of a local file.
@@ -155,7 +154,7 @@ def begun(path: str, known: Known = None, whole: bool = False) -> Iterator[Model
 
 def digesting(descriptor: int, label: str) -> Pending:
     """A child that takes the digest of an open file; its answer is the text of it."""
-    job = Job(descriptor, label, place="", known=None, whole=True)
+    job = Job(descriptor, label, place=PathText(), known=None, whole=True)
     return start(job, os.fstat(descriptor).st_size)
 
 

@@ -38,6 +38,8 @@ def by_store(file: File, entries: Sequence[Entry]) -> Held:
     """The tensors of a Keras 3 weight file whose architecture is known."""
     _check_places(file, file.root)
     held: Held = {}
+    if own := _numbered(file.root):
+        held[ROOT] = own
     for entry in entries:
         group = _find(file.root, entry.store) if entry.store else None
         if group is None:
@@ -82,6 +84,17 @@ def strays(root: Group, held: Held) -> list[str]:
     return [tensor.name for _, tensors in _strays(root, held) for tensor in tensors]
 
 
+def others(root: Group, stored: Iterable[object]) -> list[Dataset]:
+    """Every tensor that is not among those of the model: state of training, and strays."""
+    known = {item.name for item in stored if isinstance(item, Dataset)}
+    found, stack = [], [root]
+    while stack:
+        group = stack.pop()
+        found += [dataset for dataset in group.datasets.values() if dataset.name not in known]
+        stack += group.groups.values()
+    return found
+
+
 def _strays(root: Group, held: Held) -> list[tuple[Group, list[Dataset]]]:
     """Groups that hold tensors of no layer, and those."""
     known = {dataset.name for tensors in held.values() for _, dataset in tensors}
@@ -98,7 +111,11 @@ def _strays(root: Group, held: Held) -> list[tuple[Group, list[Dataset]]]:
 
 
 def by_group(file: File) -> tuple[Held, dict[str, str]]:
-    """The tensors of a Keras 3 weight file by the names of layers in it; and where they lie."""
+    """The tensors of a Keras 3 weight file by the names of layers in it.
+
+    Returns:
+        Those, and where each layer lies: also the layers without tensors.
+    """
     _check_places(file, file.root)
     held: Held = {}
     stores: dict[str, str] = {}
@@ -128,9 +145,9 @@ def _collect(file: File, parent: Group, path: str, held: Held, stores: dict[str,
     shown = names if named else stable_names(names)
     for name, (_, group) in zip(shown, inside, strict=True):
         own = f"{path}/{name}" if path else name
+        stores[own] = group.name
         if tensors := [tensor for tensor in _numbered(group) if tensor[0] != IDF]:
             held[own] = tensors
-            stores[own] = group.name
         _collect(file, group, own, held, stores)
 
 
@@ -160,7 +177,11 @@ def _numbered(group: Group | None) -> Tensors:
     keys = sorted(
         own.datasets, key=lambda key: (0, int(key)) if key.isdecimal() and len(key) < 10 else (1, 0)
     )
-    return [(key if key == IDF else None, own.datasets[key]) for key in keys]
+    # Numbers that are not those of as many tensors tell which of the layer's are missing.
+    numbers = [int(key) for key in keys if key.isdecimal() and len(key) < 10]
+    gaps = len(numbers) == len(keys) and numbers != [*range(len(keys))]
+    return [(key if key == IDF else f"#{int(key)}" if gaps else None, own.datasets[key])
+            for key in keys]  # fmt: skip
 
 
 def legacy(file: File, root: Group, entries: Sequence[Entry], graph: bool = True) -> Held:
@@ -185,6 +206,12 @@ def legacy(file: File, root: Group, entries: Sequence[Entry], graph: bool = True
     if _TOP in root.groups and (listed := _listed(file, root, _TOP)):
         held[ROOT] = [(_role(name), dataset) for name, dataset in listed]
     return held
+
+
+def weightless(file: File, root: Group) -> list[str]:
+    """Layers that a legacy file lists, and of which it holds no tensor."""
+    tops = file.texts(root, "layer_names") or []
+    return [top for top in tops if not _listed(file, root, top)]
 
 
 def _paired(

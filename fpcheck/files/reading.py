@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fpcheck.codec import unpack
-from fpcheck.files import containers, measuring
+from fpcheck.files import containers, measuring, places
 from fpcheck.files.address import beside
 from fpcheck.files.assembly import Derived, Stored
+from fpcheck.files.bounds import allow_time
 from fpcheck.files.child import NO_FILE, Job
 from fpcheck.files.kinds import HEAD_BYTES, check_head
 from fpcheck.files.opening import open_regular
@@ -37,10 +38,19 @@ def read(job: Job) -> Reading:
         known = frozenset(own) if job.known is None else job.known
         weights = measuring.measurements(assembled.stored, own, known)
         undone = _undone(job.wanted, assembled.stored, own)
+        others = _others(opened) if job.wanted else ()
     except EOFError as error:
         raise damaged(label, CUT_OFF) from error
     return Reading(opened.format, assembled.structure, weights, _words(assembled.stored),
-                   tuple(opened.notes), undone)  # fmt: skip
+                   tuple(opened.notes), undone, others, opened.bare)  # fmt: skip
+
+
+def _others(opened: containers.Opened) -> tuple[tuple[str, bytes], ...]:
+    if opened.root is None:
+        return ()
+    found = places.others(opened.root, opened.assembled.stored)
+    digests = measuring.digests(found, lambda: None)
+    return tuple((item.name, digest) for item, digest in zip(found, digests, strict=True))
 
 
 def _undone(
@@ -51,10 +61,10 @@ def _undone(
     from fpcheck.fingerprint.undoing import undo  # only after a mismatch
     from fpcheck.fingerprint.undone import Wanted
 
-    places = {digest: place for place, digest in enumerate(own)}
-    return undo(
-        unpack(wanted, tuple[Wanted, ...]), lambda digest: measuring.values(stored[places[digest]])
-    )
+    held = dict(zip(own, stored, strict=True))
+    asked = unpack(wanted, tuple[Wanted, ...])
+    allow_time(sum(measuring.nbytes(held[item.candidate.digest]) for item in asked))
+    return undo(asked, lambda digest: measuring.values(held[digest]))
 
 
 def _words(stored: Sequence[Stored]) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from fpcheck.codec import Value
 from fpcheck.fingerprint.measurement import Measurement
-from fpcheck.fingerprint.structure import Structure
+from fpcheck.fingerprint.structure import Layer, Structure
 from fpcheck.fingerprint.undone import Undone
 
 
@@ -25,6 +25,9 @@ class Reading(Value, frozen=True, eq=False):
         words: of its vocabularies, some.
         notes: what a person should know.
         undone: what happened to each tensor that was asked about.
+        others: names and digests of tensors that the file holds beside the model's, such as the
+            optimizer's variables; only where `undone` was asked for.
+        bare: of a file of weights alone, layers that it names and of which it holds no tensor.
     """
 
     format: str
@@ -33,3 +36,5 @@ class Reading(Value, frozen=True, eq=False):
     words: tuple[str, ...]
     notes: tuple[str, ...]
     undone: tuple[Undone | None, ...] = ()
+    others: tuple[tuple[str, bytes], ...] = ()
+    bare: tuple[Layer, ...] = ()

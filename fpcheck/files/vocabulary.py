@@ -7,6 +7,7 @@ import numpy as np
 
 from fpcheck.codec import Array
 
+VOCABULARY = "vocabulary"  # the role of a layer's words
 LOOKUPS = ("StringLookup", "IntegerLookup", "TextVectorization")
 # What TextVectorization does not write, since it cannot be set there.
 _TEXT = {"mask_token": "", "oov_token": "[UNK]", "num_oov_indices": 1}

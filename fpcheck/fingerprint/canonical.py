@@ -10,11 +10,14 @@ import numpy as np
 
 from fpcheck.fingerprint import digest
 
-# Says where an object lives or how it was saved, never what it computes.
-BOOKKEEPING = frozenset(
-    {"name", "trainable", "dtype", "registered_name", "module", "build_config", "compile_config",
-     "shared_object_id", "batch_input_shape"}
-)  # fmt: skip
+# Keras itself writes these for every layer: the name decides nothing, training is told apart, and
+# the dtype policy is an attribute of the layer in a structure. Keras 2 adds the shape of the input.
+OF_EVERY_LAYER = frozenset({"name", "trainable", "dtype", "batch_input_shape"})
+# Says where an object lives or how it was saved, never what it computes. In the configuration of a
+# custom class these may be arguments of its own.
+BOOKKEEPING = OF_EVERY_LAYER | {
+    "registered_name", "module", "build_config", "compile_config", "shared_object_id",
+}  # fmt: skip
 # Where `dtype` is no policy, but the type of what is given or made. Operations are `ops.NAME`.
 DTYPE_DECIDES = frozenset({("InputLayer", "dtype"), ("ops", "dtype")})
 # Only matters while training. These differences are notes.
@@ -54,10 +57,12 @@ TOLD_ELSEWHERE = frozenset(
         ("StringLookup", "vocabulary"),
         ("IntegerLookup", "vocabulary"),
         ("TextVectorization", "vocabulary"),
-        ("Normalization", "mean"),
-        ("Normalization", "variance"),
     }
 )
+# Their axis is one of the output, which has one more than the input.
+AXIS_OF_OUTPUT = frozenset({"ops.ExpandDims", "ops.Stack", "ops.OneHot", "ops.MultiHot"})
+# Statistics that are given: numbers, lists or nested lists, of which only the values count.
+NUMBERS = frozenset({("Normalization", "mean"), ("Normalization", "variance")})
 # Attributes that later versions of the framework added, and the value that means the same as
 # their absence.
 ADDED_LATER = {
@@ -75,8 +80,12 @@ _GRAPH = frozenset({"layers", "input_layers", "output_layers", "build_input_shap
 
 
 def own_config(config: dict[str, Any]) -> dict[str, Any]:
-    """What the configuration of a model of custom class says beside its graph."""
-    return split_config({k: v for k, v in config.items() if k not in _GRAPH}, "", True)[0]
+    """What the configuration of a model of custom class says beside its graph.
+
+    Its dtype policy is part of it: the class may hand it on to the layers that it makes.
+    """
+    own = {k: v for k, v in config.items() if k not in _GRAPH}
+    return {**split_config(own, "", True)[0], **_dtype(config)}
 
 
 def split_config(
@@ -91,17 +100,30 @@ def split_config(
     """
     decisive: dict[str, Any] = {}
     training: dict[str, Any] = {}
+    if custom:
+        own = {k: v for k, v in config.items() if k not in OF_EVERY_LAYER or _is_map(v)}
+        return {key: plain(value) for key, value in own.items()}, training
     for key, value in config.items():
         # A missing attribute and one that is None mean the same, so that versions of the
         # framework which know an attribute agree with those which do not.
         place = (class_name.partition(".")[0], key)
         if value is None or (key in BOOKKEEPING and place not in DTYPE_DECIDES):
             continue
-        if not custom and (place in TOLD_ELSEWHERE or ADDED_LATER.get(place, _UNSET) == value):
+        if place in TOLD_ELSEWHERE or ADDED_LATER.get(place, _UNSET) == value:
             continue
-        chosen = training if not custom and _is_training(class_name, key) else decisive
-        chosen[key] = plain(value)
+        chosen = training if _is_training(class_name, key) else decisive
+        chosen[key] = _numbers(value) if place in NUMBERS else plain(value)
     return decisive, training
+
+
+def _is_map(value: Any) -> bool:
+    """Whether it is a map of dtype policies, by which the layers inside may compute otherwise."""
+    return isinstance(value, dict) and value.get("class_name") == "DTypePolicyMap"
+
+
+def _numbers(value: Any) -> Any:
+    """Numbers in any nesting as Keras computes with them: float32, in one row."""
+    return _plain_array(np.ravel(np.asarray(value, np.float32)))
 
 
 def _is_training(class_name: str, key: str) -> bool:
@@ -114,14 +136,21 @@ def _is_training(class_name: str, key: str) -> bool:
     )
 
 
-def from_the_end(axis: Any, rank: int | None) -> Any:
+def from_the_end(axis: Any, rank: int | None, class_name: str) -> Any:
     """An axis, or a list of them, counted from the end; as it is where the rank is unknown.
 
     Keras 2 wrote the place where Keras 3 keeps a given -1.
+
+    Args:
+        axis: as the configuration has it.
+        rank: of the first input.
+        class_name: of the layer or operation.
     """
     if isinstance(axis, list | tuple):
-        return [from_the_end(one, rank) for one in axis]
-    return axis - rank if rank and isinstance(axis, int) and axis >= 0 else axis
+        return [from_the_end(one, rank, class_name) for one in axis]
+    if not rank or not isinstance(axis, int) or axis < 0:
+        return axis
+    return axis - rank - (class_name in AXIS_OF_OUTPUT)
 
 
 def telling(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -181,7 +210,7 @@ def _plain_dict(value: dict[Any, Any]) -> Any:
         return plain(str(value["value"]).encode())
     if _is_lambda(value):  # how Keras writes one given as an activation
         return _lambda(*value["value"])
-    if class_name is None or "config" not in value:
+    if class_name is None or "config" not in value or not value.keys() <= _SERIALIZED:
         return {str(key): plain(item) for key, item in value.items()}
     if class_name in _WRAPPED:
         return _WRAPPED[class_name](config)
@@ -201,6 +230,13 @@ def _plain_dict(value: dict[Any, Any]) -> Any:
     known = value["registered_name"] if custom else class_name
     # A nested layer keeps its dtype: nothing else records it.
     return {"class": known, "config": {**nested, **_dtype(config)}}
+
+
+# What Keras writes of an object that it serialises. What has more is a dictionary of the user's.
+_SERIALIZED = frozenset(
+    {"class_name", "config", "module", "registered_name", "build_config", "compile_config",
+     "shared_object_id", "name", "inbound_nodes", "__passive_serialization__"}
+)  # fmt: skip
 
 
 def _is_lambda(config: dict[Any, Any]) -> bool:

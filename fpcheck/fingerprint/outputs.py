@@ -117,12 +117,20 @@ def answer(name: str, logits: Array, final: Array, squashed: bool) -> Answer:
         logits=kept(logits),
         final=kept(final),
         squashed=squashed,
-        sketch=sketch.of_array(logits.astype(np.float32)),
+        sketch=sketch.of_array(real(logits).astype(np.float32)),
     )
+
+
+def real(values: Array) -> Array:
+    """Complex values as real and imaginary parts, along one more axis; all others as they are."""
+    if values.dtype.kind != "c":
+        return values
+    return np.stack([values.real, values.imag], axis=-1)
 
 
 def kept(output: Array) -> Array:
     """The values of an output that are kept: float32 (probes, at most LONGEST_OUTPUT)."""
+    output = real(output)
     flat = output.reshape(len(output), -1) if output.ndim and len(output) else output.reshape(1, -1)
     stride = -(-flat.shape[1] // LONGEST_OUTPUT) or 1
     return np.ascontiguousarray(flat[:, ::stride], dtype=np.float32)

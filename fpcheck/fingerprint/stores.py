@@ -49,7 +49,7 @@ def _with_inner(
 ) -> Iterator[tuple[str, str]]:
     yield store, layer.path
     kind, inner = layer.class_name, below.get(layer.path, [])
-    if _is_model(layer):
+    if is_model(layer):
         yield from _listed(below, layer.path, f"{store}/layers/")
     elif kind == "StackedRNNCells":
         yield from _listed(below, layer.path, f"{store}/cells/")
@@ -62,6 +62,7 @@ def _with_inner(
             yield from _with_inner(below, held, f"{store}/{attribute}")
 
 
-def _is_model(layer: Layer) -> bool:
+def is_model(layer: Layer) -> bool:
+    """Whether it is a model that says how its layers are connected."""
     config = layer.config or {}
     return layer.class_name in ("Functional", "Sequential") or {"inputs", "outputs"} <= {*config}

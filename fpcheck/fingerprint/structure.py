@@ -11,7 +11,10 @@ import msgspec
 from fpcheck.codec import Array, Value
 from fpcheck.fingerprint import digest
 
-RECIPE = "fpcheck-structure/1"
+RECIPE = "fpcheck-structure/2"
+# Did not record the keys of dictionaries of inputs and outputs, statistics that `Normalization` is
+# given, the dtype policy of models of custom class, nor attributes of custom classes that are None.
+FIRST_RECIPE = "fpcheck-structure/1"
 Shape = tuple[int | None, ...]
 # Stands for the input of a Sequential model, which has no layer of its own in every container.
 SEQUENTIAL_INPUT = "(input)"
@@ -24,11 +27,21 @@ COUNTER = ("Normalization", "count")
 OUTPUT_SHAPES = "output-shapes"
 MASKS = "masks"
 INNER_LAYERS = "inner-layers"
-DERIVED = "derived-tensors"
+DERIVED = "derived-tensors"  # of the first recipe; now each layer says so for itself
 INPUTS = "inputs"
 ARCHITECTURE = "architecture"
 GRAPH = "graph"
-ASPECTS = (OUTPUT_SHAPES, MASKS, INNER_LAYERS, DERIVED, INPUTS, ARCHITECTURE, GRAPH)
+ASSETS = "assets"
+# Of a file of weights alone: it is one of several shards; it holds a part of the model's layers.
+SHARD = "other-shards"
+REST = "other-layers"
+ASPECTS = (OUTPUT_SHAPES, MASKS, INNER_LAYERS, INPUTS, ARCHITECTURE, GRAPH, ASSETS)
+# Begins the role of a file that a custom class saves beside its weights (a tokenizer's words).
+ASSET = "assets/"
+# Begins the role of a state that a layer keeps between calls, and no file holds.
+CARRIED = "carried_state_"
+# Begins the role of a statistic that a `Normalization` computes with.
+USED = "used_"
 
 
 class Tensor(Value, frozen=True):
@@ -94,6 +107,8 @@ class Layer(Value, frozen=True):
         tensors: its own, without those of layers inside it.
         code: of custom code, the digest of its source; empty where unknown.
         attributes: of custom layers, public ones that its configuration leaves out.
+        untold: roles of derived tensors that it has and its container does not tell.
+        outside: files outside the model file that it reads when it is loaded.
     """
 
     path: str
@@ -106,6 +121,8 @@ class Layer(Value, frozen=True):
     tensors: tuple[Tensor, ...]
     code: str = ""
     attributes: dict[str, Any] = msgspec.field(default_factory=dict)
+    untold: tuple[str, ...] = ()
+    outside: tuple[str, ...] = ()
 
     @property
     def inbound(self) -> tuple[str, ...]:
@@ -124,12 +141,21 @@ class Layer(Value, frozen=True):
 
 
 class Port(Value, frozen=True):
-    """One input or output of the model; `source` is what gives it, None where unknown."""
+    """One input or output of the model.
+
+    Attributes:
+        name: the layer that gives it, or what the model calls it.
+        shape: its dimensions; None where unknown.
+        dtype: its type.
+        source: what gives it; None where unknown.
+        key: where it stands in a dictionary of inputs or outputs; empty without one.
+    """
 
     name: str
     shape: Shape | None
     dtype: str
     source: Edge | None
+    key: str = ""
 
 
 class Structure(Value, frozen=True, dict=True):
@@ -202,13 +228,24 @@ class Structure(Value, frozen=True, dict=True):
     def _decisive(self, names: dict[str, str]) -> list[Any]:
         def port(value: Port) -> list[Any]:
             named = value.name if names.get(value.name) == value.name else None
-            return [named, value.shape, value.dtype, edge_key(value.source, names)]
+            key = [value.key] if value.key else []
+            return [named, value.shape, value.dtype, edge_key(value.source, names), *key]
 
+        derived = self.recipe == FIRST_RECIPE
         return [
             [port(value) for value in self.inputs],
             [port(value) for value in self.outputs],
-            [layer_key(layer, names) for layer in self.layers],
+            [layer_key(layer, names, derived) for layer in self.layers],
         ]
+
+
+def port_key(path: Iterable[str | int]) -> str:
+    """Where a model's input or output stands: keys and places joined by `/`.
+
+    Empty where there is no dictionary on the way: the order then says all.
+    """
+    steps = tuple(path)
+    return "/".join(map(str, steps)) if any(isinstance(step, str) for step in steps) else ""
 
 
 def edge_key(edge: Edge | None, names: dict[str, str]) -> list[Any] | None:
@@ -216,14 +253,18 @@ def edge_key(edge: Edge | None, names: dict[str, str]) -> list[Any] | None:
     return None if edge is None else [names.get(edge.layer, edge.layer), edge.call, edge.output]
 
 
-def layer_key(layer: Layer, names: dict[str, str]) -> list[Any]:
-    """All of a layer that decides outputs, with layers called by `names`."""
+def layer_key(layer: Layer, names: dict[str, str], derived: bool = False) -> list[Any]:
+    """All of a layer that decides outputs, with layers called by `names`.
+
+    Tensors that are derived from other state are left out, unless `derived`: some containers do
+    not tell them, and their values are compared with those of the weights.
+    """
     calls = layer.calls and [
         [[edge_key(e, names) for e in call.inputs], call.arguments, call.output_shapes]
         for call in layer.calls
     ]
     # By place, not by role: class and configuration say what a place is for, and few files name it.
-    tensors = [[t.shape, t.dtype] for t in layer.tensors]
+    tensors = [[t.shape, t.dtype] for t in layer.tensors if derived or not t.derived]
     config = renamed_edges(layer.config, names)
     return [names.get(layer.path), layer.class_name, layer.dtype, config, calls, tensors]
 

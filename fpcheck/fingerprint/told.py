@@ -1,15 +1,24 @@
 """What a container does not tell, set aside on both sides before two fingerprints are compared.
 
 A file says less than a live model: a Keras 2 file has no output shapes, and no file has the layers
-inside a custom layer. What is not told is unknown: never a difference, never a proof.
+inside a custom layer. What is not told is unknown: never a difference. What of it can decide an
+output is never proved either; `comparison.proof` has the list.
+
+- Output shapes follow from configurations, and those of custom layers from their code.
+- Masks that Keras makes follow from the layers that make them; all others stay.
+- Layers inside a custom one, and the graph and the inputs of a model of custom class, follow from
+  its configuration, which is compared, and its code, which is never taken as proved.
+- Files that a custom class saves beside its weights (assets) can decide outputs: see `proof`.
 """
 
 from collections.abc import Callable, Iterator
 
 from msgspec.structs import replace
 
+from fpcheck.fingerprint.first_recipe import of_one_recipe
 from fpcheck.fingerprint.structure import (
-    DERIVED,
+    ASSET,
+    ASSETS,
     GRAPH,
     INNER_LAYERS,
     INPUTS,
@@ -17,55 +26,80 @@ from fpcheck.fingerprint.structure import (
     OUTPUT_SHAPES,
     ROOT,
     Call,
+    Edge,
     Layer,
     Structure,
+    Tensor,
     stable_paths,
 )
-from fpcheck.fingerprint.value import Fingerprint
+from fpcheck.fingerprint.value import Fingerprint, measured_by_place
 
 
 def alike(first: Fingerprint, second: Fingerprint) -> tuple[Fingerprint, Fingerprint]:
     """Both fingerprints without what either of them does not tell."""
+    first, second = of_one_recipe(first, second)
     untold = {*first.structure.untold, *second.structure.untold}
     return (_without(first, untold), _without(second, untold)) if untold else (first, second)
 
 
-def completed(fingerprint: Fingerprint, whole: Structure) -> Fingerprint:
+def says_less(structure: Structure) -> bool:
+    """Whether a container leaves out what only the live model tells, and what can decide outputs.
+
+    Output shapes and masks follow from what it tells.
+    """
+    lacking = any(layer.untold or layer.outside for layer in structure.layers)
+    return lacking or structure.custom_code or ASSETS in structure.untold
+
+
+def untold_assets(first: Fingerprint, second: Fingerprint) -> list[str]:
+    """Roles of the files of custom classes that one side holds and the other does not tell."""
+    sides = (first.structure, second.structure), (second.structure, first.structure)
+    return [
+        tensor.role
+        for own, other in sides
+        for layer, tensor in own.tensors
+        if ASSETS in other.untold and layer.path == ROOT and _is_asset(tensor)
+    ]
+
+
+def completed(fingerprint: Fingerprint, live: Fingerprint) -> Fingerprint:
     """A fingerprint read from a file, with what the file does not tell taken from the live model.
 
     Where the live model is built otherwise than the file says, the file stands.
 
     Args:
         fingerprint: read from a file.
-        whole: the structure of the model that the framework loads from it.
+        live: of the model that the framework loads from it; its weights only where the file does
+            not tell some state that layers derive.
     """
-    untold = {*fingerprint.structure.untold}
-    ours, theirs = without(fingerprint.structure, untold), without(whole, untold)
+    own, whole = fingerprint.structure, live.structure
+    ours, theirs = without(own, {*own.untold}), without(whole, {*own.untold})
     if ours.shape_key != theirs.shape_key:
         return fingerprint
+    outside = {t.path: o.outside for o, t in zip(ours.layers, theirs.layers, strict=True)}
+    whole = replace(whole, layers=tuple(
+        replace(layer, outside=outside.get(layer.path, ())) for layer in whole.layers
+    ))  # fmt: skip
     if fingerprint.weights is None:
         return replace(fingerprint, structure=whole)
-    measured = dict(zip(_places(fingerprint.structure), fingerprint.weights, strict=True))
-    pairs = zip(_places(theirs), _places(ours), strict=True)
-    held = {place: measured[own] for place, own in pairs}
-    if DERIVED in untold:
-        whole = replace(_derived(whole), untold=(DERIVED,))
-    weights = tuple(held[place] for place in _places(whole))
+    held, known = measured_by_place(fingerprint), measured_by_place(live)
+    for layer, other in zip(theirs.layers, ours.layers, strict=True):
+        for tensor, read in _same_tensors(layer, other):
+            known[layer.path, tensor.index] = held[other.path, read.index]
+    weights = tuple(known[layer.path, tensor.index] for layer, tensor in whole.tensors)
     return replace(fingerprint, structure=whole, weights=weights)
 
 
-def _places(structure: Structure) -> list[tuple[str, int]]:
-    return [(layer.path, tensor.index) for layer, tensor in structure.tensors]
+def _same_tensors(live: Layer, read: Layer) -> Iterator[tuple[Tensor, Tensor]]:
+    """Weights by their order, derived state by what it is called."""
+    stored = ([t for t in layer.tensors if not t.derived] for layer in (live, read))
+    yield from zip(*stored, strict=True)
+    derived = {t.role: t for t in read.tensors if t.derived}
+    yield from ((t, derived[t.role]) for t in live.tensors if t.derived and t.role in derived)
 
 
 def _without(fingerprint: Fingerprint, untold: set[str]) -> Fingerprint:
-    old = fingerprint.structure
-    new = without(old, untold)
-    if fingerprint.weights is None:
-        return replace(fingerprint, structure=new)
-    held = dict(zip(_places(old), fingerprint.weights, strict=True))
-    weights = tuple(held[place] for place in _places(new))
-    return replace(fingerprint, structure=new, weights=weights)
+    return fingerprint.restricted(without(fingerprint.structure, untold))
 
 
 def without(structure: Structure, untold: set[str]) -> Structure:
@@ -84,11 +118,19 @@ def _output_shapes(structure: Structure) -> Structure:
     return replace(structure, outputs=outputs, layers=tuple(map(bare, structure.layers)))
 
 
-def _derived(structure: Structure) -> Structure:
-    return replace(structure, layers=tuple(
-        replace(layer, tensors=tuple(t for t in layer.tensors if not t.derived))
-        for layer in structure.layers
-    ))  # fmt: skip
+def _is_asset(tensor: Tensor) -> bool:
+    return tensor.derived and tensor.role.startswith(ASSET)
+
+
+def _assets(structure: Structure) -> Structure:
+    def bare(layer: Layer) -> Layer:
+        return replace(layer, tensors=tuple(
+            t for t in layer.tensors if not _is_asset(t)
+        ))  # fmt: skip
+
+    layers = (bare(la) if la.path == ROOT else la for la in structure.layers)
+    kept = tuple(la for la in layers if la.path != ROOT or la.tensors or la.config)
+    return replace(structure, layers=kept)
 
 
 def _inputs(structure: Structure) -> Structure:
@@ -138,7 +180,7 @@ def _ancestors(path: str) -> Iterator[str]:
 
 
 def _masks(structure: Structure) -> Structure:
-    """Without operations that only make masks, and without masks given to calls."""
+    """Without operations by which Keras 3 makes masks, and without these masks in calls."""
     made = _only_masks(structure)
     layers = tuple(
         replace(layer, calls=layer.calls and tuple(_unmasked(c, made) for c in layer.calls))
@@ -149,8 +191,18 @@ def _masks(structure: Structure) -> Structure:
 
 
 def _only_masks(structure: Structure) -> set[str]:
-    """Operations whose results serve as masks, or to make masks, and for nothing else."""
-    operations = {la.path for la in structure.layers if la.class_name.startswith("ops.")}
+    """Operations whose results serve as masks, or to make masks, and for nothing else.
+
+    They follow from the layers whose inputs they mask. A mask that a user made in another way does
+    not, so it stays.
+    """
+    masked = {
+        call.inputs
+        for layer in structure.layers
+        if layer.class_name == "Masking" or (layer.config or {}).get("mask_zero")
+        for call in layer.calls or ()
+    }
+    operations = {la.path for la in structure.layers if _makes_mask(la, masked)}
     made = operations - {port.source.layer for port in structure.outputs if port.source}
     while True:
         used = {
@@ -164,6 +216,18 @@ def _only_masks(structure: Structure) -> set[str]:
         if not made & used:
             return made
         made -= used
+
+
+# What the layers of Keras call in `compute_mask`, beside the comparison with the masked value.
+_MASK_OPERATIONS = frozenset({"ops.Any", "ops.All", "ops.Concatenate", "ops.ExpandDims", "ops.Cast",
+                              "ops.OnesLike", "ops.ZerosLike", "ops.LogicalOr",
+                              "ops.LogicalAnd", "ops.BroadcastTo"})  # fmt: skip
+
+
+def _makes_mask(layer: Layer, masked: set[tuple[Edge, ...]]) -> bool:
+    if layer.class_name == "ops.NotEqual":
+        return all(call.inputs in masked for call in layer.calls or ())
+    return layer.class_name in _MASK_OPERATIONS
 
 
 def _mask_places(call: Call) -> set[int]:
@@ -205,7 +269,7 @@ _SET_ASIDE: dict[str, Callable[[Structure], Structure]] = {
     OUTPUT_SHAPES: _output_shapes,
     MASKS: _masks,
     INNER_LAYERS: _inner_layers,
-    DERIVED: _derived,
+    ASSETS: _assets,
     INPUTS: _inputs,
     GRAPH: _graph,
 }

@@ -1,5 +1,7 @@
 """The fingerprint: all that is measured of one model."""
 
+from msgspec.structs import replace
+
 from fpcheck.codec import Value
 from fpcheck.fingerprint.accuracy import Accuracy
 from fpcheck.fingerprint.levels import LEVELS, Level
@@ -35,3 +37,17 @@ class Fingerprint(Value, frozen=True, eq=False):
         """The levels that it holds."""
         held = (self.structure, self.weights, self.outputs)
         return tuple(n for n, part in zip(LEVELS, held, strict=True) if part is not None)
+
+    def restricted(self, structure: Structure) -> "Fingerprint":
+        """The same with another structure, whose tensors are some of its own, in any order."""
+        if self.weights is None:
+            return replace(self, structure=structure)
+        held = measured_by_place(self)
+        weights = tuple(held[layer.path, tensor.index] for layer, tensor in structure.tensors)
+        return replace(self, structure=structure, weights=weights)
+
+
+def measured_by_place(fingerprint: Fingerprint) -> dict[tuple[str, int], Measurement]:
+    """What was measured of each tensor, by its layer's path and its place in the layer."""
+    places = [(layer.path, tensor.index) for layer, tensor in fingerprint.structure.tensors]
+    return dict(zip(places, fingerprint.weights, strict=True)) if fingerprint.weights else {}

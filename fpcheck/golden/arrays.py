@@ -24,7 +24,8 @@ from fpcheck.fingerprint.probes import ProbeInput, Probes
 from fpcheck.fingerprint.structure import Structure, Tensor
 from fpcheck.fingerprint.value import Fingerprint
 
-SCHEMA = "fpcheck-arrays/1"
+SCHEMA = "fpcheck-arrays/2"
+READABLE = ("fpcheck-arrays/1", SCHEMA)
 T = TypeVar("T")
 
 
@@ -83,8 +84,8 @@ def encode(fingerprint: Fingerprint) -> bytes:
 def decode(data: bytes) -> Fingerprint:
     """The fingerprint in the bytes of an HDF5 file; its digest must have been checked before."""
     with h5py.File(io.BytesIO(data), "r") as file:
-        if file.attrs["schema"] != SCHEMA:
-            raise ValueError(f"schema {file.attrs['schema']}, this fpcheck reads {SCHEMA}")
+        if (schema := file.attrs["schema"]) not in READABLE:
+            raise ValueError(f"schema {schema}, this fpcheck reads {' and '.join(READABLE)}")
         structure = _get_json(file, "structure", Structure)
         tensors = [tensor for _, tensor in structure.tensors]
         return Fingerprint(

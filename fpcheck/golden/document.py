@@ -14,7 +14,7 @@ from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint import digest
 from fpcheck.fingerprint.levels import Level
 from fpcheck.golden import strict_yaml
-from fpcheck.golden.value import SCHEMA, Golden, Provenance, SourceRecord
+from fpcheck.golden.value import READABLE, SCHEMA, Golden, Provenance, SourceRecord
 
 if TYPE_CHECKING:  # arrays, which reading a head does without
     from fpcheck.fingerprint.measurement import Measurement
@@ -89,10 +89,11 @@ def read(text: str, where: str) -> tuple[Editable, Head]:
         raise FpcheckError(f"{where}: damaged golden: its seal is missing", _RESTORE)
     if line != f"digest: {digest.text(digest.of_bytes(recorded.encode()))}":
         raise FpcheckError(f"{where}: damaged golden: its recorded part was changed", _RESTORE)
-    schema = recorded.partition("\n")[0]
-    if schema != f"schema: {SCHEMA}":
+    schema = recorded.partition("\n")[0].removeprefix("schema: ")
+    if schema not in READABLE:
         raise FpcheckError(
-            f"{where}: {schema}, this fpcheck reads {SCHEMA}", "Update: pip install -U fpcheck"
+            f"{where}: schema {schema}, this fpcheck reads {' and '.join(READABLE)}",
+            "Update: pip install -U fpcheck",
         )
     head = strict_yaml.load(recorded.partition(_LAYERS)[0], Head, where)
     return strict_yaml.load(above + "\n", Editable, where), head
@@ -166,6 +167,8 @@ def _summary(golden: Golden) -> dict[str, Any]:
         "inputs": [f"{p.name} {_shape(p.shape)} {p.dtype}" for p in structure.inputs],
         "outputs": [f"{p.name} {_shape(p.shape)} {p.dtype}" for p in structure.outputs],
     }
+    if untold := [la.path for la in structure.layers if la.untold or la.outside]:
+        summary["untold"] = untold  # the file that was recorded does not hold all of their state
     if outputs is not None:
         noise = msgspec.to_builtins(outputs.noise)
         del noise["where"]  # nothing varies in what is approved

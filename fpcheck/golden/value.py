@@ -9,7 +9,9 @@ from fpcheck.comparison.tolerance import Tolerances
 if TYPE_CHECKING:
     from fpcheck.fingerprint.value import Fingerprint
 
-SCHEMA = "fpcheck-golden/1"
+SCHEMA = "fpcheck-golden/2"
+# Those that this version reads. The first held structures of the first recipe.
+READABLE = ("fpcheck-golden/1", SCHEMA)
 
 
 class Provenance(Value, frozen=True):

@@ -12,6 +12,7 @@ from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.outputs import Answer, Noise, Outputs, Reach
 from fpcheck.fingerprint.placing import placed
 from fpcheck.fingerprint.structure import Structure
+from fpcheck.fingerprint.told import completed
 from fpcheck.fingerprint.undone import Undone, Wanted
 from fpcheck.fingerprint.value import Fingerprint
 from fpcheck.model.labels import Label
@@ -34,6 +35,7 @@ class FileSession:
 
     Attributes:
         told: the notes of reading the file alone.
+        others: by digest, what the file holds beside the model; known once `undone` was asked for.
     """
 
     def __init__(self, file: ModelFile, runner: Runner | None, backend: str) -> None:
@@ -46,13 +48,15 @@ class FileSession:
         self.format = reading.format
         self.notes = list(reading.notes)
         self.told = reading.notes
+        self.others: dict[bytes, str] = {}
         self._take(reading)
 
     def place(
         self, architecture: Fingerprint, contents: Sequence[Measurement] = (), own: bool = False
     ) -> None:
         """Give weights without an architecture their places in one; see `fingerprint.placing`."""
-        self._place = partial(placed, architecture=architecture, contents=contents, own=own)
+        self._place = partial(placed, architecture=architecture, contents=contents, own=own,
+                              bare=self._reading.bare)  # fmt: skip
         self._take(self._reading)
 
     def structure(self) -> Structure:
@@ -70,7 +74,9 @@ class FileSession:
 
     def undone(self, wanted: tuple[Wanted, ...]) -> tuple[Undone | None, ...]:
         """See `Session`."""
-        return self._file.undone(wanted)
+        reading = self._file.closer(wanted)
+        self.others = {digest: name for name, digest in reading.others}
+        return reading.undone
 
     def whole(self) -> Whole:
         """The file by its bytes; see `ModelFile`."""
@@ -78,7 +84,7 @@ class FileSession:
 
     def words(self) -> tuple[str, ...]:
         """See `Session`."""
-        return self._reading.words
+        return self._reading.words or (self._worker.words() if self._worker else ())
 
     def outputs(self, plan: OutputPlan) -> Outputs:
         """See `Session`."""
@@ -112,6 +118,12 @@ class FileSession:
             self._worker = self._runner()
             self.notes += [note for note in self._worker.notes if note not in self.notes]
         return self._worker
+
+    def completed(self) -> Fingerprint:
+        """Structure and weights, with what the file does not tell taken from the live model."""
+        running = self.running()
+        live = Fingerprint(running.structure(), running.weights(frozenset(self.digests())))
+        return completed(self._fingerprint, live)
 
     def _take(self, reading: Reading) -> None:
         self._reading = reading

@@ -12,6 +12,8 @@ from fpcheck.codec import Array
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint.canonical import from_the_end, own_config, split_config
 from fpcheck.fingerprint.structure import (
+    ASSETS,
+    CARRIED,
     COUNTER,
     OUTPUT_SHAPES,
     ROOT,
@@ -20,6 +22,7 @@ from fpcheck.fingerprint.structure import (
     Tensor,
     first_words,
 )
+from fpcheck.model.assets import State, saved_assets
 from fpcheck.model.code import attributes, code_digest
 from fpcheck.model.live_graph import (
     Paths,
@@ -54,19 +57,24 @@ def read_structure(model: Any) -> Structure:
             "Give it an Input, or call it once on data of the right shape.",
         )
     paths = {id(place.layer): place.path for place in places}
+    assets = saved_assets(model)
+    untold = [OUTPUT_SHAPES] if is_bare_chain(model) else []
     return Structure(
         class_name=_class_name(model),
         custom=not is_builtin(type(model)),
         inputs=input_ports(model, paths),
         outputs=output_ports(model, paths),
-        layers=(*_root(model), *(_read_layer(p, paths) for p in places if p.layer is not model)),
-        untold=(OUTPUT_SHAPES,) if is_bare_chain(model) else (),
+        layers=(
+            *_root(model, assets or []),
+            *(_read_layer(p, paths) for p in places if p.layer is not model),
+        ),
+        untold=(*untold, *([ASSETS] if assets is None else [])),
     )
 
 
-def _root(model: Any) -> tuple[Layer, ...]:
-    """What a model of custom class has itself, beside its layers."""
-    tensors = tuple(_tensors(model)) if own_variables(model) else ()
+def _root(model: Any, assets: State) -> tuple[Layer, ...]:
+    """What a model has itself, beside its layers."""
+    tensors = (*_stored(model), *_derived(assets, len(own_variables(model))))
     config = None if is_builtin(type(model)) else own_config(_written(model)) or None
     root = Layer(ROOT, "", True, "", config, {}, None, tensors)
     return (root,) if tensors or config else ()
@@ -74,19 +82,25 @@ def _root(model: Any) -> tuple[Layer, ...]:
 
 def read_tensors(model: Any) -> Iterator[tuple[Array, str]]:
     """Values and dtype of every tensor, in the order of `Structure.tensors`."""
+    yield from _values(model, saved_assets(model) or [])
+    for place in walk(model):
+        if place.layer is not model:
+            yield from _values(place.layer, derived_tensors(place.layer))
+
+
+def _values(layer: Any, derived: State) -> Iterator[tuple[Array, str]]:
     import keras
 
-    for place in walk(model):
-        for variable in own_variables(place.layer):
-            values = np.asarray(keras.ops.convert_to_numpy(effective(place.layer, variable)))
-            dtype = _dtype(place.layer, variable)
-            yield values.astype(np.int64) if dtype == "int64" else values, dtype
-        for _, array, dtype in derived_tensors(place.layer):
-            yield array, dtype
+    for variable in own_variables(layer):
+        values = np.asarray(keras.ops.convert_to_numpy(effective(layer, variable)))
+        dtype = _dtype(layer, variable)
+        yield values.astype(np.int64) if dtype == "int64" else values, dtype
+    for _, array, dtype in derived:
+        yield array, dtype
 
 
-def derived_tensors(layer: Any) -> list[tuple[str, Array, str]]:
-    """State that weight files do not hold: (role, values, dtype)."""
+def derived_tensors(layer: Any) -> State:
+    """State that weight files do not hold."""
     import keras
 
     if hasattr(layer, "get_vocabulary"):
@@ -105,10 +119,24 @@ def derived_tensors(layer: Any) -> list[tuple[str, Array, str]]:
             for role, value in pairs
             if value is not None
         ]
-    return []
+    return _carried(layer)
 
 
-def _word_weights(layer: Any) -> list[tuple[str, Array, str]]:
+def _carried(layer: Any) -> State:
+    """What a stateful layer has kept of earlier calls; nothing where it is as it was made.
+
+    No file holds it: a loaded model starts from zeros.
+    """
+    import keras
+
+    states = layer.states if isinstance(layer, keras.layers.RNN) and layer.stateful else None
+    values = [np.asarray(keras.ops.convert_to_numpy(s)) for s in states or ()]
+    if not any(held.any() for held in values):
+        return []
+    return [(f"{CARRIED}{n}", held, str(held.dtype)) for n, held in enumerate(values)]
+
+
+def _word_weights(layer: Any) -> State:
     lookup = getattr(layer, "_lookup_layer", layer)
     weights = getattr(lookup, "idf_weights_const", None)
     return [] if weights is None else [("idf_weights", np.asarray(weights, np.float32), "float32")]
@@ -130,14 +158,12 @@ def _read_layer(place: Place, paths: Paths) -> Layer:
     config, training = (None, {}) if place.covered else _read_config(layer, paths)
     if hasattr(layer, "trainable") and own_variables(layer) and not place.covered:
         training = {**training, "trainable": bool(layer.trainable)}
-    policy = getattr(layer, "dtype_policy", None)
     own = custom and graph_of(layer) is None
     return Layer(
         path=place.path,
         class_name=_class_name(layer),
         custom=custom,
-        # That of an input or a graph is the policy of the process, and computes nothing.
-        dtype=str(policy.name) if policy is not None and not _computes_nothing(layer) else "",
+        dtype=_policy(layer),
         config=config,
         training=training,
         calls=calls(place, paths),
@@ -147,10 +173,24 @@ def _read_layer(place: Place, paths: Paths) -> Layer:
     )
 
 
-def _computes_nothing(layer: Any) -> bool:
+def _policy(layer: Any) -> str:
+    """The name of the dtype policy by which a layer computes; empty for what computes nothing.
+
+    That of an input or a graph is the policy of the process.
+    """
     import keras
 
-    return isinstance(layer, keras.layers.InputLayer) or graph_of(layer) is not None
+    policy = getattr(layer, "dtype_policy", None)
+    if policy is None or isinstance(layer, keras.layers.InputLayer) or graph_of(layer) is not None:
+        return ""
+    if isinstance(policy, keras.dtype_policies.DTypePolicyMap):
+        policy = policy[layer.path] if layer.path else policy.default_policy
+    # Keras takes the names off the policies in a map without a default when it writes the map.
+    return str(policy.name or _name_by_types(policy.compute_dtype, policy.variable_dtype))
+
+
+def _name_by_types(compute: str, variable: str) -> str:
+    return compute if compute == variable else f"mixed_{compute}"
 
 
 def _class_name(layer: Any) -> str:
@@ -176,9 +216,24 @@ def _read_config(layer: Any, paths: Paths) -> tuple[dict[str, Any] | None, dict[
     config = dict(layer.get_config()) if builtin else _written(layer)
     if not config:
         return None, {}
+    name = _class_name(layer) if builtin else ""
     if builtin and config.get("axis") is not None:
-        config["axis"] = from_the_end(config["axis"], _rank_of_input(layer))
-    return split_config(config, _class_name(layer) if builtin else "", not builtin)
+        config["axis"] = from_the_end(config["axis"], _rank_of_input(layer), name)
+    decisive, training = split_config(config, name, not builtin)
+    return {**decisive, **({"autocast": False} if _loses_autocast(layer) else {})}, training
+
+
+def _loses_autocast(layer: Any) -> bool:
+    """Whether inputs are not cast to the layer's type, which no configuration says of it.
+
+    Some classes set that for all of their layers: then a layer made from the configuration does.
+    """
+    if getattr(layer, "autocast", True) or not is_builtin(type(layer)):
+        return False
+    try:
+        return bool(type(layer).from_config(layer.get_config()).autocast)
+    except Exception:  # not to be made again, as a layer that holds code
+        return False
 
 
 def _written(layer: Any) -> dict[str, Any]:
@@ -204,8 +259,17 @@ def _rank_of_input(layer: Any) -> int | None:
 
 
 def _tensors(layer: Any) -> Iterator[Tensor]:
+    yield from _stored(layer)
+    yield from _derived(derived_tensors(layer), len(own_variables(layer)))
+
+
+def _derived(state: State, start: int) -> Iterator[Tensor]:
+    for place, (role, values, dtype) in enumerate(state, start):
+        yield Tensor(role, place, values.shape, dtype, trainable=False, derived=True)
+
+
+def _stored(layer: Any) -> Iterator[Tensor]:
     trainable = {id(v) for v in getattr(layer, "_trainable_variables", None) or []}
-    index = -1
     for index, variable in enumerate(own_variables(layer)):
         yield Tensor(
             role=variable.name,
@@ -214,8 +278,6 @@ def _tensors(layer: Any) -> Iterator[Tensor]:
             dtype=_dtype(layer, variable),
             trainable=id(variable) in trainable,
         )
-    for place, (role, values, dtype) in enumerate(derived_tensors(layer), index + 1):
-        yield Tensor(role, place, values.shape, dtype, trainable=False, derived=True)
 
 
 def _dtype(layer: Any, variable: Any) -> str:

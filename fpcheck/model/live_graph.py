@@ -3,7 +3,7 @@
 from typing import Any
 
 from fpcheck.fingerprint.canonical import plain, telling
-from fpcheck.fingerprint.structure import SEQUENTIAL_INPUT, Call, Edge, Port, Shape
+from fpcheck.fingerprint.structure import SEQUENTIAL_INPUT, Call, Edge, Port, Shape, port_key
 from fpcheck.model.walking import Place, chain, graph_of
 
 # Path of each layer, by the identity of the live object.
@@ -98,14 +98,14 @@ def input_ports(model: Any, paths: Paths) -> tuple[Port, ...]:
                 Port(SEQUENTIAL_INPUT, called[0].shape, called[0].dtype, Edge(SEQUENTIAL_INPUT)),
             )
         return called
-    return tuple(_port(tensor, model, paths) for tensor in graph.inputs)
+    return _ports(graph._inputs_struct, model, paths)
 
 
 def output_ports(model: Any, paths: Paths) -> tuple[Port, ...]:
     """What a model gives, in order; empty where it has no graph."""
     graph = graph_of(model)
     if graph is not None:
-        return tuple(_port(tensor, model, paths) for tensor in graph.outputs)
+        return _ports(graph._outputs_struct, model, paths)
     if is_bare_chain(model):
         last = paths[id(chain(model)[-1])]
         return (Port(last, None, "", Edge(last)),)
@@ -119,9 +119,16 @@ def is_bare_chain(model: Any) -> bool:
     return isinstance(model, keras.Sequential) and graph_of(model) is None
 
 
-def _port(tensor: Any, model: Any, paths: Paths) -> Port:
-    source = edge(tensor, model, paths)
-    return Port(source.layer, _shape(tensor.shape), str(tensor.dtype), source)
+def _ports(nested: Any, model: Any, paths: Paths) -> tuple[Port, ...]:
+    import keras
+
+    found: list[Port] = []
+    for path, tensor in keras.tree.flatten_with_path(nested):
+        source = edge(tensor, model, paths)
+        found.append(
+            Port(source.layer, _shape(tensor.shape), str(tensor.dtype), source, port_key(path))
+        )
+    return tuple(found)
 
 
 def _called_inputs(model: Any) -> tuple[Port, ...]:

@@ -10,12 +10,14 @@ from typing import Any
 
 import h5py
 
+from fpcheck.codec import PathText
 from fpcheck.errors import FpcheckError
 from fpcheck.files.address import shown
 from fpcheck.files.kinds import OBJECT, ZIP
 from fpcheck.model.execution import first_line
 from fpcheck.model.importing import import_module
 from fpcheck.model.keras2 import load_legacy_h5, redefined_names
+from fpcheck.model.saved_order import frozen_as_saved
 from fpcheck.model.source import Kind, Options, Source, parse
 
 
@@ -126,7 +128,7 @@ def _load_file(source: Source, options: Options) -> Loaded:
                 "Name the architecture: --model resnet50, --model FILE.keras or "
                 "--model package.module:function.",
             )
-        inner = Options(weights="random", custom_objects=options.custom_objects,
+        inner = Options(weights=PathText("random"), custom_objects=options.custom_objects,
                         trust=options.trust)  # fmt: skip
         model = load(parse(options.model), inner).model
         with _telling(f"{source.text}: does not fit --model {shown(options.model)}"):
@@ -152,7 +154,7 @@ def _with_weights(model: Any, path: Path) -> Any:
     suffix = {"weights-h5": ".weights.h5", "weights-json": ".weights.json", "keras": ".keras"}.get(
         file_format(path), ".h5"
     )
-    with _suffixed(path, suffix) as named:
+    with _suffixed(path, suffix) as named, frozen_as_saved(model, path):
         model.load_weights(named)
     return model
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from fpcheck.codec import Array
 from fpcheck.fingerprint import sketch
-from fpcheck.fingerprint.outputs import Activation
+from fpcheck.fingerprint.outputs import Activation, real
 from fpcheck.fingerprint.probes import PASSIVE
 
 # Functions that flatten what precedes them, so that changes no longer show.
@@ -74,7 +74,7 @@ class Recorder:
         if len(self._kept) >= _AHEAD:  # else a fast model would fill the memory
             self._kept[-_AHEAD].result()
         # A copy: what follows may overwrite a result in its place.
-        self._kept.append(pool.submit(_reduced, path, call, values.astype(np.float32)))
+        self._kept.append(pool.submit(_reduced, path, call, real(values).astype(np.float32)))
 
 
 def _reduced(path: str, call: int, values: Array) -> Activation:

@@ -5,8 +5,10 @@ import re
 from enum import StrEnum
 from pathlib import Path
 
-from fpcheck.codec import Value
-from fpcheck.errors import FpcheckError
+from msgspec.structs import force_setattr
+
+from fpcheck.codec import PathText, Value
+from fpcheck.errors import FpcheckError, as_text
 from fpcheck.files.address import is_address, last_name, shown
 from fpcheck.files.kinds import SUFFIXES, check_kind
 from fpcheck.model.applications import APPLICATIONS
@@ -39,9 +41,9 @@ class Options(Value, frozen=True):
         FpcheckError: no such backend, or it is not installed.
     """
 
-    weights: str = "imagenet"
+    weights: PathText = PathText("imagenet")
     seed: int = 0
-    model: str | None = None
+    model: PathText | None = None
     custom_objects: str | None = None
     trust: bool = False
     static: bool = False
@@ -49,14 +51,17 @@ class Options(Value, frozen=True):
 
     def __post_init__(self) -> None:
         check_backend(self.backend)
+        force_setattr(self, "weights", PathText(self.weights))
+        if self.model is not None:
+            force_setattr(self, "model", PathText(self.model))
 
 
 class Source(Value, frozen=True):
     """A parsed source.
 
     Attributes:
-        text: as the user gave it, and as messages and goldens name it; of an address without what
-            is secret in it.
+        text: as the user gave it, and as messages and goldens name it (`as_text`); of an address
+            without what is secret in it.
         kind: what sort it is.
         target: the application's proper name, the absolute path, the whole address, or
             `package.module:function`.
@@ -64,7 +69,10 @@ class Source(Value, frozen=True):
 
     text: str
     kind: Kind
-    target: str
+    target: PathText
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "text", as_text(self.text))
 
     @property
     def local(self) -> bool:
@@ -105,15 +113,15 @@ def parse(text: str) -> Source:
         FpcheckError: it is neither a file, nor a function, nor an application.
     """
     if is_address(text):
-        return Source(shown(text), Kind.FILE, text)
+        return Source(shown(text), Kind.FILE, PathText(text))
     path = Path(text)
     if _exists(path):
         check_kind(path, text)
-        return Source(text, Kind.FILE, str(path.resolve()))
+        return Source(text, Kind.FILE, PathText(path.resolve()))
     if _CALLABLE.fullmatch(text):
-        return Source(text, Kind.CALLABLE, text)
+        return Source(text, Kind.CALLABLE, PathText(text))
     if text.lower() in _PROPER:
-        return Source(text, Kind.APPLICATION, _PROPER[text.lower()])
+        return Source(text, Kind.APPLICATION, PathText(_PROPER[text.lower()]))
     if text.lower().endswith(SUFFIXES) or "/" in text:
         raise FpcheckError(f"{shown(text)}: no such file", "Give the path of a .keras or .h5 file.")
     near = difflib.get_close_matches(text.lower(), _PROPER, n=1)

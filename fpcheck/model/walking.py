@@ -63,7 +63,9 @@ def _children(parent: Any) -> list[Any]:
     if isinstance(parent, keras.Sequential):
         return chain(parent)
     if graph is not None:
-        return list(graph._operations)
+        # A class of the user's may call layers that stand beside its graph.
+        beside = [] if is_builtin(type(parent)) else getattr(parent, "_layers", None) or []
+        return list({id(layer): layer for layer in [*graph._operations, *beside]}.values())
     if hasattr(parent, "get_vocabulary"):
         return []
     layers = getattr(parent, "_layers", None) or []

@@ -11,7 +11,7 @@ import traceback
 from typing import Any, BinaryIO
 
 from fpcheck.codec import Array, Value, pack, unpack
-from fpcheck.errors import FpcheckError, UnavailableError
+from fpcheck.errors import FpcheckError, UnavailableError, as_text
 from fpcheck.fingerprint.undone import Wanted
 from fpcheck.model.session import OutputPlan
 from fpcheck.model.source import Options, Source
@@ -210,10 +210,10 @@ def reply_to(worker: Worker, request: Request) -> Reply:
         return Reply(pack(worker.answer(request)))
     except FpcheckError as error:
         unavailable = isinstance(error, UnavailableError)
-        return Reply(b"", error.fact, error.advice, unavailable, traceback.format_exc())
+        return Reply(b"", error.fact, error.advice, unavailable, as_text(traceback.format_exc()))
     except Exception as error:  # a worker must answer; the parent says what happened
-        return Reply(b"", f"the model's process failed: {type(error).__name__}: {error}"[:500],
-                     "--debug shows where.", False, traceback.format_exc())  # fmt: skip
+        fact = as_text(f"the model's process failed: {type(error).__name__}: {error}"[:500])
+        return Reply(b"", fact, "--debug shows where.", False, as_text(traceback.format_exc()))
 
 
 def main() -> None:

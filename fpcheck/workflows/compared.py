@@ -1,20 +1,21 @@
 """A comparison whose model is opened: read, run where that is needed, measured and judged."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from fpcheck.codec import Value
-from fpcheck.comparison.proof import hindrance
+from fpcheck.comparison.proof import hindrance, lacks_state
 from fpcheck.comparison.tolerance import Tolerances
 from fpcheck.comparison.verdict import PROVED, LevelResult
-from fpcheck.errors import UnavailableError
+from fpcheck.errors import FpcheckError, UnavailableError
 from fpcheck.files.opening import ModelFile
 from fpcheck.fingerprint.levels import LEVELS, Level
 from fpcheck.fingerprint.placing import is_weights_only
-from fpcheck.fingerprint.structure import Structure
+from fpcheck.fingerprint.structure import REST, Structure
+from fpcheck.fingerprint.told import says_less
 from fpcheck.fingerprint.value import Fingerprint
 from fpcheck.golden.value import Golden
 from fpcheck.model.environment import environment
@@ -72,7 +73,7 @@ def compared(
     progress(f"loading {parsed.text}")
     known = _digests(golden) if golden else None
     runs = golden is not None and _runs(parsed, golden, request, options)
-    with opened(source, parsed, options, remote, bare, known, runs, begun) as session:
+    with opened(source, parsed, options, remote, bare, known, runs, begun, parts=True) as session:
         structure = session.structure()
         choice = choice or matched(parsed, request.goldens, structure)
         golden = _tolerant(golden or choice.entry.load(), request.tolerance)
@@ -94,7 +95,7 @@ def compare_with(
     """Compare a source with a golden that is at hand."""
     parsed = resolve(source)
     progress(f"loading {parsed.text}")
-    with opened(source, parsed, options, known=_digests(golden)) as session:
+    with opened(source, parsed, options, known=_digests(golden), parts=True) as session:
         preprocess = _preprocess(parsed, golden, request, options)
         structure = session.structure()
         taken = take(session, structure, golden, request, preprocess, progress)
@@ -155,7 +156,7 @@ def take(
     if levels["weights"].status == "pass":
         progress("measuring weights")
         weights = session.weights(_digests(golden) or frozenset())
-        candidate = Fingerprint(session.structure(), weights)
+        candidate = _with_state(session, held, Fingerprint(session.structure(), weights))
     levels["outputs"] = skipped("outputs", held.levels, asked) or LevelResult("pass")
     if levels["outputs"].status != "pass" or held.outputs is None:
         return candidate, levels
@@ -163,6 +164,8 @@ def take(
     if unproved is None and not request.full:
         levels["outputs"] = LevelResult("proved", PROVED)
         return candidate, levels
+    if REST in candidate.structure.untold:
+        untold = LevelResult("skipped", "the file holds a part of the model")
     if untold is not None:
         levels["outputs"] = untold
         return candidate, levels
@@ -173,7 +176,19 @@ def take(
         why = f"; not proved: {unproved}" if unproved else ""
         levels["outputs"] = LevelResult("skipped", error.fact + why)
         return candidate, levels
+    if isinstance(session, FileSession) and says_less(candidate.structure):
+        whole = session.completed()
+        candidate = whole if candidate.weights else Fingerprint(whole.structure)
     return msgspec.structs.replace(candidate, outputs=outputs), levels
+
+
+def _with_state(session: Session, golden: Fingerprint, candidate: Fingerprint) -> Fingerprint:
+    """With state that the file does not tell, where that alone is missing and the model loads."""
+    if not isinstance(session, FileSession) or not lacks_state(golden, candidate):
+        return candidate
+    with suppress(FpcheckError):  # then the report says that it was not compared
+        return session.completed()
+    return candidate
 
 
 # Why levels are skipped for a file of weights alone.

@@ -29,6 +29,7 @@ def examined(session: Session, comparison: Comparison) -> Comparison:
     ran = comparison.candidate.outputs is not None
     closer = Closer(
         _undone(session, comparison),
+        session.others if isinstance(session, FileSession) else {},
         _live(session) if ran else None,
         _noise(session, comparison) if ran else None,
     )
@@ -38,7 +39,7 @@ def examined(session: Session, comparison: Comparison) -> Comparison:
 def _undone(session: Session, comparison: Comparison) -> dict[tuple[str, int], Undone]:
     items = [i for i in comparison.changed if i.both is not None and not i.tensor.derived]
     items = items[:MOST_TENSORS]
-    if not items:
+    if not items and not any(error.level == "weights" for error in comparison.errors):
         return {}
     wanted = tuple(Wanted(item.candidate, item.golden, item.tensor.dtype) for item in items)
     try:

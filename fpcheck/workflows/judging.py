@@ -58,6 +58,8 @@ def report_on(
         name: judged(name, findings) if result.status == "pass" else result
         for name, result in levels.items()
     }
+    if comparison.rest:
+        finished, notes = _of_part(comparison, finished, notes)
     return Report(
         verdict=verdict(finished, golden.fingerprint.levels, asked),
         golden=GoldenRef(
@@ -71,6 +73,23 @@ def report_on(
         notes=notes,
         accuracy=None,
     )
+
+
+def _of_part(
+    comparison: Comparison, levels: dict[Level, LevelResult], notes: list[str]
+) -> tuple[dict[Level, LevelResult], list[str]]:
+    """How levels ended for a file that holds a part of a model, and what it does not hold."""
+    from fpcheck.diagnosis.evidence import some
+
+    layers = comparison.golden.structure.layers
+    every = [la.path for la in layers if any(not t.derived for t in la.tensors)]
+    held = [path for path in every if path not in comparison.rest]
+    told = f"{len(held)} of {len(every)} layers with weights ({some(held)})"
+    note = f"the file holds a part of the model: {told}; not compared: {some(comparison.rest, 5)}"
+    if levels["weights"].status == "pass":
+        equal = LevelResult("skipped", f"a part of the model: {told}, equal to the golden's")
+        levels = {**levels, "weights": equal}
+    return levels, [*notes, note]
 
 
 def _diagnosed(

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from fpcheck.codec import PathText
 from fpcheck.errors import FpcheckError
 from fpcheck.files.address import is_address, shown
 from fpcheck.files.opening import ModelFile
 from fpcheck.fingerprint import probes
+from fpcheck.fingerprint.belonging import out_of_order
 from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.placing import is_weights_only, misfit
 from fpcheck.fingerprint.probes import Probes
-from fpcheck.fingerprint.structure import Structure
+from fpcheck.fingerprint.structure import REST, Structure
 from fpcheck.fingerprint.value import Fingerprint
 from fpcheck.golden.store import shipped
 from fpcheck.model.environment import chosen_backend
@@ -37,14 +39,14 @@ def resolve(source: object) -> Source:
     if isinstance(source, str | os.PathLike):
         return parse(os.fspath(source))
     name = str(getattr(source, "name", "model"))
-    return Source(f"<{type(source).__name__} '{name}'>", Kind.MEMORY, name)
+    return Source(f"<{type(source).__name__} '{name}'>", Kind.MEMORY, PathText(name))
 
 
 @contextmanager
 def opened(
     source: object, parsed: Source, options: Options, remote: "RemoteSession | None" = None,
     architecture_only: bool = False, known: frozenset[bytes] | None = None, runs: bool = False,
-    begun: ModelFile | None = None,
+    begun: ModelFile | None = None, parts: bool = False,
 ) -> Iterator[Session]:  # fmt: skip
     """A session on a source: in this process for a model in memory, read for a file, else a worker.
 
@@ -57,6 +59,7 @@ def opened(
         known: digests whose tensors need no details.
         runs: a file's model is going to be run: it is loaded while the file is read.
         begun: the file, if it is being read already; stays open.
+        parts: whether a file may hold a part of the architecture's weights.
     """
     _check_options(parsed, options)
     if parsed.kind is Kind.MEMORY:
@@ -72,7 +75,10 @@ def opened(
             workers.one().begin(parsed, options)
         file = begun or ModelFile(parsed.target, parsed.text, known)
         with nullcontext() if begun else closing(file):
-            yield _from_file(file, parsed, options, workers)
+            session = _from_file(file, parsed, options, workers)
+            if not parts:
+                _check_whole(session, parsed, options)
+            yield session
 
 
 class _Workers:
@@ -116,13 +122,13 @@ def brought(source: Source, options: Options) -> Iterator[tuple[Source, Options]
     """What can be run here: of each remote file a copy that lives as long as this."""
     with ExitStack() as copies:
 
-        def here(place: str) -> str:
+        def here(place: PathText) -> PathText:
             if not is_address(place):
                 return place
             from fpcheck.files.remote import download
 
             folder = copies.enter_context(tempfile.TemporaryDirectory(prefix="fpcheck-"))
-            return str(download(place, Path(folder)))
+            return PathText(download(place, Path(folder)))
 
         target = here(source.target) if source.kind is Kind.FILE else source.target
         model = None if options.model is None else here(options.model)
@@ -144,9 +150,32 @@ def _from_file(file: ModelFile, parsed: Source, options: Options, workers: _Work
     session = FileSession(file, None if options.static else run, backend)
     if options.model is not None and is_weights_only(session.structure()):
         architecture = _architecture(options, workers)
+        late = out_of_order(session.structure(), architecture.structure)
         session.place(architecture, own=True)
-        _check_fit(parsed, options.model, misfit(session.structure(), architecture.structure))
+        session.notes += [_frozen(late)] if late else []
+        if REST not in session.structure().untold:
+            _check_fit(parsed, options.model, misfit(session.structure(), architecture.structure))
     return session
+
+
+def _frozen(layers: list[str]) -> str:
+    from fpcheck.diagnosis.evidence import some
+
+    stand = "stands" if len(layers) == 1 else "stand"
+    return (
+        f"all tensors are there under their names, but {some(layers)} {stand} where trainable was "
+        "another when the file was saved: load_weights of Keras goes by order, so set trainable as "
+        "it was before you load"
+    )
+
+
+def _check_whole(session: Session, parsed: Source, options: Options) -> None:
+    """Refuse a part of a model where the whole is asked for."""
+    if REST in session.structure().untold:
+        raise FpcheckError(
+            f"{parsed.text}: holds a part of the weights of --model {shown(options.model or '')}",
+            "Give the file that holds all of them, or as --model the part that it was saved from.",
+        )
 
 
 def _check_fit(parsed: Source, model: str, lacking: list[str]) -> None:

@@ -17,10 +17,11 @@ from fpcheck.files import builtin
 from fpcheck.files.opening import ModelFile
 from fpcheck.fingerprint import accuracy
 from fpcheck.fingerprint.accuracy import Accuracy
+from fpcheck.fingerprint.first_recipe import unrecorded
 from fpcheck.fingerprint.levels import LEVELS
 from fpcheck.fingerprint.placing import is_weights_only
+from fpcheck.fingerprint.probes import UNKNOWN_WORDS
 from fpcheck.fingerprint.structure import Layer, Structure
-from fpcheck.fingerprint.told import completed
 from fpcheck.fingerprint.value import Fingerprint
 from fpcheck.golden.store import Store
 from fpcheck.golden.value import Golden, Provenance, SourceRecord
@@ -160,7 +161,9 @@ def _take(
         progress("measuring weights")
         fingerprint = Fingerprint(structure, session.weights())
     if "outputs" in levels and isinstance(session, FileSession):
-        fingerprint = completed(fingerprint, session.running().structure())
+        whole = session.completed()
+        weights = whole.weights if "weights" in levels else None
+        fingerprint = Fingerprint(whole.structure, weights)
         structure = fingerprint.structure
     preprocess = request.preprocess
     if preprocess == AUTO:
@@ -239,6 +242,8 @@ def _store(
 def _same(newest: Golden, golden: Golden, changes: Report) -> bool:
     """Whether the newest version says the same: levels, preprocessing, and within tolerance all."""
     old, new = newest.fingerprint, golden.fingerprint
+    if unrecorded(old.structure, new.structure) is not None:  # by an earlier fpcheck
+        return False
     if old.levels != new.levels or changes.verdict != "match" or changes.findings:
         return False
     if new.accuracy is None:
@@ -259,7 +264,17 @@ def _warnings(golden: Golden) -> tuple[str, ...]:
             for path in outputs.reach.unreached
         ]
         if untried := outputs.reach.untried:
-            found.append(f"whether the probes reach {some(untried)} is unknown: trying it failed")
+            found.append(
+                f"whether the probes reach {some(untried)} is unknown: trying it failed or took "
+                "too long"
+            )
+        if any(
+            asked.kind == "text" and asked.words == UNKNOWN_WORDS for asked in outputs.probes.inputs
+        ):
+            found.append(
+                "no vocabulary is known, so the text probes hold unknown words only: a change of "
+                "what words mean would not show in the outputs"
+            )
         if outputs.noise.largest > golden.tolerances.bound_of_outputs:
             found.append(
                 f"the model is noisy: the same probes differ by {outputs.noise.largest:.2g}, "

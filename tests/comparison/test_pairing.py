@@ -129,11 +129,11 @@ def test_models_with_nothing_in_common_are_not_paired() -> None:
         (["w", "b"], ["w", "b"]),
         (["kernel"], ["kernel", None]),
         (["bias"], [None, "bias"]),
-        (["#0"], ["#0", None]),
+        (["#0"], [None, "#0"]),
         ([], [None, None]),
     ],
 )
-def test_tensors_are_paired_by_role_else_by_place(
+def test_tensors_are_paired_by_role_else_by_shape_and_place(
     theirs: list[str], wanted: list[str | None]
 ) -> None:
     golden = convolution("a", "x", 3, 3, 8)
@@ -147,3 +147,25 @@ def test_tensors_of_one_role_are_paired_by_place() -> None:
     tensors = tuple(Tensor("w", n, (8,), "float32", True) for n in range(3))
     net = network(replace(layer("a", "Mine"), tensors=tensors))
     assert [other and other.index for _, other in pair(net, net).pairs[0].tensors] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("held", "wanted"),
+    [
+        ([b"0", b"1", b"3"], [0, 1, None, 2]),
+        ([b"1", b"2", b"3"], [None, 0, 1, 2]),
+        ([b"3", b"1"], [None, 1, None, 0]),
+        ([b"0", b"9", b"3"], [0, 1, None, 2]),
+    ],
+)
+def test_where_tensors_are_missing_equal_digests_come_before_places(
+    held: list[bytes], wanted: list[int | None]
+) -> None:
+    def holding(count: int, role: str) -> Layer:
+        tensors = (Tensor(role.format(n), n, (8,), "float32", None) for n in range(count))
+        return replace(layer("a", "Mine"), tensors=tuple(tensors))
+
+    ours, theirs = holding(4, "role_{}"), holding(len(held), "#{}")
+    digests = {"a": (b"0", b"1", b"2", b"3")}, {"a": tuple(held)}
+    found = pair(network(ours), network(theirs), digests).pairs[0].tensors
+    assert [other and other.index for _, other in found] == wanted

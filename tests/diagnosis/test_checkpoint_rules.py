@@ -80,6 +80,17 @@ def test_weights_of_another_golden_in_reach_name_it(net: Structure) -> None:
     assert found.advice == "Load the right file, or compare with that golden: --golden far@2"
 
 
+@ON_ALL
+def test_of_another_golden_only_what_is_equal_is_proved(net: Structure) -> None:
+    """All that changed is the other golden's; what did not change is not."""
+    other, first = trained(net, 5), net.layers[-1].path
+    changes = {name: value for name, value in other.items() if not name.startswith(f"{first}/")}
+    found = diagnosed(
+        net, changes, neighbours=lambda: iter([neighbour("far@2", fingerprint(net, other))])
+    )
+    assert (found[0].code, found[0].confidence) == ("other-checkpoint", 0.95)
+
+
 @ON_CONVNETS
 def test_zeros_and_ones_that_other_goldens_hold_too_are_no_proof(net: Structure) -> None:
     bare = network(

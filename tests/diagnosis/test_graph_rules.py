@@ -46,6 +46,36 @@ def test_inputs_in_another_order_are_named() -> None:
     assert found.summary == "join takes right, left; golden left, right, in this order."
 
 
+def test_uses_of_a_shared_layer_are_told_apart() -> None:
+    def depths(first: int, second: int) -> Structure:
+        join = layer("cat", "Concatenate", "shared", "shared")
+        (call,) = join.calls or ()
+        uses = replace(call, inputs=(Edge("shared", first), Edge("shared", second)))
+        net = network(
+            layer("image", "InputLayer"), dense("shared", "image", 8, 8),
+            replace(join, calls=(uses,)), dense("last", "cat", 16, 3),
+        )  # fmt: skip
+        return called(net, "shared", "image", "shared", "image")
+
+    (found,) = said(depths(2, 0), depths(0, 2))
+    assert (found.code, found.layers, found.confidence) == ("graph-rewired", ["cat"], 1.0)
+    assert found.summary == (
+        "cat takes shared (call 1), shared (call 3); golden shared (call 3), shared (call 1), in "
+        "this order."
+    )
+
+
+def test_outputs_of_one_layer_are_told_apart() -> None:
+    def taking(output: int) -> Structure:
+        net = joined("left", "right")
+        (call,) = net.by_path["join"].calls or ()
+        edges = (Edge("left"), Edge("right", output=output))
+        return edited(net, "join", calls=(replace(call, inputs=edges),))
+
+    (found,) = said(taking(0), taking(1))
+    assert found.summary == "join takes left, right (output 2); golden left, right."
+
+
 @pytest.mark.parametrize(("path", "source"), [("conv3", "norm1"), ("pool", "conv3")])
 def test_a_layer_fed_by_another_is_named(path: str, source: str) -> None:
     net = NETS["convnet"]
@@ -69,7 +99,7 @@ def test_a_layer_that_is_shared_no_more_is_named(path: str) -> None:
     split = replace(once, layers=(*once.layers[:3], copy, *once.layers[3:]))
     (found,) = said(twice, split, {**trained(split), **trained(once)})
     assert (found.code, found.layers, found.confidence) == ("sharing-lost", [path], 1.0)
-    assert found.summary == f"{path} is used once, in the golden 2 times; copy stands in its place."
+    assert found.summary == f"{path} is used once, in the golden 2 times; new: copy."
     (more,) = said(once, twice)
     assert (more.code, more.summary) == (
         "graph-rewired",

@@ -14,6 +14,7 @@ LEVELS = {
         "kernel-flipped", "kernel-transposed", "input-channels-reversed", "axis-permuted",
         "rescaled", "cast-float16", "cast-bfloat16", "quantized", "zeroed", "non-finite",
         "point-change", "head-replaced", "fine-tuned", "other-checkpoint", "tensors-missing",
+        "weights-elsewhere",
     ),
     "structure": (
         "config-changed", "layers-added", "layers-removed", "layers-renamed", "graph-rewired",

@@ -19,7 +19,7 @@ from diagnosing import (
 from msgspec.structs import replace
 
 from fpcheck.diagnosis import diagnose
-from fpcheck.fingerprint.structure import Structure
+from fpcheck.fingerprint.structure import ARCHITECTURE, Structure
 from fpcheck.fingerprint.value import Fingerprint
 
 SAYS: dict[str, tuple[str, Change, str]] = {
@@ -85,11 +85,43 @@ def test_layers_that_hold_each_others_weights_are_named(
 ) -> None:
     (found,) = diagnosed(net, exchanged(trained(net), first, second, *roles))
     assert (found.code, found.layers, found.confidence) == ("layers-swapped", [first, second], 1.0)
-    assert found.summary == f"{first} and {second} hold each other's weights."
+    what = "weights" if len(roles) > 1 else roles[0]  # the biases are where they were
+    assert found.summary == f"{first} and {second} hold each other's {what}."
     assert found.evidence == [
-        f"equal digests: {first} holds the weights of {second}",
-        f"equal digests: {second} holds the weights of {first}",
+        f"equal digests: {first} holds the {what} of {second}",
+        f"equal digests: {second} holds the {what} of {first}",
     ]
+
+
+def test_without_an_architecture_a_swap_is_as_keras_would_load_it() -> None:
+    """Which layer a group of the file is, the golden's architecture says: it may be another."""
+    net, values = NETS["convnet"], trained(NETS["convnet"])
+    file = replace(net, untold=(ARCHITECTURE,))
+    other = {**values, **exchanged(values, "conv2", "conv3", "kernel", "bias")}
+    (found,) = diagnose(compared(fingerprint(net, values), fingerprint(file, other)))
+    assert (found.code, found.confidence) == ("layers-swapped", 0.95)
+    assert found.evidence[-1] == (
+        "the file names no architecture: so it is where Keras loads it into the golden's"
+    )
+
+
+def test_a_tensor_that_another_layer_holds_too_is_no_proof_of_mixed_roles() -> None:
+    net = NETS["convnet"]
+    base = trained(net)
+    base["norm2/gamma"] = base["norm1/gamma"]
+    found = diagnosed(net, {"norm1/beta": base["norm1/gamma"]}, base)
+    assert "roles-mixed" not in codes(found)
+
+
+def test_zeros_are_no_proof_of_rounding() -> None:
+    """So small a bias is zero in float16; but it may as well never have been loaded."""
+    net = NETS["perceptron"]
+    base = trained(net) | {"first/bias": np.full(12, 1e-9, np.float32)}
+    base["first/bias"][0] = 2e-9
+    found = diagnosed(net, {"first/bias": np.zeros(12, np.float32)}, base)
+    assert "cast-float16" not in codes(found)
+    every = {name: rounded(np.float16)(value) for name, value in base.items()}
+    assert codes(diagnosed(net, every, base)) == ["cast-float16"]
 
 
 def test_a_layer_loaded_twice_is_named() -> None:

@@ -14,7 +14,7 @@ from keras import layers as kl
 from fpcheck.comparison.compare import compare_fingerprints
 from fpcheck.comparison.tolerance import Tolerances
 from fpcheck.files import builtin
-from fpcheck.files.assembly import assemble
+from fpcheck.files.assembly import NoAssets, assemble
 from fpcheck.files.configuration import draft
 from fpcheck.files.dataset import Dataset
 from fpcheck.files.opening import ModelFile
@@ -319,7 +319,7 @@ def test_the_configuration_of_an_application_tells_its_whole_structure(name: str
         if not tensor.derived:
             shapes.setdefault(layer.path, []).append((None, Unfilled(tensor.shape, tensor.dtype)))
     config = json.loads(saving._serialize_model_as_json(model)[0])
-    found = assemble(draft(config, name), shapes, set(), lambda _: None).structure
+    found = assemble(draft(config, name), shapes, set(), NoAssets()).structure
     comparison = compare_fingerprints(Fingerprint(alive), Fingerprint(found), Tolerances())
     assert (comparison.pairing.how, comparison.findings) == ("place", ())
     assert roles(found) == roles(alive)

@@ -78,7 +78,6 @@ def test_an_attribute_of_the_same_name_in_another_class_decides(name: str, key: 
     [
         ("StringLookup", "vocabulary"),
         ("TextVectorization", "vocabulary"),
-        ("Normalization", "mean"),
     ],
 )
 def test_state_that_is_measured_as_a_tensor_is_left_out(name: str, key: str) -> None:

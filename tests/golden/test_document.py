@@ -178,11 +178,12 @@ def test_nothing_may_follow_or_be_cut_off() -> None:
 
 
 def test_an_unknown_newer_schema_is_refused_with_the_way_out() -> None:
-    text = resealed(text_of(golden(FULL)), f"schema: {SCHEMA}", "schema: fpcheck-golden/2")
+    text = resealed(text_of(golden(FULL)), f"schema: {SCHEMA}", "schema: fpcheck-golden/3")
     with pytest.raises(FpcheckError) as caught:
         document.read(text, "g.yaml")
     assert str(caught.value) == (
-        "g.yaml: schema: fpcheck-golden/2, this fpcheck reads fpcheck-golden/1\n"
+        "g.yaml: schema fpcheck-golden/3, this fpcheck reads fpcheck-golden/1 and "
+        "fpcheck-golden/2\n"
         "Update: pip install -U fpcheck"
     )
 

@@ -19,7 +19,7 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
     if not told:
         return
     case.tell([*found, *stored])
-    kinds = Counter((str(f.expected), str(f.actual)) for f in told)
+    kinds = Counter((_named(f.expected), _named(f.actual)) for f in told)
     (was, now), _ = kinds.most_common(1)[0]
     layers = list(dict.fromkeys(f.layer for f in told if f.layer))
     yield Diagnosis(
@@ -30,9 +30,18 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
         f"{was}.",
         evidence=lines([f"{count(n, 'layer' if found else 'tensor')}: {a} instead of {b}"
                         for (b, a), n in kinds.items()]),
-        advice=f"Build the model under keras.config.set_dtype_policy('{was}'), or record it as a "
-        "golden of its own.",
+        advice=f"Build the model {_under(was)}, or record it as a golden of its own.",
     )  # fmt: skip
+
+
+def _named(policy: object) -> str:
+    """A policy as people call it; a map of policies is shown as a finding, part by part."""
+    return "a DTypePolicyMap" if isinstance(policy, dict) else str(policy)
+
+
+def _under(policy: str) -> str:
+    map_of = "with the golden's DTypePolicyMap"
+    return map_of if " " in policy else f"under keras.config.set_dtype_policy('{policy}')"
 
 
 def _does(computes: bool, one: bool) -> str:

@@ -10,7 +10,7 @@ from fpcheck.report.value import Diagnosis
 def diagnose(case: Case) -> Iterator[Diagnosis]:
     """One diagnosis for all added layers."""
     found = case.found("layer-added")
-    if found and case.pairing.pairs:
+    if found and case.pairing.pairs and not case.bare:
         told = [f"{f.layer} ({f.actual})" for f in found]
         yield Diagnosis(
             code="layers-added",

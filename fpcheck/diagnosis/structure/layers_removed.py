@@ -10,7 +10,7 @@ from fpcheck.report.value import Diagnosis
 def diagnose(case: Case) -> Iterator[Diagnosis]:
     """One diagnosis for all removed layers."""
     removed = [f.layer for f in case.found("layer-removed") if f.layer]
-    if not removed or not case.pairing.pairs:
+    if not removed or not case.pairing.pairs or case.bare:
         return
     order = list(case.layers)
     names = some(removed, 5)

@@ -17,7 +17,11 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
     names = {f.layer for f in copies if f.layer}
     inside = [f for f in case.found("layer-added") if f.layer and f.layer.startswith(
         tuple(f"{name}/" for name in names))]  # fmt: skip
-    rewired = [f for f in case.found("graph-rewired") if names & set(f.actual)]
+    rewired = [
+        f
+        for f in case.found("graph-rewired")
+        if names & {source.partition(" (")[0] for source in f.actual}
+    ]
     case.tell([*lost, *copies, *inside, *rewired])
     told = [f"{f.layer} is used {often(f.actual)}, in the golden {often(f.expected)}" for f in lost]
     copied = some(f.layer for f in copies if f.layer)
@@ -25,7 +29,7 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
         code="sharing-lost",
         layers=[f.layer for f in lost if f.layer],
         confidence=1.0,
-        summary=f"{some(told, 2)}{f'; {copied} stands in its place' if copied else ''}.",
+        summary=f"{some(told, 2)}{f'; new: {copied}' if copied else ''}.",
         evidence=told[:5],
         advice="Build the layer once and call it several times; training would else drive the "
         "copies apart.",

@@ -19,6 +19,7 @@ from fpcheck.diagnosis.weights import (
     rescaled,
     roles_mixed,
     tensors_missing,
+    weights_elsewhere,
     zeroed,
 )
 
@@ -29,6 +30,7 @@ RULES = (
     cast_bfloat16.diagnose,
     roles_mixed.diagnose,
     layers_swapped.diagnose,
+    weights_elsewhere.diagnose,
     input_channels_reversed.diagnose,
     kernel_flipped.diagnose,
     kernel_transposed.diagnose,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from fpcheck.comparison.weights import Changed
-from fpcheck.diagnosis.case import Case
+from fpcheck.diagnosis.case import Case, is_constant
 from fpcheck.diagnosis.evidence import lines, paths, some
 from fpcheck.fingerprint.undone import Undone
 from fpcheck.report.value import Diagnosis
@@ -17,6 +17,9 @@ def foretold(
     undone: Callable[[Changed, Undone], str | None] = lambda item, undone: None,
 ) -> Iterator[Diagnosis]:
     """One diagnosis for all tensors after such mistakes, by the golden's counterfactual digests.
+
+    Equal digests entail that a tensor is the golden's after the mistake, which is all that the
+    sentence says.
 
     Args:
         case: what is left of it is looked at, and claimed where it is explained.
@@ -38,6 +41,9 @@ def foretold(
             groups.setdefault(says, []).append((item, proof))
     for says, proved in groups.items():
         items = [item for item, _ in proved]
+        # Small values round to zeros, and zeros have many causes: alone they show none.
+        if all(is_constant(item) for item in items):
+            continue
         case.claim(items)
         verb = "is the golden one" if len(items) == 1 else "are the golden ones"
         yield Diagnosis(

@@ -25,11 +25,13 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
     if not resized and cosine(matrices(items) or items) > _RELATED:
         return
     case.claim(items)
+    alone = heads == {f.layer for f in case.errors if f.level == "weights"}
     body = len(case.weighted) - len(heads)
     yield Diagnosis(
         code="head-replaced",
         layers=paths(items),
-        confidence=1.0 if resized else 0.9 if measured else 0.6,
+        # Shapes are facts; "only" is one where no other tensor differs or is missing.
+        confidence=1.0 if resized and alone else 0.9 if resized or measured else 0.6,
         summary=f"Only {some(heads)} at the end {'is' if len(heads) == 1 else 'are'} not the "
         f"golden's{': ' + some(resized, 1) if resized else ''}.",
         evidence=[f"{count(body, 'layer')} before it {'equal' if body > 1 else 'equals'} the "

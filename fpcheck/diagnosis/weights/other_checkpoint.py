@@ -22,8 +22,14 @@ def diagnose_known(case: Case) -> Iterator[Diagnosis]:
         held = {} if other.content_id is None else _digests(other)
         found = [i for i in items if held.get((i.layer.path, i.tensor.role)) == i.candidate.digest]
         if len(found) > _KNOWN * len(items):
-            case.claim([*found, *(i for i in case.left if is_constant(i))])
-            every = len(found) == len(items)
+            alike = (
+                i
+                for i in case.left
+                if held.get((i.layer.path, i.tensor.role)) == i.candidate.digest
+            )
+            case.claim([*found, *alike])
+            # What differs from the golden may be the other's, and what does not may be not.
+            every = len(found) == len(items) and _all_of(case, held)
             yield Diagnosis(
                 code="other-checkpoint",
                 layers=paths(found),
@@ -35,6 +41,13 @@ def diagnose_known(case: Case) -> Iterator[Diagnosis]:
                 f"{other.label}",
             )  # fmt: skip
             return
+
+
+def _all_of(case: Case, held: dict[Owner, bytes]) -> bool:
+    """Whether every tensor of the candidate is the other golden's, not only the changed ones."""
+    now = {owner: measured.digest for owner, measured in case.held.items()}
+    now |= {(i.layer.path, i.tensor.role): i.candidate.digest for i in case.comparison.changed}
+    return all(held.get(owner) == own for owner, own in now.items())
 
 
 def _digests(other: Neighbour) -> dict[Owner, bytes]:

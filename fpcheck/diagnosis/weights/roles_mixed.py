@@ -8,15 +8,18 @@ from fpcheck.report.value import Diagnosis
 
 
 def diagnose(case: Case) -> Iterator[Diagnosis]:
-    """One diagnosis for all layers in which a tensor holds the golden's one of another role."""
+    """One diagnosis for all layers in which a tensor holds the golden's one of another role.
+
+    Equal digests entail the sentence, where no other layer of the golden holds that tensor, too.
+    """
     told: list[str] = []
     layers: list[str] = []
     for path, items in by_layer(case.left).items():
         mixed = {
             item.tensor.role: role
             for item in items
-            for owner, role in case.owners.get(item.candidate.digest, ())
-            if owner == path and role != item.tensor.role
+            for role in _roles(case, path, item.candidate.digest)
+            if role != item.tensor.role
         }
         if mixed:
             held = set(mixed.values())
@@ -39,6 +42,12 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
         )
 
 
+def _roles(case: Case, path: str, digest: bytes) -> list[str]:
+    """The roles of a tensor that the golden holds in this layer only, and that is no constant."""
+    owners = case.owners.get(digest, [])
+    return [role for _, role in owners] if {owner for owner, _ in owners} == {path} else []
+
+
 def _relabelled(case: Case) -> dict[str, str]:
     """Layers set otherwise, so that an equal tensor now has another role."""
     found: dict[str, str] = {}
@@ -50,6 +59,8 @@ def _relabelled(case: Case) -> dict[str, str]:
         path = pair.golden.path
         for tensor, other in pair.tensors if path in set_otherwise else ():
             equal = (path, tensor.index) not in differing
-            if equal and other is not None and tensor.role and other.role != tensor.role:
+            held = case.held.get((path, tensor.role))
+            telling = held is not None and _roles(case, path, held.digest)
+            if equal and telling and other is not None and other.role != tensor.role:
                 found[path] = f"{path}: {other.role} holds the golden {tensor.role}"
     return found

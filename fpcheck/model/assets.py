@@ -1,0 +1,44 @@
+"""Files that custom classes save beside their weights: a tokenizer's words, say."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fpcheck.codec import Array
+from fpcheck.fingerprint.structure import ASSET
+from fpcheck.model.walking import is_builtin, walk
+
+# Role, values, dtype of what weight files do not hold.
+State = list[tuple[str, Array, str]]
+
+
+def saved_assets(model: Any) -> State | None:
+    """What Keras would write below `assets/` of a `.keras` file, lookup layers of Keras left out.
+
+    Returns:
+        The bytes of each file, uint8 (n,), in the order of their names; None where a class cannot
+        save them.
+    """
+    from keras.src.saving import saving_lib
+
+    layers = [place.layer for place in walk(model)]
+    if all(is_builtin(type(saved)) for saved in (model, *layers)):
+        return []
+    # Keras passes over what it has visited; the words of these are read from the layers.
+    visited = {id(la) for la in layers if is_builtin(type(la)) and hasattr(la, "get_vocabulary")}
+    store = saving_lib.DiskIOStore("assets", mode="w")
+    try:
+        saving_lib._save_state(model, None, store, "", visited)
+        folder = Path(store.working_dir)
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        return [
+            (ASSET + path.relative_to(folder).as_posix(),
+             np.frombuffer(path.read_bytes(), np.uint8), "uint8")
+            for path in files
+        ]  # fmt: skip
+    except Exception:  # code of the user's, which may raise anything
+        return None
+    finally:
+        shutil.rmtree(store.tmp_dir, ignore_errors=True)
