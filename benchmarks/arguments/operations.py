@@ -69,7 +69,8 @@ def classes() -> dict[str, type]:
     return {
         name: kind
         for name, kind in sorted(own_operations().items())
-        if kind.__name__ == name and {*inspect.signature(kind).parameters} - {"name", "args", "kwargs"}
+        if kind.__name__ == name
+        and {*inspect.signature(kind).parameters} - {"name", "args", "kwargs"}
     }
 
 

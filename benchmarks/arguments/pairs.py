@@ -46,6 +46,10 @@ def rows(pair: Pair, folder: Path) -> Iterator[Row]:
     meeting = Meeting(first, folder)
     itself = Row("pairs", f"{pair.kind} {pair.label}", "", "", "", 0.0)
     itself.said = meeting.said(first)
+    # A file does not hold the state that a model carries, so what Keras loads from it is another.
+    itself.kept = tuple(
+        r for r in itself.said if itself.wrong(r) and not meeting.kept(r, arrays, old)
+    )
     yield itself
     row = Row(pair.kind, pair.label, pair.key, "first", "second", making.difference(old, new))
     row.said = meeting.said(second)

@@ -61,7 +61,9 @@ class Row:
         if not self.matters:
             return {"mismatch": "alarm", "refused": "refused"}.get(said.verdict, "")
         if said.verdict == "mismatch":
-            return "" if said.names(self.bare) else "unnamed"
+            # Findings on calls give all named arguments of both sides.
+            call = "kwargs" if self.key.startswith("call.") else self.bare
+            return "" if said.names(self.bare) or said.names(call) else "unnamed"
         return said.verdict
 
     def worst(self, routes: Iterable[str]) -> str:
