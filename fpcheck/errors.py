@@ -34,3 +34,10 @@ class FpcheckError(Exception):
 
 class UnavailableError(FpcheckError):
     """A level that this model or this machine cannot give; comparing goes on without it."""
+
+
+class NotAModelError(FpcheckError):
+    """A whole file that is something else than a model, such as a data set.
+
+    Never a damaged model, nor what stands for one (a git-lfs pointer) or is one of another kind.
+    """

@@ -56,7 +56,7 @@ def show(
     report: Report, form: str, output: Path | None, quiet: bool = False, verbose: bool = False
 ) -> None:
     """Print a report, or write it to a file."""
-    again = _next(report, verbose)
+    again = following(report, verbose)
     if form == "json":
         text = json_report.render(report) + "\n"
         write(output, text) if output is not None else sys.stdout.write(text)
@@ -69,19 +69,36 @@ def show(
         put(render(report, verbose, again))
 
 
-def _next(report: Report, verbose: bool) -> str | None:
+def following(report: Report, verbose: bool) -> str | None:
     """The command to run after this one."""
     if report.verdict == "match":
         return None
     if report.verdict == "incomplete":
-        checked = ",".join(n for n, level in report.levels.items() if level.status != "skipped")
-        return f"{_this_command()} --levels {checked}   (to ask for no more than that)"
+        return _asking_less(report)
     if not verbose:
         return f"{_this_command()} --verbose"
-    if report.candidate.format in ("golden", "memory"):
+    if report.first or report.candidate.format in ("golden", "memory"):
         return None
     source = shlex.quote(report.candidate.source)
     return f"fpcheck record {source} {report.golden.name}   (if the change is wanted)"
+
+
+def _asking_less(report: Report) -> str | None:
+    """The command that asks for no more than was compared; None where there is none."""
+    if report.first or not report.narrower:
+        return None
+    command = shlex.join(["fpcheck", *map(shown, _without_levels(sys.argv[1:]))])
+    return f"{command} --levels {','.join(report.narrower)}   (to ask for no more than that)"
+
+
+def _without_levels(arguments: list[str]) -> list[str]:
+    """Arguments without the levels that were asked for."""
+    kept: list[str] = []
+    for place, argument in enumerate(arguments):
+        value_of = place > 0 and arguments[place - 1] == "--levels"
+        if argument != "--levels" and not value_of and not argument.startswith("--levels="):
+            kept.append(argument)
+    return kept
 
 
 def _this_command() -> str:

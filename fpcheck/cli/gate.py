@@ -7,7 +7,7 @@ import typer
 from rich.text import Text
 
 from fpcheck.cli import options as opt
-from fpcheck.cli.console import progress, put, say
+from fpcheck.cli.console import following, progress, put, say
 from fpcheck.files.address import shown
 from fpcheck.model.source import Options
 from fpcheck.report.text import clean, render
@@ -18,15 +18,17 @@ from fpcheck.workflows.gating import gate as run_gate
 def gate(
     files: Annotated[list[Path] | None, typer.Argument(metavar="[FILE]...")] = None,
     goldens: opt.Goldens = None,
+    levels: opt.Levels = None,
+    static: opt.Static = False,
     backend: opt.Backend = "",
     verbose: opt.Verbose = False,
     quiet: opt.Quiet = False,
     debug: opt.Debug = False,
 ) -> None:
     """Check changed model files against their goldens, and changed goldens for integrity."""
-    options = Options(backend=backend)
+    options = Options(static=static, backend=backend)
     with progress(quiet) as step:
-        outcomes = run_gate(files or [], goldens, step, options)
+        outcomes = run_gate(files or [], goldens, step, options, opt.split_levels(levels))
     for outcome in outcomes:
         _show(outcome, quiet, verbose)
     raise typer.Exit(exit_code(outcomes))
@@ -41,5 +43,9 @@ def _show(outcome: Outcome, quiet: bool, verbose: bool) -> None:
         word, style = ("– not checked", "dim") if outcome.skipped else ("✓ sound", "green")
         if not quiet:
             put(Text(f"{word}  {clean(shown(str(outcome.path)))}", style))
+            if outcome.reason:
+                say(f"  {clean(outcome.reason, 500)}")
     elif not (quiet and outcome.report.verdict == "match"):
-        put(render(outcome.report, verbose))
+        less = outcome.report.verdict == "incomplete"
+        again = following(outcome.report, verbose) if less else None
+        put(render(outcome.report, verbose, again))

@@ -25,7 +25,9 @@ RULES: tuple[Rule, ...] = (
 )  # fmt: skip
 
 
-def diagnose(comparison: Comparison, neighbours: Neighbours = nobody) -> list[Diagnosis]:
+def diagnose(
+    comparison: Comparison, neighbours: Neighbours = nobody, reference: str = "golden"
+) -> list[Diagnosis]:
     """All diagnoses, most certain first; of equal ones, the one that explains most findings.
 
     A comparison without errors has none.
@@ -33,10 +35,11 @@ def diagnose(comparison: Comparison, neighbours: Neighbours = nobody) -> list[Di
     Args:
         comparison: what differs.
         neighbours: other goldens that the candidate may be.
+        reference: what sentences call the side that is compared with.
     """
     if not comparison.errors:
         return []
-    case = Case(comparison, neighbours)
+    case = Case(comparison, neighbours, reference)
     # Of another model, nothing else is worth saying.
     if other := list(wrong_architecture.diagnose(case)):
         return other

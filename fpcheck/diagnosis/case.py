@@ -11,6 +11,7 @@ from fpcheck.comparison.finding import Finding
 from fpcheck.comparison.pairing import Pair
 from fpcheck.comparison.weights import Changed
 from fpcheck.fingerprint import sketch
+from fpcheck.fingerprint.belonging import has_weights
 from fpcheck.fingerprint.measurement import Details, Measurement
 from fpcheck.fingerprint.placing import is_weights_only
 from fpcheck.fingerprint.structure import Layer, Structure
@@ -57,10 +58,16 @@ class Case:
     Args:
         comparison: what differs.
         neighbours: other goldens.
+        reference: what sentences call the side that is compared with: `golden`, or `first` of two.
     """
 
-    def __init__(self, comparison: Comparison, neighbours: Neighbours = nobody) -> None:
+    def __init__(
+        self, comparison: Comparison, neighbours: Neighbours = nobody, reference: str = "golden"
+    ) -> None:
         self.comparison = comparison
+        self.reference = reference
+        # As in "the golden values", "the first's values".
+        self.whose = reference if reference == "golden" else f"{reference}'s"
         self.golden = comparison.golden
         self.candidate = comparison.candidate
         self.pairing = comparison.pairing
@@ -103,9 +110,13 @@ class Case:
 
     @cached_property
     def weighted(self) -> list[str]:
-        """Layers of the golden with weights of their own."""
-        layers = self.golden.structure.layers
-        return [la.path for la in layers if any(not t.derived for t in la.tensors)]
+        """Layers of the golden with weights of their own, as far as they were compared."""
+        own = (la.path for la in self.golden.structure.layers if has_weights(la))
+        return [path for path in own if path not in self.comparison.rest]
+
+    def are_all(self, layers: list[str]) -> bool:
+        """Whether these are all layers with weights; of a part of a model it is not known."""
+        return len(layers) == len(self.weighted) and not self.comparison.rest
 
     @cached_property
     def owners(self) -> Mapping[bytes, list[Owner]]:

@@ -22,6 +22,17 @@ def count(number: int, word: str) -> str:
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
+def ones(case: Case, many: bool) -> str:
+    """`is the golden one`, `are the golden ones`; of a diff `is the first's`."""
+    one = "" if case.whose != case.reference else " ones" if many else " one"
+    return f"{'are' if many else 'is'} the {case.whose}{one}"
+
+
+def tolerating(case: Case, says: str, row: str) -> str:
+    """`, or allow it: --tolerance float16`; nothing of a diff, which has no such option."""
+    return f", or {says} --tolerance {row}" if case.reference == "golden" else ""
+
+
 def often(number: int) -> str:
     """`once`, `3 times`."""
     return "once" if number == 1 else f"{number} times"

@@ -262,11 +262,37 @@ def _words(entry: Entry, held: Tensors, assets: Assets) -> tuple[State, tuple[st
     return [(VOCABULARY, words, dtype), *weights], lacking
 
 
+def with_empty_tensors(found: Assembled, draft: Draft) -> Assembled:
+    """An architecture without values, whose layers have the tensors that their classes make.
+
+    Their shapes are not told, so they are empty.
+    """
+    entries = {entry.path: entry for entry in draft.entries if entry.roles}
+    nothing = Derived(np.zeros(0, np.float32), "float32")
+    layers: list[Layer] = []
+    stored: list[Stored] = []
+    state = iter(found.stored)
+    for layer in found.structure.layers:
+        entry = entries.get(layer.path)
+        roles = [] if entry is None or entry.roles is None else entry.roles
+        own = [Tensor(role, place, (0,), layer.dtype, not is_fixed(role, layer.dtype))
+               for place, role in enumerate(roles)]  # fmt: skip
+        training = layer.training
+        if entry is not None and layer.config is not None:
+            training = {**training, "trainable": entry.trainable}
+        moved = [replace(t, index=t.index + len(own)) for t in layer.tensors]
+        layers.append(replace(layer, tensors=(*own, *moved), training=training))
+        stored += [nothing] * len(own) + [next(state) for _ in moved]
+    return Assembled(replace(found.structure, layers=tuple(layers)), stored)
+
+
 def _statistics(entry: Entry, held: Tensors) -> tuple[State, tuple[str, ...]]:
     given = {role: np.asarray(entry.raw[role]) for role in _STATISTICS
              if entry.raw.get(role) is not None}  # fmt: skip
     if not given and len(held) >= 2:
         given = {role: data.values() for role, (_, data) in zip(_STATISTICS, held, strict=False)}
+    if not given:  # weights from which they follow are elsewhere
+        return [], tuple(USED + role for role in _STATISTICS)
     if any(values.dtype.kind not in "fiuV" for values in given.values()):  # V: bfloat16
         raise TypeError(f"the {next(iter(given))} of {entry.path[:80]} is no number")
     if any(not values.ndim for values in given.values()):

@@ -20,7 +20,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from fpcheck.codec import PathText
-from fpcheck.errors import FpcheckError, as_text
+from fpcheck.errors import FpcheckError, NotAModelError, as_text
 from fpcheck.files import NO_PLUGINS, limits
 from fpcheck.files.address import is_address
 from fpcheck.files.bounds import Bounds, allow_time, bound, of_file, whole_seconds
@@ -121,7 +121,7 @@ class Pending:
             raise self._broken(status) from None
         if not result.fact:
             return result.answer
-        error = FpcheckError(result.fact, result.advice)
+        error = (NotAModelError if result.no_model else FpcheckError)(result.fact, result.advice)
         error.add_note(result.trace)
         raise error
 
@@ -258,7 +258,9 @@ def _serve(job: Job, pipe: int, bounds: Bounds) -> None:
         bound(bounds)
         result = Result(_digested(job) if job.whole else _read(job))
     except FpcheckError as error:
-        result = Result(b"", error.fact, error.advice, as_text(traceback.format_exc()))
+        no_model = isinstance(error, NotAModelError)
+        trace = as_text(traceback.format_exc())
+        result = Result(b"", error.fact, error.advice, trace, no_model)
     except MemoryError:
         fact = f"{job.label}: refused: it asks for more memory than reading may take"
         result = Result(b"", fact, AGAIN)

@@ -8,19 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from fpcheck.errors import FpcheckError
-from fpcheck.files import assembly, builtin, keras2, limits, places, strict_json
+from fpcheck.files import assembly, builtin, foreign, keras2, limits, places, strict_json
 from fpcheck.files.archive import Archive
 from fpcheck.files.assembly import Assembled, NoAssets
 from fpcheck.files.configuration import draft, unlike_keras
 from fpcheck.files.dataset import Group
-from fpcheck.files.declared import spelled
+from fpcheck.files.declared import Config, spelled
 from fpcheck.files.hdf5 import File
-from fpcheck.files.kinds import HDF5, OBJECT, ZIP
+from fpcheck.files.kinds import ARCHITECTURE, HDF5, LIST, OBJECT, ZIP
 from fpcheck.files.refusals import GIVE, refused
 from fpcheck.files.region import Region
 from fpcheck.fingerprint.structure import ASSET, ASSETS, MASKS, Layer
 
 _CONFIG, _WEIGHTS, _METADATA = "config.json", "model.weights.h5", "metadata.json"
+_INDEX = "Give the .weights.json file that Keras wrote beside its shards."
 # Opens a file beside the model file, by name.
 Sibling = Callable[[str], Region]
 # How Keras numbers shards beside `NAME.weights.json`.
@@ -62,8 +63,9 @@ def open_model(region: Region, label: str, sibling: Sibling) -> Opened:
     head = region.read(0, len(HDF5))
     if head.startswith(ZIP):
         return _keras(Archive(region, label), label)
-    if head.startswith(OBJECT):
+    if head.startswith((OBJECT, LIST)):
         return _sharded(region, label, sibling)
+    foreign.check_hdf5(region, label)
     file = File(region, label)
     if file.text(file.root, "model_config") is not None:
         return _legacy(file, label)
@@ -81,20 +83,23 @@ def _keras(archive: Archive, label: str) -> Opened:
         if name not in archive.members:
             torch = any(member.endswith("data.pkl") for member in archive.members)
             other = "a PyTorch archive" if torch else "a zip archive"
-            raise FpcheckError(
-                f"{label}: {other} without {name}, so no .keras model",
-                GIVE,
-            )
+            without = f"{other} without {name}, so no .keras model"
+            raise foreign.zip_error(archive.members, label, without)
     config = strict_json.load(archive.read(_CONFIG, limits.CONFIG_BYTES), f"{label}: {_CONFIG}")
     old = _of_keras2(archive, label)
-    model = draft(_mended(config, label) if old else config, label)
+    written, notes = _mended(config, config, label) if old else (config, [])
+    model = draft(written, label)
     file = File(archive.open(_WEIGHTS), f"{label}: {_WEIGHTS}")
-    held = places.by_store(file, model.entries) if model.graph else places.by_group(file)[0]
+    held = (
+        places.by_store(file, model.entries, model.custom)
+        if model.graph
+        else places.by_group(file)[0]
+    )
     assembled = _assembled(label,
         model, held, {MASKS} if old else set(), _Assets(archive)
     )  # fmt: skip
-    return Opened("keras", assembled, _strays(file.root, held), lambda: archive.verify(_WEIGHTS),
-                  root=file.root)  # fmt: skip
+    notes += _strays(file.root, held)
+    return Opened("keras", assembled, notes, lambda: archive.verify(_WEIGHTS), root=file.root)
 
 
 def _strays(root: Group, held: places.Held) -> list[str]:
@@ -167,8 +172,7 @@ def _legacy(file: File, label: str) -> Opened:
     config = strict_json.load(text.encode(), where, keras2.unwrapped if old else spelled)
     notes: list[str] = []
     if old:
-        notes = keras2.redefinitions(json.loads(text))
-        config = _mended(config, label)
+        config, notes = _mended(config, json.loads(text), label)
     model = draft(config, label)
     held = places.legacy(file, group, model.entries, model.graph)
     untold = {MASKS, ASSETS} if old else {ASSETS}
@@ -176,9 +180,17 @@ def _legacy(file: File, label: str) -> Opened:
     return Opened("keras-h5", assembled, [*notes, *_strays(group, held)], root=file.root)
 
 
-def _mended(config: dict[str, Any], label: str) -> dict[str, Any]:
+def _mended(config: Config, raw: Config, label: str) -> tuple[Config, list[str]]:
+    """A configuration of Keras 2 in the spelling of Keras 3, and what to know of the file.
+
+    Args:
+        config: as it is to be mended.
+        raw: as the file has it.
+        label: how messages name the file.
+    """
+    mender = keras2.Mender(lambda kind: not builtin.is_layer(builtin.proper(kind)))
     try:
-        return keras2.Mender(lambda kind: not builtin.is_layer(builtin.proper(kind))).layer(config)
+        return mender.layer(config), keras2.notes(raw, mender)
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
         raise FpcheckError(
             f"{label}: {str(error)[:200] or type(error).__name__}",
@@ -198,7 +210,13 @@ def _plain(
 
 def _sharded(region: Region, label: str, sibling: Sibling) -> Opened:
     """Weights in several files: each holds some of the groups, named as if in one file."""
-    index = strict_json.load(region.read(0, limits.CONFIG_BYTES + 1), label)
+    text = region.read(0, limits.CONFIG_BYTES + 1)
+    if text.startswith(LIST):
+        listed = strict_json.document(text, label)
+        raise foreign.json_error(listed, label, "a JSON list, so no index of weights", _INDEX)
+    index = strict_json.load(text, label)
+    if {"class_name", "config"} <= index.keys():
+        return _architecture(index, label)
     if index == {"metadata": {"total_size": 0}, "weight_map": {}}:  # of a model without weights
         return Opened("weights-json", assembly.weights_only({}, {}))
     places_of = _weight_map(index, label)
@@ -214,14 +232,24 @@ def _sharded(region: Region, label: str, sibling: Sibling) -> Opened:
     return _plain(first, "weights-json", *places.by_group(first))
 
 
+def _architecture(config: Config, label: str) -> Opened:
+    """What `Model.to_json` writes."""
+    notes: list[str] = []
+    old = str(config.get("keras_version", "3")).startswith("2.")
+    if old:
+        unwrapped = strict_json.load(json.dumps(config).encode(), label, keras2.unwrapped)
+        config, notes = _mended(unwrapped, config, label)
+    model = draft(config, label)
+    found = _assembled(label, model, {}, {MASKS, ASSETS} if old else {ASSETS}, NoAssets())
+    return Opened(ARCHITECTURE, assembly.with_empty_tensors(found, model), notes)
+
+
 def _weight_map(index: dict[str, Any], label: str) -> dict[str, set[str]]:
     """By the name of a shard, the places of what it holds."""
     listed = index.get("weight_map")
     if not isinstance(listed, dict) or not listed:
-        raise FpcheckError(
-            f"{label}: JSON without a weight_map, so no index of weights",
-            "Give the .weights.json file that Keras wrote beside its shards.",
-        )
+        without = "JSON without a weight_map, so no index of weights"
+        raise foreign.json_error(index, label, without, _INDEX)
     places_of: dict[str, set[str]] = {}
     for place, value in listed.items():
         for name in value if isinstance(value, list) else [value]:

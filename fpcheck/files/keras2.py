@@ -40,10 +40,14 @@ _CLASSES = {
     "BatchNormalizationV1": "BatchNormalization",
     "SyncBatchNormalization": "BatchNormalization",
 }
+_GONE = ("BatchNormalizationV1", "SyncBatchNormalization")
+# What Keras 3 ignores of what is dropped.
+_IGNORED = {("BatchNormalization", f"renorm{part}") for part in ("", "_clipping", "_momentum")}
 _CHANGED = ("RandomCrop",)  # crops in training only, in Keras 3
 # What Keras 2 did before it had the argument, where Keras 3 does otherwise by default.
 _IMPLIED = {"GRU": {"reset_after": False}, "GRUCell": {"reset_after": False}}
 _INNER = ("layer", "backward_layer", "cell", "cells")  # arguments that hold layers
+_POLICIES = ("Policy", "PolicyV1")
 _RECURRENT = ("SimpleRNN", "RNN", "LSTM", "GRU", "ConvLSTM2D", "Bidirectional")
 
 
@@ -66,7 +70,7 @@ def unwrapped(value: Config) -> object:
     kind, keys = value.get("class_name"), value.keys()
     if kind in ("__tuple__", "TensorShape"):
         return value["items"]
-    if kind in ("Policy", "PolicyV1"):
+    if kind in _POLICIES:
         return value["config"]["name"]
     if kind == "__ellipsis__":
         return {"class_name": kind, "config": {}}
@@ -80,17 +84,23 @@ class Mender:
 
     Args:
         is_custom: whether a class is not the framework's own.
+
+    Attributes:
+        orders: the layers of each model, in the order of the file.
+        refusals: what it has mended that Keras 3 itself refuses to load, a clause each.
     """
 
     def __init__(self, is_custom: Callable[[str], bool]):
         self._is_custom = is_custom
         self._shared: set[tuple[int, str]] = set()
         self.orders: dict[str, list[str]] = {}
+        self.refusals: list[str] = []
 
     def layer(self, entry: Config) -> Config:
         """A layer or model, with all that it holds."""
         kind: str = _CLASSES.get(entry["class_name"]) or entry["class_name"]
         config = entry["config"]
+        self._note_entry(entry)
         if isinstance(config, list):  # a Sequential of Keras 2.0 and 2.1
             config = {"layers": config}
         name = plain_name(entry.get("name", config.get("name")))
@@ -103,7 +113,7 @@ class Mender:
         elif custom:
             module = None
         elif builtin.is_layer(builtin.proper(kind)) and kind not in _CHANGED:
-            module, config = "keras.layers", self._arguments(kind, config)
+            module, config = "keras.layers", self._arguments(kind, config, "module" not in entry)
         else:
             raise ValueError(f"layer {name}: Keras 3 has no such {kind}, nor custom_objects any")
         if "layers" in config:
@@ -121,12 +131,50 @@ class Mender:
                 mended["config"][end] = links[0]
         return mended
 
-    def _arguments(self, kind: str, config: Config) -> Config:
+    def _note_entry(self, entry: Config) -> None:
+        """Note what Keras 3 refuses of a layer as a whole."""
+        kind, module, config = entry["class_name"], entry.get("module") or "", entry["config"]
+        if isinstance(config, list):
+            self.refusals.append(f"the {kind} is a bare list of layers")
+            return
+        name = entry.get("name", config.get("name"))
+        if "/" in str(name):
+            self.refusals.append(f"layer {name} has a slash in its name")
+        if ".engine." in module:
+            self.refusals.append(f"there is no module {module}")
+        if kind in _GONE:
+            self.refusals.append(f"there is no layer {kind}")
+
+    def _note_argument(self, kind: str, key: str, config: Config, lenient: bool) -> None:
+        """Note an argument that Keras 3 refuses; it accepts some in its oldest form of a layer."""
+        accepted = key == "batch_input_shape" or kind == "Lambda"
+        if not (accepted and lenient) and (kind, key) not in _IGNORED:
+            self.refusals.append(f"layer {config['name']} has the argument {key}")
+
+    def _note_calls(self, config: Config, graph: Graph) -> None:
+        """Note calls that Keras 3 does not find, since it counts them from 0."""
+        first = graph.first
+        inside = graph.named([entry["inbound_nodes"] for entry in config["layers"]])
+        late = [name for name in inside if first[name]]
+        late += [
+            name
+            for name in graph.named(config["output_layers"])
+            if first[name] > (name in graph.functional)
+        ]
+        if late:
+            self.refusals.append(f"the calls of {late[0]} are counted from {first[late[0]]}")
+
+    def _arguments(self, kind: str, config: Config, lenient: bool) -> Config:
         config = _lambda(config) if kind == "Lambda" else config
+        if kind == "GRU" and "reset_after" not in config and config.get("use_bias", True):
+            self.refusals.append(f"layer {config['name']} has a bias as before reset_after")
         config = {_RENAMED.get((kind, key), key): value for key, value in config.items()}
         for kinds, arguments, same in _DROPPED:
             for key in [key for key in config if re.fullmatch(arguments, key)]:
-                value = config.pop(key) if re.fullmatch(kinds, kind) else None
+                if not re.fullmatch(kinds, kind):
+                    continue
+                self._note_argument(kind, key, config, lenient)
+                value = config.pop(key)
                 if same and value not in (*same, None):
                     raise ValueError(f"layer {config['name']}: Keras 3 has no {key}={value!r}")
         for key, value in config.items():
@@ -136,9 +184,13 @@ class Mender:
                 config[key] = self._inner(value)
             elif key.endswith("_initializer") and isinstance(value, dict):
                 value["config"].pop("dtype", None)  # the values come from the file
-            elif key == "axis" and isinstance(value, list) and len(value) == 1:
-                config[key] = value[0]
+            elif key == "axis" and isinstance(value, list):
+                # Keras 3 takes one number where it reads a layer as new, and there only.
+                if (kind == "BatchNormalization" and not lenient) or (lenient and len(value) > 1):
+                    self.refusals.append(f"layer {config['name']} has the axis {value}")
+                config[key] = value[0] if len(value) == 1 else value
             elif (kind, key) == ("Embedding", "dtype") and "int" in str(value):
+                self.refusals.append(f"layer {config['name']} has the dtype {value}")
                 config[key] = None  # Keras 2.0 meant the input
         return _IMPLIED.get(kind, {}) | config
 
@@ -153,6 +205,7 @@ class Mender:
 
     def _functional(self, config: Config) -> Config:
         graph, layers = Graph(config), []
+        self._note_calls(config, graph)
         for entry in config["layers"]:
             shared = (entry.get("shared_object_id"), entry["name"])
             if shared in self._shared:  # Keras 2 has written the connections of one in both
@@ -160,6 +213,7 @@ class Mender:
             if shared[0] is not None and entry["inbound_nodes"]:
                 self._shared.add(shared)
             if entry["class_name"] in ("TFOpLambda", "SlicingOpLambda"):
+                self.refusals.append(f"layer {entry['name']} calls a function of TensorFlow")
                 layers.append(operation(entry, graph))
             else:
                 states = entry["class_name"] in _RECURRENT
@@ -193,6 +247,35 @@ def redefined_builtins(config: Config) -> list[str]:
         for inner in value if isinstance(value, list) else [value]:
             found += redefined_builtins(inner) if isinstance(inner, dict) else []
     return found
+
+
+def _is_policy(value: object) -> bool:
+    return isinstance(value, dict) and value.get("class_name") in _POLICIES
+
+
+def has_policy(config: object) -> bool:
+    """Whether a configuration, as the file has it, holds a dtype policy of Keras 2."""
+    if isinstance(config, dict):
+        return _is_policy(config) or any(has_policy(value) for value in config.values())
+    return isinstance(config, list) and any(has_policy(value) for value in config)
+
+
+def notes(config: Config, mender: Mender) -> list[str]:
+    """What to know of a file of Keras 2: what Keras 3 computes otherwise, and does not load.
+
+    Args:
+        config: the configuration as the file has it, parsed.
+        mender: has written it in the spelling of Keras 3.
+    """
+    found = list(mender.refusals)
+    if not found and has_policy(config):
+        found = ["its layers have a dtype of the class Policy"]
+    more = f", and {len(found) - 1} more" if len(found) > 1 else ""
+    refused = [
+        f"written by Keras 2; load_model of Keras 3 refuses this file ({found[0]}{more}), although "
+        "fpcheck can read it"
+    ] if found else []  # fmt: skip
+    return redefinitions(config) + refused
 
 
 def redefinitions(config: Config) -> list[str]:

@@ -42,16 +42,20 @@ class Graph:
 
     Keras 2 adds the further arguments of the call, and counts the calls of most nested models
     from 1. Keras 3 does so at the outputs of the model only, and there for functional ones only.
+
+    Attributes:
+        functional: the names of the functional models in it.
+        first: the number of the first call of each layer.
     """
 
     def __init__(self, config: Config):
         layers = {layer["name"]: layer for layer in config["layers"]}
         self._names = {"_CONSTANT_VALUE", *layers}
-        self._functional = {n for n, layer in layers.items() if "output_layers" in layer["config"]}
-        self._first: dict[str, int] = {}
+        self.functional = {n for n, layer in layers.items() if "output_layers" in layer["config"]}
+        self.first: dict[str, int] = {}
         nodes = [layer["inbound_nodes"] for layer in layers.values()]
         for name, call, *_ in self._links([nodes, config["input_layers"], config["output_layers"]]):
-            self._first[name] = min(call, self._first.get(name, call))
+            self.first[name] = min(call, self.first.get(name, call))
 
     def _is_link(self, value: Any) -> bool:
         shaped = isinstance(value, list) and len(value) in (3, 4) and isinstance(value[0], str)
@@ -64,6 +68,10 @@ class Graph:
         if isinstance(value, (dict, list)):
             for item in value.values() if isinstance(value, dict) else value:
                 yield from self._links(item)
+
+    def named(self, links: Any) -> list[str]:
+        """The layers whose calls these links are, sorted."""
+        return sorted({link[0] for link in self._links(links)} - {"_CONSTANT_VALUE"})
 
     def _rewrite(self, value: Any, write: Callable[[str, int, Any], Any]) -> Any:
         if self._is_link(value):
@@ -78,7 +86,7 @@ class Graph:
             links,
             lambda name, call, output: [
                 plain_name(name),
-                call - self._first[name] + (name in self._functional),
+                call - self.first[name] + (name in self.functional),
                 output,
             ],
         )
@@ -86,7 +94,7 @@ class Graph:
     def _tensor(self, name: str, call: int, output: Any) -> object:
         if name == "_CONSTANT_VALUE":
             return _constant(output)
-        history = [plain_name(name), call - self._first[name], output]
+        history = [plain_name(name), call - self.first[name], output]
         tensor = {"shape": [], "dtype": "float32", "keras_history": history}
         return {"class_name": "__keras_tensor__", "config": tensor}
 

@@ -4,14 +4,16 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from fpcheck.errors import FpcheckError
+from fpcheck.errors import FpcheckError, NotAModelError
 from fpcheck.files.refusals import GIVE
 
 # What the names of model files end in.
 SUFFIXES = (".keras", ".h5", ".hdf5", ".weights.json")
 # More than the longest beginning by which a kind of file is told.
 HEAD_BYTES = 1024
-ZIP, HDF5, OBJECT = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"{"
+ZIP, HDF5, OBJECT, LIST = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"{", b"["
+# The format of what `Model.to_json` writes.
+ARCHITECTURE = "model-json"
 _AGAIN = "Download the file again, from its raw address."
 _SAVE = "Load it where it belongs and save it with Keras as .keras or .h5."
 # A pickle of the protocols 0 and 1, which have no first byte of their own: an object by its module
@@ -33,19 +35,25 @@ _OTHERS: tuple[tuple[int, bytes, str, str], ...] = (
     (0, b"\x80\x05", "a pickle, not a Keras model", _SAVE),
     (4, b"TFL3", "a TensorFlow Lite model", _SAVE),
     (8, b'{"', "a safetensors file, weights without a Keras model", _SAVE),
-    (0, b"\x93NUMPY", "a numpy array, not a model", GIVE),
     (0, b"\x1f\x8b", "a gzip archive", "Unpack it: tar -xzf or gunzip."),
     (257, b"ustar", "a tar archive", "Unpack it: tar -xf."),
     (0, b"BZh", "a bzip2 archive", "Unpack it."),
     (0, b"\xfd7zXZ", "an xz archive", "Unpack it."),
     (0, b"7z\xbc\xaf", "a 7z archive", "Unpack it."),
-    (0, b"\x89PNG", "a PNG image, not a model", GIVE),
-    (0, b"\xff\xd8\xff", "a JPEG image, not a model", GIVE),
-    (0, b"CDF", "a NetCDF file, not a model", GIVE),
-    (0, b"%PDF", "a PDF document, not a model", GIVE),
     (0, b"PK\x05\x06", "an empty zip archive", "Save or download the model again."),
 )
+# First bytes of files that hold no model, of any framework, and stand for none.
+_DATA = {
+    b"\x93NUMPY": "a numpy array, not a model",
+    b"\x89PNG": "a PNG image, not a model",
+    b"\xff\xd8\xff": "a JPEG image, not a model",
+    b"CDF": "a NetCDF file, not a model",
+    b"%PDF": "a PDF document, not a model",
+}
 _FOLDER = "saved_model.pb"
+# The files of a TensorFlow checkpoint, beside a text of this name.
+_CHECKPOINT, _PARTS = "checkpoint", re.compile(r".*\.(index|data-\d{5}-of-\d{5})")
+_RESTORE = "Restore it into its model in TensorFlow, and save that with Keras as .keras or .h5."
 
 
 def check_kind(path: Path, text: str) -> None:
@@ -58,12 +66,15 @@ def check_kind(path: Path, text: str) -> None:
     Raises:
         FpcheckError: not a regular file, empty, or a file of another kind.
     """
-    if path.is_dir():
-        what = "a TensorFlow SavedModel" if (path / _FOLDER).is_file() else "a folder, not a file"
-        raise FpcheckError(f"{text}: {what}", _SAVE if (path / _FOLDER).is_file() else GIVE)
-    if not path.is_file():
-        raise FpcheckError(f"{text}: not a regular file", GIVE)
     try:
+        if is_checkpoint(path):
+            raise FpcheckError(f"{text}: a TensorFlow checkpoint, not a Keras model", _RESTORE)
+        if path.is_dir():
+            saved = (path / _FOLDER).is_file()
+            what = "a TensorFlow SavedModel" if saved else "a folder, not a file"
+            raise FpcheckError(f"{text}: {what}", _SAVE if saved else GIVE)
+        if not path.is_file():
+            raise FpcheckError(f"{text}: not a regular file", GIVE)
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
 
@@ -78,6 +89,21 @@ def check_kind(path: Path, text: str) -> None:
         ) from error
 
 
+def is_checkpoint(path: Path) -> bool:
+    """Whether a path is of a TensorFlow checkpoint: its folder, a file, or the files' prefix."""
+    if path.is_dir():
+        parts = [file.name for file in path.iterdir() if _PARTS.fullmatch(file.name)]
+        return any(name.endswith(".index") for name in parts) and len(parts) > 1
+    if path.name == _CHECKPOINT or _PARTS.fullmatch(path.name):
+        return path.is_file() and not _has_head(path, (ZIP, HDF5, OBJECT))
+    return not path.exists() and path.with_name(f"{path.name}.index").is_file()
+
+
+def _has_head(path: Path, heads: tuple[bytes, ...]) -> bool:
+    with path.open("rb") as file:
+        return file.read(HEAD_BYTES).startswith(heads)
+
+
 def check_head(head: bytes, text: str, read: Callable[[int, int], bytes], size: int) -> None:
     """The same by the first bytes, and the few others at which HDF5 may begin.
 
@@ -89,8 +115,11 @@ def check_head(head: bytes, text: str, read: Callable[[int, int], bytes], size: 
     """
     if not head:
         raise FpcheckError(f"{text}: the file is empty", "Save or download the model again.")
-    if head.startswith((ZIP, HDF5, OBJECT)):
+    if head.startswith((ZIP, HDF5, OBJECT, LIST)):
         return
+    for start, what in _DATA.items():
+        if head.startswith(start):
+            raise NotAModelError(f"{text}: {what}", GIVE)
     for place, start, what, advice in _OTHERS:
         if head[place:].startswith(start):
             raise FpcheckError(f"{text}: {what}", advice)

@@ -34,8 +34,15 @@ _LIMITED = "vector_u"
 _TOP = "top_level_model_weights"
 
 
-def by_store(file: File, entries: Sequence[Entry]) -> Held:
-    """The tensors of a Keras 3 weight file whose architecture is known."""
+def by_store(file: File, entries: Sequence[Entry], beside: bool = False) -> Held:
+    """The tensors of a Keras 3 weight file whose architecture is known.
+
+    Args:
+        file: the file.
+        entries: the layers of the graph.
+        beside: whether the model may call layers that stand beside its graph, since its class is
+            the user's; they are known by name and tensors only.
+    """
     _check_places(file, file.root)
     held: Held = {}
     if own := _numbered(file.root):
@@ -49,6 +56,10 @@ def by_store(file: File, entries: Sequence[Entry]) -> Held:
         if entry.roles is None:
             _collect(file, group, entry.path, held, {})
     _collect_rest(file, entries, held)
+    if beside:
+        others = {k: g for k, g in file.root.groups.items() if k not in ("layers", _VARS)}
+        rest = Group(file.root.name, file.root.handle, others)
+        _collect(file, rest, "", held, {}, named=True)
     return held
 
 
@@ -137,11 +148,14 @@ def _check_places(file: File, group: Group) -> None:
         _check_places(file, child)
 
 
-def _collect(file: File, parent: Group, path: str, held: Held, stores: dict[str, str]) -> None:
+def _collect(
+    file: File, parent: Group, path: str, held: Held, stores: dict[str, str], named: bool = False
+) -> None:
     inside = [(name, group) for name, group in _saveables(file, parent) if not _is_seed(group)]
     names = [name for name, _ in inside]
     # A functional model names its layers itself; elsewhere the names are running numbers.
-    named = not path and "layers" in parent.groups and len({*names}) == len(names)
+    named = named or (not path and "layers" in parent.groups)
+    named = named and len({*names}) == len(names)
     shown = names if named else stable_names(names)
     for name, (_, group) in zip(shown, inside, strict=True):
         own = f"{path}/{name}" if path else name

@@ -7,12 +7,21 @@ from fpcheck.fingerprint.undone import Undone
 
 
 class Result(Value, frozen=True):
-    """What a child says: an answer, or a fact and an advice; `trace` is for --debug."""
+    """What a child says: an answer, or a fact and an advice.
+
+    Attributes:
+        answer: what was asked for.
+        fact: of the error; empty without one.
+        advice: of the error.
+        trace: for --debug.
+        no_model: whether the error is a `NotAModelError`.
+    """
 
     answer: bytes = b""
     fact: str = ""
     advice: str = ""
     trace: str = ""
+    no_model: bool = False
 
 
 class Reading(Value, frozen=True, eq=False):

@@ -17,7 +17,19 @@ Hook = Callable[[dict[str, Any]], Any]
 
 
 def load(data: bytes, where: str, hook: Hook | None = None) -> dict[str, Any]:
-    """The object that the text holds.
+    """The object that the text holds; else as `document`.
+
+    Raises:
+        FpcheckError: too large, too deep, not JSON, or no object.
+    """
+    found = document(data, where, hook)
+    if not isinstance(found, dict):
+        raise FpcheckError(f"{where}: holds a {type(found).__name__}, not an object", RESAVE)
+    return found
+
+
+def document(data: bytes, where: str, hook: Hook | None = None) -> Any:
+    """What the text holds.
 
     Args:
         data: UTF-8 text.
@@ -25,7 +37,7 @@ def load(data: bytes, where: str, hook: Hook | None = None) -> dict[str, Any]:
         hook: applied to every object, inner ones first.
 
     Raises:
-        FpcheckError: too large, too deep, not JSON, or no object.
+        FpcheckError: too large, too deep, or not JSON.
     """
     if len(data) > limits.CONFIG_BYTES:
         long = f"{len(data):,} bytes long, of {limits.CONFIG_BYTES:,} allowed"
@@ -45,8 +57,6 @@ def load(data: bytes, where: str, hook: Hook | None = None) -> dict[str, Any]:
             json.dumps(found, ensure_ascii=False).encode()  # refuses halves of characters
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise FpcheckError(f"{where}: not JSON ({str(error)[:120]})", RESAVE) from error
-    if not isinstance(found, dict):
-        raise FpcheckError(f"{where}: holds a {type(found).__name__}, not an object", RESAVE)
     return found
 
 

@@ -210,6 +210,12 @@ class Structure(Value, frozen=True, dict=True):
         """Whether code that is not the framework's takes part, whose text is not recorded."""
         return self.custom or any(layer.custom for layer in self.layers)
 
+    @property
+    def custom_classes(self) -> list[str]:
+        """Names of classes whose code no container holds, or of layers that hold such code."""
+        names = {layer.class_name for layer in self.layers if layer.custom and layer.class_name}
+        return sorted(names | ({self.class_name} if self.custom and self.class_name else set()))
+
     @cached_property
     def digest(self) -> bytes:
         """Depends on names, and on all that decides outputs; not on training attributes."""

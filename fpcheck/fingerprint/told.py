@@ -138,9 +138,21 @@ def _inputs(structure: Structure) -> Structure:
 
 
 def _inner_layers(structure: Structure) -> Structure:
-    """Layers below a custom one keep their path and their tensors, and nothing else."""
+    """Layers below a custom one keep their path and their tensors, and nothing else.
+
+    So do layers that a model of custom class has beside its graph, where no layer calls them.
+    """
     owners = {layer.path for layer in structure.layers if layer.custom}
-    return _opened(structure, lambda path: next((a for a in _ancestors(path) if a in owners), None))
+    beside = {
+        layer.path for layer in structure.layers
+        if structure.custom and structure.outputs and "/" not in layer.path and not layer.calls
+    } - {ROOT}  # fmt: skip
+
+    def owner(path: str) -> str | None:
+        above = next((a for a in _ancestors(path) if a in owners), None)
+        return "" if {path, path.partition("/")[0]} & beside else above
+
+    return _opened(structure, owner)
 
 
 def _graph(structure: Structure) -> Structure:

@@ -169,6 +169,8 @@ def _summary(golden: Golden) -> dict[str, Any]:
     }
     if untold := [la.path for la in structure.layers if la.untold or la.outside]:
         summary["untold"] = untold  # the file that was recorded does not hold all of their state
+    if custom := structure.custom_classes:
+        summary["custom"] = custom
     if outputs is not None:
         noise = msgspec.to_builtins(outputs.noise)
         del noise["where"]  # nothing varies in what is approved

@@ -54,6 +54,7 @@ class Golden(Value, frozen=True, eq=False):
         provenance: where and when.
         source: from what.
         path: of its YAML file; None before it is stored.
+        first: of `diff`, what the user gave as the first of the two; empty elsewhere.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Golden(Value, frozen=True, eq=False):
     provenance: Provenance
     source: SourceRecord
     path: Path | None = None
+    first: str = ""
 
     @property
     def label(self) -> str:

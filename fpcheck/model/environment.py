@@ -57,6 +57,11 @@ def environment(backend: str = "") -> dict[str, str]:
     return found
 
 
+def lacking(found: dict[str, str]) -> list[str]:
+    """What running a model takes and an environment is without; empty where it can be run."""
+    return [name for name in ("keras", found["backend"]) if not found.get(name)]
+
+
 def _version(distribution: str) -> str:
     from importlib import metadata  # takes as long to import as a small model to read
 

@@ -1,7 +1,6 @@
 """Running a live model on probes: logits, final outputs, and what every layer gives."""
 
 import inspect
-import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -13,6 +12,7 @@ from fpcheck.codec import Array
 from fpcheck.errors import UnavailableError
 from fpcheck.fingerprint.outputs import Activation, Answer, answer, kept
 from fpcheck.model import live_graph
+from fpcheck.model.reasons import reason
 from fpcheck.model.recorder import SQUASHING, Recorder, running_backend, to_numpy
 from fpcheck.model.walking import Place, walk
 
@@ -194,8 +194,14 @@ def run(
             else:
                 outputs, before = forward(model, arrays, recorder)
     except Exception as error:  # whatever a model's own code may raise
+        if "Table not initialized" in str(error):  # as TensorFlow says it
+            raise UnavailableError(
+                "the model cannot be run: the vocabulary of a lookup layer is not in its file",
+                "Save the model as .keras, which keeps vocabularies, or leave outputs out: "
+                "--levels structure,weights.",
+            ) from error
         raise UnavailableError(
-            f"the model cannot be run on its probes: {first_line(error)}",
+            f"the model cannot be run on its probes: {reason(error)}",
             "Give inputs that it accepts with --probes FILE.npz, or choose --levels "
             "structure,weights.",
         ) from error
@@ -240,15 +246,3 @@ def _run_compiled(model: Any, arrays: list[Array], recorder: Recorder) -> Any:
     jitted = tensorflow.function(compiled, jit_compile=True)
     outputs, logits = jitted([tensorflow.constant(a) for a in arrays])
     return outputs, list(zip(logits, flags, strict=True))
-
-
-# Colours and other escape sequences, which Keras puts into its messages.
-_CONTROL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error that says something, cut to a bearable length."""
-    text = _CONTROL.sub("", str(error))
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    telling = [line for line in lines if not line.startswith("Exception encountered when calling")]
-    return (telling or lines or [type(error).__name__])[0][:200]

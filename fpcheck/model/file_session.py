@@ -59,6 +59,11 @@ class FileSession:
                               bare=self._reading.bare)  # fmt: skip
         self._take(self._reading)
 
+    @property
+    def static(self) -> bool:
+        """Whether nothing may be run."""
+        return self._runner is None
+
     def structure(self) -> Structure:
         """See `Session`."""
         return self._fingerprint.structure
@@ -115,8 +120,11 @@ class FileSession:
         if self._runner is None:
             raise UnavailableError("--static", "Leave out --static to run the model.")
         if self._worker is None:
-            self._worker = self._runner()
-            self.notes += [note for note in self._worker.notes if note not in self.notes]
+            try:
+                self._worker = self._runner()
+            except UnavailableError as error:  # what was read holds; only running needs the advice
+                self.notes.append(f"the model was not run. {error.advice}")
+                raise
         return self._worker
 
     def completed(self) -> Fingerprint:

@@ -1,15 +1,20 @@
-"""Loads the legacy HDF5 models of Keras 2, in the spelling of Keras 3."""
+"""Loads the models of Keras 2, in the spelling of Keras 3."""
 
 import json
+import shutil
+import tempfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fpcheck.files.keras2 import Mender, is_keras2, redefinitions, unwrapped
+from fpcheck.files.keras2 import Mender, is_keras2, unwrapped
 
 if TYPE_CHECKING:
     import h5py
     import keras
+
+_CONFIG = "config.json"  # of an archive
 
 
 def load_legacy_h5(path: Path, custom_objects: dict[str, object], safe_mode: bool) -> "keras.Model":
@@ -48,10 +53,78 @@ def load_legacy_h5(path: Path, custom_objects: dict[str, object], safe_mode: boo
             model = saving_utils.model_from_config(config, custom_objects=custom_objects)
             _check(model, mender.orders)
             legacy_h5_format.load_weights_from_hdf5_group(file["model_weights"], model)
-    for layer in model._flatten_layers() if old else []:
-        if isinstance(layer, keras.layers.Normalization):
-            layer.finalize_state()  # Keras lets only those at the top use what it has loaded
+    if old:
+        _finalize(model)
     return model
+
+
+def load_old_archive(
+    path: Path, custom_objects: dict[str, object], safe_mode: bool
+) -> "keras.Model":
+    """The model of a `.keras` file of Keras 2, not compiled.
+
+    Keras 3 finds the weights and vocabularies where Keras 2 has put them. So it is given a copy of
+    the file in which only the configuration is in its own spelling.
+
+    Args:
+        path: the file, which is only read.
+        custom_objects: classes and functions that are not Keras's own, by name.
+        safe_mode: refuse to execute code that the file holds.
+
+    Raises:
+        ValueError: Keras 3 would not run the model as Keras 2 did.
+    """
+    import keras
+
+    mender = Mender(_registered(custom_objects))
+    with tempfile.TemporaryDirectory(prefix="fpcheck-") as folder:
+        copy = Path(folder) / "model.keras"
+        with zipfile.ZipFile(path) as old, zipfile.ZipFile(copy, "w") as new:
+            config = json.loads(old.read(_CONFIG), object_hook=unwrapped)
+            new.writestr(_CONFIG, json.dumps(mender.layer(config)))
+            for name in old.namelist():
+                if name != _CONFIG:
+                    with old.open(name) as source, new.open(name, "w", force_zip64=True) as target:
+                        shutil.copyfileobj(source, target)
+        model = keras.saving.load_model(
+            copy, custom_objects=custom_objects, compile=False, safe_mode=safe_mode
+        )
+    _check(model, mender.orders)
+    _finalize(model)
+    return model
+
+
+def load_architecture(
+    path: Path, custom_objects: dict[str, object], safe_mode: bool
+) -> "keras.Model":
+    """The model that `Model.to_json` of Keras 2 or 3 describes, with fresh weights.
+
+    Args:
+        path: the file.
+        custom_objects: classes and functions that are not Keras's own, by name.
+        safe_mode: refuse to execute code that the file holds.
+
+    Raises:
+        ValueError: Keras 3 would not run the model as Keras 2 did.
+    """
+    import keras
+
+    text = path.read_text(encoding="utf-8")
+    config, mender = json.loads(text), Mender(_registered(custom_objects))
+    if str(config.get("keras_version", "3")).startswith("2."):
+        config = mender.layer(json.loads(text, object_hook=unwrapped))
+    model = keras.saving.deserialize_keras_object(config, custom_objects, safe_mode=safe_mode)
+    _check(model, mender.orders)
+    return model
+
+
+def _finalize(model: "keras.Model") -> None:
+    """Keras lets only those normalizations that are at the top use what it has loaded."""
+    import keras
+
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()
 
 
 def _registered(custom_objects: dict[str, object]) -> Callable[[str], bool]:
@@ -71,16 +144,6 @@ def own_operations() -> dict[str, type]:
         for name, value in vars(module).items()
         if isinstance(value, type) and issubclass(value, Operation) and value is not Operation
     }
-
-
-def redefined_names(path: Path) -> tuple[str, ...]:
-    """One sentence for each use, in a Keras 2 file, of a name that means another function now."""
-    import h5py
-
-    with h5py.File(path, "r") as file:
-        if not _is_keras2(file):
-            return ()
-        return tuple(redefinitions(json.loads(file.attrs["model_config"])))
 
 
 def _is_keras2(file: "h5py.File") -> bool:

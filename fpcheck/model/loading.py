@@ -1,5 +1,6 @@
 """Making a live Keras model from a source. Runs where the framework runs."""
 
+import json
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -11,23 +12,23 @@ from typing import Any
 import h5py
 
 from fpcheck.codec import PathText
-from fpcheck.errors import FpcheckError
+from fpcheck.errors import FpcheckError, UnavailableError
 from fpcheck.files.address import shown
-from fpcheck.files.kinds import OBJECT, ZIP
-from fpcheck.model.execution import first_line
+from fpcheck.files.kinds import ARCHITECTURE, OBJECT, ZIP
+from fpcheck.model.deep import built_once
 from fpcheck.model.importing import import_module
-from fpcheck.model.keras2 import load_legacy_h5, redefined_names
+from fpcheck.model.keras2 import load_architecture, load_legacy_h5, load_old_archive
+from fpcheck.model.reasons import is_newer, keras_version, reason, remedy
 from fpcheck.model.saved_order import frozen_as_saved
 from fpcheck.model.source import Kind, Options, Source, parse
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A live model, the name of its format, and what a person should know of the loading."""
+    """A live model, and the name of its format."""
 
     model: Any
     format: str
-    notes: tuple[str, ...] = ()
 
 
 def load(source: Source, options: Options) -> Loaded:
@@ -52,13 +53,13 @@ def _load_application(source: Source, options: Options) -> Any:
         return make(weights=None)
     if options.weights != "imagenet":
         file = parse(options.weights)
-        with _telling(f"{shown(options.weights)}: does not fit {source.target}"):
+        with _telling(f"{shown(options.weights)}: does not fit {source.target}", _OTHER):
             return _with_weights(make(weights=None), Path(file.target))
     try:
         return make(weights="imagenet")
     except Exception as error:  # Keras raises a bare Exception where a download fails
         raise FpcheckError(
-            f"{source.text}: its ImageNet weights cannot be had: {first_line(error)}",
+            f"{source.text}: its ImageNet weights cannot be had: {reason(error)}",
             f"Use --weights random --seed 0, or --weights FILE with a file of {source.target}'s "
             "weights.",
         ) from error
@@ -101,7 +102,7 @@ def _imported(module: str, asked: str) -> Any:
         return import_module(module)
     except ImportError as error:
         raise FpcheckError(
-            f"{asked}: cannot import {module}: {first_line(error)}",
+            f"{asked}: cannot import {module}: {reason(error)}",
             "Run from the folder that holds it, or install it.",
         ) from error
 
@@ -131,23 +132,40 @@ def _load_file(source: Source, options: Options) -> Loaded:
         inner = Options(weights=PathText("random"), custom_objects=options.custom_objects,
                         trust=options.trust)  # fmt: skip
         model = load(parse(options.model), inner).model
-        with _telling(f"{source.text}: does not fit --model {shown(options.model)}"):
+        with _telling(f"{source.text}: does not fit --model {shown(options.model)}", _OTHER):
             return Loaded(_with_weights(model, path), kind)
     objects = custom_objects(options.custom_objects)
-    with _telling(f"{source.text}: cannot be loaded"):
-        if kind == "keras":
-            with _suffixed(path, ".keras") as named:
-                return Loaded(_load_keras(named, objects, options), kind)
-        model = load_legacy_h5(path, objects, safe_mode=not options.trust)
-        return Loaded(model, kind, redefined_names(path))
+    try:
+        with built_once():
+            return Loaded(_load_model(path, kind, objects, safe_mode=not options.trust), kind)
+    except Exception as error:  # eighteen classes were seen
+        raise _refused(source, path, error) from error
 
 
-def _load_keras(path: Path, objects: dict[str, Any], options: Options) -> Any:
+def _load_model(path: Path, kind: str, objects: dict[str, Any], safe_mode: bool) -> Any:
     import keras
 
-    return keras.saving.load_model(
-        path, custom_objects=objects, compile=False, safe_mode=not options.trust
-    )
+    if kind == ARCHITECTURE:
+        return load_architecture(path, objects, safe_mode)
+    if kind == "keras-h5":
+        return load_legacy_h5(path, objects, safe_mode)
+    if (keras_version(path) or "").startswith("2."):
+        return load_old_archive(path, objects, safe_mode)
+    with _suffixed(path, ".keras") as named:
+        load_model = keras.saving.load_model
+        return load_model(named, custom_objects=objects, compile=False, safe_mode=safe_mode)
+
+
+def _refused(source: Source, path: Path, error: Exception) -> FpcheckError:
+    """Why a file is not loaded: what was read of it without Keras holds all the same."""
+    import keras
+
+    written = keras_version(path)
+    newer = is_newer(written, keras.__version__)
+    fact = f"{source.text}: cannot be loaded"
+    if newer:
+        fact += f" (written by Keras {written}, and Keras {keras.__version__} is installed)"
+    return UnavailableError(f"{fact}: {reason(error)}", remedy(error, newer, written))
 
 
 def _with_weights(model: Any, path: Path) -> Any:
@@ -163,13 +181,14 @@ def file_format(path: Path) -> str:
     """Which container a file is, by its content.
 
     Returns:
-        `keras`, `keras-h5` (a full legacy model), `keras-h5-weights`, `weights-h5`, or
-        `weights-json` (an index of shards).
+        `keras`, `keras-h5` (a full legacy model), `keras-h5-weights`, `weights-h5`, `weights-json`
+        (an index of shards), or `model-json` (an architecture alone).
     """
     with path.open("rb") as file:
         head = file.read(len(ZIP))
     if head.startswith(OBJECT):
-        return "weights-json"
+        described = {"class_name", "config"} <= json.loads(path.read_bytes()).keys()
+        return ARCHITECTURE if described else "weights-json"
     zipped = head == ZIP
     if zipped and not zipfile.is_zipfile(path):
         raise FpcheckError(f"{path}: damaged .keras archive", "Save or download it again.")
@@ -182,7 +201,7 @@ def file_format(path: Path) -> str:
             return "keras-h5-weights" if "layer_names" in opened.attrs else "weights-h5"
     except OSError as error:
         raise FpcheckError(
-            f"{path}: damaged HDF5 file ({first_line(error)})", "Save or download it again."
+            f"{path}: damaged HDF5 file ({reason(error)})", "Save or download it again."
         ) from error
 
 
@@ -198,21 +217,16 @@ def _suffixed(path: Path, suffix: str) -> Iterator[Path]:
         yield named
 
 
+# What to do where weights do not fit.
+_OTHER = "Name the architecture that it was saved from."
+
+
 @contextmanager
-def _telling(fact: str) -> Iterator[None]:
+def _telling(fact: str, advice: str = "") -> Iterator[None]:
     """Turn whatever Keras raises into a fact and an advice."""
     try:
         yield
     except FpcheckError:
         raise
     except Exception as error:  # eighteen classes were seen
-        raise FpcheckError(f"{fact}: {first_line(error)}", _advice(error)) from error
-
-
-def _advice(error: Exception) -> str:
-    text = str(error)
-    if "safe_mode" in text or "unsafe deserialization" in text or "lambda" in text.lower():
-        return "It holds code. If you trust where it comes from, allow it with --trust."
-    if "custom_objects" in text or "Could not locate" in text or "Unknown layer" in text:
-        return "Name the module of its layers: --custom-objects package.module."
-    return "Save or download it again; --debug shows the whole error."
+        raise UnavailableError(f"{fact}: {reason(error)}", advice or remedy(error)) from error

@@ -78,7 +78,7 @@ class RemoteSession:
             self.close()  # it is busy with what nobody wants
         if begun != request:
             self._send(request)
-        self.format, *self.notes = self._received(tuple[str, ...])
+        self.format = self._received(str)
 
     def _use(self, asked: str) -> None:
         """Have a process with this backend: Keras cannot change it once it is imported."""
@@ -184,12 +184,12 @@ class RemoteSession:
         error.add_note(reply.trace)
         raise error
 
-    def _died(self, process: "subprocess.Popen[bytes]") -> FpcheckError:
+    def _died(self, process: "subprocess.Popen[bytes]") -> UnavailableError:
         """Say how; the next question starts another process."""
         code = process.wait()
         self._log.seek(0)
         said = self._log.read()[-2000:].decode(errors="replace")
-        error = FpcheckError(
+        error = UnavailableError(
             f"the process that loads the model {how_ended(code)}",
             "It may have run out of memory, or the file is damaged; --debug shows what it said.",
         )

@@ -1,8 +1,9 @@
-"""Which weighted layers the probes do not reach: a change there would not show in the outputs."""
+"""Which weighted layers the probes do not reach: other values there do not show in the outputs."""
 
 import math
 import os
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,18 +19,21 @@ from fpcheck.model.walking import Place, own_variables, walk
 # is allowed, where that is more: a layer is reached where some output then moves by more than that.
 NUDGE = 0.01
 NUDGE_PER_ALLOWED = 10.0
-# Nudging runs the model twice a layer. What is not tried in this much processor time (of each core,
-# where the model runs on all of them) is called untried. How busy the machine is does not count.
+# The values that a variable is given.
+Change = Callable[[Any], Array]
+# Trying a layer runs the model twice for each change. What is not tried in this much processor time
+# (of each core, where the model runs on all of them) is called untried. How busy the machine is
+# does not count.
 NUDGE_SECONDS = 120.0
 
 
 def reach(model: Any, arrays: list[Array], allowed: float, gradients: bool) -> Reach:
-    """Which weighted layers' nudge moves no output by more than `allowed`.
+    """Which weighted layers move no output by more than `allowed`, whatever values they hold.
 
     To first order, random independent changes of size d in every value of a tensor move a scalar
     by d |gradient|. The scalar is a random projection of all logits; one backward pass gives the
-    gradients of all tensors. Where there is no gradient (integer weights, rounding, lookups), the
-    layer is nudged and the model run.
+    gradients of all tensors. Where that moves too little, or there is no gradient (integer weights,
+    rounding, lookups), the layer is nudged, then given other values, and the model run each time.
 
     Args:
         model: a built Keras model.
@@ -48,13 +52,15 @@ def reach(model: Any, arrays: list[Array], allowed: float, gradients: bool) -> R
     for place in places:
         own = own_variables(place.layer)
         effects = [nudge * _size(v) * known[id(v)] / scale for v in own if id(v) in known]
-        reached = max(effects, default=0.0) > allowed
-        if not reached and len(effects) < len(own):
-            if time.process_time() > most:
-                untried.append(place.path)
-                continue
-            reached = _moved_by_nudge(model, arrays, place, nudge) > allowed
-        if not reached:
+        if max(effects, default=0.0) > allowed:
+            continue
+        if time.process_time() > most:
+            untried.append(place.path)
+            continue
+        changes: list[Change] = [_replaced]
+        if len(effects) < len(own):
+            changes.insert(0, lambda variable: _nudged(variable, nudge))
+        if all(_moved(model, arrays, place, change) <= allowed for change in changes):
             unreached.append(place.path)
     return Reach(tuple(unreached), tuple(untried))
 
@@ -102,7 +108,29 @@ def _values(variable: Any) -> Array:
     return np.asarray(keras.ops.convert_to_numpy(variable.value)).astype(np.float64)
 
 
-def _moved_by_nudge(model: Any, arrays: list[Array], place: Place, nudge: float) -> float:
+def _nudged(variable: Any, nudge: float) -> Array:
+    values, step = _values(variable), nudge * _size(variable)
+    if not _is_floating(variable):
+        step = max(1.0, step)
+    return values + step * signs(values.shape)
+
+
+def _replaced(variable: Any) -> Array:
+    """Other values of the same scale: in reverse order, negated where both signs occur.
+
+    What is never negative stays so, since the square root of a variance is taken.
+    """
+    values = _values(variable)
+    other = values.ravel()[::-1].reshape(values.shape)
+    if not _is_floating(variable):
+        return other
+    if not values.any():
+        return signs(values.shape).astype(np.float64)
+    return -other if values.min() < 0 < values.max() else 1.5 * other
+
+
+def _moved(model: Any, arrays: list[Array], place: Place, change: Change) -> float:
+    """By how much outputs move where every variable of a layer is changed; infinity for NaN."""
     import keras
 
     def logits() -> tuple[Array, ...]:
@@ -113,14 +141,12 @@ def _moved_by_nudge(model: Any, arrays: list[Array], place: Place, nudge: float)
     before, kept = logits(), [keras.ops.copy(v.value) for v in own]
     try:
         for variable in own:
-            values = _values(variable)
-            whole = not _is_floating(variable)
-            step = max(1.0, nudge * _size(variable)) if whole else nudge * _size(variable)
-            variable.assign((values + step * signs(values.shape)).astype(np.float32))
+            variable.assign(change(variable).astype(np.float32))
         try:
-            return largest_difference(before, logits())
+            moved = largest_difference(before, logits())
         except UnavailableError:  # an index moved out of bounds: such a change would show
             return math.inf
+        return math.inf if math.isnan(moved) else moved
     finally:
         for variable, value in zip(own, kept, strict=True):
             variable.assign(value)

@@ -122,6 +122,8 @@ def parse(text: str) -> Source:
         return Source(text, Kind.CALLABLE, PathText(text))
     if text.lower() in _PROPER:
         return Source(text, Kind.APPLICATION, PathText(_PROPER[text.lower()]))
+    if _exists(path.with_name(f"{path.name}.index")):
+        check_kind(path, text)  # it says what the files of this prefix are
     if text.lower().endswith(SUFFIXES) or "/" in text:
         raise FpcheckError(f"{shown(text)}: no such file", "Give the path of a .keras or .h5 file.")
     near = difflib.get_close_matches(text.lower(), _PROPER, n=1)

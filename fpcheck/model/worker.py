@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 from fpcheck.codec import Array, Value, pack, unpack
 from fpcheck.errors import FpcheckError, UnavailableError, as_text
 from fpcheck.fingerprint.undone import Wanted
+from fpcheck.model.deep import allow_depth
 from fpcheck.model.session import OutputPlan
 from fpcheck.model.source import Options, Source
 
@@ -20,7 +21,7 @@ _LENGTH = struct.Struct("<Q")
 
 
 class Open(Value, frozen=True, tag=True):
-    """Load a source in place of the one that was open; the reply is its format, then notes."""
+    """Load a source in place of the one that was open; the reply is its format."""
 
     source: Source
     options: Options
@@ -170,7 +171,7 @@ class Worker:
             case AskLabels():
                 return self.session.labels()
 
-    def _open(self, request: Open) -> tuple[str, ...]:
+    def _open(self, request: Open) -> str:
         keras = _framework()
         from fpcheck.model import loading
         from fpcheck.model.keras_session import KerasSession
@@ -183,7 +184,7 @@ class Worker:
         else:
             loaded = loading.load(request.source, request.options)
         self.session = KerasSession(loaded.model, loaded.format, disposable=True)
-        return (loaded.format, *loaded.notes)
+        return loaded.format
 
 
 # What must be installed to run a model, as modules are named, and as people name it.
@@ -221,6 +222,7 @@ def main() -> None:
     requests = sys.stdin.buffer
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
+    allow_depth()
     worker = Worker()
     while (data := receive(requests)) is not None:
         send(replies, pack(reply_to(worker, unpack(data, Request))))  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ from fpcheck.report.value import SCHEMA, Report
 def render(report: Report) -> str:
     """One JSON document. Numbers that JSON lacks (NaN, infinity) become null."""
     value = {"schema": SCHEMA, **msgspec.to_builtins(report)}
-    if value["accuracy"] is None:
-        del value["accuracy"]
+    for key in ("accuracy", "first"):
+        if not value[key]:
+            del value[key]
     return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()

@@ -13,6 +13,8 @@ from fpcheck.comparison.verdict import LevelResult
 from fpcheck.report.value import Diagnosis, Report
 
 WORST = 5
+# Reasons are whole sentences, which their makers keep short.
+LONGEST_REASON = 1000
 # Where there is no terminal whose width could be asked for.
 WIDTH = 120
 _MARKS = {"match": ("✓", "green"), "mismatch": ("✗", "red"), "incomplete": ("?", "yellow")}
@@ -73,15 +75,20 @@ def _indented(content: RenderableType, above: int = 0) -> RenderableType:
 
 def _headline(report: Report) -> RenderableType:
     mark, colour = _MARKS[report.verdict]
-    golden = report.golden.label
-    note = f" — {clean(report.golden.note)}" if report.golden.note else ""
-    return Group(
+    lines: list[RenderableType] = [
         Text.assemble(
             (f"{mark} {report.verdict}", f"bold {colour}"), "  ",
             clean(report.candidate.source), (f" ({report.candidate.format})", "dim"),
-        ),
-        _line("golden     ", Text(f"{golden}, {report.golden.why}{note}")),
-    )  # fmt: skip
+        )
+    ]  # fmt: skip
+    if report.verdict == "incomplete" and report.unfinished:
+        lines.append(_line("", Text(clean(report.unfinished, 400))))
+    note = f" — {clean(report.golden.note)}" if report.golden.note else ""
+    named = clean(report.first) or f"{report.golden.label}, {report.golden.why}"
+    lines.append(_line(f"{report.reference:<11}", Text(named + note)))
+    if report.first:
+        lines.append(_line(f"{'second':<11}", Text(clean(report.candidate.source))))
+    return Group(*lines)
 
 
 def _levels(report: Report) -> RenderableType:
@@ -98,7 +105,8 @@ def _levels(report: Report) -> RenderableType:
 def _reason(report: Report, level: str, result: LevelResult) -> str:
     errors = [f for f in report.errors if f.level == level]
     if result.status != "fail":
-        return clean(result.reason or _allowed_differences(report, level))
+        reason = result.reason or _allowed_differences(report, level)
+        return clean(reason.replace("the golden", f"the {report.reference}", 1), LONGEST_REASON)
     places = len({f.where for f in errors})
     kind = {"structure": "place", "weights": "tensor", "outputs": "output"}[level]
     return f"{places} {kind}{'' if places == 1 else 's'} differ{'s' if places == 1 else ''}"
@@ -141,7 +149,7 @@ def _findings(report: Report, verbose: bool) -> list[RenderableType]:
     if not shown:
         return [_line("", Text(_hidden(len(notes), "note")))] if notes else []
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
-    for column in ("where", "what", "found", "golden / allowed"):
+    for column in ("where", "what", "found", f"{report.reference} / allowed"):
         table.add_column(column, overflow="fold")
     for finding in shown:
         table.add_row(*(Text(cell) for cell in (

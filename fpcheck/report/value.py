@@ -1,16 +1,19 @@
 """The report: what a comparison found, the same for every renderer."""
 
 import time
+from collections.abc import Sequence
 
 import msgspec
 
 from fpcheck.codec import Value
 from fpcheck.comparison.finding import Finding
-from fpcheck.comparison.verdict import LevelResult, Verdict
+from fpcheck.comparison.verdict import NOT_HELD, LevelResult, Verdict
 from fpcheck.errors import EXIT_INCOMPLETE, EXIT_MATCH, EXIT_MISMATCH
 from fpcheck.fingerprint.levels import Level
 
 SCHEMA = "fpcheck-report/1"
+# Why `validate` leaves outputs out.
+PREDICTIONS = "predictions are judged instead"
 _EXIT = {"match": EXIT_MATCH, "mismatch": EXIT_MISMATCH, "incomplete": EXIT_INCOMPLETE}
 
 
@@ -58,7 +61,15 @@ class CandidateRef(Value, frozen=True):
 
 
 class AccuracyResult(Value, frozen=True):
-    """Accuracy on labelled examples, recorded and now; counts of predictions that changed."""
+    """Accuracy on labelled examples, recorded and now; counts of predictions.
+
+    Attributes:
+        examples: how many were predicted now.
+        compared: of them, how many were recorded.
+        expected_top1: as recorded, as are the other expected ones.
+        changed: of the compared ones, how many are predicted otherwise.
+        missing: how many recorded examples were not among them.
+    """
 
     examples: int
     compared: int
@@ -67,6 +78,7 @@ class AccuracyResult(Value, frozen=True):
     expected_top5: float
     top5: float
     changed: int
+    missing: int = 0
 
 
 class MismatchError(AssertionError):
@@ -86,6 +98,7 @@ class Report(Value, frozen=True):
         diagnoses: what went wrong, surest first; empty without errors.
         notes: what else is to be known.
         accuracy: of `validate`; None elsewhere.
+        first: of `diff`, what the user gave as the first of the two; empty elsewhere.
         elapsed_seconds: of the whole command, from when its source was resolved; see `timed`.
     """
 
@@ -99,6 +112,12 @@ class Report(Value, frozen=True):
     notes: list[str]
     accuracy: AccuracyResult | None
     elapsed_seconds: float = 0.0
+    first: str = ""
+
+    @property
+    def reference(self) -> str:
+        """What sentences call the side that is compared with."""
+        return "first" if self.first else "golden"
 
     @property
     def exit_code(self) -> int:
@@ -109,6 +128,36 @@ class Report(Value, frozen=True):
     def errors(self) -> list[Finding]:
         """The findings that decide the verdict."""
         return [finding for finding in self.findings if finding.severity == "error"]
+
+    @property
+    def unfinished(self) -> str:
+        """Of an `incomplete` report, one sentence: what matches, and what was not compared."""
+        equal = [name for name, result in self.levels.items() if result.status != "skipped"]
+        said = [f"{_listed(equal)} {'matches' if equal == ['structure'] else 'match'}"]
+        reasons: dict[str, list[str]] = {}
+        for name, result in self.levels.items():
+            if result.status == "skipped" and result.reason != PREDICTIONS:
+                reasons.setdefault(self._brief(result.reason or ""), []).append(name)
+        for reason, names in reasons.items():
+            verb = "was" if names == ["structure"] else "were"
+            said.append(f"{_listed(names)} {verb} not compared: {reason}")
+        if self.accuracy is not None and self.accuracy.missing:
+            said.append(f"{self.accuracy.missing} recorded examples were not compared")
+        return "; ".join(said if equal else said[1:])
+
+    @property
+    def narrower(self) -> list[Level]:
+        """Of an `incomplete` report, the levels that would match if no more was asked for."""
+        if self.accuracy is not None and self.accuracy.missing:
+            return []
+        compared = [name for name, level in self.levels.items() if level.status != "skipped"]
+        alone = self.levels["weights"].reason == NOT_HELD
+        return [name for name in compared if name == "structure" or not alone]
+
+    def _brief(self, reason: str) -> str:
+        """A reason as a part of a sentence; the lines of the levels have all of it."""
+        none = f"the {self.reference} contains none"
+        return none if reason == NOT_HELD else reason.partition(";")[0]
 
     def assert_match(self) -> None:
         """Raise unless the verdict is `match`.
@@ -125,6 +174,12 @@ class Report(Value, frozen=True):
         from fpcheck.report.text import plain_text
 
         return plain_text(self)
+
+
+def _listed(names: Sequence[str]) -> str:
+    """`structure, weights and outputs`."""
+    most, last = names[:-1], "".join(names[-1:])
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def timed(report: Report, start: float) -> Report:

@@ -9,7 +9,7 @@ import msgspec
 from fpcheck.codec import Value
 from fpcheck.comparison.proof import hindrance, lacks_state
 from fpcheck.comparison.tolerance import Tolerances
-from fpcheck.comparison.verdict import PROVED, LevelResult
+from fpcheck.comparison.verdict import LevelResult
 from fpcheck.errors import FpcheckError, UnavailableError
 from fpcheck.files.opening import ModelFile
 from fpcheck.fingerprint.levels import LEVELS, Level
@@ -21,7 +21,7 @@ from fpcheck.golden.value import Golden
 from fpcheck.model.environment import environment
 from fpcheck.model.file_session import FileSession
 from fpcheck.model.session import OutputPlan, Session
-from fpcheck.model.source import Options, Source
+from fpcheck.model.source import Kind, Options, Source
 from fpcheck.progress import Progress, silent
 from fpcheck.report.value import CandidateRef, Report
 from fpcheck.workflows.choosing import by_name
@@ -32,8 +32,10 @@ from fpcheck.workflows.request import (
     Request,
     asked_preprocess,
     check_levels,
+    code_notes,
     configured,
     official_notes,
+    proving,
     skipped,
 )
 
@@ -108,6 +110,8 @@ def _report(
 ) -> Report:  # fmt: skip
     candidate, levels = taken
     named = CandidateRef(source.text, session.format, content_id_text(candidate))
+    if source.kind is Kind.FILE:
+        notes = [*notes, *code_notes(candidate.structure.custom_classes, levels["outputs"])]
     return report_on(
         golden, candidate, levels, asked=request.levels, why=why, named=named, notes=notes,
         session=session, goldens=request.goldens,
@@ -160,9 +164,11 @@ def take(
     levels["outputs"] = skipped("outputs", held.levels, asked) or LevelResult("pass")
     if levels["outputs"].status != "pass" or held.outputs is None:
         return candidate, levels
-    unproved = hindrance(held, candidate, environment(session.backend), preprocess)
+    static = isinstance(session, FileSession) and session.static
+    place, told = proving(held.outputs.environment, environment(session.backend), static)
+    unproved = hindrance(held, candidate, place, preprocess)
     if unproved is None and not request.full:
-        levels["outputs"] = LevelResult("proved", PROVED)
+        levels["outputs"] = LevelResult("proved", told)
         return candidate, levels
     if REST in candidate.structure.untold:
         untold = LevelResult("skipped", "the file holds a part of the model")

@@ -44,12 +44,13 @@ def _diffed(
 ) -> Report:
     request = Request(goldens=goldens, preprocess=preprocess)
     golden, other = _golden(first, goldens), _golden(second, goldens)
-    why = "the first of the two"
+    why, given = "the first of the two", first if golden else resolve(first).text
     if golden is None and other is None:
         equal = _equal_files(first, second, request, options, why, progress)
         if equal is not None:
             return equal
     golden = golden or unstored(first, request, options, progress).golden
+    golden = msgspec.structs.replace(golden, first=str(given))
     if other is not None:
         return compare_goldens(golden, other.fingerprint, reference(other), why)
     return compare_with(second, golden, CompareRequest(goldens=goldens), options, why, progress)
@@ -65,6 +66,7 @@ def _equal_files(
     reading = msgspec.structs.replace(options, static=True)
     request = msgspec.structs.replace(request, levels=("structure", "weights"))
     golden = unstored(first, request, reading, progress).golden
+    golden = msgspec.structs.replace(golden, first=resolve(first).text)
     try:
         taken = unstored(second, request, reading, progress)
     except FpcheckError:  # weights alone, perhaps, which take the architecture of the first

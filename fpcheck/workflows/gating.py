@@ -4,31 +4,47 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from fpcheck.codec import Value
-from fpcheck.errors import EXIT_ERROR, EXIT_INCOMPLETE, EXIT_MATCH, EXIT_MISMATCH, FpcheckError
+from fpcheck.codec import PathText, Value
+from fpcheck.errors import (
+    EXIT_ERROR,
+    EXIT_INCOMPLETE,
+    EXIT_MATCH,
+    EXIT_MISMATCH,
+    FpcheckError,
+    NotAModelError,
+)
 from fpcheck.files.kinds import SUFFIXES
 from fpcheck.golden.document import SEAL
-from fpcheck.golden.store import Entry
+from fpcheck.golden.store import Entry, Store
 from fpcheck.model.remote import RemoteSession
-from fpcheck.model.source import Options
+from fpcheck.model.source import Kind, Options, Source
 from fpcheck.progress import Progress, silent
 from fpcheck.report.value import Report
 from fpcheck.settings import FILE, locate
 from fpcheck.workflows.choosing import goldens_folder
 from fpcheck.workflows.comparing import compare_source
-from fpcheck.workflows.request import Request
+from fpcheck.workflows.request import Request, check_levels
 
 # The worst outcome decides: what could not be judged weighs more than what was judged bad.
 _ORDER = (EXIT_MATCH, EXIT_INCOMPLETE, EXIT_MISMATCH, EXIT_ERROR)
 
 
 class Outcome(Value, frozen=True):
-    """What the gate says of one file: a report, an error, not looked at, or a sound golden."""
+    """What the gate says of one file: a report, an error, not looked at, or a sound golden.
+
+    Attributes:
+        path: the file.
+        report: of a model.
+        error: fact and advice.
+        skipped: whether it was passed over.
+        reason: why it was passed over, where that is not plain from its name.
+    """
 
     path: Path
     report: Report | None = None
     error: str | None = None
     skipped: bool = False
+    reason: str = ""
 
     @property
     def exit_code(self) -> int:
@@ -48,8 +64,18 @@ def gate(
     goldens: str | Path | None = None,
     progress: Progress = silent,
     options: Options | None = None,
+    levels: tuple[str, ...] | None = None,
 ) -> list[Outcome]:
-    """Judge each file; without any, every file that `fpcheck.yaml` names."""
+    """Judge each file; without any, every file that `fpcheck.yaml` names.
+
+    Args:
+        paths: models and goldens; all others are passed over.
+        goldens: the folder of goldens.
+        progress: is told what is being done.
+        options: how models are loaded.
+        levels: those that verdicts ask for; None for all that each golden holds.
+    """
+    check_levels(levels)
     located = locate(Path.cwd())
     folder = goldens_folder(goldens)
     chosen = list(paths) or located.files()
@@ -61,12 +87,13 @@ def gate(
     stored = sorted({p.with_suffix(".yaml") for p in chosen if _in_folder(p, folder)})
     outcomes = [_check_golden(path) for path in stored]
     models = [p for p in chosen if not _in_folder(p, folder)]
+    request = Request(goldens=goldens, levels=levels)
     with RemoteSession() as remote:  # one worker for all, started where outputs must be run
         for path in models:
             if located.ignores(path) or _is_other(path):
                 outcomes.append(Outcome(path, skipped=True))
                 continue
-            outcomes.append(_check_model(path, goldens, remote, progress, options or Options()))
+            outcomes.append(_check_model(path, request, remote, progress, options or Options()))
     return outcomes
 
 
@@ -105,14 +132,24 @@ def _check_rewritten(path: Path) -> None:
 
 
 def _check_model(
-    path: Path,
-    goldens: str | Path | None,
-    remote: RemoteSession,
-    progress: Progress,
-    options: Options,
+    path: Path, request: Request, remote: RemoteSession, progress: Progress, options: Options
 ) -> Outcome:
     try:
-        report = compare_source(path, Request(goldens=goldens), options, remote, progress)
+        report = compare_source(path, request, options, remote, progress)
+    except NotAModelError as error:
+        if _is_expected(path, request):
+            return Outcome(path, error=str(error))
+        return Outcome(path, skipped=True, reason=error.fact.removeprefix(f"{path}: "))
     except FpcheckError as error:
         return Outcome(path, error=str(error))
     return Outcome(path, report)
+
+
+def _is_expected(path: Path, request: Request) -> bool:
+    """Whether a model should lie there: `fpcheck.yaml` or one of the user's goldens says so."""
+    if locate(Path.cwd()).of(path) is not None:
+        return True
+    own, place = Store(goldens_folder(request.goldens)), path.resolve()
+    if own.entry(Source(str(path), Kind.FILE, PathText(place)).name) is not None:
+        return True
+    return any(Path(entry.head().source.text).resolve() == place for entry in own.newest())

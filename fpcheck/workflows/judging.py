@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 
 from fpcheck.comparison.compare import Comparison, compare_fingerprints
+from fpcheck.comparison.finding import NOT_COMPARED, Finding
 from fpcheck.comparison.verdict import LevelResult, judged, verdict
 from fpcheck.fingerprint import digest
 from fpcheck.fingerprint.levels import LEVELS, Level
@@ -52,14 +53,13 @@ def report_on(
         goldens: the folder of goldens, one of which the candidate may be.
     """
     comparison = compare_fingerprints(golden.fingerprint, candidate, golden.tolerances)
-    checked = {name for name, result in levels.items() if result.status != "skipped"}
-    findings = [f for f in comparison.findings if f.level in checked]
     finished = {
-        name: judged(name, findings) if result.status == "pass" else result
-        for name, result in levels.items()
+        name: judged(name, stands, comparison.findings, asked) for name, stands in levels.items()
     }
     if comparison.rest:
         finished, notes = _of_part(comparison, finished, notes)
+    findings = [f for f in comparison.findings if _is_shown(f, levels, finished)]
+    differs = any(result.status == "fail" for result in finished.values())
     return Report(
         verdict=verdict(finished, golden.fingerprint.levels, asked),
         golden=GoldenRef(
@@ -67,12 +67,22 @@ def report_on(
         ),
         candidate=named,
         levels=finished,
-        first_divergent_layer=comparison.first_divergent_layer,
+        first_divergent_layer=comparison.first_divergent_layer if differs else None,
         findings=findings,
-        diagnoses=_diagnosed(comparison, golden, session, goldens),
+        diagnoses=_diagnosed(comparison, golden, session, goldens) if differs else [],
         notes=notes,
         accuracy=None,
+        first=golden.first,
     )
+
+
+def _is_shown(
+    finding: Finding, stood: dict[Level, LevelResult], finished: dict[Level, LevelResult]
+) -> bool:
+    """Whether its level was looked at; what was left out of it is shown too."""
+    if finding.code == NOT_COMPARED:
+        return stood[finding.level].status == "pass"
+    return finished[finding.level].status != "skipped"
 
 
 def _of_part(
@@ -95,15 +105,14 @@ def _of_part(
 def _diagnosed(
     comparison: Comparison, golden: Golden, session: Session | None, goldens: str | Path | None
 ) -> list[Diagnosis]:
-    if not comparison.errors:
-        return []
     # A match, which is the usual case, needs no rule.
     from fpcheck.diagnosis import diagnose
     from fpcheck.workflows.examining import examined, neighbours
 
     if session is not None:
         comparison = examined(session, comparison)
-    return diagnose(comparison, lambda: neighbours(golden, goldens))
+    word = "first" if golden.first else "golden"
+    return diagnose(comparison, lambda: neighbours(golden, goldens), word)
 
 
 def compare_goldens(golden: Golden, other: Fingerprint, named: CandidateRef, why: str) -> Report:

@@ -12,6 +12,7 @@ import msgspec
 from fpcheck.codec import PathText
 from fpcheck.errors import FpcheckError
 from fpcheck.files.address import is_address, shown
+from fpcheck.files.kinds import ARCHITECTURE
 from fpcheck.files.opening import ModelFile
 from fpcheck.fingerprint import probes
 from fpcheck.fingerprint.belonging import out_of_order
@@ -55,7 +56,8 @@ def opened(
         parsed: the same, resolved.
         options: how to load it.
         remote: a worker to use where one is needed, which then stays open.
-        architecture_only: an application without any weights.
+        architecture_only: weights are not asked for: an application is built without any, and a
+            file may be without.
         known: digests whose tensors need no details.
         runs: a file's model is going to be run: it is loaded while the file is read.
         begun: the file, if it is being read already; stays open.
@@ -68,7 +70,8 @@ def opened(
     with closing(_Workers(remote)) as workers:
         if parsed.kind is not Kind.FILE:
             with brought(parsed, options) as (local, given):
-                workers.one().open(local, given, architecture_only)
+                bare = architecture_only and parsed.kind is Kind.APPLICATION
+                workers.one().open(local, given, bare)
             yield workers.one()
             return
         if runs and parsed.local and not options.static and not is_address(options.model or ""):
@@ -76,6 +79,11 @@ def opened(
         file = begun or ModelFile(parsed.target, parsed.text, known)
         with nullcontext() if begun else closing(file):
             session = _from_file(file, parsed, options, workers)
+            if session.format == ARCHITECTURE and not architecture_only:
+                raise FpcheckError(
+                    f"{parsed.text}: holds an architecture only, no weights",
+                    f"Give the file of its weights, with --model {parsed.text}.",
+                )
             if not parts:
                 _check_whole(session, parsed, options)
             yield session
@@ -199,7 +207,7 @@ def _architecture(options: Options, workers: _Workers) -> Fingerprint:
             return entry.load().fingerprint
     plain = msgspec.structs.replace(options, weights=Options().weights, model=None)
     remote = None if inner.kind is Kind.FILE else workers.one()
-    with opened(None, inner, plain, remote, inner.kind is Kind.APPLICATION) as session:
+    with opened(None, inner, plain, remote, architecture_only=True) as session:
         structure = session.structure()
         if inner.kind is Kind.APPLICATION:
             return Fingerprint(structure)

@@ -244,7 +244,9 @@ def _same(newest: Golden, golden: Golden, changes: Report) -> bool:
     old, new = newest.fingerprint, golden.fingerprint
     if unrecorded(old.structure, new.structure) is not None:  # by an earlier fpcheck
         return False
-    if old.levels != new.levels or changes.verdict != "match" or changes.findings:
+    if old.levels != new.levels or changes.findings:
+        return False
+    if any(changes.levels[level].status != "pass" for level in old.levels):
         return False
     if new.accuracy is None:
         return True
@@ -260,7 +262,7 @@ def _warnings(golden: Golden) -> tuple[str, ...]:
     outputs = golden.fingerprint.outputs
     if outputs is not None:
         found += [
-            f"the probes do not reach {path}: a change there would not show in the outputs"
+            f"the probes do not reach {path}: other values there did not change the outputs"
             for path in outputs.reach.unreached
         ]
         if untried := outputs.reach.untried:

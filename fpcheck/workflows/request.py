@@ -1,17 +1,18 @@
 """What a comparison is asked to do: by its options, the configuration, and what a golden holds."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import msgspec
 
 from fpcheck.codec import Value
-from fpcheck.comparison.verdict import LevelResult
+from fpcheck.comparison.verdict import NOT_ASKED, NOT_HELD, PROVED, LevelResult
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint.levels import LEVELS, Level
 from fpcheck.golden import official
 from fpcheck.golden.store import Entry, shipped
 from fpcheck.model.applications import APPLICATIONS
+from fpcheck.model.environment import BACKENDS, lacking
 from fpcheck.model.source import Kind, Options, Source, parse
 from fpcheck.settings import ModelSettings, locate
 
@@ -78,10 +79,49 @@ def skipped(
 ) -> LevelResult | None:
     """How a level ends that is not looked at; None for one that is."""
     if level not in held:
-        return LevelResult("skipped", "the golden does not hold it")
+        return LevelResult("skipped", NOT_HELD)
     if asked is not None and level not in asked:
-        return LevelResult("skipped", "--levels")
+        return LevelResult("skipped", NOT_ASKED)
     return None
+
+
+def proving(
+    recorded: dict[str, str], here: dict[str, str], static: bool
+) -> tuple[dict[str, str], str]:
+    """The environment for which outputs may be proved, and how that is told.
+
+    It is the one here. Where nothing is to be run and no framework could run it, there is no other
+    than the recorded one: the outputs follow there, and the reason says so.
+
+    Args:
+        recorded: the environment of the golden's outputs.
+        here: the environment in which the model would be run.
+        static: whether nothing is to be run.
+    """
+    missing = lacking(here)
+    if not static or not missing:
+        return here, PROVED
+    names = ["keras", *BACKENDS]
+    told = [f"{name} {recorded[name]}" for name in names if recorded.get(name)]
+    told += [f"{recorded.get('system', '')} {recorded.get('machine', '')}".strip()]
+    verb = "is" if len(missing) == 1 else "are"
+    return recorded, (
+        f"for the recorded environment: {', '.join(told)}; {' and '.join(missing)} {verb} not "
+        "installed here"
+    )
+
+
+def code_notes(custom: Sequence[str], outputs: LevelResult) -> list[str]:
+    """That code decides outputs too, where nothing was run and no file holds the code.
+
+    Args:
+        custom: names of classes.
+        outputs: how that level ended.
+    """
+    if not custom or outputs.status != "skipped":
+        return []
+    shown = ", ".join(custom[:3]) + (", …" if len(custom) > 3 else "")
+    return [f"not compared: the code of {shown}, which no model file contains"]
 
 
 def asked_preprocess(

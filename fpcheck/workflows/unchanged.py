@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from fpcheck.comparison.tolerance import TOLERANCES
-from fpcheck.comparison.verdict import PROVED, LevelResult, verdict
+from fpcheck.comparison.verdict import LevelResult, verdict
 from fpcheck.files.opening import ModelFile
 from fpcheck.fingerprint.levels import LEVELS, Level
 from fpcheck.model.environment import environment
@@ -18,8 +18,10 @@ from fpcheck.workflows.choosing import by_name
 from fpcheck.workflows.request import (
     Request,
     asked_preprocess,
+    code_notes,
     configured,
     official_notes,
+    proving,
     skipped,
 )
 
@@ -66,7 +68,11 @@ def unchanged(text: str, request: Request, options: Options) -> Report | None:
         first_divergent_layer=None,
         findings=[],
         diagnoses=[],
-        notes=[*head.source.notes, *official_notes(source, choice.entry)],
+        notes=[
+            *head.source.notes,
+            *official_notes(source, choice.entry),
+            *code_notes(head.model.get("custom", []), levels["outputs"]),
+        ],
         accuracy=None,
     )
 
@@ -89,19 +95,19 @@ def _levels(
         level: skipped(level, head.levels, request.levels) or LevelResult("pass")
         for level in LEVELS
     }
-    levels["structure"] = LevelResult("pass")  # no comparison does without it
     if head.model.get("untold"):  # then bytes do not tell all
         return None
     if levels["outputs"].status != "pass":
         return levels
-    recorded = head.model["preprocess"]
+    recorded, taken_in = head.model["preprocess"], head.provenance.environment
+    place, told = proving(taken_in, environment(options.backend), options.static)
     proved = (
         head.model.get("provable") is True
         and levels["weights"].status == "pass"
         and asked_preprocess(source, recorded, request, options) == recorded
-        and environment(options.backend) == head.provenance.environment
+        and place == taken_in
     )
-    return {**levels, "outputs": LevelResult("proved", PROVED)} if proved else None
+    return {**levels, "outputs": LevelResult("proved", told)} if proved else None
 
 
 def _has_bytes_of(source: Source, head: "Head") -> bool:

@@ -7,13 +7,13 @@ import msgspec
 
 from fpcheck.codec import Value
 from fpcheck.comparison.finding import Finding
-from fpcheck.comparison.verdict import LevelResult
+from fpcheck.comparison.verdict import NOT_ASKED, LevelResult
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint.accuracy import Accuracy
 from fpcheck.model.remote import RemoteSession
 from fpcheck.model.source import Options
 from fpcheck.progress import Progress, silent
-from fpcheck.report.value import AccuracyResult, Diagnosis, Report, timed
+from fpcheck.report.value import PREDICTIONS, AccuracyResult, Diagnosis, Report, timed
 from fpcheck.workflows.compared import compared
 from fpcheck.workflows.recording import judge
 from fpcheck.workflows.request import Request
@@ -105,8 +105,9 @@ def _with_accuracy(report: Report, recorded: Accuracy, measured: Accuracy, pairs
         expected_top5=recorded.top5,
         top5=measured.top5,
         changed=len(pairs.changed),
+        missing=recorded.count - pairs.compared,
     )
-    missing = recorded.count - pairs.compared
+    missing = result.missing
     unknown = measured.count - pairs.compared
     notes = [*report.notes]
     notes += [f"{missing} of the recorded examples are not in the data"] * (missing > 0)
@@ -115,8 +116,8 @@ def _with_accuracy(report: Report, recorded: Accuracy, measured: Accuracy, pairs
     notes += [_told(change, classes) for change in pairs.changed[:SHOWN]]
     findings = _findings(pairs)
     levels, verdict = dict(report.levels), report.verdict
-    if levels["outputs"].reason == "--levels":
-        levels["outputs"] = LevelResult("skipped", "predictions are judged instead")
+    if levels["outputs"].reason == NOT_ASKED:
+        levels["outputs"] = LevelResult("skipped", PREDICTIONS)
     if findings:
         levels["outputs"], verdict = LevelResult("fail"), "mismatch"
     elif missing and verdict == "match":

@@ -36,6 +36,7 @@ class Outcome(NamedTuple):
         accepted: its content id, if it was read.
         fact: of the refusal.
         advice: of the refusal.
+        no_model: whether it was taken for whole data of another kind.
         failure: any other exception.
         touched: what was opened, changed or made in its folder.
         left_open: how many descriptors were.
@@ -46,6 +47,7 @@ class Outcome(NamedTuple):
     accepted: str
     fact: str
     advice: str
+    no_model: bool
     failure: str
     touched: list[str]
     left_open: int
@@ -76,7 +78,7 @@ def main() -> None:
 
 
 def _read(folder: Path, name: str, limits: Limits) -> Outcome:
-    from fpcheck.errors import FpcheckError
+    from fpcheck.errors import FpcheckError, NotAModelError
     from fpcheck.model.source import Options
     from fpcheck.workflows.hashing import hash_weights
 
@@ -85,16 +87,18 @@ def _read(folder: Path, name: str, limits: Limits) -> Outcome:
     path = folder / name
     LISTED[name].write(path)
     accepted = fact = advice = failure = ""
+    no_model = False
     before = _descriptors()
     with _watched(folder) as touched, _limited(limits):
         try:
             accepted = hash_weights(path, Options(static=True))
         except FpcheckError as error:
             fact, advice = error.fact, error.advice
+            no_model = isinstance(error, NotAModelError)
         except Exception as error:  # must not happen
             failure = f"{type(error).__name__}: {error}"
     return Outcome(
-        name, str(path), accepted, fact, advice, failure, touched, _descriptors() - before
+        name, str(path), accepted, fact, advice, no_model, failure, touched, _descriptors() - before
     )
 
 

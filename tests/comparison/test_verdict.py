@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from fpcheck.comparison.finding import Finding
 from fpcheck.comparison.proof import hindrance
-from fpcheck.comparison.verdict import LevelResult, judged, verdict
+from fpcheck.comparison.verdict import NOT_HELD, LevelResult, judged, verdict
 from fpcheck.fingerprint.levels import LEVELS, Level
 from fpcheck.fingerprint.outputs import Noise
 from fpcheck.fingerprint.structure import Structure
@@ -18,6 +18,7 @@ from fpcheck.fingerprint.value import Fingerprint
 
 NET = perceptron(4)
 FULL = fingerprint(NET, outputs=outputs(NET))
+WITHOUT_WEIGHTS = replace(FULL, weights=None)
 LETTERS = {"p": "pass", "f": "fail", "=": "proved", "s": "skipped"}
 
 
@@ -63,23 +64,49 @@ def test_no_match_while_a_level_failed_or_was_not_checked(states: str) -> None:
     [
         (fingerprint(NET), "pps", None, "match"),
         (fingerprint(NET), "pss", None, "incomplete"),
-        (Fingerprint(NET), "pss", None, "match"),
+        (Fingerprint(NET), "pss", None, "incomplete"),
+        (Fingerprint(NET), "p=s", None, "match"),
+        (Fingerprint(NET), "pss", ("structure",), "match"),
+        (Fingerprint(NET), "pss", ("structure", "weights"), "incomplete"),
+        (WITHOUT_WEIGHTS, "psp", None, "incomplete"),
+        (WITHOUT_WEIGHTS, "psp", ("structure", "outputs"), "incomplete"),
+        (WITHOUT_WEIGHTS, "ssp", ("outputs",), "incomplete"),
+        (WITHOUT_WEIGHTS, "pss", ("structure",), "match"),
+        (WITHOUT_WEIGHTS, "p=p", None, "match"),
         (Fingerprint(NET), "sss", None, "incomplete"),
         (Fingerprint(NET), "pss", ("outputs",), "incomplete"),
     ],
 )
-def test_only_what_the_golden_holds_is_wanted_unless_asked(
+def test_what_the_golden_holds_and_always_its_weights_are_wanted_unless_less_is_asked(
     golden: Fingerprint, states: str, asked: tuple[str, ...] | None, wanted: str
 ) -> None:
     assert verdict(ended(states), golden.levels, asked) == wanted
 
 
-def test_a_level_fails_by_its_own_errors_only() -> None:
-    note = Finding("structure", "layers-renamed", severity="note")
-    error = Finding("weights", "tensor-changed")
-    assert judged("structure", [note, error]) == LevelResult("pass")
-    assert judged("weights", [note, error]) == LevelResult("fail")
-    assert judged("outputs", []) == LevelResult("pass")
+NOTE = Finding("structure", "layers-renamed", severity="note")
+ERROR = Finding("weights", "tensor-changed")
+PASS, NO_ARCHITECTURE = LevelResult("pass"), LevelResult("skipped", "weights only")
+UNASKED, UNHELD = LevelResult("skipped", "--levels"), LevelResult("skipped", NOT_HELD)
+
+
+@pytest.mark.parametrize(
+    ("level", "stands", "asked", "ends"),
+    [
+        ("structure", PASS, None, PASS),
+        ("weights", PASS, None, LevelResult("fail")),
+        ("outputs", LevelResult("proved", "why"), None, LevelResult("proved", "why")),
+        ("weights", NO_ARCHITECTURE, None, LevelResult("fail")),
+        ("structure", NO_ARCHITECTURE, None, NO_ARCHITECTURE),
+        ("weights", PASS, ("weights",), LevelResult("fail")),
+        ("weights", PASS, ("structure", "outputs"), UNASKED),
+        ("structure", PASS, ("weights",), UNASKED),
+        ("weights", UNHELD, ("outputs",), UNHELD),
+    ],
+)  # fmt: skip
+def test_a_level_that_is_asked_for_fails_by_its_own_errors(
+    level: Level, stands: LevelResult, asked: tuple[str, ...] | None, ends: LevelResult
+) -> None:
+    assert judged(level, stands, [NOTE, ERROR], asked) == ends
 
 
 def unproved(

@@ -1,48 +1,80 @@
-"""How long nudging may take: the processor time of this process, never how busy the machine is."""
+"""A layer is unreached only where other values in it do not show in the outputs."""
 
-import os
-import time
-from collections.abc import Iterator
-from itertools import count
+from collections.abc import Callable
 
+import keras
 import numpy as np
 import pytest
+from keras import layers as kl
+from models import filled, image_net, padded_mean_net
 
-from fpcheck.model import sensitivity
+from fpcheck.model.sensitivity import reach
 
-
-def _clock(step: float) -> Iterator[float]:
-    return count(0.0, step)
-
-
-def _untried(
-    monkeypatch: pytest.MonkeyPatch, passing: float, worked: float, gradients: bool
-) -> tuple[str, ...]:
-    """What of three layers is not tried if so much time passes from look to look."""
-    import keras
-
-    model = keras.Sequential([keras.Input((2,)), *(keras.layers.Dense(2, name=n) for n in "abc")])
-    arrays = [np.ones((1, 2), np.float32)]
-    wall, processor = _clock(passing), _clock(worked)
-    monkeypatch.setattr(sensitivity, "_gradients", lambda *_: ({}, 1.0))
-    monkeypatch.setattr(sensitivity, "_moved_by_nudge", lambda *_: 1.0)
-    with monkeypatch.context() as patch:
-        patch.setattr(time, "monotonic", lambda: next(wall))
-        patch.setattr(time, "process_time", lambda: next(processor))
-        return sensitivity.reach(model, arrays, 1e-4, gradients).untried
+ALLOWED = 1e-4
 
 
-def test_a_busy_machine_leaves_nothing_untried(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert _untried(monkeypatch, passing=1e6, worked=0.0, gradients=False) == ()
+def attention() -> keras.Model:
+    """Attention whose weights are nearly the same for all places: queries are small."""
+    x = keras.Input((6, 8), name="x")
+    given = kl.MultiHeadAttention(2, 4, name="attention")(x, x)
+    model = filled(keras.Model(x, kl.Dense(2, name="y")(given)))
+    kernel, bias = model.get_layer("attention")._query_dense.weights
+    kernel.assign(kernel * 3e-3)
+    bias.assign(bias * 3e-3)
+    return model
 
 
-def test_what_takes_too_much_work_is_untried(monkeypatch: pytest.MonkeyPatch) -> None:
-    more = sensitivity.NUDGE_SECONDS * 0.6
-    assert _untried(monkeypatch, passing=0.0, worked=more, gradients=True) == ("b", "c")
+def behind_a_normalization() -> keras.Model:
+    """A convolution whose result is divided by a large deviation."""
+    x = keras.Input((8, 8, 3), name="x")
+    y = kl.BatchNormalization(name="bn")(kl.Conv2D(4, 3, name="conv")(x))
+    model = filled(keras.Model(x, kl.Dense(2, name="y")(kl.GlobalAveragePooling2D()(y))))
+    model.get_layer("bn").moving_variance.assign(np.full(4, 4e4))
+    return model
 
 
-def test_work_on_all_cores_is_shared_among_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 4)
-    more = sensitivity.NUDGE_SECONDS * 1.5
-    assert _untried(monkeypatch, passing=0.0, worked=more, gradients=True) == ("a", "b", "c")
-    assert _untried(monkeypatch, passing=0.0, worked=more, gradients=False) == ("c",)
+def dead() -> keras.Model:
+    """Units that no input wakes: their biases are far below zero."""
+    x = keras.Input((4,), name="x")
+    sleeping = kl.Dense(3, activation="relu", name="sleeping")
+    joined = kl.Concatenate()([sleeping(x), kl.Dense(3, name="awake")(x)])
+    model = filled(keras.Model(x, kl.Dense(2, name="y")(joined)))
+    sleeping.bias.assign(np.full(3, -99.0))
+    return model
+
+
+def probes(model: keras.Model) -> list[np.ndarray]:
+    random = np.random.default_rng(1)
+    return [random.normal(size=(3, *i.shape[1:])).astype("float32") for i in model.inputs]
+
+
+@pytest.mark.parametrize("gradients", [True, False])
+@pytest.mark.parametrize("make", [attention, behind_a_normalization, image_net, padded_mean_net])
+def test_a_layer_whose_other_values_show_is_reached(
+    make: Callable[[], keras.Model], gradients: bool
+) -> None:
+    model = make()
+    found = reach(model, probes(model), ALLOWED, gradients)
+    assert (found.unreached, found.untried) == ((), ())
+
+
+@pytest.mark.parametrize("gradients", [True, False])
+def test_a_layer_whose_other_values_do_not_show_is_unreached(gradients: bool) -> None:
+    model = dead()
+    before = model.get_weights()
+    found = reach(model, probes(model), ALLOWED, gradients)
+    assert (found.unreached, found.untried) == (("sleeping",), ())
+    for value, kept in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(value, kept)
+
+
+def test_a_small_change_of_it_alone_does_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So the models above are of the kind that was warned of."""
+    from fpcheck.model import sensitivity
+
+    monkeypatch.setattr(sensitivity, "_replaced", lambda variable: sensitivity._values(variable))
+    model = attention()
+    found = reach(model, probes(model), ALLOWED, True)
+    assert "attention/query" in found.unreached
+    model = behind_a_normalization()
+    assert "conv" in reach(model, probes(model), ALLOWED, True).unreached

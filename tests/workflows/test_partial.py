@@ -223,6 +223,26 @@ def test_a_head_without_its_body_is_a_part(options: Options, here: Path) -> None
 
 
 @BOTH
+def test_of_a_head_that_was_trained_further_nothing_is_said_of_the_body(
+    options: Options, here: Path
+) -> None:
+    recorded(nested())
+    path = without("layers/functional", "layers/input_layer")
+    with h5py.File(path, "r+") as file:
+        for tensor in file["layers/dense/vars"].values():
+            tensor[...] = tensor[()] * 1.01 + np.linspace(0, 0.01, tensor.size).reshape(
+                tensor.shape
+            )
+    report = compared(path, options)
+    assert told(report) == ("mismatch", ["fine-tuned 0.85"],
+                            ["predictions/bias", "predictions/kernel"])  # fmt: skip
+    (found,) = report.diagnoses
+    assert found.summary.startswith("predictions was trained further")
+    assert found.evidence[0].startswith("1 layer of 1: ")
+    assert report.notes[0].endswith("not compared: backbone/conv1, backbone/norm1, backbone/conv2")
+
+
+@BOTH
 def test_a_whole_that_lost_its_body_is_no_part(options: Options, here: Path) -> None:
     """It still names its input, as a file of the whole does."""
     recorded(nested())

@@ -345,3 +345,36 @@ def test_a_layer_told_not_to_cast_its_inputs_differs(here: Path) -> None:
     assert [(f.layer, f.code, f.metric) for f in report.errors] == [
         ("a", "config-changed", "autocast")
     ]
+
+
+@keras.saving.register_keras_serializable("tests")
+class Beside(keras.Model):
+    """Calls a layer that stands beside its graph."""
+
+    # Keras writes the graph of a class whose constructor is that of a Functional.
+    def __init__(
+        self, inputs: object, outputs: object, name: str | None = None, **kwargs: object
+    ) -> None:
+        super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)
+        self.after = kl.Dense(2, name="after")
+
+    def call(self, x: keras.KerasTensor, **kwargs: object) -> keras.KerasTensor:
+        return self.after(super().call(x))
+
+
+def test_layers_beside_the_graph_of_a_custom_class_are_compared(here: Path) -> None:
+    def beside(scale: float) -> keras.Model:
+        seeded()
+        x = keras.Input((3,), name="x")
+        model = Beside(x, kl.Dense(2, name="d")(x), name="beside")
+        model(np.zeros((1, 3), np.float32))
+        model.after.kernel.assign(scale * model.after.kernel)
+        return model
+
+    beside(1.0).save("good.keras")
+    beside(2.0).save("changed.keras")
+    for golden in (beside(1.0), "good.keras"):
+        fpcheck.record(golden, "net", levels=["structure", "weights"])
+        assert static("good.keras").verdict == "match"
+        report = static("changed.keras")
+        assert {finding.layer for finding in report.errors} == {"after"}

@@ -26,7 +26,7 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
             summary=f"{some(told.values(), 1)}.",
             evidence=["weights and configuration are equal", *told.values()][:5],
             advice="Give your own function with --custom-objects, or compute with the version of "
-            "Keras that the golden was recorded with.",
+            f"Keras that the {case.reference} was recorded with.",
         )
 
 
@@ -65,7 +65,9 @@ def _exchanged(case: Case) -> dict[str, str]:
         known = pair.golden.class_name and pair.candidate.class_name
         if known and now.custom != pair.golden.custom:
             own, kerass = (
-                ("golden", "this model") if pair.golden.custom else ("model", "the golden")
+                (case.reference, "this model")
+                if pair.golden.custom
+                else ("model", f"the {case.reference}")
             )
             found[pair.golden.path] = (
                 f"{pair.golden.path}: the {own} has code of its own where {kerass} has Keras's "

@@ -24,7 +24,7 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
             code="custom-code-changed",
             layers=layers,
             confidence=0.95,
-            summary=f"The code of {some(sorted(classes))} is not that of the golden.",
+            summary=f"The code of {some(sorted(classes))} is not that of the {case.reference}.",
             evidence=["weights and configuration are equal", *(f"{p}: another digest of its source"
                                                              for p in layers[:4])],
             advice="Load the model with the code it was approved with: --custom-objects MODULE.",

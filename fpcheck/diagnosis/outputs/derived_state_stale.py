@@ -17,9 +17,11 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
             code="derived-state-stale",
             layers=paths(items),
             confidence=1.0,
-            summary=f"{some(paths(items))}: the weights are the golden's, but not {roles}, with "
-            "which the layer computes.",
-            evidence=[f"{item.name}: another digest than the golden's" for item in items[:5]],
+            summary=f"{some(paths(items))}: the weights are the {case.reference}'s, but not "
+            f"{roles}, with which the layer computes.",
+            evidence=[
+                f"{item.name}: another digest than the {case.reference}'s" for item in items[:5]
+            ],
             advice="Call finalize_state() on the layer after set_weights, or load the whole model.",
         )
 

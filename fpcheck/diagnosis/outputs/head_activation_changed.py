@@ -26,7 +26,7 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
         if f.layer in ends
         and (f.metric == "activation" or (f.metric == "class" and f.layer in squashing))
     ]
-    told = {f.layer or "": _told(f) for f in found} or _by_values(case)
+    told = {f.layer or "": _told(f, case.reference) for f in found} or _by_values(case)
     if not told:
         return
     case.tell([*found, *case.found("output-changed")])
@@ -36,15 +36,16 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
         confidence=1.0 if found else 0.99,
         summary=f"The function at the end is another one: {some(told.values())}.",
         evidence=list(told.values())[:5],
-        advice="Build the head with the golden's activation; check whether the loss takes logits.",
+        advice=f"Build the head with the {case.reference}'s activation; check whether the loss "
+        "takes logits.",
     )
 
 
-def _told(finding: Finding) -> str:
+def _told(finding: Finding, reference: str) -> str:
     layer, was, now = finding.layer, finding.expected, finding.actual
     if finding.metric == "activation":
-        return f"{layer}: activation is {now}, golden {was}"
-    return f"{layer}: {f'{was} is missing' if now is None else f'{now} that the golden lacks'}"
+        return f"{layer}: activation is {now}, {reference} {was}"
+    return f"{layer}: {f'{was} is missing' if now is None else f'{now} that the {reference} lacks'}"
 
 
 def _squashing(structure: Structure) -> set[str]:
@@ -77,5 +78,5 @@ def _by_values(case: Case) -> dict[str, str]:
         return {}
     changed = [f for f in case.found("output-changed") if f.tensor == "final"]
     every = [f for f in case.errors if f.code == "output-changed"]
-    return {f.layer or "": f"{f.layer}: before its last function it is the golden's"
+    return {f.layer or "": f"{f.layer}: before its last function it is the {case.reference}'s"
             for f in changed if len(changed) == len(every)}  # fmt: skip

@@ -19,6 +19,6 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
         layers=[seen.where] if seen.where else [],
         confidence=0.95,
         summary=f"Outputs vary without any change: {seen.says}.{where}",
-        evidence=[seen.says, "structure and weights equal the golden"],
+        evidence=[seen.says, f"structure and weights equal the {case.reference}"],
         advice="Look for random operations and for state that is carried from call to call.",
     )

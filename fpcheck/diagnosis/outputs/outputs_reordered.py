@@ -18,8 +18,8 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
     case.tell(case.found("output-changed", "output-shape-changed"))
     golden = case.golden.structure.outputs
     names = [p.name for p in golden] or [a.name for a in _answers(case)[0]]
-    told = [f"output {i} is the golden's output {j} ({names[j]})" for i, j in enumerate(order)
-            if i != j]  # fmt: skip
+    told = [f"output {i} is the {case.reference}'s output {j} ({names[j]})"
+            for i, j in enumerate(order) if i != j]  # fmt: skip
     yield Diagnosis(
         code="outputs-reordered",
         layers=[names[j] for i, j in enumerate(order) if i != j],

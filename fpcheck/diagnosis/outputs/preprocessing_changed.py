@@ -26,10 +26,10 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
     allowed = case.comparison.tolerances.allowed_outputs(golden)
     name = matching_alternative(golden, candidate, allowed)
     if name is not None:
-        now, confidence = f"{_SAYS[name]}; the golden was recorded with", 0.99
-        seen = f"the outputs equal those that the golden foretold for '{name}'"
+        now, confidence = f"{_SAYS[name]}; the {case.reference} was recorded with", 0.99
+        seen = f"the outputs equal those that the {case.reference} foretold for '{name}'"
     elif candidate.preprocess != golden.preprocess:
-        now, confidence = f"'{candidate.preprocess}', the golden was recorded with", 0.9
+        now, confidence = f"'{candidate.preprocess}', the {case.reference} was recorded with", 0.9
         seen = "the outputs differ"
     else:
         return
@@ -39,6 +39,6 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
         layers=[],
         confidence=confidence,
         summary=f"Preprocessing differs: {now} '{golden.preprocess}'.",
-        evidence=["structure and weights equal the golden", seen],
-        advice=f"Prepare inputs as the golden does: --preprocess {golden.preprocess}.",
+        evidence=[f"structure and weights equal the {case.reference}", seen],
+        advice=f"Prepare inputs as the {case.reference} does: --preprocess {golden.preprocess}.",
     )

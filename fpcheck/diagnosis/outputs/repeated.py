@@ -32,7 +32,8 @@ def unsteady(case: Case) -> Unsteady | None:
         least = allowed if now == noise.repeat else max(allowed, _ROUNDING)
         if now is not None and not now <= least and (was is None or was <= least):
             where = case.pairing.to_golden.get(noise.where or "", noise.where or "")
-            return Unsteady(f"{words} {now:.2g} of its RMS, in the golden by {was or 0:.2g}", where)
+            says = f"{words} {now:.2g} of its RMS, in the {case.reference} by {was or 0:.2g}"
+            return Unsteady(says, where)
     return None
 
 

@@ -25,7 +25,7 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
             layers=baked,
             confidence=1.0,
             summary=f"{some(baked)} {'is' if len(baked) == 1 else 'are'} called with "
-            "training=True, in the golden not.",
+            f"training=True, in the {case.reference} not.",
             evidence=[f"{path}: the graph says training=True" for path in baked[:5]],
             advice=_ADVICE,
         )
@@ -39,7 +39,7 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
             layers=where,
             confidence=0.95,
             summary=f"{some(where)} acts as in training: {seen.says}.",
-            evidence=[seen.says, "structure and weights equal the golden"],
+            evidence=[seen.says, f"structure and weights equal the {case.reference}"],
             advice=_ADVICE,
         )
 

@@ -16,15 +16,16 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
         return
     sizes = {i.name: (i.tensor.size, i.other.size) for i in items}
     told = [
-        f"{name}: {count(now, 'word')} as in the golden, others or in another order" if was == now
-        else f"{name}: {count(now, 'word')}, golden {was}"
+        f"{name}: {count(now, 'word')} as in the {case.reference}, others or in another order"
+        if was == now
+        else f"{name}: {count(now, 'word')}, {case.reference} {was}"
         for name, (was, now) in sizes.items()
     ]  # fmt: skip
     yield Diagnosis(
         code="vocabulary-changed",
         layers=paths(items),
         confidence=1.0,
-        summary=f"The vocabulary of {some(paths(items))} is not the golden's.",
+        summary=f"The vocabulary of {some(paths(items))} is not the {case.reference}'s.",
         evidence=told[:5],
         advice="Load the vocabulary that was saved with the model; .weights.h5 files hold none.",
     )

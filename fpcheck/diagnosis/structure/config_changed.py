@@ -8,8 +8,6 @@ from fpcheck.diagnosis.evidence import lines, some
 from fpcheck.diagnosis.structure.effects import effect, moved_strides
 from fpcheck.report.value import Diagnosis
 
-_ADVICE = "Build the layer as the golden has it; most such changes load without an error."
-
 
 def diagnose(case: Case) -> Iterator[Diagnosis]:
     """One diagnosis for all changed attributes."""
@@ -18,7 +16,7 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
     if not found and not constants:
         return
     case.tell(found)
-    told = [*(_told(finding) for finding in found), *constants.values()]
+    told = [*(_told(finding, case.reference) for finding in found), *constants.values()]
     moved = _moved(case, found)
     yield Diagnosis(
         code="config-changed",
@@ -26,7 +24,8 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
         confidence=1.0,
         summary=f"{moved or some(told)}.",
         evidence=lines([*told, *_effects(case, found)]),
-        advice=_ADVICE,
+        advice=f"Build the layer as the {case.reference} has it; most such changes load without an "
+        "error.",
     )
 
 
@@ -36,7 +35,8 @@ def diagnose_attributes(case: Case) -> Iterator[Diagnosis]:
     if not case.only_outputs or whole is None:
         return
     told = {
-        pair.golden.path: f"{pair.golden.path}: {key} is {now.attributes.get(key)}, golden {was}"
+        pair.golden.path: f"{pair.golden.path}: {key} is {now.attributes.get(key)}, "
+        f"{case.reference} {was}"
         for pair, now in case.paired_with(whole)
         for key, was in pair.golden.attributes.items()
         if now.attributes.get(key) != was
@@ -54,8 +54,9 @@ def diagnose_attributes(case: Case) -> Iterator[Diagnosis]:
         )  # fmt: skip
 
 
-def _told(finding: Finding) -> str:
-    return f"{finding.layer}: {finding.metric} is {finding.actual}, golden {finding.expected}"
+def _told(finding: Finding, reference: str) -> str:
+    layer, was, now = finding.layer, finding.expected, finding.actual
+    return f"{layer}: {finding.metric} is {now}, {reference} {was}"
 
 
 def _effects(case: Case, found: list[Finding]) -> list[str]:
@@ -73,7 +74,7 @@ def _constants(case: Case) -> dict[str, str]:
     """Constants given when the layer was made: mean and variance of a Normalization."""
     return {
         item.layer.path: f"{item.layer.path}: {item.tensor.role.removeprefix('used_')} is not the "
-        "golden's"
+        f"{case.reference}'s"
         for item in case.changed
         if item.tensor.derived
         and item.tensor.role.startswith("used_")

@@ -26,8 +26,8 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
         code="dtype-changed",
         layers=layers,
         confidence=1.0,
-        summary=f"{some(layers)} {_does(bool(found), len(layers) == 1)} in {now}, in the golden in "
-        f"{was}.",
+        summary=f"{some(layers)} {_does(bool(found), len(layers) == 1)} in {now}, in the "
+        f"{case.reference} in {was}.",
         evidence=lines([f"{count(n, 'layer' if found else 'tensor')}: {a} instead of {b}"
                         for (b, a), n in kinds.items()]),
         advice=f"Build the model {_under(was)}, or record it as a golden of its own.",

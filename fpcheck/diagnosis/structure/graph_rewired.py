@@ -14,21 +14,21 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
     if not found:
         return
     case.tell(found)
-    told = [_told(finding) for finding in found]
+    told = [_told(finding, case.reference) for finding in found]
     yield Diagnosis(
         code="graph-rewired",
         layers=list(dict.fromkeys(f.layer for f in found if f.layer)),
         confidence=1.0,
         summary=f"{some(told, 2)}.",
         evidence=told[:5],
-        advice="Connect the layers as the golden does; the order of inputs matters.",
+        advice=f"Connect the layers as the {case.reference} does; the order of inputs matters.",
     )
 
 
-def _told(finding: Finding) -> str:
+def _told(finding: Finding, reference: str) -> str:
     if finding.metric == "calls":
         now, was = often(finding.actual), often(finding.expected)
-        return f"{finding.layer} is used {now}, in the golden {was}"
+        return f"{finding.layer} is used {now}, in the {reference} {was}"
     now, was = (", ".join(map(str, side)) for side in (finding.actual, finding.expected))
     order = sorted(map(str, finding.actual)) == sorted(map(str, finding.expected))
-    return f"{finding.layer} takes {now}; golden {was}" + (", in this order" if order else "")
+    return f"{finding.layer} takes {now}; {reference} {was}" + (", in this order" if order else "")

@@ -22,9 +22,10 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
         code="input-changed",
         layers=_differing(case) or sorted(own & case.layers.keys(), key=list(case.layers).index),
         confidence=1.0,
-        summary=f"The model takes {now}; the golden {was}.",
+        summary=f"The model takes {now}; the {case.reference} {was}.",
         evidence=["the same inputs in another order" if order else "shape, type or number differ"],
-        advice="Build it with the golden's inputs; weights that fit say nothing of them.",
+        advice=f"Build it with the {case.reference}'s inputs; weights that fit say nothing of "
+        "them.",
     )
 
 

@@ -16,7 +16,8 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
             code="layers-added",
             layers=[f.layer for f in found if f.layer],
             confidence=1.0,
-            summary=f"{count(len(found), 'layer')} that the golden lacks: {some(told, 5)}.",
-            evidence=[f"{len(case.pairing.pairs)} layers of the golden are there"],
+            summary=f"{count(len(found), 'layer')} that the {case.reference} lacks: "
+            f"{some(told, 5)}.",
+            evidence=[f"{len(case.pairing.pairs)} layers of the {case.reference} are there"],
             advice="Build the model without them, or record it as a new version.",
         )

@@ -15,9 +15,11 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
     order = list(case.layers)
     names = some(removed, 5)
     top = is_top(case, removed)
-    summary = f"{count(len(removed), 'layer')} of the golden missing from the middle: {names}."
+    summary = (
+        f"{count(len(removed), 'layer')} of the {case.reference} missing from the middle: {names}."
+    )
     if top:
-        summary = f"This is the body of the golden, its top is missing: {names}."
+        summary = f"This is the body of the {case.reference}, its top is missing: {names}."
     yield Diagnosis(
         code="layers-removed",
         layers=removed,

@@ -21,7 +21,7 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
         code="output-changed",
         layers=list(dict.fromkeys(sources)),
         confidence=1.0,
-        summary=f"The model gives {now}; the golden {was}.",
-        evidence=["all layers are the golden's; what is taken as output differs"],
-        advice="Build the model with the golden's outputs.",
+        summary=f"The model gives {now}; the {case.reference} {was}.",
+        evidence=[f"all layers are the {case.reference}'s; what is taken as output differs"],
+        advice=f"Build the model with the {case.reference}'s outputs.",
     )

@@ -23,7 +23,8 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
         if names & {source.partition(" (")[0] for source in f.actual}
     ]
     case.tell([*lost, *copies, *inside, *rewired])
-    told = [f"{f.layer} is used {often(f.actual)}, in the golden {often(f.expected)}" for f in lost]
+    told = [f"{f.layer} is used {often(f.actual)}, in the {case.reference} {often(f.expected)}"
+            for f in lost]  # fmt: skip
     copied = some(f.layer for f in copies if f.layer)
     yield Diagnosis(
         code="sharing-lost",

@@ -30,15 +30,16 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
         return
     told = f"it is built as the golden {label}" if built else "it is another model"
     near = told if built else f"nearest golden in reach: {label}, {share:.0%} of its layers"
+    named = f": --golden {label}" if case.reference == "golden" else f" ({label})"
     yield Diagnosis(
         code="wrong-architecture",
         layers=[],
         confidence=1.0 if built else 0.97,
-        summary=f"Only {same} of {count(size, 'layer')} are the golden's: {told}.",
-        evidence=[f"{count(len(ours.layers), 'layer')} in the golden, {len(theirs.layers)} here",
+        summary=f"Only {same} of {count(size, 'layer')} are the {case.reference}'s: {told}.",
+        evidence=[f"{count(len(ours.layers), 'layer')} in the {case.reference}, "
+                  f"{len(theirs.layers)} here",
                   *([near] if label else [])],
-        advice=f"Compare with the right golden{f': --golden {label}' if label else ''}, or build "
-        "the right model.",
+        advice=f"Compare with the right golden{named if label else ''}, or build the right model.",
     )  # fmt: skip
 
 

@@ -18,8 +18,8 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
     """One diagnosis for what is proved, one for tensors that only hold the same values."""
     yield from of_tensors(
         case, "axis-permuted", lambda item: _proved(case, item),
-        lambda names, many: f"{names} {'hold' if many else 'holds'} the golden values with slices "
-        "in another order.",
+        lambda names, many: f"{names} {'hold' if many else 'holds'} the {case.whose} values with "
+        "slices in another order.",
         _ADVICE,
     )  # fmt: skip
 
@@ -28,8 +28,8 @@ def diagnose_unproved(case: Case) -> Iterator[Diagnosis]:
     """One diagnosis for tensors that hold the golden's values in an order that was not found."""
     yield from of_tensors(
         case, "axis-permuted", lambda item: _reordered(case, item),
-        lambda names, many: f"{names} {'hold' if many else 'holds'} exactly the golden values, in "
-        "another order.",
+        lambda names, many: f"{names} {'hold' if many else 'holds'} exactly the {case.whose} "
+        "values, in another order.",
         _ADVICE, confidence=0.9,
     )  # fmt: skip
 
@@ -42,7 +42,7 @@ def _proved(case: Case, item: Changed) -> str | None:
         f"along axis {axis} {_named(item, name, axis) or 'permuted'}"
         for axis, name in zip(undone.axes, undone.names, strict=True)
     ]
-    return f"{' and '.join(told)}; put back, it has the golden's digest"
+    return f"{' and '.join(told)}; put back, it has the {case.reference}'s digest"
 
 
 def _named(item: Changed, name: str, axis: int) -> str:
@@ -54,4 +54,6 @@ def _reordered(case: Case, item: Changed) -> str | None:
     undone = case.undone(item)
     if undone is None or undone.how != "reordered":
         return None
-    return "smallest and largest value, sum and norm are the golden's, the places are not"
+    return (
+        f"smallest and largest value, sum and norm are the {case.reference}'s, the places are not"
+    )

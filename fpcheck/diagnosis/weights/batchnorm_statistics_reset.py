@@ -34,7 +34,7 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
         "the statistics were not loaded.",
         evidence=[
             f"{count(len(reset), 'layer')}: moving statistics are the initial ones",
-            f"{count(kept, 'other tensor')} of these layers equal the golden",
+            f"{count(kept, 'other tensor')} of these layers equal the {case.reference}",
         ],
         advice="Copy all weights, not only trainable_weights; in a training loop, let the "
         "statistics settle before saving.",

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from fpcheck.diagnosis.case import Case
+from fpcheck.diagnosis.evidence import tolerating
 from fpcheck.diagnosis.weights.foretold import foretold
 from fpcheck.report.value import Diagnosis
 
@@ -13,5 +14,5 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
         case,
         "cast-bfloat16",
         {"bfloat16": "rounded to bfloat16"},
-        "Save and load without a bfloat16 step, or allow it: --tolerance bfloat16.",
+        f"Save and load without a bfloat16 step{tolerating(case, 'allow it:', 'bfloat16')}.",
     )

@@ -37,8 +37,8 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
         confidence=0.85 if share > 0.5 else 0.7,
         summary=f"{_who(layers, case)} trained further, or otherwise changed a little everywhere.",
         evidence=[
-            f"{count(len(layers), 'layer')} of {len(case.weighted)}: cosine with the golden "
-            f"{cosine(related):.3g}",
+            f"{count(len(layers), 'layer')} of {len(case.weighted)}: cosine with the "
+            f"{case.reference} {cosine(related):.3g}",
             f"relative distance {min(distances):.2g} to {max(distances):.2g}, "
             f"{np.median(distances):.2g} in the middle",
         ],
@@ -47,6 +47,6 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
 
 
 def _who(layers: list[str], case: Case) -> str:
-    if len(layers) == len(case.weighted):
+    if case.are_all(layers):
         return "All layers were"
     return f"{some(layers)} {'was' if len(layers) == 1 else 'were'}"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from fpcheck.comparison.weights import Changed
 from fpcheck.diagnosis.case import Case, is_constant
-from fpcheck.diagnosis.evidence import lines, paths, some
+from fpcheck.diagnosis.evidence import lines, ones, paths, some
 from fpcheck.fingerprint.undone import Undone
 from fpcheck.report.value import Diagnosis
 
@@ -34,10 +34,10 @@ def foretold(
         named = next((n for n in mistakes if held.get(n) == item.candidate.digest), None)
         found = case.undone(item)
         if named is not None:
-            proof = f"{item.name}: its digest is the one that the golden foretold"
+            proof = f"{item.name}: its digest is the one that the {case.reference} foretold"
             groups.setdefault(mistakes[named], []).append((item, proof))
         elif found is not None and found.left == 0 and (says := undone(item, found)):
-            proof = f"{item.name}: put back, it has the golden's digest"
+            proof = f"{item.name}: put back, it has the {case.reference}'s digest"
             groups.setdefault(says, []).append((item, proof))
     for says, proved in groups.items():
         items = [item for item, _ in proved]
@@ -45,12 +45,11 @@ def foretold(
         if all(is_constant(item) for item in items):
             continue
         case.claim(items)
-        verb = "is the golden one" if len(items) == 1 else "are the golden ones"
         yield Diagnosis(
             code=code,
             layers=paths(items),
             confidence=1.0,
-            summary=f"{some(item.name for item in items)} {verb} {says}.",
+            summary=f"{some(item.name for item in items)} {ones(case, len(items) > 1)} {says}.",
             evidence=lines([proof for _, proof in proved]),
             advice=advice,
         )

@@ -18,7 +18,8 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
             layers=list(dict.fromkeys(f.layer for f in found if f.layer)),
             confidence=1.0,
             summary=f"NaN or infinite values in {some(f.where for f in found)}.",
-            evidence=[f"{f.where}: {f.actual} such values, the golden has {f.expected or 'none'}"
+            evidence=[f"{f.where}: {f.actual} such values, the {case.reference} has "
+                      f"{f.expected or 'none'}"
                       for f in found[:5]],
             advice="Find where they arise: training that diverged, or an overflow in float16.",
         )  # fmt: skip

@@ -22,7 +22,7 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
             told += [f"{i.name}: {reason}" for i, reason in zip(items, reasons, strict=True)]
     if not found:
         return
-    every = len(found) == len(case.weighted)
+    every = case.are_all(found)
     verb = "was" if len(found) == 1 else "were"
     summary = "No layer was" if every else f"{some(found)} {verb} never"
     yield Diagnosis(

@@ -30,6 +30,7 @@ def diagnose_known(case: Case) -> Iterator[Diagnosis]:
             case.claim([*found, *alike])
             # What differs from the golden may be the other's, and what does not may be not.
             every = len(found) == len(items) and _all_of(case, held)
+            named = f": --golden {other.label}" if case.reference == "golden" else "."
             yield Diagnosis(
                 code="other-checkpoint",
                 layers=paths(found),
@@ -37,8 +38,7 @@ def diagnose_known(case: Case) -> Iterator[Diagnosis]:
                 summary=f"These are the weights of the golden {other.label}.",
                 evidence=[f"{len(found)} of {count(len(items), 'changed tensor')} have the digests "
                           f"of {other.label}"],
-                advice="Load the right file, or compare with that golden: --golden "
-                f"{other.label}",
+                advice=f"Load the right file, or compare with that golden{named}",
             )  # fmt: skip
             return
 
@@ -67,17 +67,18 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
     asked = _asked(case)
     case.claim(items)
     layers = paths(items)
-    every = len(layers) == len(case.weighted)
+    every = case.are_all(layers)
     verb = "has" if len(layers) == 1 else "have"
     yield Diagnosis(
         code="other-checkpoint",
         layers=layers,
         confidence=0.8 if 2 * len(layers) > len(case.weighted) else 0.5,
-        summary=f"{_who(layers, every)} values that have nothing to do with the golden's: another "
-        "checkpoint.",
+        summary=f"{_who(layers, every)} values that have nothing to do with the "
+        f"{case.reference}'s: another checkpoint.",
         evidence=[
-            f"{count(len(layers), 'layer')} of {len(case.weighted)} {verb} the golden's shapes",
-            "their values are neither close to the golden's nor freshly initialised",
+            f"{count(len(layers), 'layer')} of {len(case.weighted)} {verb} the "
+            f"{case.reference}'s shapes",
+            f"their values are neither close to the {case.reference}'s nor freshly initialised",
             *(["no golden in reach holds them"] if asked else []),
         ],
         advice="Check which training run or variant the file comes from.",

@@ -25,7 +25,8 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
     alone = all(_few(item) for item in case.left)
     yield from of_tensors(
         case, "point-change", _few,
-        lambda names, many: f"A few values of {names} changed, all others are the golden's.",
+        lambda names, many: f"A few values of {names} changed, all others are the "
+        f"{case.reference}'s.",
         "A flipped bit or an edit: get the file again, and check disk and memory.",
         confidence=0.97 if alone else 0.6,
     )  # fmt: skip

@@ -8,14 +8,11 @@ from fpcheck.diagnosis.case import Case
 from fpcheck.diagnosis.evidence import count, of_tensors, some
 from fpcheck.report.value import Diagnosis
 
-_ADVICE = (
-    "If that is wanted, allow it with --tolerance int8, or record the quantised model as a golden "
-    "of its own."
-)
-
 
 def diagnose(case: Case) -> Iterator[Diagnosis]:
     """One diagnosis for layers of a quantised type, one for floats on a grid."""
+    allowing = "allow it with --tolerance int8, or " if case.reference == "golden" else ""
+    advice = f"If that is wanted, {allowing}record the quantised model as a golden of its own."
     layers = [
         pair.golden.path
         for pair in case.pairing.pairs
@@ -30,12 +27,12 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
             confidence=1.0,
             summary=f"{some(layers)} {'is' if len(layers) == 1 else 'are'} quantised: {kind}.",
             evidence=[f"{count(len(layers), 'layer')} of {len(case.pairing.pairs)}: {kind}"],
-            advice=_ADVICE,
+            advice=advice,
         )
     yield from of_tensors(
         case, "quantized", lambda item: _on_grid(case, item),
         lambda names, many: f"{names} {'were' if many else 'was'} rounded to few steps.",
-        _ADVICE, confidence=0.98,
+        advice, confidence=0.98,
     )  # fmt: skip
 
 
@@ -46,5 +43,5 @@ def _on_grid(case: Case, item: Changed) -> str | None:
     where = f" for each slice along axis {undone.axes[0]}" if undone.axes else ""
     return (
         f"its values lie on a grid of at most {undone.figure:.0f} steps{where}, "
-        f"{undone.left:.2g} from the golden, as such rounding makes it"
+        f"{undone.left:.2g} from the {case.reference}, as such rounding makes it"
     )

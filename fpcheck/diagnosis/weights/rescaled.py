@@ -6,7 +6,7 @@ import numpy as np
 
 from fpcheck.comparison.weights import Changed
 from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.evidence import of_tensors
+from fpcheck.diagnosis.evidence import of_tensors, ones
 from fpcheck.fingerprint import sketch
 from fpcheck.report.value import Diagnosis
 
@@ -19,15 +19,14 @@ _FEWEST = 4
 def diagnose(case: Case) -> Iterator[Diagnosis]:
     """One diagnosis for all such tensors."""
     yield from of_tensors(
-        case, "rescaled", lambda item: _whole(item) or _sliced(case, item),
-        lambda names, many: f"{names} {'are the golden ones' if many else 'is the golden one'} "
-        "times a factor.",
+        case, "rescaled", lambda item: _whole(case, item) or _sliced(case, item),
+        lambda names, many: f"{names} {ones(case, many)} times a factor.",
         "Look for a scale that was applied twice or left out, or a normalisation merged into the "
         "kernel.", confidence=0.98,
     )  # fmt: skip
 
 
-def _whole(item: Changed) -> str | None:
+def _whole(case: Case, item: Changed) -> str | None:
     if item.both is None:
         return None
     golden, candidate = item.both
@@ -43,7 +42,7 @@ def _whole(item: Changed) -> str | None:
     change = sketch.distance(ours, theirs) / norm
     if factor == 0 or left > _ROUNDING * abs(factor) or left > _SHARE * change:
         return None
-    return f"{factor:.6g} times the golden, to within {left / abs(factor):.1g}"
+    return f"{factor:.6g} times the {case.reference}, to within {left / abs(factor):.1g}"
 
 
 def _sliced(case: Case, item: Changed) -> str | None:

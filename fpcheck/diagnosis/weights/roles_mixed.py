@@ -25,7 +25,8 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
             held = set(mixed.values())
             # The other half of an exchange may be constant, as a fresh beta is.
             case.claim(i for i in items if i.tensor.role in mixed.keys() | held or is_constant(i))
-            told += [f"{path}: {role} holds the golden {other}" for role, other in mixed.items()]
+            told += [f"{path}: {role} holds the {case.whose} {other}"
+                     for role, other in mixed.items()]  # fmt: skip
             layers.append(path)
     relabelled = _relabelled(case)
     told += relabelled.values()
@@ -62,5 +63,5 @@ def _relabelled(case: Case) -> dict[str, str]:
             held = case.held.get((path, tensor.role))
             telling = held is not None and _roles(case, path, held.digest)
             if equal and telling and other is not None and other.role != tensor.role:
-                found[path] = f"{path}: {other.role} holds the golden {tensor.role}"
+                found[path] = f"{path}: {other.role} holds the {case.whose} {tensor.role}"
     return found

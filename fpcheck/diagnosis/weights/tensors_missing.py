@@ -25,7 +25,7 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
         layers=layers,
         # Where the configuration says why, that is the cause.
         confidence=0.9 if set_otherwise >= set(layers) or unplaced else 1.0,
-        summary=f"{count(len(names), 'tensor')} of the golden missing: {some(names)}.",
+        summary=f"{count(len(names), 'tensor')} of the {case.reference} missing: {some(names)}.",
         evidence=lines([f"{name}: not there{_instead(case, name)}" for name in names]),
         advice="Look for layers kept where Keras does not track them (in nested lists, or made in "
         "call), and save again with a version of Keras that keeps them.",

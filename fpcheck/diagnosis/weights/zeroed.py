@@ -20,7 +20,7 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
     """One diagnosis for all tensors that lost values to zero and are the golden's elsewhere."""
     yield from of_tensors(
         case, "zeroed", _zeroed,
-        lambda names, many: f"Values are exactly 0 in {names} where the golden has none.",
+        lambda names, many: f"Values are exactly 0 in {names} where the {case.reference} has none.",
         "The copy is damaged, or a loader left a part out: get the file again.", confidence=0.96,
     )  # fmt: skip
 

@@ -1,0 +1,96 @@
+"""What Keras says where it refuses a model, in whole sentences, and what to do about it."""
+
+import json
+import re
+import zipfile
+from contextlib import suppress
+from pathlib import Path
+
+import h5py
+
+# A sentence that would make a reason longer is left out.
+_LONGEST = 300
+# Colours and other escape sequences, which Keras puts into its messages.
+_CONTROL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+# What follows is the cause: Keras wraps errors in errors, the innermost last.
+_CAUSE = "Exception encountered: "
+_BEFORE = re.compile(r"^Exception encountered when calling .*\n")
+# What Keras appends to its sentences: whole configurations, and lists of what it said before.
+_BEHIND = re.compile(
+    r"\s*(Full object config: |config=\{|Arguments received by |List of objects that could not be"
+    r" loaded:).*",
+    re.DOTALL,
+)
+# Values of a tensor that was refused.
+_VALUES = re.compile(r"\[[-\[\]\d\s.,e+]{40,}\]")
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[^\sa-z])")
+# Keras and TensorFlow say so where the weights of a file do not fit its layers.
+_MISFIT = re.compile(
+    r"expected \d+ variables|objects could not be loaded|[Ss]hape mismatch|count mismatch|"
+    r"shapes? .* (incompatible|does not match)|expects \d+ weight",
+)
+
+
+def reason(error: BaseException) -> str:
+    """What an error says: its first sentences, each whole, without the full stop of the last."""
+    text = _CONTROL.sub("", str(error)).rpartition(_CAUSE)[2].strip()
+    text = _VALUES.sub("[...]", _BEHIND.sub("", _BEFORE.sub("", text)))
+    parts = [" ".join(part.split()) for part in re.split(r"\n\s*\n", text) if part.strip()]
+    whole = " ".join(part if part[-1] in ".:!?" else f"{part}." for part in parts)
+    found, *more = _SENTENCE_END.split(whole)
+    for sentence in more:
+        if len(found) + len(sentence) >= _LONGEST:
+            break
+        found += f" {sentence}"
+    if len(found) > 2 * _LONGEST:  # no sentence, but a listing: it ends after a word
+        return found[: 2 * _LONGEST].rpartition(" ")[0] + " ..."
+    return found.rstrip(".:") or type(error).__name__
+
+
+def remedy(error: BaseException, newer: bool = False, written: str | None = None) -> str:
+    """What to do about a file that Keras refuses to load.
+
+    Args:
+        error: what Keras raised.
+        newer: whether a newer Keras than the installed one wrote the file.
+        written: the version of Keras that wrote it; None where that is unknown.
+    """
+    text, said = str(error), reason(error)
+    if "safe_mode" in text or "unsafe deserialization" in text or "lambda" in said.lower():
+        return "It holds code. If you trust where it comes from, allow it with --trust."
+    own = "Full object config: {'module': 'keras" in text
+    if newer and (own or not _misses_class(said)):
+        return "Update Keras: pip install -U keras."
+    if _misses_class(said):
+        return "Name the module of its layers: --custom-objects package.module."
+    if _MISFIT.search(text):
+        return (
+            "Its weights do not fit its layers: save it again from the model that it was made of."
+        )
+    by = f"Keras {written}" if written else "the Keras that wrote it"
+    return f"Load it with {by}, and save it again; --debug shows the whole error."
+
+
+def _misses_class(said: str) -> bool:
+    return any(hint in said for hint in ("custom_objects", "Could not locate", "Unknown layer"))
+
+
+def keras_version(path: Path) -> str | None:
+    """The version of Keras that wrote a model file; None where the file does not say."""
+    with suppress(OSError, KeyError, ValueError, TypeError):
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                return str(json.loads(archive.read("metadata.json"))["keras_version"])
+        with h5py.File(path, "r") as file:
+            said = file.attrs["keras_version"]
+            return said.decode() if isinstance(said, bytes) else str(said)
+    return None
+
+
+def is_newer(version: str | None, installed: str) -> bool:
+    """Whether a version is newer than the installed one, by its first two numbers."""
+    return version is not None and _numbers(version) > _numbers(installed)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:2])
