@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test benchmark detection format clean
+.PHONY: demo test benchmark detection arguments format clean
 
 demo: $(VENV)/.installed
 	$(BIN)/fpcheck demo
@@ -21,6 +21,10 @@ benchmark: $(VENV)/.installed
 # Takes a quarter of an hour; writes docs/detection.md.
 detection: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.detection
+
+# Takes ten minutes on two cores; writes its section of docs/detection.md.
+arguments: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks.arguments
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .

@@ -13,6 +13,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+from benchmarks.arguments.page import kept, placed
 from benchmarks.detection import (  # noqa: F401  # they make faults known
     behaviour,
     benign,
@@ -49,7 +50,9 @@ def main(arguments: list[str] | None = None) -> int:
         _say(f"{name:>28}  {value}")
     output = asked.output or (PAGE if asked.only is asked.fault is None else None)
     if output is not None:
-        output.write_text(page(results))
+        before = output.read_text() if output.exists() else ""
+        text = page(results)
+        output.write_text(placed(text, kept(before)) if kept(before) else text)
         _say(f"wrote {output}")
     return 0
 

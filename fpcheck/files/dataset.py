@@ -63,15 +63,21 @@ class Dataset:
             if part.size:
                 use(part.reshape(-1).view(np.uint8).data)
 
+    @property
+    def kind(self) -> np.dtype[Any]:
+        """The numpy type of its values, little-endian; that of ml_dtypes for those numpy lacks."""
+        import ml_dtypes
+
+        return np.dtype(getattr(ml_dtypes, self.dtype, None) or self.stored.newbyteorder("<"))
+
     def values(self, most: int = limits.MIB) -> Array:
-        """All values of a tensor of at most so many bytes, in the type of their bytes."""
+        """All values of a tensor of at most so many bytes."""
         if self.nbytes > most:
             raise refused(self.label, f"{self.name} is far too large for what it is")
         allow_time(self.nbytes)
         parts: list[bytes] = []
         self.scan(lambda view: parts.append(bytes(view)))
-        little = self.stored.newbyteorder("<")
-        return np.frombuffer(b"".join(parts), little).reshape(self.shape)
+        return np.frombuffer(b"".join(parts), self.kind).reshape(self.shape)
 
     def _read(self, place: tuple[slice, ...]) -> Array:
         try:

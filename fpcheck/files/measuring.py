@@ -105,9 +105,7 @@ def values(item: Stored) -> Iterator[Array]:
 @contextmanager
 def mapped(dataset: Dataset) -> Iterator[Array]:
     """The values as an array that is not in memory: in the file itself, or in a temporary one."""
-    import ml_dtypes
-
-    kind = np.dtype(getattr(ml_dtypes, dataset.dtype, None) or dataset.stored.newbyteorder("<"))
+    kind = dataset.kind
     if not dataset.nbytes:
         yield np.zeros(dataset.shape, kind)
         return

@@ -127,6 +127,8 @@ def _numbers(value: Any) -> Any:
 
 
 def _is_training(class_name: str, key: str) -> bool:
+    if class_name.startswith("ops."):  # operations are not told whether the model is in training
+        return False
     return (
         key.endswith(TRAINING_SUFFIXES)
         or (class_name, key) in TRAINING_ATTRIBUTES

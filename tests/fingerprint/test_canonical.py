@@ -61,7 +61,13 @@ def test_training_attributes_stand_apart_unless_the_class_is_custom(name: str, k
 
 
 @pytest.mark.parametrize(
-    ("name", "key"), [("Dense", "rate"), ("SGD", "momentum"), ("Dense", "dropout")]
+    ("name", "key"),
+    [
+        ("Dense", "rate"),
+        ("SGD", "momentum"),
+        ("Dense", "dropout"),
+        ("ops.ElasticTransform", "seed"),
+    ],
 )
 def test_an_attribute_of_the_same_name_in_another_class_decides(name: str, key: str) -> None:
     assert split_config({key: 5}, name, custom=False) == ({key: 5}, {})

@@ -1,0 +1,1 @@
+"""Every layer of the installed Keras, every argument: does a change that matters ever match?"""
