@@ -378,3 +378,9 @@ def test_layers_beside_the_graph_of_a_custom_class_are_compared(here: Path) -> N
         assert static("good.keras").verdict == "match"
         report = static("changed.keras")
         assert {finding.layer for finding in report.errors} == {"after"}
+
+
+def test_the_rounding_of_bfloat16_is_no_randomness(here: Path) -> None:
+    mapped("d1").save("net.keras")
+    assert fpcheck.record("net.keras").stored
+    assert fpcheck.compare("net.keras", full=True).verdict == "match"
