@@ -78,6 +78,7 @@ def _spatial(count: int) -> dict[str, list[Recipe]]:
     return {
         (f"Conv{count}DTranspose" if name == "ConvTranspose" else f"{name}{count}D"): recipes
         for name, recipes in names.items()
+        if count < 3 or name not in ("DepthwiseConv", "SeparableConv")
     }
 
 

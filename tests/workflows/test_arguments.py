@@ -27,7 +27,9 @@ def _wrong(rows: list[Row]) -> list[tuple[str, str, str, str, str]]:
 
 @pytest.mark.parametrize("name", [*ONCE_WRONG, *SAMPLE])
 def test_an_argument_that_changes_outputs_is_a_mismatch_that_names_it(name: str) -> None:
-    assert _wrong(subjects.measured(name, most=2)) == []
+    rows = subjects.measured(name, most=2)
+    assert any(row.tried for row in rows) or name.startswith("ops.")  # whose inputs are guessed
+    assert _wrong(rows) == []
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +45,7 @@ def test_a_pair_differs_on_the_inputs_it_is_tried_on(pairs: list[Row]) -> None:
     assert [row.label for row in pairs if row.key and not row.matters] == []
 
 
-def test_every_layer_of_keras_is_tried_or_said_not_to_be() -> None:
-    named = {*subjects.subjects(), *recipes.NOT_TRIED}
-    assert [name for name in recipes.classes() if name not in named] == []
+def test_recipes_name_layers_that_keras_has() -> None:
     assert [name for name in recipes.RECIPES if name not in recipes.classes()] == []
 
 
