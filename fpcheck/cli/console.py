@@ -87,14 +87,16 @@ def following(report: Report, verbose: bool, accept: str | None = None) -> str |
         return None
     if report.verdict == "incomplete":
         return _asking_less(report)
-    return accept if accept or verbose else f"to see every finding: {_this_command()} --verbose"
+    return (
+        accept if accept or verbose else f"to see every finding: {_command(sys.argv[1:])} --verbose"
+    )
 
 
 def _asking_less(report: Report) -> str | None:
     """The command that asks for no more than was compared; None where there is none."""
     if report.first or not report.narrower:
         return None
-    command = shlex.join(["fpcheck", *map(shown, _without_levels(sys.argv[1:]))])
+    command = _command(_without_levels(sys.argv[1:]))
     return f"to ask for no more than that: {command} --levels {','.join(report.narrower)}"
 
 
@@ -108,8 +110,9 @@ def _without_levels(arguments: list[str]) -> list[str]:
     return kept
 
 
-def _this_command() -> str:
-    return as_text(shlex.join(["fpcheck", *map(shown, sys.argv[1:])]))
+def _command(arguments: list[str]) -> str:
+    """The command that was typed, without what is secret in an address."""
+    return as_text(shlex.join(["fpcheck", *map(shown, arguments)]))
 
 
 def check_format(form: str) -> None:

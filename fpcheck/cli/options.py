@@ -16,13 +16,24 @@ Goldens = Annotated[
     typer.Option(metavar="DIR", help="Folder of goldens. [default: the nearest fingerprints/]"),
 ]
 GoldenOption = Annotated[
-    str | None, typer.Option("--golden", metavar="NAME[@VERSION]", help="Or a golden's YAML file.")
+    str | None,
+    typer.Option(
+        "--golden", metavar="NAME[@VERSION]", help="Golden to compare with, or its YAML file."
+    ),
 ]
 Levels = Annotated[
-    str | None, typer.Option(metavar="LIST", help="Of structure,weights,outputs. [default: all]")
+    str | None,
+    typer.Option(
+        metavar="LIST", help="Levels to compare: structure,weights,outputs. [default: all]"
+    ),
 ]
-Full = Annotated[bool, typer.Option("--full", help="Parse and run even what is proved.")]
-Format = Annotated[str, typer.Option("--format", metavar="text|json", help="Of the report.")]
+Full = Annotated[
+    bool,
+    typer.Option(
+        "--full", help="Parse the file and run the model even where the result is proved."
+    ),
+]
+Format = Annotated[str, typer.Option("--format", metavar="text|json", help="Format of the report.")]
 Output = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report there.")]
 Trust = Annotated[bool, typer.Option("--trust", help="Allow code stored in the model file.")]
 CustomObjects = Annotated[
@@ -35,13 +46,15 @@ ModelOption = Annotated[
 Weights = Annotated[
     str, typer.Option(metavar="imagenet|random|FILE", help="Weights of an application.")
 ]
-Seed = Annotated[int, typer.Option(metavar="N", help="For --weights random.")]
+Seed = Annotated[int, typer.Option(metavar="N", help="Seed for --weights random.")]
 Probes = Annotated[
     str | None, typer.Option(metavar="N|FILE|DIR", help="How many probes, or the probes.")
 ]
 Preprocess = Annotated[
     str | None,
-    typer.Option(metavar="auto|none|caffe|tf|torch|MODULE:FUNCTION", help="Of raw images."),
+    typer.Option(
+        metavar="auto|none|caffe|tf|torch|MODULE:FUNCTION", help="How raw images become inputs."
+    ),
 ]
 Data = Annotated[
     Path | None, typer.Option(metavar="PATH", help="Labelled examples: .npz, or a folder a class.")
@@ -49,7 +62,13 @@ Data = Annotated[
 Tolerance = Annotated[
     str | None, typer.Option(metavar="NAME", help="Row of the tolerance table, such as float16.")
 ]
-Note = Annotated[str, typer.Option(metavar="TEXT", help="Why this is good; kept in the golden.")]
+Note = Annotated[
+    str,
+    typer.Option(
+        metavar="TEXT",
+        help="Why this model is good. On an unchanged model: updates the newest version.",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only the verdict, or nothing.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show where an error arose.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every finding.")]
@@ -62,7 +81,10 @@ Static = Annotated[
 
 Backend = Annotated[
     str,
-    typer.Option(metavar="tensorflow|jax|torch", help="To run on. [default: as Keras chooses]"),
+    typer.Option(
+        metavar="tensorflow|jax|torch",
+        help="Keras backend that runs the model. [default: as Keras chooses]",
+    ),
 ]
 
 

@@ -14,9 +14,9 @@ from fpcheck.files.configuration import Draft, Entry
 from fpcheck.files.dataset import Dataset
 from fpcheck.files.places import IDF, Held, Tensors
 from fpcheck.files.vocabulary import LOOKUPS, VOCABULARY, given_weights, vocabulary
+from fpcheck.fingerprint.derived import State, asset, tensors_of
 from fpcheck.fingerprint.structure import (
     ASPECTS,
-    ASSET,
     COUNTER,
     GRAPH,
     INNER_LAYERS,
@@ -47,8 +47,6 @@ class Derived:
 Stored = Dataset | Derived
 _ADAPTED = ("kernel", "embeddings")
 _STATISTICS = ("mean", "variance")
-# Derived state: role, values, dtype.
-State = list[tuple[str, Array, str]]
 
 
 class Assets(Protocol):
@@ -99,11 +97,12 @@ def assemble(draft: Draft, held: Held, untold: set[str], assets: Assets) -> Asse
     known = {entry.path for entry in draft.entries}
     layers: list[Layer] = []
     stored: list[Stored] = []
-    saved = _saved(assets.others({e.store for e in draft.entries if e.class_name in LOOKUPS}))
+    lookups = {e.store for e in draft.entries if e.class_name in LOOKUPS}
+    saved = [asset(name, data) for name, data in assets.others(lookups)]
     if ROOT in left or draft.config or saved:
         own = left.pop(ROOT, [])
         root = replace(_unknown(ROOT, own), config=draft.config)
-        layers.append(replace(root, tensors=(*root.tensors, *_state(saved, len(own)))))
+        layers.append(replace(root, tensors=(*root.tensors, *tensors_of(saved, len(own)))))
         stored += [*(dataset for _, dataset in own), *(Derived(v, d) for _, v, d in saved)]
     for entry in draft.entries:
         own = left.pop(entry.path, [])
@@ -111,16 +110,16 @@ def assemble(draft: Draft, held: Held, untold: set[str], assets: Assets) -> Asse
         if entry.class_name in LOOKUPS:
             own = [item for item in own if item[0] != IDF]
         tensors, found = _tensors(entry, own)
-        tensors += _state(derived, len(tensors))
+        tensors += tensors_of(derived, len(tensors))
         layers.append(replace(_layer(entry, tensors), untold=lacking, outside=_outside(entry)))
         stored += [*found, *(Derived(array, dtype) for _, array, dtype in derived)]
         below = f"{entry.path}/"
         for path in [p for p in left if entry.custom and p.startswith(below) and p not in known]:
             layers.append(_unknown(path, left[path]))
             stored += [dataset for _, dataset in left.pop(path)]
-    for path, tensors_of in left.items():
-        layers.append(_unknown(path, tensors_of))
-        stored += [dataset for _, dataset in tensors_of]
+    for path, own in left.items():
+        layers.append(_unknown(path, own))
+        stored += [dataset for _, dataset in own]
     untold = {OUTPUT_SHAPES, *untold}
     if any(layer.custom for layer in layers) or draft.custom:
         untold.add(INNER_LAYERS)
@@ -147,19 +146,6 @@ def layers_of(held: Held, stores: dict[str, str]) -> tuple[Layer, ...]:
         replace(_unknown(path, tensors), config={"store": stores[path]} if path in stores else None)
         for path, tensors in held.items()
     )
-
-
-def _state(derived: State, start: int) -> list[Tensor]:
-    """Derived state as tensors of a layer, behind those that it holds."""
-    return [
-        Tensor(role, place, array.shape, dtype, False, derived=True)
-        for place, (role, array, dtype) in enumerate(derived, start)
-    ]
-
-
-def _saved(files: list[tuple[str, bytes]]) -> State:
-    """Files that custom classes saved, byte by byte."""
-    return [(ASSET + name, np.frombuffer(data, np.uint8), "uint8") for name, data in files]
 
 
 def _outside(entry: Entry) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ NO_FILE = -1
 # How often the child is looked at while it does nothing, before it is given up.
 _LOOKS = 10
 _SLOW = "Download it, and give the path of the copy: the network may be slow."
-_ENDLESS = "It is damaged or made to do so: save or download it again."
+_ENDLESS = "It is damaged, or made to take for ever. Save or download it again."
 _STILL = "Check the disk or the network that the file is on, then run this again."
 _SHORT = "The machine may be short of memory: close other programs, then run this again."
 # Frameworks, which have threads that Python does not know of.

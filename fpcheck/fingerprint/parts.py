@@ -26,12 +26,12 @@ def is_part(
         found: which layers of the architecture they are.
         architecture: the whole.
     """
+    if SHARD in file.untold:
+        return True
     layers = architecture.by_path
     weighted = [layer.path for layer in architecture.layers if has_weights(layer)]
     held = {found.layers[la.path] for la in file.layers if la.path in found.layers}
     lacking = [path for path in weighted if path not in held]
-    if SHARD in file.untold:
-        return True
     whole = all(
         la.path in found.layers
         and Counter(shapes(la)) == Counter(shapes(layers[found.layers[la.path]]))

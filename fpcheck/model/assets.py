@@ -4,14 +4,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from fpcheck.codec import Array
-from fpcheck.fingerprint.structure import ASSET
+from fpcheck.fingerprint.derived import State, asset
 from fpcheck.model.walking import is_builtin, walk
-
-# Role, values, dtype of what weight files do not hold.
-State = list[tuple[str, Array, str]]
 
 
 def saved_assets(model: Any) -> State | None:
@@ -34,9 +28,7 @@ def saved_assets(model: Any) -> State | None:
         folder = Path(store.working_dir)
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         return [
-            (ASSET + path.relative_to(folder).as_posix(),
-             np.frombuffer(path.read_bytes(), np.uint8), "uint8")
-            for path in files
+            asset(path.relative_to(folder).as_posix(), path.read_bytes()) for path in files
         ]  # fmt: skip
     except Exception:  # code of the user's, which may raise anything
         return None

@@ -11,6 +11,7 @@ from msgspec.structs import astuple
 from fpcheck.codec import Array
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint.canonical import from_the_end, own_config, split_config
+from fpcheck.fingerprint.derived import State, tensors_of
 from fpcheck.fingerprint.structure import (
     ASSETS,
     CARRIED,
@@ -22,7 +23,7 @@ from fpcheck.fingerprint.structure import (
     Tensor,
     first_words,
 )
-from fpcheck.model.assets import State, saved_assets
+from fpcheck.model.assets import saved_assets
 from fpcheck.model.code import attributes, code_digest
 from fpcheck.model.live_graph import (
     Paths,
@@ -74,7 +75,7 @@ def read_structure(model: Any) -> Structure:
 
 def _root(model: Any, assets: State) -> tuple[Layer, ...]:
     """What a model has itself, beside its layers."""
-    tensors = (*_stored(model), *_derived(assets, len(own_variables(model))))
+    tensors = (*_stored(model), *tensors_of(assets, len(own_variables(model))))
     config = None if is_builtin(type(model)) else own_config(_written(model)) or None
     root = Layer(ROOT, "", True, "", config, {}, None, tensors)
     return (root,) if tensors or config else ()
@@ -260,12 +261,7 @@ def _rank_of_input(layer: Any) -> int | None:
 
 def _tensors(layer: Any) -> Iterator[Tensor]:
     yield from _stored(layer)
-    yield from _derived(derived_tensors(layer), len(own_variables(layer)))
-
-
-def _derived(state: State, start: int) -> Iterator[Tensor]:
-    for place, (role, values, dtype) in enumerate(state, start):
-        yield Tensor(role, place, values.shape, dtype, trainable=False, derived=True)
+    yield from tensors_of(derived_tensors(layer), len(own_variables(layer)))
 
 
 def _stored(layer: Any) -> Iterator[Tensor]:

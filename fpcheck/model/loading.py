@@ -54,7 +54,7 @@ def _load_application(source: Source, options: Options) -> Any:
         return make(weights=None)
     if options.weights != "imagenet":
         file = parse(options.weights)
-        with _telling(f"{shown(options.weights)}: does not fit {source.target}", _OTHER):
+        with _fitting(f"{shown(options.weights)}: does not fit {source.target}"):
             return _with_weights(make(weights=None), Path(file.target))
     try:
         return make(weights="imagenet")
@@ -140,7 +140,7 @@ def _load_file(source: Source, options: Options) -> Loaded:
         inner = Options(weights=PathText("random"), custom_objects=options.custom_objects,
                         trust=options.trust)  # fmt: skip
         model = load(parse(options.model), inner).model
-        with _telling(f"{source.text}: does not fit --model {shown(options.model)}", _OTHER):
+        with _fitting(f"{source.text}: does not fit --model {shown(options.model)}"):
             return Loaded(_with_weights(model, path), kind)
     objects = custom_objects(options.custom_objects)
     try:
@@ -226,18 +226,15 @@ def _suffixed(path: Path, suffix: str) -> Iterator[Path]:
         yield named
 
 
-# What to do where weights do not fit.
-_OTHER = "Name the architecture that it was saved from."
-
-
 @contextmanager
-def _telling(fact: str, advice: str = "") -> Iterator[None]:
-    """Turn whatever Keras raises into a fact and an advice."""
+def _fitting(fact: str) -> Iterator[None]:
+    """Turn whatever Keras raises where weights do not fit into a fact and an advice."""
     try:
         yield
     except FpcheckError:
         raise
-    except Exception as error:  # eighteen classes were seen
+    except Exception as error:  # Keras raises many classes
         # What was read of the file without Keras holds all the same.
         check_code(f"{fact}: its code raised", error, reason, kind=UnavailableError)
-        raise UnavailableError(f"{fact}: {reason(error)}", advice or remedy(error)) from error
+        other = "Name the architecture that it was saved from."
+        raise UnavailableError(f"{fact}: {reason(error)}", other) from error

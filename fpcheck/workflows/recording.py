@@ -271,20 +271,21 @@ def _warnings(golden: Golden) -> tuple[str, ...]:
     outputs = golden.fingerprint.outputs
     if outputs is not None:
         found += [
-            f"the probes do not reach {path}: other values there did not change the outputs"
+            f"the probes do not test {path}: the outputs did not change when its weights were "
+            "replaced"
             for path in outputs.reach.unreached
         ]
         if untried := outputs.reach.untried:
             found.append(
-                f"whether the probes reach {some(untried)} is unknown: trying it failed or took "
+                f"whether the probes test {some(untried)} is unknown: the trial failed or took "
                 "too long"
             )
         if any(
             asked.kind == "text" and asked.words == UNKNOWN_WORDS for asked in outputs.probes.inputs
         ):
             found.append(
-                "no vocabulary is known, so the text probes hold unknown words only: a change of "
-                "what words mean would not show in the outputs"
+                "no vocabulary is known, so the text probes contain only unknown words: the "
+                "outputs cannot show a changed vocabulary"
             )
         if outputs.noise.largest > golden.tolerances.bound_of_outputs:
             found.append(

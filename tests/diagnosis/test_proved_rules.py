@@ -51,7 +51,9 @@ def test_a_tensor_after_a_usual_mistake_is_proved(net: Structure, name: str, ten
     assert (first.code, first.confidence, others) == (code, 1.0, [])
     assert first.layers == [tensor.partition("/")[0]]
     assert first.summary == f"{tensor} is the golden one {says}."
-    assert first.evidence == [f"{tensor}: its digest is the one that the golden foretold"]
+    assert first.evidence == [
+        f"{tensor}: its digest equals the one that the golden stores for this mistake"
+    ]
 
 
 @pytest.mark.parametrize("tensor", ["first/kernel", "second/kernel"])
@@ -101,7 +103,7 @@ def test_without_an_architecture_a_swap_is_as_keras_would_load_it() -> None:
     (found,) = diagnose(compared(fingerprint(net, values), fingerprint(file, other)))
     assert (found.code, found.confidence) == ("layers-swapped", 0.95)
     assert found.evidence[-1] == (
-        "the file names no architecture: so it is where Keras loads it into the golden's"
+        "the file contains no architecture, so its groups were assigned to the golden's layers"
     )
 
 
@@ -247,4 +249,6 @@ def test_without_a_closer_look_what_the_golden_foretold_is_still_proved(net: Str
 def test_names_with_a_colon_keep_their_evidence() -> None:
     net = renamed(NETS["perceptron"], {"first": "first:0"})
     (found,) = diagnosed(net, {"first:0/kernel": trained(net)["first:0/kernel"].T})
-    assert found.evidence == ["first:0/kernel: its digest is the one that the golden foretold"]
+    assert found.evidence == [
+        "first:0/kernel: its digest equals the one that the golden stores for this mistake"
+    ]

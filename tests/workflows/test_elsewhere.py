@@ -51,11 +51,11 @@ def test_averages_that_were_not_put_into_the_model_are_found_in_the_optimizer(
         "weights-elsewhere", ["up", "norm", "head"], 1.0,
     )  # fmt: skip
     assert found.summary == (
-        "The golden's values of up/kernel, up/bias, norm/gamma and 3 more lie in this file, among "
-        "the optimizer's variables."
+        "The file contains the golden's values of up/kernel, up/bias, norm/gamma and 3 more, but "
+        "among the optimizer's variables."
     )
     place = "optimizer_weights/adam/up_kernel_average" if path == "raw.h5" else "optimizer/vars/2"
-    assert found.evidence[0] == f"up/kernel: the golden's digest is that of {place}"
+    assert found.evidence[0] == f"{place} has the digest of the golden's up/kernel"
     assert found.advice.startswith("If it was trained with use_ema, put the averages into")
 
 

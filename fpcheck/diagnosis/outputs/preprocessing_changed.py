@@ -27,7 +27,7 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
     name = matching_alternative(golden, candidate, allowed)
     if name is not None:
         now, confidence = f"{_SAYS[name]}; the {case.reference} was recorded with", 0.99
-        seen = f"the outputs equal those that the {case.reference} foretold for '{name}'"
+        seen = f"the outputs equal those that the {case.reference} stores for '{name}'"
     elif candidate.preprocess != golden.preprocess:
         now, confidence = f"'{candidate.preprocess}', the {case.reference} was recorded with", 0.9
         seen = "the outputs differ"

@@ -9,7 +9,7 @@ from fpcheck.report.value import Diagnosis
 
 
 def diagnose(case: Case) -> Iterator[Diagnosis]:
-    """One diagnosis for all lookups."""
+    """One diagnosis for files of custom classes, one for all lookups."""
     yield from _saved(case)
     items = [i for i in case.changed if i.tensor.derived and i.tensor.role == "vocabulary"]
     if not items:

@@ -8,6 +8,8 @@ from fpcheck.diagnosis.case import Case
 from fpcheck.diagnosis.evidence import count, lines, some
 from fpcheck.report.value import Diagnosis
 
+_MAP = "a DTypePolicyMap"
+
 
 def diagnose(case: Case) -> Iterator[Diagnosis]:
     """One diagnosis for all layers of another type; quantised ones are told elsewhere."""
@@ -36,12 +38,11 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
 
 def _named(policy: object) -> str:
     """A policy as people call it; a map of policies is shown as a finding, part by part."""
-    return "a DTypePolicyMap" if isinstance(policy, dict) else str(policy)
+    return _MAP if isinstance(policy, dict) else str(policy)
 
 
 def _under(policy: str) -> str:
-    map_of = "with the golden's DTypePolicyMap"
-    return map_of if " " in policy else f"under keras.config.set_dtype_policy('{policy}')"
+    return "with that map" if policy == _MAP else f"under keras.config.set_dtype_policy('{policy}')"
 
 
 def _does(computes: bool, one: bool) -> str:

@@ -34,7 +34,10 @@ def foretold(
         named = next((n for n in mistakes if held.get(n) == item.candidate.digest), None)
         found = case.undone(item)
         if named is not None:
-            proof = f"{item.name}: its digest is the one that the {case.reference} foretold"
+            proof = (
+                f"{item.name}: its digest equals the one that the {case.reference} stores for this "
+                "mistake"
+            )
             groups.setdefault(mistakes[named], []).append((item, proof))
         elif found is not None and found.left == 0 and (says := undone(item, found)):
             proof = f"{item.name}: put back, it has the {case.reference}'s digest"

@@ -9,7 +9,7 @@ from fpcheck.diagnosis.evidence import count, lines, some
 from fpcheck.report.value import Diagnosis
 
 _WEIGHTS = "weights"
-_GUESSED = "the file names no architecture: so it is where Keras loads it into the golden's"
+_GUESSED = "the file contains no architecture, so its groups were assigned to the golden's layers"
 
 
 class _Source(Value, frozen=True):

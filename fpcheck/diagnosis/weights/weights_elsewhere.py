@@ -29,13 +29,13 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
     case.claim(i for i in case.left if i in found
                or (i.layer.path in layers and i.golden.digest in held))  # fmt: skip
     averages = all(place.startswith("optimizer") for place in places.values())
-    where = "among the optimizer's variables" if averages else "at another place"
+    where = "among the optimizer's variables" if averages else "in another place"
     yield Diagnosis(
         code="weights-elsewhere",
         layers=layers,
         confidence=1.0,
-        summary=f"The golden's values of {some(places)} lie in this file, {where}.",
-        evidence=lines([f"{name}: the golden's digest is that of {place}"
+        summary=f"The file contains the {case.reference}'s values of {some(places)}, but {where}.",
+        evidence=lines([f"{place} has the digest of the {case.reference}'s {name}"
                         for name, place in places.items()]),
         advice=_AVERAGES if averages else _COPY,
     )  # fmt: skip
