@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 
 import keras
 
-from benchmarks.arguments.recipes import NOT_TRIED
+from benchmarks.arguments import operations
+from benchmarks.arguments.recipes import NOT_TRIED, classes
 from benchmarks.arguments.routes import ROUTES
 from benchmarks.arguments.sweep import Row
 
@@ -64,14 +65,23 @@ def section(rows: Sequence[Row]) -> str:
     for row in rows:
         groups[_group(row)].append(row)
     lines = [_counts("all", rows), *(_counts(name, groups[name]) for name in sorted(groups))]
-    operations = {row.kind for row in rows if row.kind.startswith("ops.")}
     left_out = "; ".join(f"`{name}` {why}" for name, why in NOT_TRIED.items())
     return "\n".join([
         HEADING + "\n", INTRODUCTION.format(version=keras.__version__), _table(HEAD, lines),
-        f"Operations: {len(operations)} classes. Layers that are not tried: {left_out}.\n",
+        f"Layers that are not tried: {left_out}.\n", _unsuited(rows),
         "### Pairs of models\n", PAIRS, _table(("", "differs", *ROUTES), map(_pair, paired)),
         "### Arguments that fell short\n", _short(rows),
     ])  # fmt: skip
+
+
+def _unsuited(rows: Iterable[Row]) -> str:
+    """Classes of which no row tells, since none of the inputs that were guessed suits them."""
+    tried = {row.kind for row in rows}
+    own = [f"ops.{name}" for name in operations.classes()]
+    lacking = [name for name in (*classes(), *own) if name not in {*tried, *NOT_TRIED}]
+    count = sum(name in tried for name in own)
+    shown = ", ".join(f"`{name}`" for name in lacking) or "none"
+    return f"Operations: {count} classes are tried. Not tried, for want of inputs: {shown}.\n"
 
 
 def _group(row: Row) -> str:

@@ -69,6 +69,7 @@ SYNONYMS = {
     "lora_rank": ("kernel", "embeddings"),
     "mean": ("used_mean",),
     "variance": ("used_variance",),
+    "indices_or_sections": ("layer-removed",),  # into none at all
     "state": ("carried_state_0", "carried_state_1"),
     "graph": ("call", "args", "kwargs", "axis", "layer-removed"),
 }
