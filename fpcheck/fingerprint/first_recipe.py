@@ -89,9 +89,10 @@ def _reduced_layer(layer: Layer, unknown: bool) -> Layer:
 
 
 def _is_new(class_name: str, key: str) -> bool:
-    """Whether the first recipe left an attribute out, or counted its axis by the input's rank."""
+    """Whether the first recipe left an attribute out, or counted an axis by the input's rank."""
     by_input = key == "axis" and class_name in AXIS_OF_OUTPUT
-    return by_input or (class_name, key) in NUMBERS or key == "autocast"
+    in_training = key == "seed" and class_name.startswith("ops.")
+    return by_input or in_training or (class_name, key) in NUMBERS or key == "autocast"
 
 
 def _is_own(layer: Layer) -> bool:
