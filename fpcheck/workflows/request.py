@@ -116,13 +116,13 @@ def proving(
 
 
 def code_notes(custom: Sequence[str], outputs: LevelResult) -> list[str]:
-    """That code decides outputs too, where nothing was run and no file holds the code.
+    """That code decides outputs too, where nothing else says so and no file holds the code.
 
     Args:
         custom: names of classes.
         outputs: how that level ended.
     """
-    if not custom or outputs.status != "skipped":
+    if not custom or outputs.reason not in (NOT_HELD, NOT_ASKED):
         return []
     shown = ", ".join(custom[:3]) + (", …" if len(custom) > 3 else "")
     return [f"not compared: the code of {shown}, which no model file contains"]

@@ -79,7 +79,7 @@ def test_the_command_that_is_proposed_can_be_written_to_a_file(model: str) -> No
     told = Path("report.txt").read_text(encoding="utf-8").splitlines()
     assert told[0].startswith(f"✗ mismatch  {SHOWN} (keras)")
     assert told[-1] == (
-        f"  next: fpcheck compare '{TEXT}' --static --golden digits --output report.txt --verbose"
+        f"  next: to accept the change, record it: fpcheck record '{TEXT}' digits --static"
     )
 
 

@@ -177,7 +177,6 @@ def test_a_zip_archive_is_data_where_no_member_is_of_a_model(
         ([], False),
         ({"metadata": {"total_size": 12}}, False),
         ([{"weight_map": {}}], False),
-        ({"class_name": "Functional", "config": {}}, False),
         ({"modelTopology": {}, "weightsManifest": []}, False),
     ],
 )

@@ -76,7 +76,7 @@ def refused(action: Callable[[], object]) -> FpcheckError:
         ("build", "KeyError: no such variant", "no such variant"),
         ("hidden", "ValueError: no such colour", "no such colour"),
         ("missing", "ValueError: File not found: filepath=missing.keras. Please ensure the file is "
-         "an accessible `.keras` zip file.", "load_model"),
+         "an accessible `.keras` zip file", "load_model"),
     ],
 )  # fmt: skip
 def test_a_function_that_raises_is_told_as_code(

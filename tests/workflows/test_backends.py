@@ -200,7 +200,7 @@ def test_a_model_in_memory_runs_on_the_backend_of_its_process(backend: str, here
     assert done.stdout.splitlines() == [
         f"{backend} match",
         "pass proved",
-        f"--backend tensorflow: the model in memory runs on {backend}",
+        f'backend="tensorflow": the model in memory runs on {backend}',
         "Leave the backend out, or save the model and give the file.",
     ], done.stderr
 
@@ -261,4 +261,4 @@ def test_a_backend_that_is_not_installed_is_refused_with_what_installs_it(
     monkeypatch.setattr(surroundings, "find_spec", lambda name: None)
     with pytest.raises(FpcheckError) as caught:
         fpcheck.compare(MODEL, "digits", backend=backend)
-    assert str(caught.value) == f"--backend {backend}: {said}"
+    assert str(caught.value) == f'backend="{backend}": {said}'

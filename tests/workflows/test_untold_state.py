@@ -233,7 +233,8 @@ def test_a_vocabulary_that_the_file_does_not_hold_is_no_match(here: Path) -> Non
     assert report.verdict == "incomplete"
     assert report.levels["weights"].reason == "the file does not contain lookup/vocabulary"
     assert report.levels["outputs"].reason == (
-        "--static; not proved: the vocabulary of lookup was not compared: a file does not hold it"
+        "static=True; not proved: the vocabulary of lookup was not compared: a file does not hold "
+        "it"
     )
 
 
