@@ -67,7 +67,7 @@ class Pair(Value, frozen=True):
         had = {
             role
             for layer, other in sides
-            for role in (*layer.untold, *(t.role for t in layer.tensors if t.derived))
+            for role in (*_lacking(layer), *(t.role for t in layer.tensors if t.derived))
             if role in other.untold
         }
         return sorted(role for role in had if not self.follows(role))
@@ -110,6 +110,11 @@ class Pair(Value, frozen=True):
                     found[place] = same
                     free.remove(same)
         return [(t, theirs[found[n]] if n in found else None) for n, t in enumerate(ours)]
+
+
+def _lacking(layer: Layer) -> tuple[str, ...]:
+    """State that a layer is known to have; a custom one may have any, and need not."""
+    return () if layer.custom else layer.untold
 
 
 def _weights(layer: Layer) -> list[Tensor]:

@@ -97,7 +97,7 @@ def assemble(draft: Draft, held: Held, untold: set[str], assets: Assets) -> Asse
     known = {entry.path for entry in draft.entries}
     layers: list[Layer] = []
     stored: list[Stored] = []
-    lookups = {e.store for e in draft.entries if e.class_name in LOOKUPS}
+    lookups = {e.store for e in draft.entries if e.class_name in LOOKUPS and not e.custom}
     saved = [asset(name, data) for name, data in assets.others(lookups)]
     if ROOT in left or draft.config or saved:
         own = left.pop(ROOT, [])
@@ -228,9 +228,11 @@ def _derived(entry: Entry, held: Tensors, assets: Assets) -> tuple[State, tuple[
     Returns:
         What the container tells, and the roles of what it does not tell.
     """
-    if entry.class_name in LOOKUPS and not entry.custom:
+    if entry.custom:  # it may be any of these, or hold one
+        return [], (VOCABULARY, IDF, *(USED + role for role in _STATISTICS))
+    if entry.class_name in LOOKUPS:
         return _words(entry, held, assets)
-    if entry.class_name == "Normalization" and not entry.custom:
+    if entry.class_name == "Normalization":
         return _statistics(entry, held)
     return [], ()
 

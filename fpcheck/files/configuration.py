@@ -29,7 +29,15 @@ from fpcheck.files.ranks import rank_after
 from fpcheck.files.refusals import RESAVE
 from fpcheck.fingerprint.canonical import from_the_end, own_config, plain, split_config
 from fpcheck.fingerprint.naming import unique_name
-from fpcheck.fingerprint.structure import SEQUENTIAL_INPUT, Call, Edge, Port, Shape, stable_names
+from fpcheck.fingerprint.structure import (
+    SEQUENTIAL_INPUT,
+    Call,
+    Edge,
+    Port,
+    Shape,
+    stable_names,
+    trains,
+)
 
 
 @dataclass
@@ -252,6 +260,8 @@ class _Reader:
             if path not in self.ranks or self.ranks[path] is None:
                 self.ranks[path] = rank_after(class_name, own, rank) if not custom else None
             entry.config, entry.training = split_config(own, class_name, not is_framework(layer))
+            if trains(calls or ()):
+                entry.config = {**entry.config, **entry.training}
         if is_framework(layer):
             self._inner(class_name, own, entry)
 

@@ -28,7 +28,9 @@ def spelled(value: Config) -> Config:
 def is_framework(layer: Config) -> bool:
     """Whether a class is the framework's own."""
     module, name = layer.get("module"), str(layer["class_name"])
-    if layer.get("registered_name") not in (None, name):
+    registered = layer.get("registered_name")
+    # Keras names the module of its own classes; of a user's it may be that of a script.
+    if registered not in (None, name) or (module is None and registered is not None):
         return False
     if module is None or module == "builtins":
         return builtin.is_known(name)

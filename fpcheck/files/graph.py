@@ -152,7 +152,7 @@ def _leaves(value: Any) -> Iterator[Any]:
     elif isinstance(value, list):
         for item in value:
             yield from _leaves(item)
-    elif value is not None:
+    else:
         yield value
 
 

@@ -23,11 +23,11 @@ _VARS = "vars"
 # Weights of a vocabulary's words: derived state, beside the vocabulary.
 IDF = "idf_weights"
 _TABLE = "_lookup_layer"
-# State of training and of randomness, which is no weight.
-_PASSING = frozenset(
-    {"optimizer", "metrics", "_metrics", "compile_metrics", "_compile_metrics", "loss_tracker",
-     "_loss_tracker", "_seed_generators", "_random_generator"}
-)  # fmt: skip
+# State of training and of randomness, which is no weight: of the model itself, and of any layer.
+_OF_MODEL = frozenset({"optimizer", "metrics", "compile_metrics", "loss_tracker"})
+_OF_LAYERS = frozenset(
+    {"_metrics", "_compile_metrics", "_loss_tracker", "_seed_generators", "_random_generator"}
+)
 # What only SpectralNormalization holds, beside a tensor that legacy files hold once.
 _LIMITED = "vector_u"
 # Outside the outermost layers, in the legacy format.
@@ -116,7 +116,7 @@ def _strays(root: Group, held: Held) -> list[tuple[Group, list[Dataset]]]:
         found += [(group, left)] if left else []
         stack += [
             child for name, child in group.groups.items()
-            if name not in _PASSING and not _is_seed(child)
+            if not _passes(group, name) and not _is_seed(child)
         ]  # fmt: skip
     return found
 
@@ -172,10 +172,15 @@ def _is_seed(group: Group) -> bool:
     return named and bool(tensors) and all(dataset.shape == (2,) for _, dataset in tensors)
 
 
+def _passes(parent: Group, name: str) -> bool:
+    """Whether a group holds state of training: a layer may call a layer in it as it likes."""
+    return name in _OF_LAYERS or (name in _OF_MODEL and not parent.name.strip("/"))
+
+
 def _saveables(file: File, parent: Group) -> Iterator[tuple[str, Group]]:
     """The layers directly inside, those in lists too, each with its name."""
     for name, group in parent.groups.items():
-        if name in _PASSING or name == _VARS:
+        if _passes(parent, name) or name == _VARS:
             continue
         if _VARS in group.groups:
             yield file.text(group.groups[_VARS], "name") or name, group

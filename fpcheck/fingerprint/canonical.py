@@ -42,6 +42,9 @@ TRAINING_ATTRIBUTES = frozenset(
         ("LSTM", "dropout"),
         ("LSTM", "recurrent_dropout"),
         ("LSTM", "unit_forget_bias"),
+        # Another order of the same sums; Keras 2 does not write it.
+        ("LSTM", "implementation"),
+        ("GRU", "implementation"),
         ("GRU", "dropout"),
         ("GRU", "recurrent_dropout"),
         ("SimpleRNN", "dropout"),
@@ -67,6 +70,9 @@ NUMBERS = frozenset({("Normalization", "mean"), ("Normalization", "variance")})
 # their absence.
 ADDED_LATER = {
     ("BatchNormalization", "renorm"): False,
+    ("LSTM", "zero_output_for_mask"): False,
+    ("GRU", "zero_output_for_mask"): False,
+    ("SimpleRNN", "zero_output_for_mask"): False,
     ("MultiHeadAttention", "use_gate"): False,
     ("GroupedQueryAttention", "use_gate"): False,
 }
@@ -102,7 +108,7 @@ def split_config(
     training: dict[str, Any] = {}
     if custom:
         own = {k: v for k, v in config.items() if k not in OF_EVERY_LAYER or _is_map(v)}
-        return {key: plain(value) for key, value in own.items()}, training
+        return {key: plain(value, whole=True) for key, value in own.items()}, training
     for key, value in config.items():
         # A missing attribute and one that is None mean the same, so that versions of the
         # framework which know an attribute agree with those which do not.
@@ -111,7 +117,7 @@ def split_config(
             continue
         if place in TOLD_ELSEWHERE or ADDED_LATER.get(place, _UNSET) == value:
             continue
-        chosen = training if _is_training(class_name, key) else decisive
+        chosen = training if is_training(class_name, key) else decisive
         chosen[key] = _numbers(value) if place in NUMBERS else plain(value)
     return decisive, training
 
@@ -126,7 +132,8 @@ def _numbers(value: Any) -> Any:
     return _plain_array(np.ravel(np.asarray(value, np.float32)))
 
 
-def _is_training(class_name: str, key: str) -> bool:
+def is_training(class_name: str, key: str) -> bool:
+    """Whether an attribute of a class of the framework matters in training only."""
     if class_name.startswith("ops."):  # operations are not told whether the model is in training
         return False
     return (
@@ -165,16 +172,21 @@ def telling(arguments: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def plain(value: Any) -> Any:
-    """A configuration value as plain JSON: the same meaning gives the same value."""
+def plain(value: Any, whole: bool = False) -> Any:
+    """A configuration value as plain JSON: the same meaning gives the same value.
+
+    Args:
+        value: as Keras gives it, or as a file has it.
+        whole: it belongs to a custom class, for which all of it may decide outputs.
+    """
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, dict):
-        return _plain_dict(value)
+        return _plain_dict(value, whole)
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
+        return [plain(item, whole) for item in value]
     if isinstance(value, set | frozenset):
-        return sorted((plain(item) for item in value), key=repr)
+        return sorted((plain(item, whole) for item in value), key=repr)
     return _plain_leaf(value)
 
 
@@ -202,16 +214,16 @@ def _plain_array(array: Any) -> Any:
     return plain(array.tolist())
 
 
-def _plain_dict(value: dict[Any, Any]) -> Any:
+def _plain_dict(value: dict[Any, Any], whole: bool) -> Any:
     class_name, config = value.get("class_name"), value.get("config")
     if class_name == "__tuple__" and "items" in value:
-        return plain(value["items"])
+        return plain(value["items"], whole)
     if class_name == "__bytes__" and "value" in value:
         return plain(str(value["value"]).encode())
     if _is_lambda(value):  # how Keras writes one given as an activation
         return _lambda(*value["value"])
     if class_name is None or "config" not in value or not value.keys() <= _SERIALIZED:
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): plain(item, whole) for key, item in value.items()}
     if class_name in _WRAPPED:
         return _WRAPPED[class_name](config)
     if class_name == "__lambda__" and isinstance(config, dict):
@@ -220,16 +232,22 @@ def _plain_dict(value: dict[Any, Any]) -> Any:
     if class_name.endswith("DTypePolicy") and isinstance(config, dict) and set(config) == {"name"}:
         return config["name"]
     if not isinstance(config, dict):
-        return {"class": class_name, "config": plain(config)}
+        return {"class": class_name, "config": plain(config, whole)}
     # Keras leaves the registered name out for its own classes, and may leave the module out.
     own = str(value.get("module") or "keras").partition(".")[0] in ("keras", "builtins")
     custom = value.get("registered_name") is not None and not (
         own and value["registered_name"] == class_name
     )
-    nested = split_config(config, class_name, custom)[0]
+    nested = _all_of(config) if whole else split_config(config, class_name, custom)[0]
     known = value["registered_name"] if custom else class_name
     # A nested layer keeps its dtype: nothing else records it.
     return {"class": known, "config": {**nested, **_dtype(config)}}
+
+
+def _all_of(config: dict[str, Any]) -> dict[str, Any]:
+    """The whole configuration of an object in a custom class; names of layers may be numbers."""
+    bookkeeping = OF_EVERY_LAYER if {"name", "trainable"} <= config.keys() else frozenset()
+    return {key: plain(item, True) for key, item in config.items() if key not in bookkeeping}
 
 
 # What Keras writes of an object that it serialises. What has more is a dictionary of the user's.

@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from fpcheck.fingerprint.canonical import AXIS_OF_OUTPUT, BOOKKEEPING, NUMBERS
+from fpcheck.fingerprint.canonical import AXIS_OF_OUTPUT, BOOKKEEPING, NUMBERS, is_training
 from fpcheck.fingerprint.structure import (
     ASSET,
     CARRIED,
@@ -20,6 +20,7 @@ from fpcheck.fingerprint.structure import (
     USED,
     Layer,
     Structure,
+    trains,
 )
 from fpcheck.fingerprint.value import Fingerprint
 
@@ -79,6 +80,8 @@ def _reduced_layer(layer: Layer, unknown: bool) -> Layer:
     config = layer.config
     if config is not None and layer.class_name and not layer.custom:
         config = {k: v for k, v in config.items() if not _is_new(layer.class_name, k)}
+    if config is not None and trains(layer.calls or ()):
+        config = {k: v for k, v in config.items() if not is_training(layer.class_name, k)}
     if config is not None and _is_own(layer):
         config = _less({k: v for k, v in config.items() if k != "dtype"})
     untold = layer.untold
@@ -92,7 +95,8 @@ def _is_new(class_name: str, key: str) -> bool:
     """Whether the first recipe left an attribute out, or counted an axis by the input's rank."""
     by_input = key == "axis" and class_name in AXIS_OF_OUTPUT
     in_training = key == "seed" and class_name.startswith("ops.")
-    return by_input or in_training or (class_name, key) in NUMBERS or key == "autocast"
+    otherwise = key in ("autocast", "implementation", "zero_output_for_mask")
+    return by_input or in_training or otherwise or (class_name, key) in NUMBERS
 
 
 def _is_own(layer: Layer) -> bool:
@@ -102,6 +106,12 @@ def _is_own(layer: Layer) -> bool:
 
 def _less(value: Any) -> Any:
     """Without None and bookkeeping, which the first recipe left out of custom configurations."""
+    if isinstance(value, dict) and value.keys() == {"class", "config"}:
+        kind, config = value["class"], value["config"]
+        if isinstance(config, dict):
+            config = {k: v for k, v in config.items()
+                      if k not in ("name", "trainable") and not is_training(kind, k)}  # fmt: skip
+        return {"class": kind, "config": _less(config)}
     if isinstance(value, dict):
         return dict(_kept(value))
     return [_less(item) for item in value] if isinstance(value, list) else value

@@ -11,6 +11,7 @@ from fpcheck.fingerprint.structure import (
     ARCHITECTURE,
     REST,
     SHARD,
+    USED,
     Layer,
     Structure,
     Tensor,
@@ -81,7 +82,7 @@ def _assembled(
         names[layer.path] = name
     held = {names[layer.path]: layer for layer in file.structure.layers}
     known = _measured(file, names)
-    derived = _measured(architecture, {}) if own else {}
+    derived = _state(architecture) if own else {}
     layers = [
         replace(
             layer,
@@ -98,6 +99,19 @@ def _assembled(
     known = {**derived, **known}
     weights = tuple(known[layer.path, tensor.index] for layer, tensor in structure.tensors)
     return Fingerprint(_numbered(structure), weights)
+
+
+def _state(architecture: Fingerprint) -> dict[tuple[str, int], Measurement]:
+    """What layers of the architecture derive, but for what follows from the weights of the file."""
+    known = _measured(architecture, {})
+    follows = {
+        (layer.path, tensor.index)
+        for layer in architecture.structure.layers
+        if has_weights(layer)
+        for tensor in layer.tensors
+        if tensor.derived and tensor.role.startswith(USED)
+    }
+    return {place: measured for place, measured in known.items() if place not in follows}
 
 
 def _not_derived(layer: Layer, derived: Mapping[tuple[str, int], Measurement]) -> tuple[str, ...]:

@@ -92,6 +92,11 @@ class Call(Value, frozen=True):
     output_shapes: tuple[Shape, ...]
 
 
+def trains(calls: Iterable[Call]) -> bool:
+    """Whether a call asks for training, so that what matters in training only matters always."""
+    return any((call.arguments.get("kwargs") or {}).get("training") is True for call in calls)
+
+
 class Layer(Value, frozen=True):
     """One layer.
 

@@ -38,8 +38,8 @@ from fpcheck.fingerprint.value import Fingerprint, measured_by_place
 def alike(first: Fingerprint, second: Fingerprint) -> tuple[Fingerprint, Fingerprint]:
     """Both fingerprints without what either of them does not tell."""
     first, second = of_one_recipe(first, second)
-    untold = {*first.structure.untold, *second.structure.untold}
-    return (_without(first, untold), _without(second, untold)) if untold else (first, second)
+    structures = without(first.structure, second.structure)
+    return first.restricted(structures[0]), second.restricted(structures[1])
 
 
 def says_less(structure: Structure) -> bool:
@@ -73,7 +73,7 @@ def completed(fingerprint: Fingerprint, live: Fingerprint) -> Fingerprint:
             not tell some state that layers derive.
     """
     own, whole = fingerprint.structure, live.structure
-    ours, theirs = without(own, {*own.untold}), without(whole, {*own.untold})
+    ours, theirs = without(own, replace(whole, untold=()))
     if ours.shape_key != theirs.shape_key:
         return fingerprint
     outside = {t.path: o.outside for o, t in zip(ours.layers, theirs.layers, strict=True)}
@@ -98,15 +98,24 @@ def _same_tensors(live: Layer, read: Layer) -> Iterator[tuple[Tensor, Tensor]]:
     yield from ((t, derived[t.role]) for t in live.tensors if t.derived and t.role in derived)
 
 
-def _without(fingerprint: Fingerprint, untold: set[str]) -> Fingerprint:
-    return fingerprint.restricted(without(fingerprint.structure, untold))
+def without(first: Structure, second: Structure) -> tuple[Structure, Structure]:
+    """Two structures with the aspects set aside that either of them does not tell."""
+    untold = {*first.untold, *second.untold}
+    owners = _owners(first) | _owners(second)
+    for aspect in sorted(untold & {INNER_LAYERS, *_SET_ASIDE}):
+        if aspect == INNER_LAYERS:
+            first, second = _inner_layers(first, owners), _inner_layers(second, owners)
+        else:
+            first, second = _SET_ASIDE[aspect](first), _SET_ASIDE[aspect](second)
+    return first, second
 
 
-def without(structure: Structure, untold: set[str]) -> Structure:
-    """A structure with some aspects set aside."""
-    for aspect in sorted(untold & _SET_ASIDE.keys()):
-        structure = _SET_ASIDE[aspect](structure)
-    return structure
+def _owners(structure: Structure) -> set[str]:
+    """Custom layers that do not say what is in them; one with a graph says it layer by layer."""
+    return {
+        layer.path for layer in structure.layers
+        if layer.custom and "outputs" not in (layer.config or {})
+    }  # fmt: skip
 
 
 def _output_shapes(structure: Structure) -> Structure:
@@ -137,12 +146,11 @@ def _inputs(structure: Structure) -> Structure:
     return replace(structure, inputs=())
 
 
-def _inner_layers(structure: Structure) -> Structure:
+def _inner_layers(structure: Structure, owners: set[str]) -> Structure:
     """Layers below a custom one keep their path and their tensors, and nothing else.
 
     So do layers that a model of custom class has beside its graph, where no layer calls them.
     """
-    owners = {layer.path for layer in structure.layers if layer.custom}
     beside = {
         layer.path for layer in structure.layers
         if structure.custom and structure.outputs and "/" not in layer.path and not layer.calls
@@ -169,9 +177,9 @@ def _opened(structure: Structure, owner: Callable[[str], str | None]) -> Structu
         above = owner(layer.path)
         if above is None:
             groups[layer.path] = [layer]
-        elif layer.tensors:
+        elif stored := tuple(t for t in layer.tensors if not t.derived):
             bare = replace(layer, class_name="", custom=True, dtype="", config=None, training={},
-                           calls=None)  # fmt: skip
+                           calls=None, tensors=stored)  # fmt: skip
             groups.setdefault(f"{above}/", []).append(bare)
     layers: list[Layer] = []
     for group in groups.values():
@@ -209,7 +217,7 @@ def _only_masks(structure: Structure) -> set[str]:
     not, so it stays.
     """
     masked = {
-        call.inputs
+        (call.inputs, float((layer.config or {}).get("mask_value", 0)))
         for layer in structure.layers
         if layer.class_name == "Masking" or (layer.config or {}).get("mask_zero")
         for call in layer.calls or ()
@@ -236,9 +244,10 @@ _MASK_OPERATIONS = frozenset({"ops.Any", "ops.All", "ops.Concatenate", "ops.Expa
                               "ops.LogicalAnd", "ops.BroadcastTo"})  # fmt: skip
 
 
-def _makes_mask(layer: Layer, masked: set[tuple[Edge, ...]]) -> bool:
+def _makes_mask(layer: Layer, masked: set[tuple[tuple[Edge, ...], float]]) -> bool:
     if layer.class_name == "ops.NotEqual":
-        return all(call.inputs in masked for call in layer.calls or ())
+        given = [(call.inputs, call.arguments.get("args", [])[1:]) for call in layer.calls or ()]
+        return all(len(value) == 1 and (edges, value[0]) in masked for edges, value in given)
     return layer.class_name in _MASK_OPERATIONS
 
 
@@ -280,7 +289,6 @@ def _leaves(value: object) -> Iterator[object]:
 _SET_ASIDE: dict[str, Callable[[Structure], Structure]] = {
     OUTPUT_SHAPES: _output_shapes,
     MASKS: _masks,
-    INNER_LAYERS: _inner_layers,
     ASSETS: _assets,
     INPUTS: _inputs,
     GRAPH: _graph,

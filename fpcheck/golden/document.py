@@ -177,7 +177,7 @@ def _summary(golden: Golden) -> dict[str, Any]:
         "inputs": [f"{p.name} {_shape(p.shape)} {p.dtype}" for p in structure.inputs],
         "outputs": [f"{p.name} {_shape(p.shape)} {p.dtype}" for p in structure.outputs],
     }
-    if untold := [la.path for la in structure.layers if la.untold or la.outside]:
+    if untold := [la.path for la in structure.layers if _lacks(la)]:
         summary["untold"] = untold  # the file that was recorded does not hold all of their state
     if custom := structure.custom_classes:
         summary["custom"] = custom
@@ -202,6 +202,11 @@ def _summary(golden: Golden) -> dict[str, Any]:
             "top5": _round(accuracy.top5),
         }
     return summary
+
+
+def _lacks(layer: "Layer") -> bool:
+    """Whether state that a layer has is not in the file that was recorded."""
+    return bool(layer.outside or (layer.untold and not layer.custom))
 
 
 def _is_provable(golden: Golden) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from fpcheck.fingerprint.derived import State, asset
-from fpcheck.model.walking import is_builtin, walk
+from fpcheck.model.walking import graph_of, is_builtin, is_custom, walk
 
 
 def saved_assets(model: Any) -> State | None:
@@ -17,11 +17,18 @@ def saved_assets(model: Any) -> State | None:
     """
     from keras.src.saving import saving_lib
 
-    layers = [place.layer for place in walk(model)]
-    if all(is_builtin(type(saved)) for saved in (model, *layers)):
+    places = walk(model)
+    custom = {place.path for place in places if is_custom(place.layer)}
+    if is_builtin(type(model)) and not custom:
         return []
-    # Keras passes over what it has visited; the words of these are read from the layers.
-    visited = {id(la) for la in layers if is_builtin(type(la)) and hasattr(la, "get_vocabulary")}
+    # Keras passes over what it has visited; the words of these are read from the layers. Of those
+    # inside a custom class a file tells no more than that they are there.
+    visited = {
+        id(place.layer) for place in places
+        if hasattr(place.layer, "get_vocabulary") and place.path not in custom
+        and graph_of(model) is not None
+        and not any(place.path.startswith(f"{path}/") for path in custom)
+    }  # fmt: skip
     store = saving_lib.DiskIOStore("assets", mode="w")
     try:
         saving_lib._save_state(model, None, store, "", visited)

@@ -3,8 +3,10 @@
 import json
 import os
 import platform
+import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from fpcheck.errors import FpcheckError
 
@@ -18,7 +20,9 @@ BACKENDS = {
 _TENSORFLOW = ("tensorflow", "tensorflow-cpu", "tensorflow-intel", "tensorflow-macos", "tf-nightly")
 # What computes, beside TensorFlow: Keras looks words up with that on every backend.
 _COMPUTING = {"jax": ("jax", "jaxlib"), "torch": ("torch",)}
-# Settings that change arithmetic.
+# Settings of Keras that change arithmetic, and their defaults.
+_SETTINGS = {"epsilon": 1e-7, "floatx": "float32", "image_data_format": "channels_last"}
+# Environment variables that do.
 _VARIABLES = (
     "TF_ENABLE_ONEDNN_OPTS", "TF_XLA_FLAGS", "NVIDIA_TF32_OVERRIDE", "XLA_FLAGS", "JAX_PLATFORMS",
     "JAX_DEFAULT_MATMUL_PRECISION", "JAX_ENABLE_X64", "KERAS_TORCH_DEVICE",
@@ -54,7 +58,20 @@ def environment(backend: str = "") -> dict[str, str]:
         "machine": platform.machine(),
     }
     found |= {name: os.environ[name] for name in _VARIABLES if name in os.environ}
-    return found
+    return found | _numeric_settings()
+
+
+def _numeric_settings() -> dict[str, str]:
+    """Settings of Keras that change arithmetic, where they are not its defaults."""
+    keras = sys.modules.get("keras")  # a program may have set them for its own process
+    told = _configuration() if keras is None else {
+        name: getattr(keras.config, name)() for name in _SETTINGS
+    }  # fmt: skip
+    return {
+        f"keras {name}": str(told[name])
+        for name, usual in _SETTINGS.items()
+        if told.get(name, usual) != usual
+    }
 
 
 def lacking(found: dict[str, str]) -> list[str]:
@@ -75,8 +92,14 @@ def chosen_backend() -> str:
     """As Keras chooses it: the environment, then its configuration file, then TensorFlow."""
     if asked := os.environ.get("KERAS_BACKEND"):
         return asked
+    return str(_configuration().get("backend", "tensorflow"))
+
+
+def _configuration() -> dict[str, Any]:
+    """What Keras's configuration file says; empty where there is none."""
     home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
     try:
-        return str(json.loads((home / "keras.json").read_text()).get("backend", "tensorflow"))
-    except (OSError, ValueError, AttributeError):
-        return "tensorflow"
+        told = json.loads((home / "keras.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}

@@ -22,6 +22,7 @@ from fpcheck.fingerprint.structure import (
     Structure,
     Tensor,
     first_words,
+    trains,
 )
 from fpcheck.model.assets import saved_assets
 from fpcheck.model.code import attributes, code_digest
@@ -62,7 +63,8 @@ def read_structure(model: Any) -> Structure:
     untold = [OUTPUT_SHAPES] if is_bare_chain(model) else []
     return Structure(
         class_name=_class_name(model),
-        custom=not is_builtin(type(model)),
+        # Whoever puts another `call` into the model has code of his own in it.
+        custom=not is_builtin(type(model)) or "call" in vars(model),
         inputs=input_ports(model, paths),
         outputs=output_ports(model, paths),
         layers=(
@@ -160,6 +162,9 @@ def _read_layer(place: Place, paths: Paths) -> Layer:
     if hasattr(layer, "trainable") and own_variables(layer) and not place.covered:
         training = {**training, "trainable": bool(layer.trainable)}
     own = custom and graph_of(layer) is None
+    uses = calls(place, paths)
+    if config is not None and trains(uses or ()):
+        config = {**config, **training}
     return Layer(
         path=place.path,
         class_name=_class_name(layer),
@@ -167,7 +172,7 @@ def _read_layer(place: Place, paths: Paths) -> Layer:
         dtype=_policy(layer),
         config=config,
         training=training,
-        calls=calls(place, paths),
+        calls=uses,
         tensors=tuple(_tensors(layer)),
         code=code_digest(layer) if own else "",
         attributes=attributes(layer, config) if own and not is_builtin(type(layer)) else {},
