@@ -51,7 +51,7 @@ def judged(
 
 def _lacking(findings: Sequence[Finding]) -> str:
     first, more = findings[0], len(findings) - 1
-    what = f"the file does not contain {first.where}"
+    what = f"the {first.metric} does not contain {first.where}"
     if first.actual is not None:
         what += f", which lies in {first.actual}"
     return what + (f" (and {more} more)" if more else "")

@@ -110,7 +110,8 @@ def _paired(pairing: Pairing, ours: Tensors, theirs: Tensors, allowed: float) ->
     for pair in pairing.pairs:
         for role in pair.unknown:
             outside = (*pair.candidate.outside, *pair.golden.outside)
-            yield not_compared(pair.golden.path, role, *outside[:1])
+            side = "file" if role in pair.candidate.untold else "golden"
+            yield not_compared(pair.golden.path, role, side, *outside[:1])
         for tensor, other in pair.tensors:
             if other is None:
                 yield Finding("weights", "tensor-missing", pair.golden.path, tensor.role)
@@ -128,15 +129,16 @@ def _paired(pairing: Pairing, ours: Tensors, theirs: Tensors, allowed: float) ->
             yield Finding("weights", "tensor-added", pair.golden.path, tensor.role)
 
 
-def not_compared(layer: str, role: str, outside: str | None = None) -> Finding:
+def not_compared(layer: str, role: str, side: str = "file", outside: str | None = None) -> Finding:
     """The finding that state is there, and that a container does not tell it.
 
     Args:
         layer: path of the layer.
         role: what the layer calls the state.
+        side: which side does not tell it, `file` or `golden`.
         outside: the file outside the model file that holds it, if that is named.
     """
-    return Finding("weights", NOT_COMPARED, layer, role, actual=outside, severity="note")
+    return Finding("weights", NOT_COMPARED, layer, role, side, actual=outside, severity="note")
 
 
 def _measured(

@@ -161,9 +161,19 @@ def _from_file(file: ModelFile, parsed: Source, options: Options, workers: _Work
         late = out_of_order(session.structure(), architecture.structure)
         session.place(architecture, own=True)
         session.notes += [_frozen(late)] if late else []
+        session.notes += _borrowed(session.structure(), options.model)
         if REST not in session.structure().untold:
             _check_fit(parsed, options.model, misfit(session.structure(), architecture.structure))
     return session
+
+
+def _borrowed(structure: Structure, model: str) -> list[str]:
+    """That state which no weights file contains is that of the architecture's source."""
+    from fpcheck.diagnosis.evidence import some
+
+    held = [f"{la.path}/{t.role}" for la in structure.layers for t in la.tensors if t.derived]
+    taken = f"{some(held)}: taken from --model {shown(model)}, since no weights file contains it"
+    return [taken] if held else []
 
 
 def _frozen(layers: list[str]) -> str:

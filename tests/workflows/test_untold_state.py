@@ -158,6 +158,8 @@ def test_state_in_use_is_a_difference_that_is_named(here: Path) -> None:
     report = fpcheck.compare(used, "stream")
     assert report.verdict == "mismatch"
     assert ("lstm", "carried_state_0") in [(f.layer, f.tensor) for f in report.errors]
+    assert [(d.code, d.layers) for d in report.diagnoses] == [("derived-state-stale", ["lstm"])]
+    assert report.diagnoses[0].advice.startswith("Call reset_state() on these layers")
 
 
 @keras.saving.register_keras_serializable("tests")

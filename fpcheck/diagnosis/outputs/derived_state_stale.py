@@ -4,12 +4,14 @@ from collections.abc import Iterator
 
 from fpcheck.comparison.weights import Changed
 from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.evidence import paths, some
+from fpcheck.diagnosis.evidence import lines, paths, some
+from fpcheck.fingerprint.structure import CARRIED
 from fpcheck.report.value import Diagnosis
 
 
 def diagnose(case: Case) -> Iterator[Diagnosis]:
-    """One diagnosis for all such layers."""
+    """One diagnosis for all such layers, and one for those that carry state between calls."""
+    yield from _carried(case)
     items = [item for item in case.changed if _is_stale(case, item)]
     if items:
         roles = ", ".join(dict.fromkeys(item.tensor.role for item in items))
@@ -24,6 +26,27 @@ def diagnose(case: Case) -> Iterator[Diagnosis]:
             ],
             advice="Call finalize_state() on the layer after set_weights, or load the whole model.",
         )
+
+
+def _carried(case: Case) -> Iterator[Diagnosis]:
+    """Recurrent layers that are in use on one side, and start from zeros on the other."""
+    found = [
+        finding for finding in case.found("tensor-added", "tensor-missing", "tensor-changed")
+        if str(finding.tensor).startswith(CARRIED)
+    ]  # fmt: skip
+    if not found:
+        return
+    case.tell(found)
+    layers = list(dict.fromkeys(finding.layer for finding in found if finding.layer))
+    yield Diagnosis(
+        code="derived-state-stale",
+        layers=layers,
+        confidence=1.0,
+        summary=f"The state that {some(layers)} kept of earlier calls differs from the "
+        f"{case.reference}'s.",
+        evidence=lines([f"{finding.where}: {finding.code}" for finding in found]),
+        advice="Call reset_state() on these layers before you compare, or load the model anew.",
+    )
 
 
 def _is_stale(case: Case, item: Changed) -> bool:
