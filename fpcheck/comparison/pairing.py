@@ -78,13 +78,13 @@ class Pair(Value, frozen=True):
         The statistics of a `Normalization` are its weights, or stand in its configuration.
         """
         sides = (self.golden, self.candidate)
-        told = all("mean" in (side.config or {}) or _weights(side) for side in sides)
+        told = all("mean" in (side.config or {}) or side.stored for side in sides)
         return role.startswith(USED) and told
 
     @property
     def stored(self) -> list[tuple[Tensor, Tensor | None]]:
         """The same as `tensors`, of weights alone."""
-        ours, theirs = _weights(self.golden), _weights(self.candidate)
+        ours, theirs = self.golden.stored, self.candidate.stored
         if len(ours) == len(theirs):
             roles = [t.role for t in ours]
             if sorted(roles) != sorted(t.role for t in theirs) or len(set(roles)) < len(roles):
@@ -95,7 +95,7 @@ class Pair(Value, frozen=True):
         return [(t, by_role.get(t.role)) for t in ours]
 
     def _in_order(
-        self, ours: list[Tensor], theirs: list[Tensor]
+        self, ours: Sequence[Tensor], theirs: Sequence[Tensor]
     ) -> list[tuple[Tensor, Tensor | None]]:
         found: dict[int, int] = {}
         # Derived state stands behind the weights.
@@ -115,10 +115,6 @@ class Pair(Value, frozen=True):
 def _lacking(layer: Layer) -> tuple[str, ...]:
     """State that a layer is known to have; a custom one may have any, and need not."""
     return () if layer.custom else layer.untold
-
-
-def _weights(layer: Layer) -> list[Tensor]:
-    return [tensor for tensor in layer.tensors if not tensor.derived]
 
 
 def _nameless(tensors: Sequence[Tensor]) -> bool:

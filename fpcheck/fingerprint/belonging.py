@@ -94,12 +94,12 @@ def _is_late(layer: Layer) -> bool:
 
 def has_weights(layer: Layer) -> bool:
     """Whether weight files hold a tensor of it."""
-    return any(not tensor.derived for tensor in layer.tensors)
+    return bool(layer.stored)
 
 
 def shapes(layer: Layer) -> list[tuple[int, ...]]:
     """Of the tensors that weight files hold."""
-    return [tensor.shape for tensor in layer.tensors if not tensor.derived]
+    return [tensor.shape for tensor in layer.stored]
 
 
 def _complete(

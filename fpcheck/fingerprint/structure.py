@@ -130,6 +130,11 @@ class Layer(Value, frozen=True):
     outside: tuple[str, ...] = ()
 
     @property
+    def stored(self) -> tuple[Tensor, ...]:
+        """Its tensors that weight files contain: those that do not follow from other state."""
+        return tuple(tensor for tensor in self.tensors if not tensor.derived)
+
+    @property
     def inbound(self) -> tuple[str, ...]:
         """Paths of the layers that feed it, each once, in order."""
         return tuple(dict.fromkeys(e.layer for call in self.calls or () for e in call.inputs))

@@ -92,8 +92,7 @@ def completed(fingerprint: Fingerprint, live: Fingerprint) -> Fingerprint:
 
 def _same_tensors(live: Layer, read: Layer) -> Iterator[tuple[Tensor, Tensor]]:
     """Weights by their order, derived state by what it is called."""
-    stored = ([t for t in layer.tensors if not t.derived] for layer in (live, read))
-    yield from zip(*stored, strict=True)
+    yield from zip(live.stored, read.stored, strict=True)
     derived = {t.role: t for t in read.tensors if t.derived}
     yield from ((t, derived[t.role]) for t in live.tensors if t.derived and t.role in derived)
 
@@ -177,7 +176,7 @@ def _opened(structure: Structure, owner: Callable[[str], str | None]) -> Structu
         above = owner(layer.path)
         if above is None:
             groups[layer.path] = [layer]
-        elif stored := tuple(t for t in layer.tensors if not t.derived):
+        elif stored := layer.stored:
             bare = replace(layer, class_name="", custom=True, dtype="", config=None, training={},
                            calls=None, tensors=stored)  # fmt: skip
             groups.setdefault(f"{above}/", []).append(bare)
