@@ -85,6 +85,17 @@ def out_of_order(file: Structure, architecture: Structure) -> list[str]:
     return wrong
 
 
+def out_of_place(file: Structure, architecture: Structure) -> list[str]:
+    """Layers whose tensors are in other groups of a file than those in which Keras looks."""
+    places = {path: place for place, path in stores(architecture).items()}
+    theirs = {path: place for place, path in _stores(file.layers).items()}
+    found = belonging(Fingerprint(file), (), architecture, (), own=True)
+    if found.below is not None or not theirs:
+        return []
+    pairs = {path: theirs.get(held) for held, path in found.layers.items() if path in places}
+    return [path for path, place in pairs.items() if place != places[path]]
+
+
 def _is_late(layer: Layer) -> bool:
     """Whether none of its tensors is trained."""
     return layer.training.get("trainable") is False or all(

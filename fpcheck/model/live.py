@@ -1,8 +1,6 @@
 """Reading the structure and the tensors of a live Keras model."""
 
-import warnings
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -26,6 +24,7 @@ from fpcheck.fingerprint.structure import (
 )
 from fpcheck.model.assets import saved_assets
 from fpcheck.model.code import attributes, code_digest
+from fpcheck.model.custom_config import custom_config
 from fpcheck.model.live_graph import (
     Paths,
     calls,
@@ -78,7 +77,7 @@ def read_structure(model: Any) -> Structure:
 def _root(model: Any, assets: State) -> tuple[Layer, ...]:
     """What a model has itself, beside its layers."""
     tensors = (*_stored(model), *tensors_of(assets, len(own_variables(model))))
-    config = None if is_builtin(type(model)) else own_config(_written(model)) or None
+    config = None if is_builtin(type(model)) else own_config(custom_config(model)) or None
     root = Layer(ROOT, "", True, "", config, {}, None, tensors)
     return (root,) if tensors or config else ()
 
@@ -215,11 +214,11 @@ def _read_config(layer: Any, paths: Paths) -> tuple[dict[str, Any] | None, dict[
             key: [edge(tensor, layer, paths) for tensor in getattr(graph, key)]
             for key in ("inputs", "outputs")
         }
-        told = {} if is_builtin(type(layer)) else own_config(_written(layer))
+        told = {} if is_builtin(type(layer)) else own_config(custom_config(layer))
         ports = {key: [list(astuple(e)) for e in value] for key, value in edges.items()}
         return {**told, **ports}, {}
     builtin = is_builtin(type(layer))
-    config = dict(layer.get_config()) if builtin else _written(layer)
+    config = dict(layer.get_config()) if builtin else custom_config(layer)
     if not config:
         return None, {}
     name = _class_name(layer) if builtin else ""
@@ -240,22 +239,6 @@ def _loses_autocast(layer: Any) -> bool:
         return bool(type(layer).from_config(layer.get_config()).autocast)
     except Exception:  # not to be made again, as a layer that holds code
         return False
-
-
-def _written(layer: Any) -> dict[str, Any]:
-    """The configuration of a custom class as files hold it; empty where it has none."""
-    import keras
-
-    try:
-        config = dict(layer.get_config())
-    except NotImplementedError:
-        # Keras refuses where a custom layer does not say what it was made of.
-        return {}
-    for key, value in config.items():
-        # Objects stand in files as class and configuration. What Keras cannot write stays.
-        with suppress(Exception), warnings.catch_warnings(action="ignore"):
-            config[key] = keras.saving.serialize_keras_object(value)
-    return config
 
 
 def _rank_of_input(layer: Any) -> int | None:

@@ -15,7 +15,7 @@ from fpcheck.files.address import is_address, shown
 from fpcheck.files.kinds import ARCHITECTURE
 from fpcheck.files.opening import ModelFile
 from fpcheck.fingerprint import probes
-from fpcheck.fingerprint.belonging import out_of_order
+from fpcheck.fingerprint.belonging import out_of_order, out_of_place
 from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.placing import is_weights_only, misfit
 from fpcheck.fingerprint.probes import Probes
@@ -159,8 +159,10 @@ def _from_file(file: ModelFile, parsed: Source, options: Options, workers: _Work
     if options.model is not None and is_weights_only(session.structure()):
         architecture = _architecture(options, workers)
         late = out_of_order(session.structure(), architecture.structure)
+        misplaced = out_of_place(session.structure(), architecture.structure)
         session.place(architecture, own=True)
         session.notes += [_frozen(late)] if late else []
+        session.notes += [_misplaced(misplaced)] if misplaced else []
         session.notes += _borrowed(session.structure(), options.model)
         if REST not in session.structure().untold:
             _check_fit(parsed, options.model, misfit(session.structure(), architecture.structure))
@@ -184,6 +186,17 @@ def _frozen(layers: list[str]) -> str:
         f"all tensors are there under their names, but {some(layers)} {stand} where trainable was "
         "another when the file was saved: load_weights of Keras goes by order, so set trainable as "
         "it was before you load"
+    )
+
+
+def _misplaced(layers: list[str]) -> str:
+    from fpcheck.diagnosis.evidence import some
+
+    stand = "stands" if len(layers) == 1 else "stand"
+    return (
+        f"all tensors are there under their names, but {some(layers)} {stand} in other groups than "
+        "those in which load_weights of Keras looks, so it will refuse the file: save the weights "
+        "again from the model that you load them into"
     )
 
 

@@ -9,6 +9,7 @@ import keras
 import pytest
 from keras import layers as kl
 
+from fpcheck.codec import PathText
 from fpcheck.errors import FpcheckError
 from fpcheck.model.source import Options
 from fpcheck.report.value import Report
@@ -220,3 +221,23 @@ def test_a_tensor_that_a_legacy_file_holds_once_stands_at_both_of_its_layers(
     report = compare_source("net.h5", Request(golden="net", levels=("weights",)), options)
     assert (report.verdict, report.findings) == ("match", [])
     assert hash_weights("net.h5", STATIC) == hash_weights("net.keras", STATIC)
+
+
+@pytest.mark.parametrize("group", ["model/layers", "Layers"])
+def test_groups_that_keras_would_not_look_into_are_told(group: str, model: keras.Model) -> None:
+    with h5py.File("net.weights.h5") as right, h5py.File("moved.weights.h5", "w") as moved:
+        for name in right["layers"]:
+            right.copy(f"layers/{name}", moved.require_group(group), name)
+    with pytest.raises(ValueError, match="expected"):
+        model.load_weights("moved.weights.h5")
+    options = Options(static=True, model=PathText("net.keras"))
+    report = compare_source("moved.weights.h5", Request(golden="net"), options)
+    assert (report.verdict, report.findings, report.notes) == (
+        "match",
+        [],
+        [
+            "all tensors are there under their names, but shared, age, kind and 3 more stand in "
+            "other groups than those in which load_weights of Keras looks, so it will refuse the "
+            "file: save the weights again from the model that you load them into"
+        ],
+    )
