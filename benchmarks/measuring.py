@@ -111,11 +111,11 @@ def memory_growth(bench: Workbench) -> Measured:
 
 def child_process(bench: Workbench) -> Measured:
     try:
-        found = importlib.util.find_spec("fpcheck.files.child")
+        found = importlib.util.find_spec("fpcheck.processes.limited_process")
     except ModuleNotFoundError:
         found = None
     if found is None:
-        raise NotMeasuredError("this fpcheck has no fpcheck.files.child")
+        raise NotMeasuredError("this fpcheck has no fpcheck.processes.limited_process")
     path = str(bench.model("small.keras"))
     ways = [script("peers/read_file.py", way, path) for way in ("child", "here")]
     child, here = bench.race(*ways, times=SHORT)

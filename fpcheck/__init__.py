@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 from fpcheck.errors import FpcheckError
 
 if TYPE_CHECKING:
-    from fpcheck.fingerprint.value import Fingerprint
-    from fpcheck.golden.value import Golden
-    from fpcheck.report.value import Report
-    from fpcheck.workflows.recorded import Recording
+    from fpcheck.fingerprint.fingerprint import Fingerprint
+    from fpcheck.golden.golden import Golden
+    from fpcheck.report.report import Report
+    from fpcheck.workflows.recording import Recording
 
 __version__ = "0.1.0"
 __all__ = [
@@ -34,10 +34,10 @@ __all__ = [
 ]
 
 _LAZY = {
-    "Fingerprint": "fpcheck.fingerprint.value",
-    "Golden": "fpcheck.golden.value",
-    "Recording": "fpcheck.workflows.recorded",
-    "Report": "fpcheck.report.value",
+    "Fingerprint": "fpcheck.fingerprint.fingerprint",
+    "Golden": "fpcheck.golden.golden",
+    "Recording": "fpcheck.workflows.recording",
+    "Report": "fpcheck.report.report",
 }
 
 
@@ -88,8 +88,8 @@ def record(
     """
     from fpcheck.model.source import Options
     from fpcheck.wording import for_python
-    from fpcheck.workflows.recorded import told_in_python
-    from fpcheck.workflows.recording import Request, record_source
+    from fpcheck.workflows.record import Request, record_source
+    from fpcheck.workflows.recording import told_in_python
 
     request = Request(
         name=name,
@@ -140,9 +140,9 @@ def compare(
         FpcheckError: no such golden, a damaged one, or a source that cannot be read.
     """
     from fpcheck.model.source import Options
-    from fpcheck.report.value import told_in_python
+    from fpcheck.report.report import told_in_python
     from fpcheck.wording import for_python
-    from fpcheck.workflows.comparing import compare_source
+    from fpcheck.workflows.compare import compare_source
     from fpcheck.workflows.request import Request
 
     request = Request(
@@ -168,7 +168,7 @@ def load_golden(name: str, *, goldens: str | Path | None = None) -> "Golden":
         FpcheckError: no such golden, or a damaged one.
     """
     from fpcheck.wording import for_python
-    from fpcheck.workflows.choosing import find
+    from fpcheck.workflows.golden_lookup import find
 
     with for_python():
         return find(name, goldens).load()

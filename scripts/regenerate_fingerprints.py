@@ -21,16 +21,16 @@ from keras.src.backend.common import global_state
 from keras.src.utils import file_utils
 
 from fpcheck import demo
+from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.first_recipe import unrecorded
 from fpcheck.fingerprint.structure import Structure
-from fpcheck.fingerprint.told import alike
-from fpcheck.fingerprint.value import Fingerprint
 from fpcheck.golden.official import FILE
 from fpcheck.golden.store import Entry, Store
-from fpcheck.model import live
+from fpcheck.layout.storage_gaps import alike
+from fpcheck.model import live_structure
 from fpcheck.model.applications import APPLICATIONS
 from fpcheck.model.source import Options
-from fpcheck.workflows.recording import Request, record_source
+from fpcheck.workflows.record import Request, record_source
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "fingerprints"
@@ -101,13 +101,13 @@ def stale() -> list[str]:
     """What is missing from fingerprints/ or differs from what the installed Keras gives."""
     store, found = Store(FOLDER), list[str]()
     for name, _, model in applications():
-        if _is_stale(store.entry(name), live.read_structure(model)):
+        if _is_stale(store.entry(name), live_structure.read_structure(model)):
             found.append(name)
     written = yaml.safe_load((FOLDER / FILE).read_text()) if (FOLDER / FILE).is_file() else {}
     if written != official_files():
         found.append(FILE)
     loaded = keras.saving.load_model(demo.MODEL, compile=False)
-    if _is_stale(store.entry(DEMO), live.read_structure(loaded)):
+    if _is_stale(store.entry(DEMO), live_structure.read_structure(loaded)):
         found.append(DEMO)
     return found
 

@@ -1,4 +1,4 @@
-"""Writes fpcheck/files/keras_layers.json: what reading a file needs to know of the framework.
+"""Writes fpcheck/keras_config/keras_layers.json: what reading needs to know of Keras.
 
 The attributes that a configuration may leave out, with the values that they then have, of every
 layer of the installed Keras; and the names of its operations and activations.
@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-TARGET = Path(__file__).parents[1] / "fpcheck" / "files" / "keras_layers.json"
+TARGET = Path(__file__).parents[1] / "fpcheck" / "keras_config" / "keras_layers.json"
 # Something that will do for every argument without a default.
 ARGUMENTS = {
     "target_shape": (1,), "output_shape": (1,), "dims": (1,), "equation": "ab,bc->ac",
@@ -41,7 +41,7 @@ def described() -> dict[str, Any]:
     """All that the file says."""
     from keras import activations, layers
 
-    from fpcheck.model.keras2 import own_operations
+    from fpcheck.model.keras2_models import own_operations
 
     kinds = {n: k for n, k in vars(layers).items() if isinstance(k, type)}
     models = {name: {} for name in ("Functional", "Model", "Sequential")}

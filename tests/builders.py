@@ -10,11 +10,11 @@ from fpcheck.codec import Array
 from fpcheck.comparison.tolerance import Tolerances
 from fpcheck.fingerprint import outputs as measuring
 from fpcheck.fingerprint import sketch, weights
+from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.outputs import Activation, Noise, Outputs
 from fpcheck.fingerprint.probes import ProbeInput, Probes
 from fpcheck.fingerprint.structure import Call, Edge, Layer, Port, Structure, Tensor
-from fpcheck.fingerprint.value import Fingerprint
-from fpcheck.golden.value import Golden, Provenance, SourceRecord
+from fpcheck.golden.golden import Golden, Provenance, SourceRecord
 
 Values = dict[str, Array]
 UNTRAINED = {"moving_mean", "moving_variance"}

@@ -24,17 +24,17 @@ def _sources_importable() -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def _parsed() -> Iterator[None]:
     """Files are parsed even where their bytes are the recorded ones: that is what tests are of."""
-    from fpcheck.workflows import comparing
+    from fpcheck.workflows import compare
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(comparing, "unchanged", lambda *_: None)
+        patch.setattr(compare, "unchanged", lambda *_: None)
         yield
 
 
 @pytest.fixture(scope="session")
 def worker(_sources_importable: None) -> Iterator[object]:
     """One worker process for all tests of a session: the framework is imported once."""
-    from fpcheck.model.remote import RemoteSession
+    from fpcheck.model.worker_client import RemoteSession
 
     with RemoteSession() as session:
         yield session

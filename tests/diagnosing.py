@@ -15,12 +15,12 @@ from fpcheck.comparison.tolerance import Tolerances
 from fpcheck.diagnosis import diagnose
 from fpcheck.diagnosis.case import Neighbour, Neighbours, nobody
 from fpcheck.fingerprint import digest
+from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.outputs import Noise
 from fpcheck.fingerprint.structure import Structure
 from fpcheck.fingerprint.undoing import undo
 from fpcheck.fingerprint.undone import Undone, Wanted
-from fpcheck.fingerprint.value import Fingerprint
-from fpcheck.report.value import Diagnosis
+from fpcheck.report.report import Diagnosis
 
 NETS = {"convnet": convnet(), "wide": convnet(16, 5), "perceptron": perceptron(12)}
 CONVNETS = {name: NETS[name] for name in ("convnet", "wide")}

@@ -14,22 +14,22 @@ from msgspec.structs import replace
 from benchmarks.arguments import making
 from fpcheck.comparison.tolerance import of_structure
 from fpcheck.errors import FpcheckError
-from fpcheck.files import opening
-from fpcheck.files.child import Job
-from fpcheck.files.reading import read
-from fpcheck.files.readout import Reading
 from fpcheck.fingerprint import probes
+from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.outputs import Noise
-from fpcheck.fingerprint.value import Fingerprint
-from fpcheck.golden.value import Golden, Provenance, SourceRecord
+from fpcheck.formats import model_file
+from fpcheck.formats.reader import read
+from fpcheck.formats.reading import Reading
+from fpcheck.golden.golden import Golden, Provenance, SourceRecord
 from fpcheck.model.keras_session import KerasSession
 from fpcheck.model.session import OutputPlan
 from fpcheck.model.source import Options
-from fpcheck.report.value import Report
-from fpcheck.workflows import judging
-from fpcheck.workflows.compared import compare_with
-from fpcheck.workflows.recording import Request as Recording
-from fpcheck.workflows.recording import unstored
+from fpcheck.processes.limited_process import Job
+from fpcheck.report.report import Report
+from fpcheck.workflows import evaluation
+from fpcheck.workflows.comparison import compare_with
+from fpcheck.workflows.record import Request as Recording
+from fpcheck.workflows.record import unstored
 from fpcheck.workflows.request import Request
 
 # How the candidate is given, and whether it is held against the golden of a file of its own kind.
@@ -94,7 +94,7 @@ class _Inline:
 @contextmanager
 def quickly() -> Iterator[None]:
     """Files, all of which are our own, are read in this process."""
-    with mock.patch.object(opening, "start", _Inline):
+    with mock.patch.object(model_file, "start", _Inline):
         yield
 
 
@@ -194,7 +194,7 @@ class Meeting:
 def _said(
     source: object, golden: Golden, options: Options, levels: tuple[str, ...] | None = None
 ) -> Said:
-    with mock.patch.object(judging, "_diagnosed", return_value=[]):
+    with mock.patch.object(evaluation, "_diagnosed", return_value=[]):
         try:
             report = compare_with(source, golden, Request(levels=levels), options, "")
         except FpcheckError as error:

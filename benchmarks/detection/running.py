@@ -15,13 +15,13 @@ from benchmarks.detection.case import Case, Fault, Known, NotPossibleError
 from benchmarks.detection.models import Spec
 from benchmarks.detection.subject import Subject
 from fpcheck.errors import FpcheckError
-from fpcheck.model.remote import RemoteSession
 from fpcheck.model.source import Options
-from fpcheck.report.value import Report
-from fpcheck.workflows import comparing
+from fpcheck.model.worker_client import RemoteSession
+from fpcheck.report.report import Report
+from fpcheck.workflows import compare
 
 # Goldens depend on these; with other sources they are recorded again.
-_SOURCES = ("codec.py", "fingerprint", "golden", "model", "workflows/recording.py")
+_SOURCES = ("codec.py", "fingerprint", "golden", "model", "workflows/record.py")
 
 
 @dataclass(frozen=True)
@@ -144,9 +144,9 @@ class Bench:
             if isinstance(candidate, keras.Model) or options.get("static"):
                 return fpcheck.compare(candidate, subject.name, goldens=goldens, **options)
             asked = {key: options.pop(key) for key in ("full",) if key in options}
-            request = comparing.Request(golden=subject.name, goldens=goldens, **asked)
+            request = compare.Request(golden=subject.name, goldens=goldens, **asked)
             worker = self._worker(case.environment)
-            return comparing.compare_source(candidate, request, Options(**options), worker)
+            return compare.compare_source(candidate, request, Options(**options), worker)
         except FpcheckError as error:
             return error
 

@@ -8,11 +8,11 @@ import numpy as np
 import fpcheck
 from benchmarks.detection.running import Bench, Row
 from benchmarks.detection.subject import Array, Slot, Subject
-from fpcheck.comparison.outputs import compare_outputs
+from fpcheck.comparison.output_findings import compare_outputs
 from fpcheck.fingerprint import outputs as measured
 from fpcheck.fingerprint import sketch
 from fpcheck.model.execution import run
-from fpcheck.model.preprocess import prepare
+from fpcheck.model.preprocessing import prepare
 
 # Relative L2 changes that are tried, from the smallest.
 CHANGES = tuple(10.0**power for power in range(-7, 1))

@@ -140,8 +140,8 @@ def train(name: str, path: Path) -> None:
     import tensorflow as tf
 
     from fpcheck.fingerprint import probes
-    from fpcheck.model.live import read_structure
-    from fpcheck.model.preprocess import prepare
+    from fpcheck.model.live_structure import read_structure
+    from fpcheck.model.preprocessing import prepare
 
     spec = SPECS[name]
     model = spec.build()

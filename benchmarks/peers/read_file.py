@@ -3,9 +3,9 @@
 import sys
 from pathlib import Path
 
-from fpcheck.files.child import Job
-from fpcheck.files.opening import ModelFile, open_regular
-from fpcheck.files.reading import read
+from fpcheck.formats.model_file import ModelFile, open_regular
+from fpcheck.formats.reader import read
+from fpcheck.processes.limited_process import Job
 
 way, path = sys.argv[1:]
 if way == "child":

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 
 import fpcheck
-from fpcheck.model.preprocess import prepare
+from fpcheck.model.preprocessing import prepare
 
 outputs = fpcheck.load_golden(sys.argv[1]).fingerprint.outputs
 assert outputs is not None

@@ -28,8 +28,8 @@ def compare(
 ) -> None:
     """Compare SOURCE with a golden. Exit 0 match, 1 mismatch, 2 error, 3 incomplete."""
     from fpcheck.cli.console import check_format, progress, show
-    from fpcheck.workflows.advising import to_accept
-    from fpcheck.workflows.comparing import compare_source
+    from fpcheck.workflows.compare import compare_source
+    from fpcheck.workflows.next_commands import to_accept
     from fpcheck.workflows.request import Request
 
     check_format(form)

@@ -13,7 +13,7 @@ from fpcheck.files.address import shown
 from fpcheck.progress import Progress as Step
 from fpcheck.progress import silent
 from fpcheck.report import json as json_report
-from fpcheck.report.value import Report
+from fpcheck.report.report import Report
 
 if TYPE_CHECKING:  # the library for terminals takes time to import, and JSON does not need it
     from rich.console import Console, RenderableType

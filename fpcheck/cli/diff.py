@@ -6,7 +6,7 @@ import typer
 
 from fpcheck.cli import options as opt
 from fpcheck.cli.console import check_format, progress, show
-from fpcheck.workflows.diffing import diff_sources
+from fpcheck.workflows.diff import diff_sources
 
 
 def diff(

@@ -11,8 +11,8 @@ from fpcheck.cli.console import following, progress, put, put_report, say
 from fpcheck.files.address import shown
 from fpcheck.model.source import Options
 from fpcheck.report.text import clean
-from fpcheck.workflows.gating import Outcome, exit_code
-from fpcheck.workflows.gating import gate as run_gate
+from fpcheck.workflows.gate import Outcome, exit_code
+from fpcheck.workflows.gate import gate as run_gate
 
 
 def gate(

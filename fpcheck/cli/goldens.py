@@ -12,7 +12,7 @@ from fpcheck.errors import EXIT_ERROR, FpcheckError
 from fpcheck.golden.store import Store
 from fpcheck.report.golden_text import render_golden
 from fpcheck.report.text import clean
-from fpcheck.workflows.choosing import HOW_TO_RECORD, find, goldens_folder, stores
+from fpcheck.workflows.golden_lookup import HOW_TO_RECORD, find, goldens_folder, stores
 
 
 def list_goldens(goldens: opt.Goldens = None, debug: opt.Debug = False) -> None:

@@ -3,7 +3,7 @@
 import typer
 
 from fpcheck.cli import options as opt
-from fpcheck.files.opening import begun
+from fpcheck.formats.model_file import begun
 
 
 def hash_source(
@@ -20,7 +20,7 @@ def hash_source(
     """Print the content id: equal weights in equal places give an equal id."""
     with begun(source) as file:  # is read while all below is imported
         from fpcheck.cli.console import progress
-        from fpcheck.workflows.hashing import hash_weights
+        from fpcheck.workflows.hash_ import hash_weights
 
         loading = opt.loading(weights, seed, model, custom_objects, trust, static, backend)
         with progress() as step:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fpcheck.cli import options as opt
-from fpcheck.files.opening import begun
+from fpcheck.formats.model_file import begun
 
 if TYPE_CHECKING:
-    from fpcheck.workflows.recorded import Recording
+    from fpcheck.workflows.recording import Recording
 
 
 def record(
@@ -37,7 +37,7 @@ def record(
     with begun(source, frozenset(), whole=True) as file:
         import fpcheck.report.text  # noqa: F401  # for what is told when all else is done
         from fpcheck.cli.console import progress
-        from fpcheck.workflows.recording import Request, record_source
+        from fpcheck.workflows.record import Request, record_source
 
         request = Request(
             name=name, goldens=goldens, levels=opt.split_levels(levels), data=data, note=note,

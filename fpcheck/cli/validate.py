@@ -7,9 +7,9 @@ import typer
 
 from fpcheck.cli import options as opt
 from fpcheck.cli.console import check_format, progress, show
-from fpcheck.workflows.advising import to_accept
+from fpcheck.workflows.next_commands import to_accept
 from fpcheck.workflows.request import Request
-from fpcheck.workflows.validating import validate_source
+from fpcheck.workflows.validate import validate_source
 
 
 def validate(

@@ -7,16 +7,22 @@ import msgspec
 from fpcheck.codec import Value
 from fpcheck.comparison.divergence import first_divergent
 from fpcheck.comparison.finding import Finding
-from fpcheck.comparison.outputs import compare_outputs
+from fpcheck.comparison.output_findings import compare_outputs
 from fpcheck.comparison.pairing import Pairing, pair
-from fpcheck.comparison.structure import compare_structure
+from fpcheck.comparison.structure_findings import compare_structure
 from fpcheck.comparison.tolerance import Tolerances
-from fpcheck.comparison.weights import Changed, Place, changes, compare_weights, not_compared
+from fpcheck.comparison.weight_findings import (
+    Changed,
+    Place,
+    changes,
+    compare_weights,
+    not_compared,
+)
+from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.outputs import Noise
 from fpcheck.fingerprint.structure import REST, ROOT, Structure
-from fpcheck.fingerprint.told import alike, untold_assets
 from fpcheck.fingerprint.undone import Undone
-from fpcheck.fingerprint.value import Fingerprint
+from fpcheck.layout.storage_gaps import alike, untold_assets
 
 
 class Closer(Value, frozen=True, eq=False):

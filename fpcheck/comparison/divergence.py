@@ -9,9 +9,9 @@ from fpcheck.comparison.finding import Finding, within
 from fpcheck.comparison.pairing import Pairing
 from fpcheck.comparison.tolerance import Tolerances
 from fpcheck.fingerprint import sketch
+from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.outputs import Activation, Outputs
 from fpcheck.fingerprint.structure import Structure
-from fpcheck.fingerprint.value import Fingerprint
 
 
 def first_divergent(

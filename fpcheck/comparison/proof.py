@@ -6,12 +6,12 @@ to be equal, outputs are not proved.
 """
 
 from fpcheck.comparison.pairing import Pair
+from fpcheck.fingerprint.fingerprint import Fingerprint, measured_by_place
 from fpcheck.fingerprint.first_recipe import unrecorded
 from fpcheck.fingerprint.outputs import Outputs
-from fpcheck.fingerprint.placing import is_weights_only
 from fpcheck.fingerprint.structure import Structure
-from fpcheck.fingerprint.told import alike, untold_assets
-from fpcheck.fingerprint.value import Fingerprint, measured_by_place
+from fpcheck.layout.placement import is_weights_only
+from fpcheck.layout.storage_gaps import alike, untold_assets
 
 _DIFFERS = "the model differs"
 

@@ -11,17 +11,17 @@ from rich.text import Text
 
 from fpcheck.codec import Value
 from fpcheck.demo import MODEL, PREPROCESS, TEST_IMAGES
-from fpcheck.model.remote import RemoteSession
 from fpcheck.model.source import Options
+from fpcheck.model.worker_client import RemoteSession
 from fpcheck.progress import Progress, silent
+from fpcheck.report.report import Report
 from fpcheck.report.text import render
-from fpcheck.report.value import Report
 from fpcheck.wording import command
-from fpcheck.workflows import recording
-from fpcheck.workflows.comparing import compare_source
-from fpcheck.workflows.recording import record_source
+from fpcheck.workflows import record
+from fpcheck.workflows.compare import compare_source
+from fpcheck.workflows.record import record_source
 from fpcheck.workflows.request import Request
-from fpcheck.workflows.validating import validate_source
+from fpcheck.workflows.validate import validate_source
 
 Print = Callable[[RenderableType], None]
 
@@ -62,7 +62,7 @@ class Teller:
     def record(self) -> None:
         """The first chapter: a golden."""
         shutil.copy(MODEL, self.copy)
-        asked = recording.Request(goldens=self.goldens, preprocess=PREPROCESS, data=TEST_IMAGES)
+        asked = record.Request(goldens=self.goldens, preprocess=PREPROCESS, data=TEST_IMAGES)
         golden = record_source(MODEL, asked, Options(), self.remote, self.step).golden
         held = golden.fingerprint
         self._title("fpcheck record digits.keras --preprocess tf --data digits_test.npz")

@@ -15,7 +15,7 @@ from fpcheck.diagnosis.case import Case, Neighbours, nobody
 from fpcheck.diagnosis.outputs import numeric_environment
 from fpcheck.diagnosis.structure import wrong_architecture
 from fpcheck.diagnosis.weights import other_checkpoint
-from fpcheck.report.value import Diagnosis
+from fpcheck.report.report import Diagnosis
 
 Rule = Callable[[Case], Iterator[Diagnosis]]
 

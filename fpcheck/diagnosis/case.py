@@ -9,14 +9,14 @@ from fpcheck.codec import Array, Value
 from fpcheck.comparison.compare import Comparison
 from fpcheck.comparison.finding import Finding
 from fpcheck.comparison.pairing import Pair
-from fpcheck.comparison.weights import Changed
+from fpcheck.comparison.weight_findings import Changed
 from fpcheck.fingerprint import sketch
-from fpcheck.fingerprint.belonging import has_weights
+from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.measurement import Details, Measurement
-from fpcheck.fingerprint.placing import is_weights_only
 from fpcheck.fingerprint.structure import Layer, Structure
 from fpcheck.fingerprint.undone import Undone
-from fpcheck.fingerprint.value import Fingerprint
+from fpcheck.layout.layer_matching import has_weights
+from fpcheck.layout.placement import is_weights_only
 
 # As (path of a layer, role of a tensor).
 Owner = tuple[str, str]

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from fpcheck.comparison.weights import Changed
+from fpcheck.comparison.weight_findings import Changed
 from fpcheck.diagnosis.case import Case
-from fpcheck.report.value import Diagnosis
+from fpcheck.report.report import Diagnosis
 
 # Lines of evidence; what is beyond is counted.
 MOST_LINES = 5

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fpcheck.comparison.weights import Changed
+from fpcheck.comparison.weight_findings import Changed
 from fpcheck.diagnosis.case import Case
 from fpcheck.fingerprint.measurement import Details, Statistics
 

@@ -10,10 +10,10 @@ from typing import IO
 
 from fpcheck.errors import FpcheckError
 from fpcheck.files import limits
-from fpcheck.files.bounds import allow_time
-from fpcheck.files.kinds import ZIP
 from fpcheck.files.refusals import damaged, refused
 from fpcheck.files.region import FileRegion, Region, RegionFile
+from fpcheck.formats.file_head import ZIP
+from fpcheck.processes.process_limits import allow_time
 
 _LOCAL = struct.Struct("<4s5H3I2H")
 _STEP = 2**20

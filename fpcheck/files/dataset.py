@@ -11,10 +11,10 @@ import numpy as np
 
 from fpcheck.codec import Array
 from fpcheck.files import limits
-from fpcheck.files.bounds import allow_time
 from fpcheck.files.refusals import damaged, refused
 from fpcheck.files.region import Region
 from fpcheck.fingerprint import blocks
+from fpcheck.processes.process_limits import allow_time
 
 # What the library raises for damaged files, in one place or another.
 LIBRARY_ERRORS = (OSError, RuntimeError, ValueError, KeyError, TypeError)

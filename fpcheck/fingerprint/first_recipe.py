@@ -10,6 +10,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from fpcheck.fingerprint.canonical import AXIS_OF_OUTPUT, BOOKKEEPING, NUMBERS, is_training
+from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.structure import (
     ASSET,
     CARRIED,
@@ -22,7 +23,6 @@ from fpcheck.fingerprint.structure import (
     Structure,
     trains,
 )
-from fpcheck.fingerprint.value import Fingerprint
 
 # What layers of these classes derive from other state.
 _DERIVED = {

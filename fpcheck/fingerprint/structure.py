@@ -23,7 +23,7 @@ ROOT = "(model)"
 # Class and role of the only tensor whose dtype Keras leaves to the backend: int64 on TensorFlow,
 # int32 elsewhere. It is read as int64.
 COUNTER = ("Normalization", "count")
-# What a container may not tell; see `fingerprint.told`.
+# What a container may not tell; see `layout.storage_gaps`.
 OUTPUT_SHAPES = "output-shapes"
 MASKS = "masks"
 INNER_LAYERS = "inner-layers"
@@ -177,7 +177,7 @@ class Structure(Value, frozen=True, dict=True):
         outputs: what it gives; empty where the model has no graph.
         layers: in the model's own order.
         custom: whether its class is not the framework's own, so that its code decides outputs.
-        untold: what its container does not tell; see `fingerprint.told`.
+        untold: what its container does not tell; see `layout.storage_gaps`.
         recipe: how it was read.
     """
 

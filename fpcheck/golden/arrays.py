@@ -18,11 +18,11 @@ from fpcheck.fingerprint import sketch
 from fpcheck.fingerprint.accuracy import Accuracy
 from fpcheck.fingerprint.counterfactual import COUNTERFACTUALS
 from fpcheck.fingerprint.digest import DIGEST_BYTES
+from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.measurement import QUANTILES, Details, Measurement, Statistics
 from fpcheck.fingerprint.outputs import Activation, Answer, Noise, Outputs, Reach
 from fpcheck.fingerprint.probes import ProbeInput, Probes
 from fpcheck.fingerprint.structure import Structure, Tensor
-from fpcheck.fingerprint.value import Fingerprint
 
 SCHEMA = "fpcheck-arrays/2"
 READABLE = ("fpcheck-arrays/1", SCHEMA)

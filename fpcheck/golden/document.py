@@ -14,12 +14,12 @@ from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint import digest
 from fpcheck.fingerprint.levels import Level
 from fpcheck.golden import strict_yaml
-from fpcheck.golden.value import READABLE, SCHEMA, Golden, Provenance, SourceRecord
+from fpcheck.golden.golden import READABLE, SCHEMA, Golden, Provenance, SourceRecord
 
 if TYPE_CHECKING:  # arrays, which reading a head does without
+    from fpcheck.fingerprint.fingerprint import Fingerprint
     from fpcheck.fingerprint.measurement import Measurement
     from fpcheck.fingerprint.structure import Layer, Structure, Tensor
-    from fpcheck.fingerprint.value import Fingerprint
 
 SEAL = "# Recorded by fpcheck; not to be edited. BLAKE3 of all that follows the next line:\n"
 _LAYERS = "\nlayers:\n"

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint import digest
 from fpcheck.golden import document
-from fpcheck.golden.value import Golden
+from fpcheck.golden.golden import Golden
 
 if TYPE_CHECKING:
-    from fpcheck.fingerprint.value import Fingerprint
+    from fpcheck.fingerprint.fingerprint import Fingerprint
 
 FOLDER = "fingerprints"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")

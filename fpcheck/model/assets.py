@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from fpcheck.fingerprint.derived import State, asset
-from fpcheck.model.walking import graph_of, is_builtin, is_custom, walk
+from fpcheck.model.layer_walk import graph_of, is_builtin, is_custom, walk
 
 
 def saved_assets(model: Any) -> State | None:

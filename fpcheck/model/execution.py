@@ -12,10 +12,10 @@ from fpcheck.codec import Array
 from fpcheck.errors import UnavailableError
 from fpcheck.fingerprint.outputs import Activation, Answer, answer, kept
 from fpcheck.model import live_graph
-from fpcheck.model.reasons import reason
+from fpcheck.model.layer_walk import Place, walk
 from fpcheck.model.recorder import SQUASHING, Recorder, running_backend, to_numpy
+from fpcheck.model.refusal_reasons import reason
 from fpcheck.model.user_code import check_code
-from fpcheck.model.walking import Place, walk
 
 
 def _without_gradients() -> AbstractContextManager[Any]:

@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING
 
 from fpcheck.codec import Array
 from fpcheck.errors import UnavailableError
-from fpcheck.files.opening import ModelFile, Whole
-from fpcheck.files.readout import Reading
+from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.outputs import Answer, Noise, Outputs, Reach
-from fpcheck.fingerprint.placing import placed
 from fpcheck.fingerprint.structure import Structure
-from fpcheck.fingerprint.told import completed
 from fpcheck.fingerprint.undone import Undone, Wanted
-from fpcheck.fingerprint.value import Fingerprint
+from fpcheck.formats.model_file import ModelFile, Whole
+from fpcheck.formats.reading import Reading
+from fpcheck.layout.placement import placed
+from fpcheck.layout.storage_gaps import completed
 from fpcheck.model.labels import Label
 from fpcheck.model.session import OutputPlan
 
 if TYPE_CHECKING:
-    from fpcheck.model.remote import RemoteSession
+    from fpcheck.model.worker_client import RemoteSession
 
 # Gives a worker that has loaded the model.
 Runner = Callable[[], "RemoteSession"]
@@ -54,7 +54,7 @@ class FileSession:
     def place(
         self, architecture: Fingerprint, contents: Sequence[Measurement] = (), own: bool = False
     ) -> None:
-        """Give weights without an architecture their places in one; see `fingerprint.placing`."""
+        """Give weights without an architecture their places in one; see `layout.placement`."""
         self._place = partial(placed, architecture=architecture, contents=contents, own=own,
                               bare=self._reading.bare)  # fmt: skip
         self._take(self._reading)

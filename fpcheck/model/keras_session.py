@@ -22,12 +22,12 @@ from fpcheck.fingerprint.structure import Structure
 from fpcheck.fingerprint.undoing import undo
 from fpcheck.fingerprint.undone import Undone, Wanted
 from fpcheck.fingerprint.weights import measure
-from fpcheck.model import live, live_graph
+from fpcheck.model import live_graph, live_structure
+from fpcheck.model.activation_functions import named_functions
 from fpcheck.model.environment import environment
 from fpcheck.model.execution import predicted, run
-from fpcheck.model.functions import named_functions
 from fpcheck.model.labels import Label, imagenet_labels
-from fpcheck.model.preprocess import applied, mistakes, prepare, right_step
+from fpcheck.model.preprocessing import applied, mistakes, prepare, right_step
 from fpcheck.model.recorder import running_backend
 from fpcheck.model.sensitivity import reach
 from fpcheck.model.session import OutputPlan
@@ -54,31 +54,34 @@ class KerasSession:
 
     def structure(self) -> Structure:
         """See `Session`."""
-        return live.read_structure(self.model)
+        return live_structure.read_structure(self.model)
 
     def weights(self, known: frozenset[bytes] = frozenset()) -> tuple[Measurement, ...]:
         """See `Session`."""
         return tuple(
-            measure(values, dtype, known) for values, dtype in live.read_tensors(self.model)
+            measure(values, dtype, known)
+            for values, dtype in live_structure.read_tensors(self.model)
         )
 
     def digests(self) -> tuple[bytes, ...]:
         """See `Session`."""
-        return tuple(of_array(values, dtype) for values, dtype in live.read_tensors(self.model))
+        return tuple(
+            of_array(values, dtype) for values, dtype in live_structure.read_tensors(self.model)
+        )
 
     def undone(self, wanted: tuple[Wanted, ...]) -> tuple[Undone | None, ...]:
         """See `Session`."""
         asked = {item.candidate.digest for item in wanted}
         held = {
             own: values
-            for values, dtype in live.read_tensors(self.model)
+            for values, dtype in live_structure.read_tensors(self.model)
             if (own := of_array(values, dtype)) in asked
         }
         return undo(wanted, lambda digest: nullcontext(held[digest]))
 
     def words(self) -> tuple[str, ...]:
         """See `Session`."""
-        return live.vocabulary_words(self.model)
+        return live_structure.vocabulary_words(self.model)
 
     def outputs(self, plan: OutputPlan) -> Outputs:
         """See `Session`."""

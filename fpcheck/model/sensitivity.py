@@ -13,7 +13,7 @@ from fpcheck.errors import UnavailableError
 from fpcheck.fingerprint.outputs import Reach, largest_difference
 from fpcheck.model.execution import run
 from fpcheck.model.gradients import backward, signs
-from fpcheck.model.walking import Place, own_variables, walk
+from fpcheck.model.layer_walk import Place, own_variables, walk
 
 # Each value of a layer is changed by this share of their RMS, or by ten times the difference that
 # is allowed, where that is more: a layer is reached where some output then moves by more than that.

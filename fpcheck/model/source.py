@@ -10,7 +10,7 @@ from msgspec.structs import force_setattr
 from fpcheck.codec import PathText, Value
 from fpcheck.errors import FpcheckError, as_text
 from fpcheck.files.address import is_address, last_name, shown
-from fpcheck.files.kinds import SUFFIXES, check_kind
+from fpcheck.formats.file_head import SUFFIXES, check_kind
 from fpcheck.model.applications import APPLICATIONS
 from fpcheck.model.environment import check_backend
 

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from fpcheck.codec import Array, Value, pack, unpack
 from fpcheck.errors import FpcheckError, UnavailableError, as_text
 from fpcheck.fingerprint.undone import Wanted
-from fpcheck.model.deep import allow_depth
+from fpcheck.model.deep_models import allow_depth
 from fpcheck.model.session import OutputPlan
 from fpcheck.model.source import Options, Source
 from fpcheck.model.user_code import CORRECT, raised
@@ -174,16 +174,16 @@ class Worker:
 
     def _open(self, request: Open) -> str:
         keras = _framework()
-        from fpcheck.model import loading
+        from fpcheck.model import loader
         from fpcheck.model.keras_session import KerasSession
 
         self.session = None
         # Frees the last model, and numbers nameless layers as a fresh process would.
         keras.utils.clear_session()
         if request.architecture_only:
-            loaded = loading.Loaded(loading.architecture(request.source), "application")
+            loaded = loader.Loaded(loader.architecture(request.source), "application")
         else:
-            loaded = loading.load(request.source, request.options)
+            loaded = loader.load(request.source, request.options)
         self.session = KerasSession(loaded.model, loaded.format, disposable=True)
         return loaded.format
 

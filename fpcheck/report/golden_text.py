@@ -5,7 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fpcheck.fingerprint import digest
-from fpcheck.golden.value import Golden
+from fpcheck.golden.golden import Golden
 from fpcheck.report.text import clean
 
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from fpcheck.report.value import SCHEMA, Report
+from fpcheck.report.report import SCHEMA, Report
 
 
 def render(report: Report) -> str:

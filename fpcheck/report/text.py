@@ -10,7 +10,7 @@ from rich.text import Text
 
 from fpcheck.comparison.finding import Finding
 from fpcheck.comparison.verdict import LevelResult
-from fpcheck.report.value import Diagnosis, Report
+from fpcheck.report.report import Diagnosis, Report
 
 WORST = 5
 # Reasons are whole sentences, which their makers keep short.

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from fpcheck.comparison.tolerance import TOLERANCES
 from fpcheck.comparison.verdict import LevelResult, verdict
-from fpcheck.files.opening import ModelFile
 from fpcheck.fingerprint.levels import LEVELS, Level
+from fpcheck.formats.model_file import ModelFile
 from fpcheck.model.environment import environment
 from fpcheck.model.source import Options, Source, parse
-from fpcheck.report.value import CandidateRef, GoldenRef, Report
-from fpcheck.workflows.choosing import by_name
+from fpcheck.report.report import CandidateRef, GoldenRef, Report
+from fpcheck.workflows.golden_lookup import by_name
 from fpcheck.workflows.request import (
     Request,
     asked_preprocess,

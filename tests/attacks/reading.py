@@ -72,7 +72,7 @@ def outcomes(folder: Path, names: Iterable[str], seconds: float = 60.0) -> list[
 
 def main() -> None:
     """The far end of `read_all`."""
-    importlib.import_module("fpcheck.files.reading")  # once, and not in every fork
+    importlib.import_module("fpcheck.formats.reader")  # once, and not in every fork
     folder, jobs = Path(sys.argv[1]), json.load(sys.stdin)
     print(json.dumps([_read(folder / str(n), *job) for n, job in enumerate(jobs)]))
 
@@ -80,7 +80,7 @@ def main() -> None:
 def _read(folder: Path, name: str, limits: Limits) -> Outcome:
     from fpcheck.errors import FpcheckError, NotAModelError
     from fpcheck.model.source import Options
-    from fpcheck.workflows.hashing import hash_weights
+    from fpcheck.workflows.hash_ import hash_weights
 
     folder.mkdir()
     neighbour(folder)

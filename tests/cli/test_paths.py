@@ -15,10 +15,10 @@ from fpcheck import demo
 from fpcheck.codec import PathText, pack, unpack
 from fpcheck.errors import FpcheckError, as_text
 from fpcheck.model.source import Kind, Options, Source, parse
-from fpcheck.workflows.comparing import compare_source
-from fpcheck.workflows.hashing import hash_weights
-from fpcheck.workflows.recording import Request as Recorded
-from fpcheck.workflows.recording import record_source
+from fpcheck.workflows.compare import compare_source
+from fpcheck.workflows.hash_ import hash_weights
+from fpcheck.workflows.record import Request as Recorded
+from fpcheck.workflows.record import record_source
 from fpcheck.workflows.request import Request
 
 LINUX = sys.platform == "linux"  # the file systems of others take no bytes that are not UTF-8

@@ -21,9 +21,9 @@ from msgspec.structs import replace
 from fpcheck.comparison.compare import compare_fingerprints
 from fpcheck.comparison.divergence import whole
 from fpcheck.comparison.tolerance import Tolerances
+from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.outputs import Outputs
 from fpcheck.fingerprint.structure import Call, Edge, Structure
-from fpcheck.fingerprint.value import Fingerprint
 
 
 def first(golden: Fingerprint, candidate: Fingerprint) -> str | None:

@@ -9,7 +9,7 @@ from fpcheck.codec import Array
 from fpcheck.comparison.compare import compare_fingerprints
 from fpcheck.comparison.divergence import by_activations
 from fpcheck.comparison.finding import Finding
-from fpcheck.comparison.outputs import (
+from fpcheck.comparison.output_findings import (
     METRIC,
     compare_outputs,
     matching_alternative,

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from fpcheck.comparison.finding import Finding
 from fpcheck.comparison.pairing import pair
-from fpcheck.comparison.structure import compare_structure
+from fpcheck.comparison.structure_findings import compare_structure
 from fpcheck.fingerprint.structure import Call, Edge, Layer, Port, Structure
 
 NET = convnet()

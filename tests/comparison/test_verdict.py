@@ -11,10 +11,10 @@ from msgspec.structs import replace
 from fpcheck.comparison.finding import Finding
 from fpcheck.comparison.proof import hindrance
 from fpcheck.comparison.verdict import NOT_HELD, LevelResult, judged, verdict
+from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.levels import LEVELS, Level
 from fpcheck.fingerprint.outputs import Noise
 from fpcheck.fingerprint.structure import Structure
-from fpcheck.fingerprint.value import Fingerprint
 
 NET = perceptron(4)
 FULL = fingerprint(NET, outputs=outputs(NET))

@@ -8,10 +8,10 @@ from msgspec.structs import replace
 from fpcheck.codec import Array
 from fpcheck.comparison.finding import Finding
 from fpcheck.comparison.pairing import pair
-from fpcheck.comparison.weights import compare_weights
+from fpcheck.comparison.weight_findings import compare_weights
 from fpcheck.fingerprint import weights
+from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.structure import Structure, Tensor
-from fpcheck.fingerprint.value import Fingerprint
 
 NET = convnet()
 VALUES = trained(NET)

@@ -12,9 +12,9 @@ from msgspec.structs import replace
 
 from fpcheck.codec import Array
 from fpcheck.diagnosis import diagnose
+from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.structure import Structure
-from fpcheck.fingerprint.value import Fingerprint
-from fpcheck.report.value import Diagnosis
+from fpcheck.report.report import Diagnosis
 
 
 @pytest.fixture(autouse=True)

@@ -20,9 +20,9 @@ from diagnosing import NETS, ON_ALL, codes, compared, kernels, moved, neighbour
 from msgspec.structs import replace
 
 from fpcheck.diagnosis import diagnose
+from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.structure import Edge, Layer, Port, Structure
-from fpcheck.fingerprint.value import Fingerprint
-from fpcheck.report.value import Diagnosis
+from fpcheck.report.report import Diagnosis
 
 
 def said(net: Structure, other: Structure, values: Values | None = None) -> list[Diagnosis]:

@@ -19,9 +19,9 @@ from msgspec.structs import replace
 from fpcheck.codec import Array
 from fpcheck.diagnosis import diagnose
 from fpcheck.fingerprint import outputs as measuring
+from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.structure import Edge, Port, Structure
-from fpcheck.fingerprint.value import Fingerprint
-from fpcheck.model.preprocess import MODES
+from fpcheck.model.preprocessing import MODES
 
 FORETOLD = {
     "none": "left out: raw pixels, 0 to 255, are fed",

@@ -19,8 +19,8 @@ from diagnosing import (
 from msgspec.structs import replace
 
 from fpcheck.diagnosis import diagnose
+from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.structure import ARCHITECTURE, Structure
-from fpcheck.fingerprint.value import Fingerprint
 
 SAYS: dict[str, tuple[str, Change, str]] = {
     "float16": ("cast-float16", rounded(np.float16), "rounded to float16"),

@@ -9,8 +9,8 @@ from fpcheck.comparison.compare import compare_fingerprints
 from fpcheck.comparison.tolerance import Tolerances
 from fpcheck.diagnosis import RULES, diagnose
 from fpcheck.diagnosis.case import Case
+from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.structure import Structure
-from fpcheck.fingerprint.value import Fingerprint
 
 
 @ON_ALL

@@ -18,9 +18,9 @@ from msgspec.structs import replace
 
 from fpcheck.comparison.compare import Closer
 from fpcheck.diagnosis import diagnose
+from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.structure import Structure
-from fpcheck.fingerprint.value import Fingerprint
-from fpcheck.report.value import Diagnosis
+from fpcheck.report.report import Diagnosis
 
 
 @pytest.mark.parametrize(

@@ -17,21 +17,23 @@ from pathlib import Path
 import pytest
 
 from fpcheck import demo
-from fpcheck.files import watching
-from fpcheck.files.watching import Watch
+from fpcheck.processes import process_watch
+from fpcheck.processes.process_watch import Watch
 
 TINY = "limits.SECONDS, limits.STALLED_SECONDS = 1.0, 0.5"
 LONGER = 1.1  # than both
 PRELUDE = f"""
 import os, signal, time
 from fpcheck.errors import FpcheckError
-from fpcheck.files import child, limits, reading
+from fpcheck.processes import limited_process
+from fpcheck.files import limits
+from fpcheck.formats import reader
 
 {TINY}
 
 def begin(read):
-    child._read = read
-    return child.start(child.Job(0, "m.keras", "", None), 0)
+    limited_process._read = read
+    return limited_process.start(limited_process.Job(0, "m.keras", "", None), 0)
 
 def tell(pending):
     try:
@@ -76,8 +78,9 @@ def test_a_child_that_does_nothing_is_ended() -> None:
 
 def test_what_stalls_at_an_address_is_told_of_the_network() -> None:
     assert _told("""
-        child._read = lambda job: signal.pause()
-        tell(child.start(child.Job(child.NO_FILE, "https://host/m.keras", "", None), 0))
+        limited_process._read = lambda job: signal.pause()
+        job = limited_process.Job(limited_process.NO_FILE, "https://host/m.keras", "", None)
+        tell(limited_process.start(job, 0))
     """) == (
         "https://host/m.keras: reading it has stalled: the process that reads it did nothing for "
         "0.5 s, so it was ended\n"
@@ -127,7 +130,7 @@ def test_an_answer_is_taken_where_children_end_without_a_status() -> None:
         _told("""
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         pending = begin(lambda job: b"answer")
-        child.select.select([pending._pipe], [], [])
+        limited_process.select.select([pending._pipe], [], [])
         tell(pending)
     """)
         == "6 bytes\n"
@@ -174,7 +177,7 @@ def test_where_there_is_no_proc_ps_tells(
     )
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    monkeypatch.setattr(watching, "_STAT", str(tmp_path / "no-{}"))
+    monkeypatch.setattr(process_watch, "_STAT", str(tmp_path / "no-{}"))
     watch = Watch(7)
     assert [watch.idle() for _ in range(3)] == [False, idle, idle]
 
@@ -190,14 +193,14 @@ def test_a_process_that_the_system_does_not_show_is_never_called_idle(
 def test_time_grows_with_values_and_ends_somewhere() -> None:
     code = """
         import resource
-        from fpcheck.files import bounds
+        from fpcheck.processes import process_limits
 
         limits.SECONDS, limits.SECONDS_PER_GB = 60.0, 100.0
         for size, values in ((10**9, []), (3 * 10**10, [3 * 10**10] * 2),
                              (10**9, [10**6] * 6), (1000, [10**12])):
-            bounds.bound(bounds.of_file(size))
+            process_limits.bound(process_limits.of_file(size))
             for nbytes in values:
-                bounds.allow_time(nbytes)
+                process_limits.allow_time(nbytes)
             print(resource.getrlimit(resource.RLIMIT_CPU)[0])
     """
     # 100 s for each GB of values, however large the file; of a small file for 64 MiB at most.

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from fpcheck.errors import FpcheckError, NotAModelError
-from fpcheck.files.opening import ModelFile
+from fpcheck.formats.model_file import ModelFile
 from fpcheck.model.source import parse
 
 GIVE = "Give a .keras, .h5, .weights.h5 or .weights.json file."

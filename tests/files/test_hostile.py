@@ -19,7 +19,7 @@ from attacks.refusals import refusal, table
 
 from fpcheck.errors import FpcheckError
 from fpcheck.model.source import Options
-from fpcheck.workflows.hashing import hash_weights
+from fpcheck.workflows.hash_ import hash_weights
 
 LINUX = sys.platform == "linux"
 # Shares of the work for two processes, by what names end in.

@@ -9,12 +9,12 @@ import h5py
 import numpy as np
 import pytest
 
-from fpcheck.files import containers, measuring
-from fpcheck.files.opening import ModelFile
-from fpcheck.files.readout import Reading
 from fpcheck.files.region import FileRegion, StreamRegion
 from fpcheck.fingerprint import blocks, digest
-from fpcheck.fingerprint.value import Fingerprint
+from fpcheck.fingerprint.fingerprint import Fingerprint
+from fpcheck.formats import containers, tensor_measurement
+from fpcheck.formats.model_file import ModelFile
+from fpcheck.formats.reading import Reading
 
 KERNEL = np.random.default_rng(3).normal(size=(300, 1000)).astype(np.float32)
 BIAS = np.arange(1000, dtype=np.float32)
@@ -71,19 +71,19 @@ def test_the_number_of_threads_changes_nothing(
 ) -> None:
     write(tmp_path / "weights.h5")
     monkeypatch.setattr(blocks, "cores", lambda: threads)
-    monkeypatch.setattr(measuring, "LARGE", large)
+    monkeypatch.setattr(tensor_measurement, "LARGE", large)
     with (tmp_path / "weights.h5").open("rb") as file:
         region = FileRegion(file.fileno(), 0, (tmp_path / "weights.h5").stat().st_size)
         opened = containers.open_model(region, "weights.h5", no_sibling)
-        found = measuring.digests(opened.assembled.stored, opened.check)
+        found = tensor_measurement.digests(opened.assembled.stored, opened.check)
     assert found == [digest.of_array(KERNEL, "float32"), digest.of_array(BIAS, "float32")]
 
 
 CUT_OFF = """
 import os, sys
 from fpcheck.errors import FpcheckError
-from fpcheck.files import measuring
-from fpcheck.files.opening import ModelFile
+from fpcheck.formats import tensor_measurement
+from fpcheck.formats.model_file import ModelFile
 
 path, when = sys.argv[1:]
 
@@ -92,7 +92,7 @@ def cut_off(item, threads):
         os.truncate(path, 0)
     item.scan(lambda view: (os.truncate(path, 0), bytes(view)))
 
-measuring._digest = cut_off
+tensor_measurement._digest = cut_off
 try:
     ModelFile(path, "weights.h5").reading(None)
 except FpcheckError as error:
@@ -138,7 +138,7 @@ def test_every_value_is_read_once_and_little_else(tmp_path: Path) -> None:
     region = StreamRegion(stream, 0, len(stream.getvalue()))
     opened = containers.open_model(region, "weights.h5", no_sibling)
     places = stream.taken
-    measuring.digests(opened.assembled.stored, opened.check)
+    tensor_measurement.digests(opened.assembled.stored, opened.check)
     assert stream.taken - places == KERNEL.nbytes + BIAS.nbytes
     assert places < 20_000
 

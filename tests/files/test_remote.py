@@ -18,13 +18,13 @@ import numpy as np
 import pytest
 
 from fpcheck.errors import FpcheckError
-from fpcheck.files import remote
+from fpcheck.files import remote_files
 from fpcheck.files.address import beside, shown
 from fpcheck.model.source import Options
-from fpcheck.workflows import recording
-from fpcheck.workflows.comparing import compare_source
-from fpcheck.workflows.hashing import hash_weights
-from fpcheck.workflows.recording import record_source
+from fpcheck.workflows import record
+from fpcheck.workflows.compare import compare_source
+from fpcheck.workflows.hash_ import hash_weights
+from fpcheck.workflows.record import record_source
 from fpcheck.workflows.request import Request
 
 STATIC = Options(static=True)
@@ -98,13 +98,13 @@ def test_state_of_training_is_not_fetched(server: str) -> None:
     Ranges.sent = 0
     hash_weights(f"{server}/weights.h5", STATIC)
     assert Path("weights.h5").stat().st_size > 20_000_000
-    assert Ranges.sent < 80_000 + 8 * remote.BLOCK
+    assert Ranges.sent < 80_000 + 8 * remote_files.BLOCK
 
 
 def test_a_file_in_memory_is_compared_with_its_golden(here: Path) -> None:
     from fpcheck import demo
 
-    record_source(demo.MODEL, recording.Request(name="digits"), STATIC)
+    record_source(demo.MODEL, record.Request(name="digits"), STATIC)
     fsspec.filesystem("memory").pipe("/models/digits.keras", demo.MODEL.read_bytes())
     report = compare_source("memory://models/digits.keras", Request(), STATIC)
     assert (report.verdict, report.golden.name) == ("match", "digits")
@@ -153,18 +153,18 @@ FAILURES = {
 def test_what_cannot_be_had_is_told_with_its_cause(
     address: str, server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remote, "SILENCE_SECONDS", 0.5)
+    monkeypatch.setattr(remote_files, "SILENCE_SECONDS", 0.5)
     place = address.format(server=server)
     fact, advice = FAILURES[address]
     with pytest.raises(FpcheckError) as raised:
-        remote.open_stream(place)
+        remote_files.open_stream(place)
     assert str(raised.value) == f"{place}: {fact}\n{advice}"
 
 
 def test_a_failure_of_tls_is_told(server: str) -> None:
     place = server.replace("http:", "https:") + "/model.keras"
     with pytest.raises(FpcheckError) as raised:
-        remote.open_stream(place)
+        remote_files.open_stream(place)
     assert raised.value.fact.startswith(f"{place}: TLS failed (")
     assert raised.value.advice == "Check the address and its certificate."
 
@@ -175,7 +175,7 @@ def test_the_extra_is_named_where_its_package_is_not_installed(
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(FpcheckError) as raised:
-        remote.open_stream("https://host/model.keras")
+        remote_files.open_stream("https://host/model.keras")
     assert str(raised.value) == (
         f"https://host/model.keras: reading https:// needs {package}\n"
         "Install it: pip install 'fpcheck[remote]'."
@@ -184,7 +184,7 @@ def test_the_extra_is_named_where_its_package_is_not_installed(
 
 def test_a_connection_that_ends_while_the_file_is_read_is_told(server: str) -> None:
     write("weights.h5")
-    stream, size = remote.open_stream(f"{server}/weights.h5")
+    stream, size = remote_files.open_stream(f"{server}/weights.h5")
     Path("weights.h5").unlink()
     with pytest.raises(FpcheckError) as raised:
         stream.read(size)

@@ -13,15 +13,15 @@ from keras import layers as kl
 
 from fpcheck.comparison.compare import compare_fingerprints
 from fpcheck.comparison.tolerance import Tolerances
-from fpcheck.files import builtin
-from fpcheck.files.assembly import NoAssets, assemble
-from fpcheck.files.configuration import draft
 from fpcheck.files.dataset import Dataset
-from fpcheck.files.opening import ModelFile
-from fpcheck.files.places import Held
+from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.structure import Structure
-from fpcheck.fingerprint.value import Fingerprint
-from fpcheck.model import live, loading
+from fpcheck.formats.assembly import NoAssets, assemble
+from fpcheck.formats.model_file import ModelFile
+from fpcheck.formats.tensor_groups import Held
+from fpcheck.keras_config import builtin_layers
+from fpcheck.keras_config.model_config import draft
+from fpcheck.model import live_structure, loader
 from fpcheck.model.applications import APPLICATIONS
 from fpcheck.model.keras_session import KerasSession
 from fpcheck.model.source import parse
@@ -312,8 +312,8 @@ class Unfilled(Dataset):
 @pytest.mark.parametrize("name", APPLICATIONS)
 def test_the_configuration_of_an_application_tells_its_whole_structure(name: str) -> None:
     saving = importlib.import_module("keras.src.saving.saving_lib")
-    model = loading.architecture(parse(name))
-    alive = live.read_structure(model)
+    model = loader.architecture(parse(name))
+    alive = live_structure.read_structure(model)
     shapes: Held = {}
     for layer, tensor in alive.tensors:
         if not tensor.derived:
@@ -332,7 +332,7 @@ def roles(structure: Structure) -> list[str]:
 
 def test_the_table_of_layers_is_that_of_the_installed_keras() -> None:
     script = importlib.import_module("regenerate_keras_layers")
-    path = Path(builtin.__file__).with_name("keras_layers.json")
+    path = Path(builtin_layers.__file__).with_name("keras_layers.json")
     assert json.loads(path.read_text()) == json.loads(json.dumps(script.described()))
 
 

@@ -17,10 +17,10 @@ from fpcheck import codec
 from fpcheck.codec import Array
 from fpcheck.fingerprint import accuracy, weights
 from fpcheck.fingerprint import outputs as measuring
+from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.outputs import Noise, Reach
 from fpcheck.fingerprint.probes import ProbeInput, Probes
 from fpcheck.fingerprint.structure import Tensor
-from fpcheck.fingerprint.value import Fingerprint
 from fpcheck.golden import arrays
 
 NET = perceptron(4)

@@ -8,11 +8,11 @@ from msgspec.structs import replace
 from fpcheck.comparison.tolerance import Tolerances
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint import digest
+from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.outputs import Outputs
-from fpcheck.fingerprint.value import Fingerprint
 from fpcheck.golden import arrays, document
 from fpcheck.golden.document import SEAL
-from fpcheck.golden.value import SCHEMA, Golden, SourceRecord
+from fpcheck.golden.golden import SCHEMA, Golden, SourceRecord
 
 NET = perceptron(4)
 FULL = fingerprint(NET, outputs=outputs(NET))

@@ -9,11 +9,11 @@ from builders import fingerprint, golden, outputs, perceptron
 
 from fpcheck.comparison.tolerance import Tolerances
 from fpcheck.errors import FpcheckError
-from fpcheck.fingerprint.value import Fingerprint
+from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.golden import arrays
 from fpcheck.golden.document import SEAL, Editable
+from fpcheck.golden.golden import Golden
 from fpcheck.golden.store import Entry, Store, nearest_folder
-from fpcheck.golden.value import Golden
 
 NET = perceptron(4)
 FULL = fingerprint(NET, outputs=outputs(NET))

@@ -345,7 +345,7 @@ def written(tmp_path_factory):
 
 
 def load(path: Path, custom_objects: dict[str, Any] | None = None, safe_mode: bool = True) -> Any:
-    from fpcheck.model.keras2 import load_legacy_h5
+    from fpcheck.model.keras2_models import load_legacy_h5
 
     return load_legacy_h5(path, custom_objects or {}, safe_mode)
 
@@ -391,7 +391,7 @@ NOT_IN_ARCHIVES = (slices, layer_shared_with_a_sequential_sub_model)
 
 @pytest.mark.parametrize("kind", [kind for kind in SAME if kind not in NOT_IN_ARCHIVES])
 def test_an_archive_of_keras2_runs_as_it_did(written, kind):
-    from fpcheck.model.keras2 import load_old_archive
+    from fpcheck.model.keras2_models import load_old_archive
 
     path = written / f"{kind.__name__}.keras"
     model = load_old_archive(path, {}, safe_mode=True)
@@ -399,7 +399,7 @@ def test_an_archive_of_keras2_runs_as_it_did(written, kind):
 
 
 def test_an_archive_that_keras3_would_run_otherwise_is_refused(written):
-    from fpcheck.model.keras2 import load_old_archive
+    from fpcheck.model.keras2_models import load_old_archive
 
     for kind, message in (
         (sum_over_another_axis, "Keras 3 adds"),
@@ -412,7 +412,7 @@ def test_an_archive_that_keras3_would_run_otherwise_is_refused(written):
 
 def told_of(path: Path) -> list[str]:
     """What reading a file without Keras says of loading it with Keras."""
-    from fpcheck.files.opening import ModelFile
+    from fpcheck.formats.model_file import ModelFile
 
     notes = ModelFile(str(path), path.name).reading(None).notes
     return [note for note in notes if "load_model of Keras 3" in note]
@@ -600,7 +600,7 @@ def test_a_custom_class_goes_before_that_of_keras(written):
 
 
 def test_functions_that_keras3_redefined_are_told(written):
-    from fpcheck.files.keras2 import redefined_builtins
+    from fpcheck.keras_config.keras2_config import redefined_builtins
 
     assert redefined_builtins(configuration(written / "hard_sigmoid.h5")) == [
         "old: recurrent_activation hard_sigmoid",
@@ -639,7 +639,7 @@ def test_an_axis_means_the_same_however_it_is_counted() -> None:
     import keras
     from keras import layers
 
-    from fpcheck.model.live import read_structure
+    from fpcheck.model.live_structure import read_structure
 
     def net(axis: int) -> keras.Model:
         x = keras.Input((7, 4), name="x")

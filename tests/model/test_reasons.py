@@ -2,7 +2,7 @@
 
 import pytest
 
-from fpcheck.model.reasons import is_newer, reason, remedy
+from fpcheck.model.refusal_reasons import is_newer, reason, remedy
 
 CONFIG = "config={'module': 'keras.layers', 'class_name': 'Dense', 'config': {'units': 3}}.\n\n"
 LONG = "This sentence is one of many. " * 30

@@ -48,12 +48,12 @@ def test_weights_match_with_and_without_an_architecture(
     file: str, notes: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from fpcheck.model.source import Options
-    from fpcheck.workflows import recording
-    from fpcheck.workflows.comparing import compare_source
+    from fpcheck.workflows import record
+    from fpcheck.workflows.compare import compare_source
     from fpcheck.workflows.request import Request
 
     monkeypatch.chdir(folder)
-    recording.record_source("net.h5", recording.Request(name="net"), Options(static=True))
+    record.record_source("net.h5", record.Request(name="net"), Options(static=True))
     report = compare_source(file, Request(golden="net"), Options(static=True, model="net.h5"))
     assert (report.verdict, report.findings, report.notes) == ("match", [], notes)
     report = compare_source(file, Request(golden="net", levels=("weights",)), Options(static=True))
@@ -62,7 +62,7 @@ def test_weights_match_with_and_without_an_architecture(
 
 @pytest.mark.parametrize("file", ["weights.h5", "frozen.h5"])
 def test_the_live_model_gets_each_tensor_by_its_name(file: str, folder: Path) -> None:
-    from fpcheck.model.loading import load
+    from fpcheck.model.loader import load
     from fpcheck.model.source import Options, parse
 
     whole = load(parse(str(folder / "net.h5")), Options()).model

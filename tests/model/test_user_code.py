@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from fpcheck.errors import FpcheckError, UnavailableError
-from fpcheck.model import loading
+from fpcheck.model import loader
 from fpcheck.model.execution import run
-from fpcheck.model.preprocess import applied
+from fpcheck.model.preprocessing import applied
 from fpcheck.model.source import Options, parse
 from fpcheck.model.user_code import check_code
 
@@ -82,13 +82,13 @@ def refused(action: Callable[[], object]) -> FpcheckError:
 def test_a_function_that_raises_is_told_as_code(
     function: str, told: str, place: str, code: str
 ) -> None:
-    error = refused(lambda: loading.load(parse(f"{code}:{function}"), Options()))
+    error = refused(lambda: loader.load(parse(f"{code}:{function}"), Options()))
     assert error.fact == f"{code}:{function} raised {told} ({code}.py, line {line(place)})"
     assert error.advice == f"Correct the code there{MORE}"
 
 
 def test_a_function_that_wants_arguments_is_told_as_such(code: str) -> None:
-    error = refused(lambda: loading.load(parse(f"{code}:takes"), Options()))
+    error = refused(lambda: loader.load(parse(f"{code}:takes"), Options()))
     assert str(error) == (
         f"{code}:takes raised TypeError: takes() missing 1 required positional argument: 'a'\n"
         "Name a function without arguments that returns the model."
@@ -111,16 +111,16 @@ def test_a_module_that_cannot_be_imported_is_told_as_code(
 ) -> None:
     (here / f"{code}_bad.py").write_text(text)
     where = f"{told} ({code}_bad.py, line {place})"
-    error = refused(lambda: loading.load(parse(f"{code}_bad:build"), Options()))
+    error = refused(lambda: loader.load(parse(f"{code}_bad:build"), Options()))
     assert error.fact == f"{code}_bad:build: importing {code}_bad raised {where}"
-    error = refused(lambda: loading.custom_objects(f"{code}_bad"))
+    error = refused(lambda: loader.custom_objects(f"{code}_bad"))
     assert error.fact == f"--custom-objects {code}_bad: importing {code}_bad raised {where}"
     error = refused(lambda: applied(f"{code}_bad:prepare", np.zeros((1, 2, 2, 3), np.uint8)))
     assert error.fact == f"--preprocess {code}_bad:prepare: importing {code}_bad raised {where}"
 
 
 def test_a_module_that_there_is_not_is_no_code(here: Path) -> None:
-    error = refused(lambda: loading.load(parse("nosuchmodule:build"), Options()))
+    error = refused(lambda: loader.load(parse("nosuchmodule:build"), Options()))
     assert str(error) == (
         "nosuchmodule:build: cannot import nosuchmodule: No module named 'nosuchmodule'\n"
         "Run from the folder that holds it, or install it."
@@ -147,7 +147,7 @@ def test_a_layer_that_raises_is_told_as_code_and_not_as_a_file(
     picky.depth = depth
     model.save("picky.keras")
     options = Options(custom_objects=code)
-    error = refused(lambda: loading.load(parse("picky.keras"), options))
+    error = refused(lambda: loader.load(parse("picky.keras"), options))
     assert isinstance(error, UnavailableError)  # what was read without Keras is still compared
     where = f"({code}.py, line {line(told.partition(': ')[2])})"
     assert error.fact == f"picky.keras: cannot be loaded: its code raised {told} {where}"
@@ -182,7 +182,7 @@ def test_an_installed_package_is_named_where_no_file_of_the_user_is(
     (folder / "their_package.py").write_text("def build():\n    raise OSError('no weights')\n")
     monkeypatch.syspath_prepend(folder)
     monkeypatch.delitem(sys.modules, "their_package", raising=False)
-    error = refused(lambda: loading.load(parse("their_package:build"), Options()))
+    error = refused(lambda: loader.load(parse("their_package:build"), Options()))
     assert error.fact == (
         "their_package:build raised OSError: no weights (site-packages/their_package.py, line 2)"
     )

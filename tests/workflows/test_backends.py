@@ -20,12 +20,12 @@ from fpcheck.demo import MODEL
 from fpcheck.errors import FpcheckError
 from fpcheck.model import environment as surroundings
 from fpcheck.model.environment import environment
-from fpcheck.model.remote import RemoteSession
 from fpcheck.model.source import Options, parse
-from fpcheck.report.value import Report
-from fpcheck.workflows import recording
-from fpcheck.workflows.comparing import compare_source
-from fpcheck.workflows.recording import record_source
+from fpcheck.model.worker_client import RemoteSession
+from fpcheck.report.report import Report
+from fpcheck.workflows import record
+from fpcheck.workflows.compare import compare_source
+from fpcheck.workflows.record import record_source
 from fpcheck.workflows.request import Request
 
 OTHERS = ("jax", "torch")
@@ -79,7 +79,7 @@ def test_a_golden_recorded_elsewhere_matches_on_tensorflow_and_is_proved_there(
     backend: str, here: Path, workers: dict[str, RemoteSession]
 ) -> None:
     models.normalized_net().save("net.keras")
-    asked = recording.Request(name="net")
+    asked = record.Request(name="net")
     recorded = record_source("net.keras", asked, Options(backend=backend), workers[backend])
     golden, outputs = recorded.golden, recorded.golden.fingerprint.outputs
     assert outputs is not None

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from fpcheck.model.remote import RemoteSession
 from fpcheck.model.source import Options
-from fpcheck.workflows import recording
-from fpcheck.workflows.comparing import compare_source
-from fpcheck.workflows.recording import record_source
+from fpcheck.model.worker_client import RemoteSession
+from fpcheck.workflows import record
+from fpcheck.workflows.compare import compare_source
+from fpcheck.workflows.record import record_source
 from fpcheck.workflows.request import Request
 
 KINDS = importlib.import_module("models").KINDS
@@ -38,7 +38,7 @@ def test_a_saved_model_matches_the_golden_of_the_living_one(
     models = importlib.import_module("models")
     model = getattr(models, kind)()
     goldens = folder / kind
-    golden = record_source(model, recording.Request(name=kind, goldens=goldens), Options()).golden
+    golden = record_source(model, record.Request(name=kind, goldens=goldens), Options()).golden
     path = folder / f"{kind}.{container}"
     model.save_weights(path) if container == "weights.h5" else model.save(path)
     report = compare_source(
@@ -57,11 +57,11 @@ def test_recording_the_saved_model_again_stores_nothing(
 ) -> None:
     models = importlib.import_module("models")
     model, goldens = getattr(models, kind)(), folder / f"again-{kind}"
-    record_source(model, recording.Request(name=kind, goldens=goldens), Options())
+    record_source(model, record.Request(name=kind, goldens=goldens), Options())
     path = folder / f"again-{kind}.keras"
     model.save(path)
     again = record_source(
-        path, recording.Request(name=kind, goldens=goldens), _options(kind, "keras"), worker
+        path, record.Request(name=kind, goldens=goldens), _options(kind, "keras"), worker
     )
     assert not again.stored
     assert again.golden.label == f"{kind}@1"

@@ -9,7 +9,7 @@ from PIL import Image
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint.structure import Edge, Port, Structure
 from fpcheck.model.labels import IMAGENET_CLASSES, Label, imagenet_labels
-from fpcheck.workflows import data
+from fpcheck.workflows import labelled_data
 
 
 def taking(*shape: int | None) -> Structure:
@@ -27,7 +27,7 @@ def pictures(folder: Path, *names: str, size: tuple[int, int] = (6, 4)) -> None:
 
 def test_a_folder_per_class_is_read_in_order_of_names_and_resized(tmp_path: Path) -> None:
     pictures(tmp_path, "dog/b.png", "cat/a.png", "cat/c.jpg")
-    examples = data.load_examples(tmp_path, taking(8, 8, 3))
+    examples = labelled_data.load_examples(tmp_path, taking(8, 8, 3))
     assert examples.classes == ("cat", "dog")
     assert examples.labels.tolist() == [0, 0, 1]
     assert (examples.images.shape, examples.images.dtype) == ((3, 8, 8, 3), np.uint8)
@@ -36,7 +36,7 @@ def test_a_folder_per_class_is_read_in_order_of_names_and_resized(tmp_path: Path
 
 def test_grey_models_get_grey_images_and_free_ones_the_size_of_the_first(tmp_path: Path) -> None:
     pictures(tmp_path, "x/1.png", "x/2.png")
-    assert data.load_examples(tmp_path, taking(None, None, 1)).images.shape == (2, 4, 6, 1)
+    assert labelled_data.load_examples(tmp_path, taking(None, None, 1)).images.shape == (2, 4, 6, 1)
 
 
 ERRORS = [
@@ -52,7 +52,7 @@ def test_data_of_another_form_is_refused(
     path = tmp_path / "data.npz"
     np.savez(path, **arrays)  # type: ignore[arg-type]
     with pytest.raises(FpcheckError) as caught:
-        data.load_examples(path, taking(3))
+        labelled_data.load_examples(path, taking(3))
     assert caught.value.fact == f"{path}: {fact}"
 
 
@@ -61,12 +61,12 @@ def test_files_that_are_no_arrays_are_refused(content: bytes, tmp_path: Path) ->
     path = tmp_path / "data.npz"
     path.write_bytes(content)
     with pytest.raises(FpcheckError):
-        data.load_examples(path, taking(3))
+        labelled_data.load_examples(path, taking(3))
 
 
 def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FpcheckError) as caught:
-        data.load_examples(tmp_path, taking(8, 8, 3))
+        labelled_data.load_examples(tmp_path, taking(8, 8, 3))
     assert caught.value.fact == f"{tmp_path}: no images in folders below it"
 
 
@@ -83,10 +83,10 @@ def test_imagenet_classes_are_named_as_keras_names_them(monkeypatch: pytest.Monk
 def test_folders_named_by_imagenet_class_are_numbered_as_the_model_does() -> None:
     labels = tuple(Label(f"n{n:08d}", f"name {n}") for n in range(IMAGENET_CLASSES))
     images = np.zeros((2, 4, 4, 3), np.uint8)
-    examples = data.Examples(images, np.array([0, 1]), ("n00000281", "name 7"))
-    known = data.as_imagenet(examples, labels)
+    examples = labelled_data.Examples(images, np.array([0, 1]), ("n00000281", "name 7"))
+    known = labelled_data.as_imagenet(examples, labels)
     assert known.labels.tolist() == [281, 7]
     assert known.classes[281] == "name 281"
-    other = data.Examples(images, np.array([0, 1]), ("cats", "dogs"))
-    assert data.as_imagenet(other, labels) is other
-    assert data.as_imagenet(examples, ()) is examples
+    other = labelled_data.Examples(images, np.array([0, 1]), ("cats", "dogs"))
+    assert labelled_data.as_imagenet(other, labels) is other
+    assert labelled_data.as_imagenet(examples, ()) is examples

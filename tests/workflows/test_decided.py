@@ -8,11 +8,11 @@ import pytest
 
 from fpcheck.comparison.tolerance import Tolerances
 from fpcheck.errors import FpcheckError
+from fpcheck.golden.golden import Golden
 from fpcheck.golden.store import Entry
-from fpcheck.golden.value import Golden
 from fpcheck.model.source import Options
-from fpcheck.workflows.recorded import Recording
-from fpcheck.workflows.recording import Request, record_source
+from fpcheck.workflows.record import Request, record_source
+from fpcheck.workflows.recording import Recording
 
 STATIC = Options(static=True)
 

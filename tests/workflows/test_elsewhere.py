@@ -9,10 +9,10 @@ import pytest
 from keras import layers as kl
 
 from fpcheck.model.source import Options
-from fpcheck.report.value import Report
-from fpcheck.workflows import recording
-from fpcheck.workflows.comparing import compare_source
-from fpcheck.workflows.recording import record_source
+from fpcheck.report.report import Report
+from fpcheck.workflows import record
+from fpcheck.workflows.compare import compare_source
+from fpcheck.workflows.record import record_source
 from fpcheck.workflows.request import Request
 
 STATIC = Options(static=True)
@@ -34,7 +34,7 @@ def averaged(here: Path) -> keras.Model:
     model.save_weights(FILES[2])
     model.optimizer.finalize_variable_values(model.trainable_variables)
     model.save("net.keras")
-    record_source("net.keras", recording.Request(name="net"), STATIC)
+    record_source("net.keras", record.Request(name="net"), STATIC)
     return model
 
 
@@ -63,7 +63,7 @@ def test_a_constant_in_the_optimizer_is_no_evidence(here: Path) -> None:
     """Momentum that was never used is zero, and so is a fresh bias."""
     model = keras.Sequential([kl.Input((4,)), kl.Dense(3, name="head")])
     model.save("net.keras")
-    record_source("net.keras", recording.Request(name="net"), STATIC)
+    record_source("net.keras", record.Request(name="net"), STATIC)
     model.compile("adam", "mse")
     model.optimizer.build(model.trainable_variables)
     model.layers[0].bias.assign([1.0, 2.0, 3.0])

@@ -14,10 +14,10 @@ from keras import layers as kl
 
 from fpcheck.errors import FpcheckError
 from fpcheck.model.source import Options
-from fpcheck.report.value import Report
-from fpcheck.workflows import recording
-from fpcheck.workflows.comparing import compare_source
-from fpcheck.workflows.recording import record_source
+from fpcheck.report.report import Report
+from fpcheck.workflows import record
+from fpcheck.workflows.compare import compare_source
+from fpcheck.workflows.record import record_source
 from fpcheck.workflows.request import Request
 
 STATIC = Options(static=True)
@@ -39,7 +39,7 @@ def compared(path: str, **options: object) -> Report:
 
 def recorded(model: keras.Model, path: str = "net.keras") -> None:
     model.save(path)
-    record_source(path, recording.Request(name="net"), STATIC)
+    record_source(path, record.Request(name="net"), STATIC)
 
 
 def differing(report: Report) -> list[str]:
@@ -197,7 +197,7 @@ def test_a_policy_of_the_process_is_no_difference(policy: str, here: Path) -> No
     try:
         x = keras.Input((4,), name="x")
         model = keras.Model(x, kl.Dense(2, name="head")(x))
-        request = recording.Request(name="net", levels=("structure", "weights"))
+        request = record.Request(name="net", levels=("structure", "weights"))
         record_source(model, request, Options())
         model.save("net.keras")
     finally:
@@ -305,7 +305,7 @@ class Gained(kl.Dense):
 def test_only_the_weight_that_keras_does_not_save_is_missing(here: Path) -> None:
     x = keras.Input((4,), name="x")
     model = keras.Model(x, Gained(2, name="head")(x))
-    request = recording.Request(name="net", levels=("structure", "weights"))
+    request = record.Request(name="net", levels=("structure", "weights"))
     record_source(model, request, Options())
     model.save("net.keras")
     assert {f.where for f in compared("net.keras").errors} == {"head/gain"}

@@ -13,8 +13,8 @@ from fpcheck.demo import MODEL
 from fpcheck.errors import FpcheckError
 from fpcheck.golden.store import Store
 from fpcheck.model.source import Options
-from fpcheck.workflows.gating import Outcome, exit_code, gate
-from fpcheck.workflows.recording import Request, record_source
+from fpcheck.workflows.gate import Outcome, exit_code, gate
+from fpcheck.workflows.record import Request, record_source
 
 STATIC = Options(static=True)
 DATA = "an HDF5 file, not a Keras model: it contains the data sets x, y and no layers"

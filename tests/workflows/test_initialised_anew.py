@@ -8,10 +8,10 @@ import pytest
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.weights import measure
-from fpcheck.model.remote import RemoteSession
 from fpcheck.model.source import Kind, Options, Source
-from fpcheck.workflows.recorded_outputs import check_weights
-from fpcheck.workflows.recording import Request, record_source
+from fpcheck.model.worker_client import RemoteSession
+from fpcheck.workflows.output_recording import check_weights
+from fpcheck.workflows.record import Request, record_source
 
 BUILD = Source("theirs:build", Kind.CALLABLE, "theirs:build")
 CODE = """

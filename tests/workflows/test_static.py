@@ -11,13 +11,13 @@ import pytest
 from fpcheck import demo, load_golden
 from fpcheck.comparison.verdict import LevelResult
 from fpcheck.errors import FpcheckError
-from fpcheck.model.remote import RemoteSession
 from fpcheck.model.source import Options
-from fpcheck.workflows import compared, recording
-from fpcheck.workflows.comparing import compare_source
-from fpcheck.workflows.diffing import diff_sources
-from fpcheck.workflows.hashing import hash_weights
-from fpcheck.workflows.recording import record_source
+from fpcheck.model.worker_client import RemoteSession
+from fpcheck.workflows import comparison, record
+from fpcheck.workflows.compare import compare_source
+from fpcheck.workflows.diff import diff_sources
+from fpcheck.workflows.hash_ import hash_weights
+from fpcheck.workflows.record import record_source
 from fpcheck.workflows.request import Request
 
 STATIC = Options(static=True)
@@ -48,7 +48,7 @@ def test_an_unchanged_file_is_proved_without_a_framework(options: Options, model
 def test_a_layer_that_was_saved_before_it_was_built_is_told(here: Path) -> None:
     late = keras.Sequential([keras.layers.Dense(3, name="dense"), keras.layers.ReLU(name="relu")])
     late.save("late.keras")
-    found = record_source("late.keras", recording.Request(name="late"), STATIC)
+    found = record_source("late.keras", record.Request(name="late"), STATIC)
     assert found.warnings == (
         "dense holds no weights: it was saved before it was built, and loads as random",
     )
@@ -72,7 +72,7 @@ def test_a_file_is_hashed_without_a_framework(model: Path) -> None:
 
 
 def test_a_golden_without_outputs_is_recorded_without_a_framework(model: Path) -> None:
-    request = recording.Request(name="digits")
+    request = record.Request(name="digits")
     golden = record_source(model, request, STATIC, NeverStarted()).golden
     assert golden.fingerprint.levels == ("structure", "weights")
     assert not record_source(model, request, STATIC, NeverStarted()).stored
@@ -80,10 +80,8 @@ def test_a_golden_without_outputs_is_recorded_without_a_framework(model: Path) -
 
 def test_a_golden_read_from_a_file_matches_the_live_model_and_the_reverse(model: Path) -> None:
     alive = keras.models.load_model(model)
-    record_source(model, recording.Request(name="read"), STATIC)
-    record_source(
-        alive, recording.Request(name="alive", levels=("structure", "weights")), Options()
-    )
+    record_source(model, record.Request(name="read"), STATIC)
+    record_source(alive, record.Request(name="alive", levels=("structure", "weights")), Options())
     for source, golden in ((alive, "read"), (model, "alive")):
         report = compare_source(source, Request(golden=golden), Options())
         assert (report.verdict, report.findings) == ("match", []), golden
@@ -92,7 +90,7 @@ def test_a_golden_read_from_a_file_matches_the_live_model_and_the_reverse(model:
 def test_outputs_recorded_from_a_file_go_with_its_whole_structure(
     model: Path, worker: RemoteSession
 ) -> None:
-    request = recording.Request(name="digits", preprocess="tf")
+    request = record.Request(name="digits", preprocess="tf")
     golden = record_source(model, request, Options(), worker).golden
     assert golden.fingerprint.structure.untold == ()
     assert all(layer.output_shapes for layer in golden.fingerprint.structure.layers)
@@ -122,7 +120,7 @@ def test_recording_outputs_says_that_keras_is_not_installed(
     model: Path, without_keras: None
 ) -> None:
     with pytest.raises(FpcheckError) as raised:
-        record_source(model, recording.Request(), Options())
+        record_source(model, record.Request(), Options())
     assert str(raised.value) == (
         "Keras is not installed, and the model must be run\n"
         "Install it: pip install tensorflow. Or do not run the model: --static."
@@ -135,7 +133,7 @@ def test_static_says_why_outputs_were_not_proved(
     recorded = load_golden("demo-digits").fingerprint.outputs
     assert recorded is not None
     other = {**recorded.environment, "keras": "4.0.0"}
-    monkeypatch.setattr(compared, "environment", lambda backend: other)
+    monkeypatch.setattr(comparison, "environment", lambda backend: other)
     report = compare_source(model, Request(golden="demo-digits"), STATIC, NeverStarted())
     assert report.levels["outputs"] == LevelResult(
         "skipped",
@@ -179,12 +177,12 @@ def test_what_cannot_be_recorded_statically_is_refused(source: str, model: Path)
     with h5py.File(model.parent / "weights.h5", "w") as file:
         file["layers/dense/vars/0"] = [1.0, 2.0]
     with pytest.raises(FpcheckError) as raised:
-        record_source(source, recording.Request(), STATIC)
+        record_source(source, record.Request(), STATIC)
     assert str(raised.value) == REFUSED[source]
 
 
 def test_what_needs_a_run_is_refused_with_static(model: Path) -> None:
-    for request in (recording.Request(levels=("outputs",)), recording.Request(data="test.npz")):
+    for request in (record.Request(levels=("outputs",)), record.Request(data="test.npz")):
         with pytest.raises(FpcheckError) as raised:
             record_source(model, request, STATIC)
         assert str(raised.value) == (

@@ -16,16 +16,17 @@ from msgspec.structs import replace
 
 from fpcheck import demo
 from fpcheck.errors import FpcheckError
-from fpcheck.files import child, region
-from fpcheck.files.opening import ModelFile, digesting, open_regular
+from fpcheck.files import region
 from fpcheck.fingerprint import digest
+from fpcheck.formats.model_file import ModelFile, digesting, open_regular
 from fpcheck.golden.store import Store
-from fpcheck.model.remote import RemoteSession
 from fpcheck.model.source import Options
-from fpcheck.report.value import Report
-from fpcheck.workflows import comparing, recording
-from fpcheck.workflows.comparing import compare_source
-from fpcheck.workflows.recording import record_source
+from fpcheck.model.worker_client import RemoteSession
+from fpcheck.processes import limited_process
+from fpcheck.report.report import Report
+from fpcheck.workflows import compare, record
+from fpcheck.workflows.compare import compare_source
+from fpcheck.workflows.record import record_source
 from fpcheck.workflows.request import Request
 from fpcheck.workflows.unchanged import unchanged
 
@@ -35,7 +36,7 @@ STATIC = Options(static=True)
 @pytest.fixture(autouse=True)
 def shortcut(monkeypatch: pytest.MonkeyPatch) -> None:
     """As users have it; elsewhere in the tests files are always parsed."""
-    monkeypatch.setattr(comparing, "unchanged", unchanged)
+    monkeypatch.setattr(compare, "unchanged", unchanged)
 
 
 def stored(name: str = "digits.h5") -> Path:
@@ -48,14 +49,14 @@ def stored(name: str = "digits.h5") -> Path:
 
 
 def recorded(path: Path, options: Options = STATIC) -> Path:
-    record_source(path, recording.Request(name="digits"), options)
+    record_source(path, record.Request(name="digits"), options)
     return path
 
 
 def parsed(path: str, request: Request, options: Options = STATIC) -> Report:
     """What is said of a file that is parsed."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(comparing, "unchanged", lambda *_: None)
+        patch.setattr(compare, "unchanged", lambda *_: None)
         return compare_source(path, request, options)
 
 
@@ -88,7 +89,7 @@ def _fill(item: object) -> None:
 def test_outputs_are_proved_as_those_of_the_parsed_file_are(
     here: Path, worker: RemoteSession
 ) -> None:
-    record_source(stored(), recording.Request(), Options(), worker)
+    record_source(stored(), record.Request(), Options(), worker)
     for options in (Options(), STATIC):
         sooner = unchanged("digits.h5", Request(), options)
         assert sooner is not None
@@ -116,7 +117,7 @@ def test_bytes_do_not_decide_what_takes_the_model_itself(
     request_: Request, options: Options, environment: dict[str, str], here: Path,
     worker: RemoteSession, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    record_source(stored(), recording.Request(), Options(), worker)
+    record_source(stored(), record.Request(), Options(), worker)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert unchanged("digits.h5", request_, options) is None
@@ -127,7 +128,7 @@ def test_a_model_of_custom_code_is_not_proved_by_its_bytes(
 ) -> None:
     importlib.import_module("models").custom_net().save("custom.keras")
     options = Options(custom_objects="models")
-    record_source("custom.keras", recording.Request(), options, worker)
+    record_source("custom.keras", record.Request(), options, worker)
     assert unchanged("custom.keras", Request(), options) is None
     weights = unchanged("custom.keras", Request(levels=("structure", "weights")), options)
     assert weights is not None
@@ -209,7 +210,8 @@ def test_neither_numpy_nor_h5py_nor_a_framework_is_imported(here: Path) -> None:
 )
 def test_forking_is_not_safe_beside_a_framework(loaded: str, safe: bool) -> None:
     code = (
-        f"import sys; sys.modules[{loaded!r}] = sys; from fpcheck.files.child import may_fork; "
+        f"import sys; sys.modules[{loaded!r}] = sys; "
+        "from fpcheck.processes.limited_process import may_fork; "
         "print(may_fork())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -222,7 +224,7 @@ def test_a_fresh_process_hashes_where_forking_is_not_safe(here: Path) -> None:
     other = threading.Thread(target=done.wait)
     other.start()
     try:
-        assert not child.may_fork()
+        assert not limited_process.may_fork()
         report = unchanged("digits.h5", Request(golden="digits"), STATIC)
     finally:
         done.set()
@@ -243,11 +245,13 @@ def test_each_byte_is_read_once(here: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(region, "_mapped", counting)
     descriptor = open_regular(str(path), "large.bin")
-    job = child.Job(descriptor, "large.bin", "", None, whole=True)
-    assert child._digested(job).decode() == digest.text(digest.of_bytes(path.read_bytes()))
+    job = limited_process.Job(descriptor, "large.bin", "", None, whole=True)
+    assert limited_process._digested(job).decode() == digest.text(
+        digest.of_bytes(path.read_bytes())
+    )
     assert sum(read) == path.stat().st_size
     assert max(read) <= region.WINDOW
-    assert digesting(descriptor, "large.bin").answer() == child._digested(job)
+    assert digesting(descriptor, "large.bin").answer() == limited_process._digested(job)
     os.close(descriptor)
 
 

@@ -8,7 +8,7 @@ import pytest
 from models import keras, kl
 
 import fpcheck
-from fpcheck.report.value import Report
+from fpcheck.report.report import Report
 
 Build = Callable[[], keras.Model]
 
@@ -307,9 +307,9 @@ class Complex(kl.Layer):
 def test_a_file_of_equal_bytes_is_no_match_where_bytes_do_not_tell_all(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from fpcheck.workflows import comparing, unchanged
+    from fpcheck.workflows import compare, unchanged
 
-    monkeypatch.setattr(comparing, "unchanged", unchanged.unchanged)
+    monkeypatch.setattr(compare, "unchanged", unchanged.unchanged)
     Path("words.txt").write_text("\n".join(WORDS))
     tags("words.txt").save("tags.h5")
     fpcheck.record("tags.h5", "net", static=True)

@@ -9,9 +9,9 @@ import pytest
 import fpcheck
 from fpcheck.errors import FpcheckError
 from fpcheck.model.source import Options
-from fpcheck.report.value import Report
+from fpcheck.report.report import Report
 from fpcheck.workflows.request import Request
-from fpcheck.workflows.validating import validate_source
+from fpcheck.workflows.validate import validate_source
 
 IMAGES = np.random.default_rng(5).integers(0, 256, (40, 16, 16, 3)).astype(np.uint8)
 LABELS = np.arange(40) % 5

@@ -14,15 +14,15 @@ from models import filled
 
 import fpcheck
 from fpcheck.model import environment
-from fpcheck.model.remote import RemoteSession
 from fpcheck.model.source import Options
+from fpcheck.model.worker_client import RemoteSession
 from fpcheck.report import json as json_report
+from fpcheck.report.report import MismatchError, Report
 from fpcheck.report.text import plain_text
-from fpcheck.report.value import MismatchError, Report
-from fpcheck.workflows import comparing, recording
-from fpcheck.workflows.comparing import compare_source
-from fpcheck.workflows.diffing import diff_sources
-from fpcheck.workflows.recording import record_source
+from fpcheck.workflows import compare, record
+from fpcheck.workflows.compare import compare_source
+from fpcheck.workflows.diff import diff_sources
+from fpcheck.workflows.record import record_source
 from fpcheck.workflows.request import Request
 from fpcheck.workflows.unchanged import unchanged
 
@@ -45,8 +45,8 @@ def files(here: Path) -> Path:
     net(5).save_weights("wide.weights.h5")
     net(activation="gelu").save("gelu.keras")
     keras.models.clone_model(net()).save("fresh.keras")
-    record_source("net.keras", recording.Request(name="arch", levels=("structure",)), STATIC)
-    record_source("net.keras", recording.Request(name="net"), STATIC)
+    record_source("net.keras", record.Request(name="arch", levels=("structure",)), STATIC)
+    record_source("net.keras", record.Request(name="net"), STATIC)
     return here
 
 
@@ -67,7 +67,7 @@ def test_a_golden_without_weights_gives_no_match(
     path: str, short: bool, files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if short:  # the bytes are the recorded ones
-        monkeypatch.setattr(comparing, "unchanged", unchanged)
+        monkeypatch.setattr(compare, "unchanged", unchanged)
     report = compared(path, "arch")
     assert (report.verdict, report.exit_code) == ("incomplete", 3)
     assert lines(report) == [
@@ -97,7 +97,7 @@ def test_of_it_only_the_structure_alone_matches(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     if short:
-        monkeypatch.setattr(comparing, "unchanged", unchanged)
+        monkeypatch.setattr(compare, "unchanged", unchanged)
     assert compared("net.keras", "arch", *levels).verdict == verdict
 
 
@@ -127,7 +127,7 @@ def test_the_shipped_architectures_match_as_structures_only(
 
 
 def test_two_structures_in_a_diff_are_incomplete(files: Path) -> None:
-    record_source("wide.keras", recording.Request(name="wide", levels=("structure",)), STATIC)
+    record_source("wide.keras", record.Request(name="wide", levels=("structure",)), STATIC)
     same = diff_sources("arch@1", "arch@1", None, "none", STATIC)
     assert same.verdict == "incomplete"
     assert lines(same) == [
@@ -148,7 +148,7 @@ def test_two_structures_in_a_diff_are_incomplete(files: Path) -> None:
 
 
 def test_recording_a_structure_again_stores_nothing(files: Path) -> None:
-    request = recording.Request(name="arch", levels=("structure",))
+    request = record.Request(name="arch", levels=("structure",))
     assert not record_source("fresh.keras", request, STATIC).stored
 
 
@@ -287,11 +287,11 @@ def test_outputs_follow_where_they_were_recorded_if_nothing_can_run_them_here(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     net().save("net.keras")
-    golden = record_source("net.keras", recording.Request(name="net"), Options(), worker).golden
+    golden = record_source("net.keras", record.Request(name="net"), Options(), worker).golden
     taken_in = golden.provenance.environment
     bare()
     if short:
-        monkeypatch.setattr(comparing, "unchanged", unchanged)
+        monkeypatch.setattr(compare, "unchanged", unchanged)
     report = compared("net.keras", "net")
     assert (report.verdict, report.levels["outputs"].status) == ("match", "proved")
     assert report.levels["outputs"].reason == (
@@ -306,10 +306,10 @@ def test_they_do_not_follow_in_another_environment_here(
     short: bool, here: Path, worker: RemoteSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     net().save("net.keras")
-    record_source("net.keras", recording.Request(name="net"), Options(), worker)
+    record_source("net.keras", record.Request(name="net"), Options(), worker)
     monkeypatch.setattr(environment, "_version", lambda name: "9.9")
     if short:
-        monkeypatch.setattr(comparing, "unchanged", unchanged)
+        monkeypatch.setattr(compare, "unchanged", unchanged)
     report = compared("net.keras", "net")
     assert (report.verdict, report.levels["outputs"].status) == ("incomplete", "skipped")
 
@@ -318,7 +318,7 @@ def test_other_weights_prove_nothing_anywhere(
     here: Path, worker: RemoteSession, bare: Callable[[], None]
 ) -> None:
     net().save("net.keras")
-    record_source("net.keras", recording.Request(name="net"), Options(), worker)
+    record_source("net.keras", record.Request(name="net"), Options(), worker)
     bare()
     keras.models.clone_model(net()).save("net.keras")
     report = compared("net.keras", "net")

@@ -12,11 +12,11 @@ from keras import layers as kl
 from fpcheck.codec import PathText
 from fpcheck.errors import FpcheckError
 from fpcheck.model.source import Options
-from fpcheck.report.value import Report
-from fpcheck.workflows import recording
-from fpcheck.workflows.comparing import compare_source
-from fpcheck.workflows.hashing import hash_weights
-from fpcheck.workflows.recording import record_source
+from fpcheck.report.report import Report
+from fpcheck.workflows import record
+from fpcheck.workflows.compare import compare_source
+from fpcheck.workflows.hash_ import hash_weights
+from fpcheck.workflows.record import record_source
 from fpcheck.workflows.request import Request
 
 MODELS = importlib.import_module("models")
@@ -30,7 +30,7 @@ def model(here: Path) -> keras.Model:
     model.save("net.keras")
     model.save_weights("net.weights.h5")
     legacy("net.h5", model)
-    record_source("net.keras", recording.Request(name="net"), STATIC)
+    record_source("net.keras", record.Request(name="net"), STATIC)
     return model
 
 
@@ -119,7 +119,7 @@ def test_a_file_without_the_weights_of_its_architecture_is_refused(model: keras.
     options = Options(static=True, model="net.keras")
     for refused in (
         lambda: compare_source("other.weights.h5", Request(golden="net"), options),
-        lambda: record_source("other.weights.h5", recording.Request(), options),
+        lambda: record_source("other.weights.h5", record.Request(), options),
         lambda: hash_weights("other.weights.h5", options),
     ):
         with pytest.raises(FpcheckError) as raised:
@@ -146,7 +146,7 @@ def both_ways(here: Path) -> keras.Model:
     model = MODELS.filled(keras.Model(x, layer(x)))
     model.save("net.keras")
     model.save_weights("net.weights.h5")
-    record_source("net.keras", recording.Request(name="net"), STATIC)
+    record_source("net.keras", record.Request(name="net"), STATIC)
     return model
 
 
@@ -181,7 +181,7 @@ def test_layers_of_one_class_in_a_model_inside_are_told_apart_without_names(here
     model = MODELS.filled(keras.Sequential([kl.Input((4, 4, 2)), base, kl.Dense(2, name="head")]))
     model.save("net.keras")
     model.save_weights("net.weights.h5")
-    record_source("net.keras", recording.Request(name="net"), STATIC)
+    record_source("net.keras", record.Request(name="net"), STATIC)
     with h5py.File("net.weights.h5", "r+") as file:
         nameless(file)
     assert compared("net.weights.h5").verdict == "match"
@@ -193,7 +193,7 @@ def test_tensors_of_quantised_layers_stand_in_another_order_in_legacy_files(here
     model.quantize("int8")
     model.save("net.keras")
     legacy("net.h5", model)
-    record_source("net.keras", recording.Request(name="net"), STATIC)
+    record_source("net.keras", record.Request(name="net"), STATIC)
     report = compared("net.h5")
     assert (report.verdict, report.candidate.content_id) == ("match", report.golden.content_id)
 
@@ -201,7 +201,7 @@ def test_tensors_of_quantised_layers_stand_in_another_order_in_legacy_files(here
 def test_a_model_without_weights_has_files_of_weights_too(here: Path) -> None:
     model = keras.Sequential([kl.Input((4,)), kl.ReLU(name="bend")])
     model.save("net.keras")
-    record_source("net.keras", recording.Request(name="net"), STATIC)
+    record_source("net.keras", record.Request(name="net"), STATIC)
     model.save_weights("net.weights.h5")
     model.save_weights("net.weights.json", max_shard_size=1)
     legacy("net.h5", model)
@@ -217,7 +217,7 @@ def test_a_tensor_that_a_legacy_file_holds_once_stands_at_both_of_its_layers(
     model = keras.Sequential([kl.Input((4,)), limited, kl.Dense(2, name="head")])
     model.save("net.keras")
     legacy("net.h5", model)
-    record_source("net.keras", recording.Request(name="net"), STATIC)
+    record_source("net.keras", record.Request(name="net"), STATIC)
     report = compare_source("net.h5", Request(golden="net", levels=("weights",)), options)
     assert (report.verdict, report.findings) == ("match", [])
     assert hash_weights("net.h5", STATIC) == hash_weights("net.keras", STATIC)

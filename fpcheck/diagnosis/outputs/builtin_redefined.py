@@ -6,7 +6,7 @@ from typing import Any
 from fpcheck.diagnosis.case import Case
 from fpcheck.diagnosis.evidence import some
 from fpcheck.fingerprint.outputs import relative_difference
-from fpcheck.report.value import Diagnosis
+from fpcheck.report.report import Diagnosis
 
 # Functions on a grid are computed alike everywhere but for the last bits.
 _SAME = 1e-4

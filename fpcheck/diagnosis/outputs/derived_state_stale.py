@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from fpcheck.comparison.weights import Changed
+from fpcheck.comparison.weight_findings import Changed
 from fpcheck.diagnosis.case import Case
 from fpcheck.diagnosis.evidence import lines, paths, some
 from fpcheck.fingerprint.structure import CARRIED
-from fpcheck.report.value import Diagnosis
+from fpcheck.report.report import Diagnosis
 
 
 def diagnose(case: Case) -> Iterator[Diagnosis]:

@@ -6,7 +6,7 @@ from fpcheck.comparison.finding import Finding
 from fpcheck.diagnosis.case import Case
 from fpcheck.diagnosis.evidence import some
 from fpcheck.fingerprint.structure import Structure
-from fpcheck.report.value import Diagnosis
+from fpcheck.report.report import Diagnosis
 
 # Layers that squash what they get to probabilities, besides an Activation that names one of these.
 _SQUASHING = ("Softmax", "Sigmoid", "ops.Softmax", "ops.Sigmoid")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from fpcheck.diagnosis.case import Case
 from fpcheck.diagnosis.evidence import some, tolerating
-from fpcheck.report.value import Diagnosis
+from fpcheck.report.report import Diagnosis
 
 # Rounding to 10 bits was measured to make up to 3e-3, to 7 bits (bfloat16) 4e-2.
 _USUAL, _COARSEST = 1e-2, 0.1

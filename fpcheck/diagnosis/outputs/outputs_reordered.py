@@ -6,7 +6,7 @@ from fpcheck.comparison.finding import within
 from fpcheck.diagnosis.case import Case
 from fpcheck.fingerprint.outputs import Answer, relative_difference
 from fpcheck.fingerprint.structure import Edge
-from fpcheck.report.value import Diagnosis
+from fpcheck.report.report import Diagnosis
 
 
 def diagnose(case: Case) -> Iterator[Diagnosis]:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from fpcheck.comparison.outputs import matching_alternative
+from fpcheck.comparison.output_findings import matching_alternative
 from fpcheck.diagnosis.case import Case
-from fpcheck.report.value import Diagnosis
+from fpcheck.report.report import Diagnosis
 
 _SAYS = {
     "none": "left out: raw pixels, 0 to 255, are fed",

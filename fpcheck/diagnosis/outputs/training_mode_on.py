@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from fpcheck.diagnosis.case import Case
 from fpcheck.diagnosis.evidence import some
 from fpcheck.diagnosis.outputs.repeated import acts_in_training, unsteady
-from fpcheck.report.value import Diagnosis
+from fpcheck.report.report import Diagnosis
 
 _ADVICE = "Call layers without training=True, and export the model from inference mode."
 

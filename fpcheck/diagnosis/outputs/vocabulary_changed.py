@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from fpcheck.diagnosis.case import Case
 from fpcheck.diagnosis.evidence import count, paths, some
 from fpcheck.fingerprint.structure import ASSET
-from fpcheck.report.value import Diagnosis
+from fpcheck.report.report import Diagnosis
 
 
 def diagnose(case: Case) -> Iterator[Diagnosis]:

@@ -6,7 +6,7 @@ from fpcheck.comparison.finding import Finding
 from fpcheck.diagnosis.case import Case
 from fpcheck.diagnosis.evidence import lines, some
 from fpcheck.diagnosis.structure.effects import effect, moved_strides
-from fpcheck.report.value import Diagnosis
+from fpcheck.report.report import Diagnosis
 
 
 def diagnose(case: Case) -> Iterator[Diagnosis]:

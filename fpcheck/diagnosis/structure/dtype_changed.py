@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from fpcheck.comparison.tolerance import is_quantized
 from fpcheck.diagnosis.case import Case
 from fpcheck.diagnosis.evidence import count, lines, some
-from fpcheck.report.value import Diagnosis
+from fpcheck.report.report import Diagnosis
 
 _MAP = "a DTypePolicyMap"
 

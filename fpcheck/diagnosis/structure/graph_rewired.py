@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from fpcheck.comparison.finding import Finding
 from fpcheck.diagnosis.case import Case
 from fpcheck.diagnosis.evidence import often, some
-from fpcheck.report.value import Diagnosis
+from fpcheck.report.report import Diagnosis
 
 
 def diagnose(case: Case) -> Iterator[Diagnosis]:

@@ -9,7 +9,7 @@ from fpcheck.diagnosis.case import Case
 from fpcheck.diagnosis.evidence import count
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint import digest
-from fpcheck.report.value import Diagnosis
+from fpcheck.report.report import Diagnosis
 
 # Below this share of common layers it is another model; above the other, the golden with edits.
 _OTHER, _EDITED = 0.5, 0.9

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from fpcheck.comparison.weights import Changed
+from fpcheck.comparison.weight_findings import Changed
 from fpcheck.diagnosis.case import Case
 from fpcheck.diagnosis.evidence import of_tensors
-from fpcheck.report.value import Diagnosis
+from fpcheck.report.report import Diagnosis
 
 _ADVICE = (
     "Put the slices back in the conversion: gates are i, f, c, o in Keras (z, r, h in a GRU), rows "

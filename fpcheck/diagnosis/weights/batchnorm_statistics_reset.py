@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from fpcheck.comparison.weights import Changed
+from fpcheck.comparison.weight_findings import Changed
 from fpcheck.diagnosis.case import Case, by_layer
 from fpcheck.diagnosis.evidence import count, some
 from fpcheck.diagnosis.initializers import fresh
-from fpcheck.report.value import Diagnosis
+from fpcheck.report.report import Diagnosis
 
 _INITIAL = {"moving_mean": 0.0, "moving_variance": 1.0}
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from fpcheck.diagnosis.case import Case
 from fpcheck.diagnosis.evidence import tolerating
 from fpcheck.diagnosis.weights.foretold import foretold
-from fpcheck.report.value import Diagnosis
+from fpcheck.report.report import Diagnosis
 
 
 def diagnose(case: Case) -> Iterator[Diagnosis]:

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fpcheck.comparison.weights import relative_distance
+from fpcheck.comparison.weight_findings import relative_distance
 from fpcheck.diagnosis.case import Case, by_layer, cosine, matrices
 from fpcheck.diagnosis.evidence import count, paths, some
-from fpcheck.report.value import Diagnosis
+from fpcheck.report.report import Diagnosis
 
 # Unrelated tensors stay below this, estimated from sketches.
 RELATED = 0.6

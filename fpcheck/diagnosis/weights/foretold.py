@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterator
 
-from fpcheck.comparison.weights import Changed
+from fpcheck.comparison.weight_findings import Changed
 from fpcheck.diagnosis.case import Case, is_constant
 from fpcheck.diagnosis.evidence import lines, ones, paths, some
 from fpcheck.fingerprint.undone import Undone
-from fpcheck.report.value import Diagnosis
+from fpcheck.report.report import Diagnosis
 
 
 def foretold(

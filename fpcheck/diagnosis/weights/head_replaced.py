@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from fpcheck.diagnosis.case import Case, cosine, matrices
 from fpcheck.diagnosis.evidence import count, paths, some
-from fpcheck.report.value import Diagnosis
+from fpcheck.report.report import Diagnosis
 
 # Above this the head was trained further, not replaced.
 _RELATED = 0.5

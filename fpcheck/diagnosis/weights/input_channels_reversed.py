@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from fpcheck.comparison.weights import Changed
+from fpcheck.comparison.weight_findings import Changed
 from fpcheck.diagnosis.case import Case
 from fpcheck.diagnosis.weights.foretold import foretold
 from fpcheck.fingerprint.counterfactual import COLOUR_CHANNELS
 from fpcheck.fingerprint.undone import Undone
-from fpcheck.report.value import Diagnosis
+from fpcheck.report.report import Diagnosis
 
 _SAYS = "with its input channels reversed (RGB and BGR exchanged)"
 

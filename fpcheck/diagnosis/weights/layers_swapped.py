@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from fpcheck.codec import Value
-from fpcheck.comparison.weights import Changed
+from fpcheck.comparison.weight_findings import Changed
 from fpcheck.diagnosis.case import Case, by_layer, is_constant
 from fpcheck.diagnosis.evidence import count, lines, some
-from fpcheck.report.value import Diagnosis
+from fpcheck.report.report import Diagnosis
 
 _WEIGHTS = "weights"
 _GUESSED = "the file contains no architecture, so its groups were assigned to the golden's layers"

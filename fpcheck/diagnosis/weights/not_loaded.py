@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from fpcheck.comparison.weights import Changed
+from fpcheck.comparison.weight_findings import Changed
 from fpcheck.diagnosis.case import Case, by_layer, cosine, is_constant
 from fpcheck.diagnosis.evidence import count, lines, some
 from fpcheck.diagnosis.initializers import FEWEST_VALUES, fresh, was_fresh
 from fpcheck.diagnosis.weights.fine_tuned import RELATED
-from fpcheck.report.value import Diagnosis
+from fpcheck.report.report import Diagnosis
 
 
 def diagnose(case: Case) -> Iterator[Diagnosis]:

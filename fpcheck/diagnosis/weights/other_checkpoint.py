@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from fpcheck.comparison.weights import Changed
+from fpcheck.comparison.weight_findings import Changed
 from fpcheck.diagnosis.case import Case, Neighbour, Owner, held_by_role, is_constant
 from fpcheck.diagnosis.evidence import count, paths, some
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint import digest
-from fpcheck.fingerprint.told import alike
-from fpcheck.fingerprint.value import Fingerprint
-from fpcheck.report.value import Diagnosis
+from fpcheck.fingerprint.fingerprint import Fingerprint
+from fpcheck.layout.storage_gaps import alike
+from fpcheck.report.report import Diagnosis
 
 # Share of tensors that must be another golden's, digest by digest, to name it.
 _KNOWN = 0.5

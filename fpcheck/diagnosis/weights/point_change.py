@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from fpcheck.codec import Array
-from fpcheck.comparison.weights import Changed
+from fpcheck.comparison.weight_findings import Changed
 from fpcheck.diagnosis.case import Case
 from fpcheck.diagnosis.evidence import of_tensors
 from fpcheck.fingerprint.measurement import Details
-from fpcheck.report.value import Diagnosis
+from fpcheck.report.report import Diagnosis
 
 # Each projection is a sum of the changes with random signs. m changed values can give at most
 # 2^(m-1) magnitudes; the 32 projections of a change everywhere have 32.

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from fpcheck.comparison.tolerance import is_quantized
-from fpcheck.comparison.weights import Changed
+from fpcheck.comparison.weight_findings import Changed
 from fpcheck.diagnosis.case import Case
 from fpcheck.diagnosis.evidence import count, of_tensors, some
-from fpcheck.report.value import Diagnosis
+from fpcheck.report.report import Diagnosis
 
 
 def diagnose(case: Case) -> Iterator[Diagnosis]:

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fpcheck.comparison.weights import Changed
+from fpcheck.comparison.weight_findings import Changed
 from fpcheck.diagnosis.case import Case
 from fpcheck.diagnosis.evidence import of_tensors, ones
 from fpcheck.fingerprint import sketch
-from fpcheck.report.value import Diagnosis
+from fpcheck.report.report import Diagnosis
 
 # What rounding may leave, relative to the tensor, and to the change that is to be explained.
 _ROUNDING, _SHARE = 1e-4, 0.05

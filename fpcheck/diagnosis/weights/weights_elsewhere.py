@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from fpcheck.diagnosis.case import Case
 from fpcheck.diagnosis.evidence import lines, paths, some
-from fpcheck.report.value import Diagnosis
+from fpcheck.report.report import Diagnosis
 
 _AVERAGES = (
     "If it was trained with use_ema, put the averages into the model and save again: "

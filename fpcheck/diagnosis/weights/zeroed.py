@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fpcheck.comparison.weights import Changed
+from fpcheck.comparison.weight_findings import Changed
 from fpcheck.diagnosis.case import Case
 from fpcheck.diagnosis.evidence import of_tensors
 from fpcheck.fingerprint import sketch
-from fpcheck.report.value import Diagnosis
+from fpcheck.report.report import Diagnosis
 
 # A share of zeros beyond the golden's that no rounding or training makes by itself.
 FEWEST_NEW_ZEROS = 0.01

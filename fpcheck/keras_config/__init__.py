@@ -1,0 +1,1 @@
+"""Reading configurations of Keras models as plain data, without Keras."""

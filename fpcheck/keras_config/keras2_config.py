@@ -1,0 +1,286 @@
+"""The legacy models of Keras 2 in the spelling of Keras 3, which refuses most of them.
+
+Only spellings are mended: an argument that Keras 3 lacks is dropped where its value is the one
+that Keras 3 implements, and anything else is refused by name rather than read as another model.
+"""
+
+import re
+from collections.abc import Callable
+
+from fpcheck.keras_config import builtin_layers
+from fpcheck.keras_config.keras2_graph import Config, Graph, operation, plain_name
+
+# Arguments that Keras 3 lacks: patterns of class and argument, and the values that it implements
+# (none are listed where Keras 2 only keeps a record in the argument, or does not use it).
+_DROPPED: tuple[tuple[str, str, tuple[object, ...]], ...] = (
+    ("(?!InputLayer).*", "batch_input_shape", ()),
+    ("SimpleRNN|RNN|LSTM|GRU|ConvLSTM[123]D", "time_major", (False,)),
+    ("RNN|SimpleRNN(Cell)?|ConvLSTM[123]D", "implementation", ()),
+    ("Depthwise.*|Separable.*|.*Transpose", "groups", (1,)),
+    ("Depthwise.*|Separable.*", "kernel_(initializer|regularizer|constraint)", ()),
+    ("SpatialDropout[123]D", "noise_shape", (None,)),
+    ("SpatialDropout[123]D|Discretization", "trainable", ()),
+    ("MultiHeadAttention", "(query|key|value)_shape", ()),
+    ("MultiHeadAttention", "softmax_robust_masking", (False,)),
+    ("Attention|AdditiveAttention", "causal", (False,)),
+    ("BatchNormalization", "renorm", (False,)),
+    ("BatchNormalization", "virtual_batch_size", (None,)),
+    ("BatchNormalization", "fused|renorm_(clipping|momentum)", ()),
+    ("Embedding", "sparse", (False,)),
+    ("Random(?!Crop).*", "rng_type", ()),
+    ("Lambda", "module|(function|output_shape)_(type|module)", ()),
+    ("Lambda", "mask", (None,)),
+)
+_RENAMED = {
+    ("InputLayer", "batch_input_shape"): "batch_shape",
+    ("LeakyReLU", "alpha"): "negative_slope",
+}
+_CLASSES = {
+    "Model": "Functional",
+    "BatchNormalizationV1": "BatchNormalization",
+    "SyncBatchNormalization": "BatchNormalization",
+}
+_GONE = ("BatchNormalizationV1", "SyncBatchNormalization")
+# What Keras 3 ignores of what is dropped.
+_IGNORED = {("BatchNormalization", f"renorm{part}") for part in ("", "_clipping", "_momentum")}
+_CHANGED = ("RandomCrop",)  # crops in training only, in Keras 3
+# What Keras 2 did before it had the argument, where Keras 3 does otherwise by default.
+_IMPLIED = {"GRU": {"reset_after": False}, "GRUCell": {"reset_after": False}}
+_INNER = ("layer", "backward_layer", "cell", "cells")  # arguments that hold layers
+_POLICIES = ("Policy", "PolicyV1")
+_RECURRENT = ("SimpleRNN", "RNN", "LSTM", "GRU", "ConvLSTM2D", "Bidirectional")
+
+
+def is_keras2(version: str, backend: str, config: str) -> bool:
+    """Whether a legacy file is of Keras 2, by the attributes that it has.
+
+    Raises:
+        ValueError: it is of a Keras whose layers were others.
+    """
+    if version.startswith(("None", "1.")):
+        raise ValueError("it was written by Keras 1, whose layers were others")
+    # Theano turns the kernels of convolutions around; Keras 3 no longer turns them back.
+    if backend == "theano" and "Conv" in config:
+        raise ValueError("it holds convolutions of the backend Theano")
+    return version.startswith("2.")
+
+
+def unwrapped(value: Config) -> object:
+    """A value that Keras 2 wrapped, bare or as Keras 3 wraps it (a hook for `json`)."""
+    kind, keys = value.get("class_name"), value.keys()
+    if kind in ("__tuple__", "TensorShape"):
+        return value["items"]
+    if kind in _POLICIES:
+        return value["config"]["name"]
+    if kind == "__ellipsis__":
+        return {"class_name": kind, "config": {}}
+    if keys == {"start", "stop", "step"}:
+        return {"class_name": "__slice__", "config": value}
+    return value["value"] if keys == {"type", "value"} and value["type"] == "ndarray" else value
+
+
+class Mender:
+    """Writes the configuration of a model in the spelling of Keras 3.
+
+    Args:
+        is_custom: whether a class is not the framework's own.
+
+    Attributes:
+        orders: the layers of each model, in the order of the file.
+        refusals: what it has mended that Keras 3 itself refuses to load, a clause each.
+    """
+
+    def __init__(self, is_custom: Callable[[str], bool]):
+        self._is_custom = is_custom
+        self._shared: set[tuple[int, str]] = set()
+        self.orders: dict[str, list[str]] = {}
+        self.refusals: list[str] = []
+
+    def layer(self, entry: Config) -> Config:
+        """A layer or model, with all that it holds."""
+        kind: str = _CLASSES.get(entry["class_name"]) or entry["class_name"]
+        config = entry["config"]
+        self._note_entry(entry)
+        if isinstance(config, list):  # a Sequential of Keras 2.0 and 2.1
+            config = {"layers": config}
+        name = plain_name(entry.get("name", config.get("name")))
+        config = config | {"name": name}
+        custom = self._is_custom(kind)
+        if "output_layers" in config:
+            module, config = "keras.src.models.functional", self._functional(config)
+        elif "layers" in config:
+            module, config = "keras", self._sequential(config)
+        elif custom:
+            module = None
+        elif builtin_layers.is_layer(builtin_layers.proper(kind)) and kind not in _CHANGED:
+            module, config = "keras.layers", self._arguments(kind, config, "module" not in entry)
+        else:
+            raise ValueError(f"layer {name}: Keras 3 has no such {kind}, nor custom_objects any")
+        if "layers" in config:
+            self.orders[name] = [layer["name"] for layer in config["layers"]]
+        mended = {"class_name": kind, "config": config, "name": name}
+        # Keras 3 looks for a class in the module named, and without one among the custom objects.
+        return mended if custom else mended | {"module": module, "registered_name": None}
+
+    def _inner(self, entry: Config) -> Config:
+        """The same for a layer within another, whose only input or output stands bare."""
+        mended = self.layer(entry)
+        for end in ("input_layers", "output_layers"):
+            links = mended["config"].get(end)
+            if isinstance(links, list) and len(links) == 1:
+                mended["config"][end] = links[0]
+        return mended
+
+    def _note_entry(self, entry: Config) -> None:
+        """Note what Keras 3 refuses of a layer as a whole."""
+        kind, module, config = entry["class_name"], entry.get("module") or "", entry["config"]
+        if isinstance(config, list):
+            self.refusals.append(f"the {kind} is a bare list of layers")
+            return
+        name = entry.get("name", config.get("name"))
+        if "/" in str(name):
+            self.refusals.append(f"layer {name} has a slash in its name")
+        if ".engine." in module:
+            self.refusals.append(f"there is no module {module}")
+        if kind in _GONE:
+            self.refusals.append(f"there is no layer {kind}")
+
+    def _note_argument(self, kind: str, key: str, config: Config, lenient: bool) -> None:
+        """Note an argument that Keras 3 refuses; it accepts some in its oldest form of a layer."""
+        accepted = key == "batch_input_shape" or kind == "Lambda"
+        if not (accepted and lenient) and (kind, key) not in _IGNORED:
+            self.refusals.append(f"layer {config['name']} has the argument {key}")
+
+    def _note_calls(self, config: Config, graph: Graph) -> None:
+        """Note calls that Keras 3 does not find, since it counts them from 0."""
+        first = graph.first
+        inside = graph.named([entry["inbound_nodes"] for entry in config["layers"]])
+        late = [name for name in inside if first[name]]
+        late += [
+            name
+            for name in graph.named(config["output_layers"])
+            if first[name] > (name in graph.functional)
+        ]
+        if late:
+            self.refusals.append(f"the calls of {late[0]} are counted from {first[late[0]]}")
+
+    def _arguments(self, kind: str, config: Config, lenient: bool) -> Config:
+        config = _lambda(config) if kind == "Lambda" else config
+        if kind == "GRU" and "reset_after" not in config and config.get("use_bias", True):
+            self.refusals.append(f"layer {config['name']} has a bias as before reset_after")
+        config = {_RENAMED.get((kind, key), key): value for key, value in config.items()}
+        for kinds, arguments, same in _DROPPED:
+            for key in [key for key in config if re.fullmatch(arguments, key)]:
+                if not re.fullmatch(kinds, kind):
+                    continue
+                self._note_argument(kind, key, config, lenient)
+                value = config.pop(key)
+                if same and value not in (*same, None):
+                    raise ValueError(f"layer {config['name']}: Keras 3 has no {key}={value!r}")
+        for key, value in config.items():
+            if key in _INNER and isinstance(value, list):
+                config[key] = [self._inner(inner) for inner in value]
+            elif key in _INNER and value is not None:
+                config[key] = self._inner(value)
+            elif key.endswith("_initializer") and isinstance(value, dict):
+                value["config"].pop("dtype", None)  # the values come from the file
+            elif key == "axis" and isinstance(value, list):
+                # Keras 3 takes one number where it reads a layer as new, and there only.
+                if (kind == "BatchNormalization" and not lenient) or (lenient and len(value) > 1):
+                    self.refusals.append(f"layer {config['name']} has the axis {value}")
+                config[key] = value[0] if len(value) == 1 else value
+            elif (kind, key) == ("Embedding", "dtype") and "int" in str(value):
+                self.refusals.append(f"layer {config['name']} has the dtype {value}")
+                config[key] = None  # Keras 2.0 meant the input
+        return _IMPLIED.get(kind, {}) | config
+
+    def _sequential(self, config: Config) -> Config:
+        layers, first = config["layers"], config["layers"][0]["config"]
+        has_input = layers[0]["class_name"] == "InputLayer" or "build_input_shape" in config
+        if "batch_input_shape" in first and not has_input:
+            inputs = {key: first.get(key) for key in ("batch_input_shape", "dtype")}
+            inputs["name"] = f"{first['name']}_input"
+            layers = [{"class_name": "InputLayer", "config": inputs}, *layers]
+        return config | {"layers": [self._inner(layer) for layer in layers]}
+
+    def _functional(self, config: Config) -> Config:
+        graph, layers = Graph(config), []
+        self._note_calls(config, graph)
+        for entry in config["layers"]:
+            shared = (entry.get("shared_object_id"), entry["name"])
+            if shared in self._shared:  # Keras 2 has written the connections of one in both
+                raise ValueError(f"layer {entry['name']} is shared by models: connections are lost")
+            if shared[0] is not None and entry["inbound_nodes"]:
+                self._shared.add(shared)
+            if entry["class_name"] in ("TFOpLambda", "SlicingOpLambda"):
+                self.refusals.append(f"layer {entry['name']} calls a function of TensorFlow")
+                layers.append(operation(entry, graph))
+            else:
+                states = entry["class_name"] in _RECURRENT
+                nodes = [graph.call(node, states) for node in entry["inbound_nodes"]]
+                layers.append(self._inner(entry) | {"inbound_nodes": nodes})
+        ends = {key: graph.ends(config[key]) for key in ("input_layers", "output_layers")}
+        return config | ends | {"layers": layers}
+
+
+def _lambda(config: Config) -> Config:
+    """A Lambda layer, whose functions are code (run only outside of safe mode)."""
+    mended = dict(config)
+    for part in ("function", "output_shape"):
+        value, form = config.get(part), config.get(f"{part}_type")
+        if form == "lambda" and isinstance(value, list):
+            code = dict(zip(("code", "defaults", "closure"), value, strict=True))
+            mended[part] = {"class_name": "__lambda__", "config": code}
+    return mended
+
+
+def redefined_builtins(config: Config) -> list[str]:
+    """The uses of names that mean another function in Keras 3 ("layer: attribute hard_sigmoid").
+
+    Args:
+        config: what the attribute `model_config` of a file of Keras 2 holds, parsed.
+    """
+    found = []
+    for key, value in config.items():
+        if value == "hard_sigmoid" and key != "name":
+            found.append(f"{config.get('name')}: {key} hard_sigmoid")
+        for inner in value if isinstance(value, list) else [value]:
+            found += redefined_builtins(inner) if isinstance(inner, dict) else []
+    return found
+
+
+def _is_policy(value: object) -> bool:
+    return isinstance(value, dict) and value.get("class_name") in _POLICIES
+
+
+def has_policy(config: object) -> bool:
+    """Whether a configuration, as the file has it, holds a dtype policy of Keras 2."""
+    if isinstance(config, dict):
+        return _is_policy(config) or any(has_policy(value) for value in config.values())
+    return isinstance(config, list) and any(has_policy(value) for value in config)
+
+
+def notes(config: Config, mender: Mender) -> list[str]:
+    """What to know of a file of Keras 2: what Keras 3 computes otherwise, and does not load.
+
+    Args:
+        config: the configuration as the file has it, parsed.
+        mender: has written it in the spelling of Keras 3.
+    """
+    found = list(mender.refusals)
+    if not found and has_policy(config):
+        found = ["its layers have a dtype of the class Policy"]
+    more = f", and {len(found) - 1} more" if len(found) > 1 else ""
+    refused = [
+        f"written by Keras 2; load_model of Keras 3 refuses this file ({found[0]}{more}), although "
+        "fpcheck can read it"
+    ] if found else []  # fmt: skip
+    return redefinitions(config) + refused
+
+
+def redefinitions(config: Config) -> list[str]:
+    """One sentence for each of these uses."""
+    return [
+        f"{use}: Keras 3 computes relu6(x + 3) / 6, Keras 2 computed 0.2 x + 0.5"
+        for use in redefined_builtins(config)
+    ]

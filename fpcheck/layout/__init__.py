@@ -1,0 +1,1 @@
+"""How Keras lays the tensors of a model out in its weight files."""

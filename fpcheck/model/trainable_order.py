@@ -1,0 +1,84 @@
+"""Loading a legacy weight file in the order in which it lists the tensors of a layer.
+
+Keras lists what is trained first, so a layer that was frozen when the file was saved has its
+tensors in another place. Loading goes by order, and would fill other tensors, or fail.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from fpcheck.formats.file_head import HDF5
+
+
+@contextmanager
+def frozen_as_saved(model: Any, path: Path) -> Iterator[None]:
+    """While this lasts, layers are frozen and free as they were when a legacy file was saved.
+
+    Where the names in the file do not tell, nothing is changed.
+    """
+    wanted: dict[Any, bool] = {}
+    for layer, names in _listed(model, path):
+        wanted |= _trained(layer, names)
+    with _set(wanted):
+        yield
+
+
+def _listed(model: Any, path: Path) -> list[tuple[Any, list[str]]]:
+    """Outermost layers and the names of tensors in the file, by order, as Keras pairs them."""
+    with path.open("rb") as file:
+        if file.read(len(HDF5)) != HDF5:
+            return []
+    with h5py.File(path, "r") as opened:
+        root = opened if "layer_names" in opened.attrs else opened.get("model_weights", opened)
+        if "layer_names" not in root.attrs:
+            return []
+        every = [_texts(root[name].attrs["weight_names"]) for name in
+                 _texts(root.attrs["layer_names"])]  # fmt: skip
+    layers = [layer for layer in model.layers if layer.weights]
+    listed = [names for names in every if names]
+    return list(zip(layers, listed, strict=True)) if len(layers) == len(listed) else []
+
+
+def _texts(names: Any) -> list[str]:
+    return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
+
+
+def _trained(layer: Any, names: Sequence[str]) -> dict[Any, bool]:
+    """By inner layer, whether it was trained; empty where that needs no change, or is not told."""
+    told = [_key(name) for name in names]
+    if _order(layer) == told:
+        return {}
+    found, place = {}, 0
+    for inner in layer._flatten_layers():
+        own = [_key(variable.path) for variable in inner._trainable_variables]
+        if own:
+            found[inner] = told[place : place + len(own)] == own
+            place += len(own) if found[inner] else 0
+    with _set(found):
+        return found if _order(layer) == told else {}
+
+
+@contextmanager
+def _set(flags: Mapping[Any, bool]) -> Iterator[None]:
+    before = {layer: layer.trainable for layer in flags}
+    for layer, trained in flags.items():
+        layer.trainable = trained
+    try:
+        yield
+    finally:
+        for layer, trained in before.items():
+            layer.trainable = trained
+
+
+def _order(layer: Any) -> list[tuple[str, ...]]:
+    """How Keras lists the tensors of a layer in a legacy file."""
+    return [_key(v.path) for v in (*layer.trainable_weights, *layer.non_trainable_weights)]
+
+
+def _key(name: str) -> tuple[str, ...]:
+    """The layer's name and the role: `bn1/gamma` in `inner/bn1/gamma:0`."""
+    return tuple(name.partition(":")[0].split("/")[-2:])

@@ -1,0 +1,108 @@
+"""The commands that store a compared model: what users run if the difference is wanted."""
+
+from pathlib import Path
+
+from fpcheck.errors import FpcheckError
+from fpcheck.fingerprint.levels import LEVELS
+from fpcheck.golden.document import Head
+from fpcheck.golden.store import Entry, shipped
+from fpcheck.model.source import Kind, Options, parse
+from fpcheck.report.report import Report
+from fpcheck.wording import command, given
+from fpcheck.workflows.golden_lookup import find, goldens_folder
+from fpcheck.workflows.request import Request, configured_loading
+
+NAME_ARCHITECTURE = (
+    "Name the architecture: --model resnet50, --model FILE.keras or "
+    "--model package.module:function."
+)
+# Formats without an architecture, and those from which a golden's architecture can be had again.
+_WEIGHTS_ONLY = ("keras-h5-weights", "weights-h5", "weights-json")
+_WHOLE = ("keras", "keras-h5", "application", "callable")
+
+
+def to_compare(source: str, golden: str, request: Request, options: Options) -> str:
+    """The same comparison, with a golden that is named."""
+    return command("compare", source, **given(request) | {"golden": golden}, **given(options))
+
+
+def to_record(source: str, weights_only: bool, request: Request, options: Options) -> str:
+    """How to record a model that has no golden, if it is good."""
+    if weights_only and options.model is None:
+        return f"If it is good, record it. {NAME_ARCHITECTURE}"
+    asked = {"goldens": request.goldens, "preprocess": request.preprocess}
+    return f"Record it, if it is good: {command('record', source, **asked, **given(options))}"
+
+
+def to_accept(
+    report: Report, request: Request, options: Options, data: Path | None = None
+) -> str | None:
+    """How to store what was compared as the golden's next version; None where nothing is to be.
+
+    Args:
+        report: on the comparison; only a mismatch is to be accepted.
+        request: what was asked.
+        options: how the source was loaded.
+        data: the labelled examples that it was judged on.
+    """
+    if report.verdict != "mismatch" or report.candidate.format in ("golden", "memory"):
+        return None
+    lead = "to accept the change, record it"
+    return to_record_next(lead, report, request, options, data)
+
+
+def to_record_next(
+    lead: str, report: Report, request: Request, options: Options, data: Path | None = None
+) -> str:
+    """How to record what was compared as the golden's next version; `lead` says what for."""
+    name, own = report.golden.name, given(options)
+    head: Head | None = None
+    asked: dict[str, object] = {
+        "goldens": request.goldens,
+        "preprocess": request.preprocess,
+        "data": data,
+    }
+    try:
+        entry = find(request.golden or report.golden.label, request.goldens)
+        head = entry.head()
+        asked |= _place(entry, head, request, options)
+    except FpcheckError:  # removed meanwhile, or configured: the options alone must do
+        pass
+    if report.candidate.format in _WEIGHTS_ONLY and not _has_model(report, options):
+        model = _architecture(head)
+        if model is None:
+            return f"{lead} as {name}. {NAME_ARCHITECTURE}"
+        own |= {"model": model}
+    return f"{lead}: {command('record', report.candidate.source, name, **asked, **own)}"
+
+
+def _place(
+    entry: Entry, head: Head, request: Request, options: Options
+) -> dict[str, Path | tuple[str, ...]]:
+    """Where the golden lies, and its levels, as far as `record` would choose others."""
+    folder = entry.path.parent.parent.resolve()
+    if folder == shipped().folder.resolve():
+        return {}
+    found: dict[str, Path | tuple[str, ...]] = {}
+    if folder != goldens_folder(request.goldens).resolve():
+        found["goldens"] = folder
+    usual = LEVELS[:2] if options.static else LEVELS
+    levels = tuple(level for level in head.levels if level in usual)
+    return found if levels == usual else {**found, "levels": levels}
+
+
+def _has_model(report: Report, options: Options) -> bool:
+    """Whether the architecture of a file of weights is given, or configured."""
+    configured = configured_loading(parse(report.candidate.source), options)[1]
+    return configured.model is not None
+
+
+def _architecture(head: Head | None) -> str | None:
+    """What a golden was recorded from, if that still is a model with an architecture."""
+    if head is None or head.source.format not in _WHOLE:
+        return None
+    try:
+        source = parse(head.source.text)
+    except FpcheckError:
+        return None
+    return source.text if source.kind is not Kind.MEMORY else None
