@@ -91,7 +91,7 @@ LAYERS = {
     "fingerprint": set(),
     "layout": {"fingerprint"},
     "files": {"fingerprint", "processes", "formats"},
-    "processes": {"files", "fingerprint", "formats"},
+    "processes": set(),
     "keras_config": {"files", "fingerprint", "layout"},
     "formats": READING,
     "comparison": {"fingerprint", "layout"},
