@@ -29,9 +29,7 @@ Levels = Annotated[
 ]
 Full = Annotated[
     bool,
-    typer.Option(
-        "--full", help="Parse the file and run the model even where the result is proved."
-    ),
+    typer.Option("--full", help="Run the model even where its outputs are proved."),
 ]
 Format = Annotated[str, typer.Option("--format", metavar="text|json", help="Format of the report.")]
 Output = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report there.")]

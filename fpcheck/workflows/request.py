@@ -26,7 +26,7 @@ class Request(Value, frozen=True, kw_only=True):
         golden: NAME[@VERSION] or a YAML file; chosen by the contract's rules if None.
         goldens: the folder of goldens.
         levels: those that the verdict asks for; None for all that the golden holds.
-        full: parse and run also what is proved without.
+        full: run the model even where its outputs are proved.
         tolerance: a row of the table, for weights and outputs; None for the golden's own.
         preprocess: None for the golden's own.
     """
