@@ -3,11 +3,12 @@
 import inspect
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
+from fpcheck.backends import BACKENDS
 from fpcheck.codec import Array
 from fpcheck.errors import UnavailableError
 from fpcheck.fingerprint.outputs import Activation, Answer, answer, kept
@@ -15,17 +16,7 @@ from fpcheck.model import live_graph
 from fpcheck.model.layer_walk import Place, walk
 from fpcheck.model.recorder import SQUASHING, Recorder, running_backend, to_numpy
 from fpcheck.model.refusal_reasons import reason
-from fpcheck.model.user_code import check_code
-
-
-def _without_gradients() -> AbstractContextManager[Any]:
-    """PyTorch would keep every layer's result for a backward pass; the others do not."""
-    if running_backend() != "torch":
-        return nullcontext()
-    import torch
-
-    context: AbstractContextManager[Any] = torch.no_grad()
-    return context
+from fpcheck.model.user_code import raised
 
 
 @contextmanager
@@ -104,25 +95,32 @@ def _is_text(array: Any) -> bool:
     return isinstance(array, np.ndarray) and array.dtype.kind in "OSU"
 
 
-def _strings(array: Array) -> Any:
-    import tensorflow
-
-    return tensorflow.constant(array.tolist())
-
-
 def _tensors(arrays: list[Any]) -> list[Any]:
-    """What a model is called on: beside text, which must be a tensor, numbers must be one too."""
+    """The arrays as a model takes them. If one is text, all of them must be tensors.
+
+    Raises:
+        UnavailableError: the backend has no text.
+    """
     import keras
 
-    if not any(_is_text(array) for array in arrays):
+    if not any(map(_is_text, arrays)):
         return arrays
-    return [_strings(a) if _is_text(a) else keras.ops.convert_to_tensor(a) for a in arrays]
+    backend = running_backend()
+    if backend.text is None:
+        others = " or ".join(f"--backend {b.name}" for b in BACKENDS.values() if b.text)
+        raise UnavailableError(
+            f"the model takes text, which Keras cannot give it on {backend.name}",
+            f"Choose {others}, or --levels structure,weights.",
+        )
+    return [backend.text(a) if _is_text(a) else keras.ops.convert_to_tensor(a) for a in arrays]
 
 
-def forward(
-    model: Any, arrays: list[Any], recorder: Recorder
-) -> tuple[list[Any], list[tuple[Any, bool]]]:
-    """One run in inference mode: outputs, and for each its logits and whether it is squashed."""
+# Outputs, and for each its logits and whether a softmax or sigmoid squashes them.
+Forward = tuple[list[Any], list[tuple[Any, bool]]]
+
+
+def forward(model: Any, arrays: list[Any], recorder: Recorder) -> Forward:
+    """One run in inference mode."""
     import keras
 
     with watched(model, recorder):
@@ -169,49 +167,31 @@ def unchanged(model: Any) -> Iterator[None]:
 
 
 def run(
-    model: Any, arrays: list[Array], *, activations: bool = False, xla: bool = False
+    model: Any,
+    arrays: list[Array],
+    *,
+    activations: bool = False,
+    forward: Callable[[Any, list[Any], Recorder], Forward] = forward,
 ) -> tuple[tuple[Answer, ...], tuple[Activation, ...]]:
     """Run a model on prepared inputs.
 
     Args:
         model: a built Keras model.
         arrays: one for each input, shape (probes, ...).
-        activations: also reduce what every layer gives.
-        xla: compile the whole run with XLA (TensorFlow only).
+        activations: also reduce what every layer returns.
+        forward: calls the model, which tests and benchmarks do in another way.
 
     Raises:
         UnavailableError: the model cannot be run on these inputs.
     """
-    if any(map(_is_text, arrays)) and running_backend() != "tensorflow":
-        raise UnavailableError(
-            f"the model takes text, which Keras cannot give it on {running_backend()}",
-            "Choose --backend tensorflow, or --levels structure,weights.",
-        )
     try:
-        with ThreadPoolExecutor(1) as pool, _without_gradients(), unchanged(model):
+        with ThreadPoolExecutor(1) as pool, running_backend().inference(), unchanged(model):
             recorder = Recorder(pool if activations else None)
-            if xla:
-                outputs, before = _run_compiled(model, arrays, recorder)
-            else:
-                outputs, before = forward(model, arrays, recorder)
-    except Exception as error:  # whatever a model's own code may raise
-        if "Table not initialized" in str(error):  # as TensorFlow says it
-            raise UnavailableError(
-                "the model cannot be run: the vocabulary of a lookup layer is not in its file",
-                "Save the model as .keras, which keeps vocabularies, or leave outputs out: "
-                "--levels structure,weights.",
-            ) from error
-        check_code(
-            "the model cannot be run on its probes: its code raised", error, reason,
-            "Correct the code there, give inputs that it accepts with --probes FILE.npz, or choose "
-            "--levels structure,weights.",
-            UnavailableError,
-        )  # fmt: skip
-        raise UnavailableError(
-            f"the model cannot be run on its probes: {reason(error)}",
-            "Give inputs that it accepts with --probes FILE.npz, or choose --levels "
-            "structure,weights.",
-        ) from error
+            outputs, before = forward(model, arrays, recorder)
+    except UnavailableError:
+        raise
+    except Exception as error:  # the code of a model may raise any class
+        raise _not_run(error) from error
     if any(to_numpy(output).dtype.kind in "OSU" for output in outputs):
         raise UnavailableError(
             "the model's outputs are text, which cannot be compared as numbers",
@@ -223,6 +203,25 @@ def run(
         for name, final, (logits, squashed) in zip(names, outputs, before, strict=True)
     )
     return answers, recorder.activations()
+
+
+def _not_run(error: Exception) -> UnavailableError:
+    """Why a model cannot be run on its probes."""
+    if "Table not initialized" in str(error):
+        return UnavailableError(
+            "the model cannot be run: the vocabulary of a lookup layer is not in its file",
+            "Save the model as .keras, which keeps vocabularies, or leave outputs out: "
+            "--levels structure,weights.",
+        )
+    fact = "the model cannot be run on its probes"
+    advice = (
+        "give inputs that it accepts with --probes FILE.npz, or choose --levels structure,weights."
+    )
+    if cause := raised(error, reason):
+        return UnavailableError(
+            f"{fact}: its code raised {cause}", f"Correct the code there, {advice}"
+        )
+    return UnavailableError(f"{fact}: {reason(error)}", f"{advice[0].upper()}{advice[1:]}")
 
 
 def predicted(model: Any, arrays: list[Array]) -> tuple[Array, ...] | None:
@@ -238,18 +237,3 @@ def predicted(model: Any, arrays: list[Array]) -> tuple[Array, ...] | None:
     except Exception:  # of a subclassed model that takes its inputs otherwise
         return None
     return tuple(kept(np.asarray(output)) for output in keras.tree.flatten(outputs))
-
-
-def _run_compiled(model: Any, arrays: list[Array], recorder: Recorder) -> Any:
-    import tensorflow
-
-    flags: list[bool] = []
-
-    def compiled(inputs: list[Any]) -> Any:
-        outputs, before = forward(model, inputs, recorder)
-        flags.extend(squashed for _, squashed in before)
-        return outputs, [logits for logits, _ in before]
-
-    jitted = tensorflow.function(compiled, jit_compile=True)
-    outputs, logits = jitted([tensorflow.constant(a) for a in arrays])
-    return outputs, list(zip(logits, flags, strict=True))

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from fpcheck.backends import backend_named
+from fpcheck.backends.backend import Backend
 from fpcheck.codec import Array
 from fpcheck.fingerprint import sketch
 from fpcheck.fingerprint.outputs import Activation, real
@@ -88,18 +90,14 @@ def _is_concrete(tensor: Any) -> bool:
 
     if isinstance(tensor, keras.KerasTensor) or not hasattr(tensor, "__array__"):
         return False
-    if running_backend() == "jax":
-        import jax
-
-        return not isinstance(tensor, jax.core.Tracer)
-    return not hasattr(tensor, "graph") or hasattr(tensor, "numpy")
+    return not running_backend().is_traced(tensor)
 
 
-def running_backend() -> str:
-    """What Keras runs on in this process."""
+def running_backend() -> Backend:
+    """The backend that Keras uses in this process."""
     import keras
 
-    return str(keras.config.backend())
+    return backend_named(keras.config.backend())
 
 
 def to_numpy(tensor: Any) -> Array:

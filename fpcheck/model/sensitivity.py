@@ -11,9 +11,9 @@ import numpy as np
 from fpcheck.codec import Array
 from fpcheck.errors import UnavailableError
 from fpcheck.fingerprint.outputs import Reach, largest_difference
-from fpcheck.model.execution import run
-from fpcheck.model.gradients import backward, signs
+from fpcheck.model.execution import forward, run
 from fpcheck.model.layer_walk import Place, own_variables, walk
+from fpcheck.model.recorder import Recorder, running_backend
 
 # Each value of a layer is changed by this share of their RMS, or by ten times the difference that
 # is allowed, where that is more: a layer is reached where some output then moves by more than that.
@@ -39,9 +39,8 @@ def reach(model: Any, arrays: list[Array], allowed: float, gradients: bool) -> R
         model: a built Keras model.
         arrays: its prepared probes.
         allowed: relative difference of outputs.
-        gradients: whether a backward pass may be tried. It has been seen to crash the process
-            (TensorFlow 2.21 with oneDNN, 1x1 convolutions of stride 2), so not in a user's own.
-            A process where it may be tried runs the model on one core.
+        gradients: whether a backward pass may be tried. It may crash the process, so never in a
+            user's own. A process that may try it runs the model on one core.
     """
     nudge = max(NUDGE, NUDGE_PER_ALLOWED * allowed)
     places = [place for place in walk(model) if own_variables(place.layer)]
@@ -71,11 +70,14 @@ def _gradients(
     """The norm of each tensor's gradient, and the size of what it is the gradient of."""
     import keras
 
-    held = [v for place in places for v in own_variables(place.layer)]
-    floating = [v for v in held if _is_floating(v)]
+    variables = [v for place in places for v in own_variables(place.layer)]
+    floating = [v for v in variables if _is_floating(v)]
+    gradients = running_backend().gradients
+    if gradients is None:
+        return {}, 1.0
     try:
-        logits, found = backward(model, arrays, floating)
-    except Exception:  # operations without a gradient raise whatever they like: nudge instead
+        logits, found = gradients(lambda: _projected(model, arrays), floating)
+    except Exception:  # an operation without a gradient may raise any class
         return {}, 1.0
     norms = {
         id(v): _norm([keras.ops.convert_to_numpy(g)])
@@ -84,6 +86,24 @@ def _gradients(
     }
     # The projection of a vector by random signs is as large as its norm.
     return norms, _norm([keras.ops.convert_to_numpy(t) for t in logits]) or 1.0
+
+
+def _projected(model: Any, arrays: list[Array]) -> tuple[Any, list[Any]]:
+    """A random projection of all logits of a model, and the logits."""
+    import keras
+
+    _, before = forward(model, arrays, Recorder())
+    logits = [keras.ops.cast(tensor, "float32") for tensor, _ in before]
+    parts = [keras.ops.sum(keras.ops.multiply(t, _signs(t.shape))) for t in logits]
+    return sum(parts[1:], parts[0]), logits
+
+
+def _signs(shape: Any) -> Array:
+    """Fixed signs that look random: the top bits of a multiplicative hash of the index."""
+    indices = np.arange(int(np.prod(shape)), dtype=np.uint32)
+    bits = ((indices * np.uint32(2654435761)) >> 15) & 1
+    found: Array = (1.0 - 2.0 * bits).astype(np.float32).reshape(tuple(shape))
+    return found
 
 
 def _norm(arrays: list[Any]) -> float:
@@ -112,7 +132,7 @@ def _nudged(variable: Any, nudge: float) -> Array:
     values, step = _values(variable), nudge * _size(variable)
     if not _is_floating(variable):
         step = max(1.0, step)
-    return values + step * signs(values.shape)
+    return values + step * _signs(values.shape)
 
 
 def _replaced(variable: Any) -> Array:
@@ -125,7 +145,7 @@ def _replaced(variable: Any) -> Array:
     if not _is_floating(variable):
         return other
     if not values.any():
-        return signs(values.shape).astype(np.float64)
+        return _signs(values.shape).astype(np.float64)
     return -other if values.min() < 0 < values.max() else 1.5 * other
 
 

@@ -5,10 +5,12 @@ import sysconfig
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from fpcheck.backends import BACKENDS, backend_named
 from fpcheck.errors import FpcheckError
+from fpcheck.model.environment import chosen_backend
 
-# An error on its way through these is still that of the code that called them.
-LIBRARIES = ("keras", "tensorflow", "jax", "jaxlib", "torch", "numpy", "h5py", "optree")
+# Beside backends: an error that passes through these is still that of the code that called them.
+_LIBRARIES = ("keras", "numpy", "h5py", "optree")
 _PACKAGE = Path(__file__).resolve().parents[1]
 _INSTALLED = ("site-packages", "dist-packages")
 
@@ -97,7 +99,9 @@ def _is_installed(file: str) -> bool:
     path = Path(file)
     if path.is_relative_to(_PACKAGE) or not {*path.parts} & {*_INSTALLED}:
         return False
-    found = (getattr(sys.modules.get(name), "__file__", None) for name in LIBRARIES)
+    backends = (*BACKENDS.values(), backend_named(chosen_backend()))
+    names = (*_LIBRARIES, *(name for backend in backends for name in backend.packages))
+    found = (getattr(sys.modules.get(name), "__file__", None) for name in names)
     return not any(path.is_relative_to(Path(own).parent) for own in found if own)
 
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from fpcheck.backends import is_framework_loaded
 from fpcheck.codec import PathText
 from fpcheck.errors import FpcheckError, NotAModelError, as_text
 from fpcheck.files import NO_PLUGINS, limits
@@ -39,8 +40,6 @@ _SLOW = "Download it, and give the path of the copy: the network may be slow."
 _ENDLESS = "It is damaged, or made to take for ever. Save or download it again."
 _STILL = "Check the disk or the network that the file is on, then run this again."
 _SHORT = "The machine may be short of memory: close other programs, then run this again."
-# Frameworks, which have threads that Python does not know of.
-_THREADED = {"tensorflow", "jax", "torch"}
 # A child, by its number where it was forked; and where its answer comes from.
 _Started = tuple["int | subprocess.Popen[bytes]", int]
 
@@ -200,7 +199,7 @@ def may_fork() -> bool:
     """
     others = [t for t in threading.enumerate() if t is not threading.current_thread()]
     alone = all(isinstance(thread, threading.Timer) for thread in others)
-    return alone and not _THREADED & sys.modules.keys() and sys.platform in ("linux", "darwin")
+    return alone and not is_framework_loaded() and sys.platform in ("linux", "darwin")
 
 
 def _forked(job: Job, bounds: Bounds) -> _Started:

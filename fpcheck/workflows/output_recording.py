@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 import numpy as np
 
+from fpcheck.backends import other_arithmetic
 from fpcheck.codec import Array, Value
 from fpcheck.comparison.weight_findings import relative_distance
 from fpcheck.errors import FpcheckError
@@ -16,13 +17,6 @@ from fpcheck.model.worker_client import RemoteSession
 from fpcheck.workflows.model_access import brought
 
 Weights = tuple[Measurement, ...]
-# The second run, for noise: one thread, and TensorFlow's oneDNN kernels off if they are on. It is
-# here, too, that a backward pass is tried, since those kernels have been seen to crash in one.
-OTHER_ARITHMETIC = {
-    "TF_NUM_INTRAOP_THREADS": "1", "TF_ENABLE_ONEDNN_OPTS": "0",
-    "NPROC": "1",  # JAX
-    "OMP_NUM_THREADS": "1",  # PyTorch
-}  # fmt: skip
 # Ten times the noise is allowed later; beyond this, nearly anything would be.
 LARGEST_NOISE = 0.01
 
@@ -78,7 +72,7 @@ def _measured_elsewhere(
         plan: how to take the outputs.
         known: the weights of a model that a function makes, which may make others each time.
     """
-    with RemoteSession(OTHER_ARITHMETIC) as other, brought(source, options) as (local, given):
+    with RemoteSession(other_arithmetic()) as other, brought(source, options) as (local, given):
         other.open(local, given)
         if known is not None:
             check_weights(source, known, other.weights(frozenset(m.digest for m in known)))
