@@ -1,4 +1,4 @@
-"""Running a live model on probes: logits, final outputs, and what every layer gives."""
+"""Running a live model on probes: logits, final outputs, and the result of every layer."""
 
 import inspect
 from collections.abc import Callable, Iterator
@@ -21,14 +21,13 @@ from fpcheck.model.user_code import raised
 
 @contextmanager
 def watched(model: Any, recorder: Recorder) -> Iterator[None]:
-    """While inside, every layer of the model reports to the recorder."""
+    """A context in which every layer of the model reports to the recorder."""
     changed: list[tuple[Any, str, Any]] = []
 
     def replace(layer: Any, name: str, make: Callable[[Any], Any]) -> None:
         original = getattr(layer, name)
-        held = vars(layer).get(name, _MISSING)
-        changed.append((layer, name, held))
-        # Past Keras's own __setattr__, which would track what is set.
+        changed.append((layer, name, vars(layer).get(name, _MISSING)))
+        # Keras's own __setattr__ would track the value.
         object.__setattr__(layer, name, make(original))
 
     try:
@@ -44,11 +43,11 @@ def watched(model: Any, recorder: Recorder) -> Iterator[None]:
                 replace(layer, "activation", _squashing(recorder))
         yield
     finally:
-        for layer, name, held in reversed(changed):
-            if held is _MISSING:
+        for layer, name, own in reversed(changed):
+            if own is _MISSING:
                 object.__delattr__(layer, name)
             else:
-                object.__setattr__(layer, name, held)
+                object.__setattr__(layer, name, own)
 
 
 _MISSING = object()
@@ -79,7 +78,7 @@ def _squashing(recorder: Recorder) -> Callable[[Any], Any]:
 
 
 def _packed(model: Any, tensors: list[Any]) -> Any:
-    """Tensors, one for each input, in the form in which the model wants to be called."""
+    """The tensors of all inputs, in the structure that the model takes."""
     import keras
 
     shape = getattr(model, "_inputs_struct", None)
@@ -137,7 +136,7 @@ def _call(model: Any, arrays: list[Any]) -> Any:
 
 
 def _required_arguments(model: Any) -> int:
-    """How many inputs a subclassed model takes one by one; 1 for those that take a structure."""
+    """How many inputs `call` of a subclassed model takes as separate arguments; otherwise 1."""
     if getattr(model, "_inputs_struct", None) is not None:
         return 1
     empty = inspect.Parameter.empty
@@ -147,17 +146,17 @@ def _required_arguments(model: Any) -> int:
 
 @contextmanager
 def unchanged(model: Any) -> Iterator[None]:
-    """Puts back what running a model changes: counters, recurrent states.
+    """A context that restores what a run of a model changes: counters and recurrent states.
 
-    Seeds go on as they would: what is random must differ from run to run, or it would not be seen.
+    Seeds are not restored: a random result must differ from run to run, so that it is noticed.
     """
     import keras
 
     layers = [place.layer for place in walk(model)]
-    held = [v for la in layers for v in getattr(la, "_non_trainable_variables", None) or []]
+    fixed = [v for la in layers for v in getattr(la, "_non_trainable_variables", None) or []]
     # A stateful recurrent layer's states are None until it is built.
     states = [s for la in layers for s in keras.tree.flatten(getattr(la, "states", None) or [])]
-    changing = [*held, *(s for s in states if hasattr(s, "assign"))]
+    changing = [*fixed, *(s for s in states if hasattr(s, "assign"))]
     kept = [(v, keras.ops.copy(v.value)) for v in changing]
     try:
         yield
@@ -214,26 +213,23 @@ def _not_run(error: Exception) -> UnavailableError:
             "--levels structure,weights.",
         )
     fact = "the model cannot be run on its probes"
-    advice = (
-        "give inputs that it accepts with --probes FILE.npz, or choose --levels structure,weights."
-    )
+    inputs = "inputs that it accepts with --probes FILE.npz, or choose --levels structure,weights."
     if cause := raised(error, reason):
-        return UnavailableError(
-            f"{fact}: its code raised {cause}", f"Correct the code there, {advice}"
-        )
-    return UnavailableError(f"{fact}: {reason(error)}", f"{advice[0].upper()}{advice[1:]}")
+        advice = f"Correct the code there, give {inputs}"
+        return UnavailableError(f"{fact}: its code raised {cause}", advice)
+    return UnavailableError(f"{fact}: {reason(error)}", f"Give {inputs}")
 
 
 def predicted(model: Any, arrays: list[Array]) -> tuple[Array, ...] | None:
-    """What `predict` gives for each output, as kept; None where the model cannot do that."""
+    """What `predict` returns for each output, as goldens keep it; None if it raises."""
     import keras
 
     try:
         with unchanged(model):
-            # What was traced before may be of other code than the model has now.
+            # The model's code may have changed since Keras traced it.
             model.make_predict_function(force=True)
             tensors = _tensors(arrays)
             outputs = model.predict(_packed(model, tensors), batch_size=len(arrays[0]), verbose=0)
-    except Exception:  # of a subclassed model that takes its inputs otherwise
+    except Exception:  # a subclassed model may take its inputs in another form
         return None
     return tuple(kept(np.asarray(output)) for output in keras.tree.flatten(outputs))

@@ -1,4 +1,4 @@
-"""Which weighted layers the probes do not reach: other values there do not show in the outputs."""
+"""Which layers the probes do not reach: other weights there do not change the outputs."""
 
 import math
 import os
@@ -15,25 +15,26 @@ from fpcheck.model.execution import forward, run
 from fpcheck.model.layer_walk import Place, own_variables, walk
 from fpcheck.model.recorder import Recorder, running_backend
 
-# Each value of a layer is changed by this share of their RMS, or by ten times the difference that
-# is allowed, where that is more: a layer is reached where some output then moves by more than that.
+# Each value of a layer is changed by this share of the tensor's RMS, or by ten times the allowed
+# difference if that is more. The layer is reached if an output then changes by more than allowed.
 NUDGE = 0.01
 NUDGE_PER_ALLOWED = 10.0
-# The values that a variable is given.
+# Computes other values for a variable.
 Change = Callable[[Any], Array]
-# Trying a layer runs the model twice for each change. What is not tried in this much processor time
-# (of each core, where the model runs on all of them) is called untried. How busy the machine is
-# does not count.
+# To try a layer, the model runs twice for each change. Layers for which this much processor time
+# (of each core, if the model runs on all cores) is not enough are reported as untried. Processor
+# time does not depend on how busy the machine is.
 NUDGE_SECONDS = 120.0
 
 
 def reach(model: Any, arrays: list[Array], allowed: float, gradients: bool) -> Reach:
-    """Which weighted layers move no output by more than `allowed`, whatever values they hold.
+    """Which weighted layers change no output by more than `allowed`, whatever their weights are.
 
-    To first order, random independent changes of size d in every value of a tensor move a scalar
-    by d |gradient|. The scalar is a random projection of all logits; one backward pass gives the
-    gradients of all tensors. Where that moves too little, or there is no gradient (integer weights,
-    rounding, lookups), the layer is nudged, then given other values, and the model run each time.
+    To first order, random independent changes of size d in every value of a tensor change a scalar
+    by d |gradient|. The scalar is a random projection of all logits, and one backward pass gives
+    the gradients of all tensors. If that change is too small, or there is no gradient (integer
+    weights, rounding, lookups), the layer's weights are changed a little, then replaced, and the
+    model is run each time.
 
     Args:
         model: a built Keras model.
@@ -67,7 +68,7 @@ def reach(model: Any, arrays: list[Array], allowed: float, gradients: bool) -> R
 def _gradients(
     model: Any, arrays: list[Array], places: list[Place]
 ) -> tuple[dict[int, float], float]:
-    """The norm of each tensor's gradient, and the size of what it is the gradient of."""
+    """The norm of each tensor's gradient, and the size of the scalar that it belongs to."""
     import keras
 
     variables = [v for place in places for v in own_variables(place.layer)]
@@ -136,9 +137,9 @@ def _nudged(variable: Any, nudge: float) -> Array:
 
 
 def _replaced(variable: Any) -> Array:
-    """Other values of the same scale: in reverse order, negated where both signs occur.
+    """Other values of the same scale: in reverse order, and negated if both signs occur.
 
-    What is never negative stays so, since the square root of a variance is taken.
+    Values that are never negative stay so, since layers take the square root of a variance.
     """
     values = _values(variable)
     other = values.ravel()[::-1].reshape(values.shape)
@@ -150,7 +151,7 @@ def _replaced(variable: Any) -> Array:
 
 
 def _moved(model: Any, arrays: list[Array], place: Place, change: Change) -> float:
-    """By how much outputs move where every variable of a layer is changed; infinity for NaN."""
+    """By how much outputs change if every variable of a layer is changed; infinity for NaN."""
     import keras
 
     def logits() -> tuple[Array, ...]:
@@ -164,7 +165,7 @@ def _moved(model: Any, arrays: list[Array], place: Place, change: Change) -> flo
             variable.assign(change(variable).astype(np.float32))
         try:
             moved = largest_difference(before, logits())
-        except UnavailableError:  # an index moved out of bounds: such a change would show
+        except UnavailableError:  # an index is out of bounds, so the change shows
             return math.inf
         return math.inf if math.isnan(moved) else moved
     finally:
@@ -174,6 +175,6 @@ def _moved(model: Any, arrays: list[Array], place: Place, change: Change) -> flo
 
 
 def _refresh(layer: Any) -> None:
-    """Normalization computes with constants that it derives from its weights."""
+    """Make Normalization derive the constants that it computes with from its weights again."""
     if hasattr(layer, "finalize_state"):
         layer.finalize_state()
