@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fpcheck.backends import BACKENDS
+
 if TYPE_CHECKING:
     from fpcheck.model.source import Options
 
@@ -80,7 +82,7 @@ Static = Annotated[
 Backend = Annotated[
     str,
     typer.Option(
-        metavar="tensorflow|jax|torch",
+        metavar="|".join(BACKENDS),
         help="Keras backend that runs the model. [default: as Keras chooses]",
     ),
 ]

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from fpcheck.backends import is_framework_loaded
 from fpcheck.codec import Value, pack, unpack
 from fpcheck.processes.packed_call import call, named
 from fpcheck.processes.process_limits import Bounds, bound, whole_seconds
@@ -27,8 +28,6 @@ T = TypeVar("T")
 _STEP = 2**20
 # How many looks in a row must find the child doing nothing before it is ended.
 _LOOKS = 10
-# Frameworks have threads that Python does not know of.
-_THREADED = {"tensorflow", "jax", "torch"}
 # A child, by its number where it was forked; and the pipe that its reply comes from.
 _Started = tuple["int | subprocess.Popen[bytes]", int]
 
@@ -157,7 +156,7 @@ def may_fork() -> bool:
     """
     others = [t for t in threading.enumerate() if t is not threading.current_thread()]
     alone = all(isinstance(thread, threading.Timer) for thread in others)
-    return alone and not _THREADED & sys.modules.keys() and sys.platform in ("linux", "darwin")
+    return alone and not is_framework_loaded() and sys.platform in ("linux", "darwin")
 
 
 def _forked(task: Task) -> _Started:

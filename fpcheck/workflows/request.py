@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from fpcheck.backends import BACKENDS
 from fpcheck.codec import Value
 from fpcheck.comparison.verdict import NOT_ASKED, NOT_HELD, PROVED, LevelResult
 from fpcheck.errors import FpcheckError
@@ -12,7 +13,7 @@ from fpcheck.fingerprint.levels import LEVELS, Level
 from fpcheck.golden import official
 from fpcheck.golden.store import Entry, shipped
 from fpcheck.model.applications import APPLICATIONS
-from fpcheck.model.environment import BACKENDS, lacking
+from fpcheck.model.environment import lacking
 from fpcheck.model.source import Kind, Options, Source, parse
 from fpcheck.settings import ModelSettings, locate
 
