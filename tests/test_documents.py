@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from fpcheck.formats.file_head import SUFFIXES
+from fpcheck.golden.document import SEAL, USUAL
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -54,3 +56,24 @@ def _headings(text: str) -> set[str]:
     """The anchors of a page, as GitHub makes them."""
     titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+FORMAT = (ROOT / "docs" / "golden-format.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("golden", ["demo-digits/1.yaml", "convnextbase/2.yaml"])
+def test_the_page_of_the_golden_format_names_every_key(golden: str) -> None:
+    text = (ROOT / "fingerprints" / golden).read_text(encoding="utf-8")
+    recorded = yaml.safe_load(text.partition(SEAL)[2])
+    named = re.findall(r"`(\.?[a-z_0-9.]+)`", FORMAT)
+    for section in ("provenance", "source", "model"):
+        for key in recorded.pop(section):
+            assert {f"{section}.{key}", f".{key}"} & set(named), f"{section}.{key}"
+    assert recorded.keys() - {"digest"} <= set(named)
+
+
+def test_the_page_of_the_golden_format_names_the_usual_values_of_configurations() -> None:
+    listed = re.search(r"^Usual values: (.+?)\.\n\n", FORMAT, re.MULTILINE | re.DOTALL)
+    assert listed
+    pairs = re.findall(r"`([a-z_]+: [^`]+)`", listed[1])
+    assert yaml.safe_load("\n".join(pairs)) == USUAL
