@@ -14,10 +14,11 @@ INTRODUCTION = """\
 
 Written by `{command}` on {today}; not to be edited. See [benchmarks](../benchmarks/README.md).
 
-Each command is a whole process, from its start to its end, with files in the page cache. fpcheck
-and what it is held against are run in turn, {repeat} times each after one run that is not counted
-(short ones, rows 6 and 9, {short} times). Times are medians, and a ratio is that of two medians: it
-changes less from machine to machine than times do, but it does with the number of cores.
+Each command is a whole process, from start to end, with files in the page cache. fpcheck and the
+program that it is compared with run in turn, {repeat} times each after one run that does not count.
+Rows 6 and 9 are short and run {short} times. Times are medians, and a ratio is a ratio of two
+medians. Ratios change less from machine to machine than times do, but they depend on the number of
+cores.
 """
 
 

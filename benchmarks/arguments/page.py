@@ -15,26 +15,26 @@ NEXT = "## Measured on"
 INTRODUCTION = """\
 Written by `python -m benchmarks.arguments` with Keras {version}; not to be edited.
 
-Every layer class that Keras exports is put into a small model. Then each key of its configuration,
-each other argument of its constructor and each flag of its call is given other values, as many as
-the layer accepts; so is each argument of an operation (`keras.ops`) that a functional model can
-record. Both models have equal weights and run on the same inputs. Where their outputs differ by
-more than the tolerance (max |difference| / RMS > 1e-4), the change **matters**, and the second
-model is compared with the golden of the first: live, and with `--static` as a `.keras` file, a
-legacy `.h5` file and a `.weights.h5` file with `--model`. Goldens are recorded from the live model,
-and from a file of the same kind.
+The benchmark puts every layer class that Keras exports into a small model. It then changes each key
+of its configuration, each other argument of its constructor and each flag of its call, with as many
+values as the layer accepts. It does the same with each argument of an operation (`keras.ops`) that
+a functional model can record. Both models have equal weights and run on the same inputs. If their
+outputs differ by more than the tolerance (max |difference| / RMS > 1e-4), the change **matters**.
+The second model is then compared with the golden of the first: live, and with `--static` as a
+`.keras` file, a legacy `.h5` file and a `.weights.h5` file with `--model`. Goldens are recorded
+from the live model, and from a file of the same kind.
 
-- **found**: every comparison says `mismatch`; **named**: and a finding names the argument.
+- **found**: every comparison says `mismatch`. **named**: a finding also names the argument.
 - **not compared**: a comparison says `incomplete` or refuses the file, and none says `match`.
 - **false match**: a comparison says `match`.
 
-A file that does not hold the change (Keras loads equal models from both files) does not count.
-An argument is **untried** where no other value works. **Alarms** are comparisons in which the model
+A file that does not contain the change (Keras loads equal models from both files) does not count.
+An argument is **untried** if no other value works. **Alarms** are comparisons in which the model
 itself is a mismatch or is refused.
 """
 PAIRS = """\
-Two models that differ in what no single argument says: carried state, adapted state, maps of dtype
-policies, and what a graph holds beside its layers.
+Two models that differ in something that no single argument sets: carried state, adapted state, maps
+of dtype policies, and parts of a graph that are not layers.
 """
 HEAD = ("", "tried", "untried", "matter", "live: found", "named", "files: found", "named",
         "not compared", "false match", "alarms")  # fmt: skip

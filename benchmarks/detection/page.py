@@ -16,27 +16,32 @@ INTRODUCTION = """\
 
 Written by `{command}`; not to be edited. See [benchmarks/detection](../benchmarks/detection).
 
-Good models of every kind are recorded. Then each fault is put into each of them, at several places
-(the first, a middle and the last layer that it fits), and the result is compared with the golden.
-A fault is **detected** where the verdict is `mismatch`, or the file is refused. The **first
-diagnosis** is right where its code says what was done; where two codes say it, either counts. Its
-**layers** are right where it names those that were changed and no other. The **first divergent
-layer** is right where it is the first of them. Tools: {tools}.
+The benchmark records good models of every kind. It puts each fault into each model at several
+places (the first, a middle and the last layer that it fits), and compares the result with the
+golden.
+
+- A fault is **detected** if the verdict is `mismatch` or the file is refused.
+- The **first diagnosis** is right if its code says what was done. If two codes say it, either
+  counts.
+- Its **layers** are right if it names the changed layers and no others.
+- The **first divergent layer** is right if it is the first of the changed layers.
+
+Tools: {tools}.
 """
 FAULT_TABLE = """\
-Each cell counts the cases in which the first diagnosis is right, of all cases: `3` is all three,
-`1/3` one of three; `0/3 ✗2` says that two of them were not even detected. An empty cell says that
-the model has no place for the fault.
+Each cell counts the cases with the right first diagnosis. `3` means all three cases, `1/3` one of
+three. `0/3 ✗2` means that two of them were not even detected. A cell is empty if the model has no
+place for the fault.
 """
 SENSITIVITY = """\
-Some tensors of each model are tried. Weights: in how many one value, changed in its last place, is
-found. Outputs: the relative change of one tensor (in a random direction, by L2 norm, in powers of
-ten from 1e-7) from which on the outputs alone would tell: for half of the tensors, and for the
-least sensitive one.
+The benchmark tries some tensors of each model. Weights: in how many tensors fpcheck finds one value
+that was changed in its last place. Outputs: the smallest relative change of one tensor that the
+outputs alone show (in a random direction, by L2 norm, in powers of ten from 1e-7), for half of the
+tensors and for the least sensitive one.
 """
 ESTIMATES = """\
-The distance that sketches estimate, by the true one, for kernels of all models moved in a random
-direction: what a report gives as `relative L2`.
+The distance that sketches estimate, divided by the true distance, for kernels of all models that
+were moved in a random direction. A report shows this distance as `relative L2`.
 """
 
 

@@ -1,4 +1,4 @@
-"""The Python API as the README shows it."""
+"""The Python API as docs/python-api.md shows it."""
 
 from pathlib import Path
 
