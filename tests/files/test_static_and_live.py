@@ -18,7 +18,7 @@ from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.structure import Structure
 from fpcheck.formats.assembly import NoAssets, assemble
 from fpcheck.formats.model_file import ModelFile
-from fpcheck.formats.tensor_groups import Held
+from fpcheck.formats.tensor_groups import LayerTensors
 from fpcheck.keras_config import builtin_layers
 from fpcheck.keras_config.model_config import draft
 from fpcheck.model import live_structure, loader
@@ -314,7 +314,7 @@ def test_the_configuration_of_an_application_tells_its_whole_structure(name: str
     saving = importlib.import_module("keras.src.saving.saving_lib")
     model = loader.architecture(parse(name))
     alive = live_structure.read_structure(model)
-    shapes: Held = {}
+    shapes: LayerTensors = {}
     for layer, tensor in alive.tensors:
         if not tensor.derived:
             shapes.setdefault(layer.path, []).append((None, Unfilled(tensor.shape, tensor.dtype)))
