@@ -126,7 +126,7 @@ def _of_keras2(archive: Archive, label: str) -> bool:
         return False
     where = f"{label}: {_METADATA}"
     metadata = strict_json.load(archive.read(_METADATA, limits.MIB), where)
-    return str(metadata.get("keras_version", "3")).startswith("2.")
+    return keras2_config.wrote_keras2(metadata.get("keras_version"))
 
 
 class _Assets:
@@ -241,7 +241,7 @@ def _sharded(region: Region, label: str, sibling: Sibling) -> Opened:
 def _architecture(config: Config, label: str) -> Opened:
     """What `Model.to_json` writes."""
     notes: list[str] = []
-    old = str(config.get("keras_version", "3")).startswith("2.")
+    old = keras2_config.wrote_keras2(config.get("keras_version"))
     if old:
         unwrapped = strict_json.load(json.dumps(config).encode(), label, keras2_config.unwrapped)
         config, notes = _mended(unwrapped, config, label)

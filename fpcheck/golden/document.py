@@ -99,9 +99,9 @@ def read(text: str, where: str) -> tuple[Editable, Head]:
     above, seal, below = text.partition("\n" + SEAL)
     line, _, recorded = below.partition("\n")
     if not seal:
-        raise FpcheckError(f"{where}: damaged golden: its seal is missing", _RESTORE)
+        raise damaged(where, "its seal is missing")
     if line != f"digest: {digest.text(digest.of_bytes(recorded.encode()))}":
-        raise FpcheckError(f"{where}: damaged golden: its recorded part was changed", _RESTORE)
+        raise damaged(where, "its recorded part was changed")
     schema = recorded.partition("\n")[0].removeprefix("schema: ")
     if schema not in READABLE:
         raise FpcheckError(
@@ -112,7 +112,12 @@ def read(text: str, where: str) -> tuple[Editable, Head]:
     return strict_yaml.load(above + "\n", Editable, where), head
 
 
-_RESTORE = "Restore it from version control (git checkout), or record it again."
+def damaged(where: object, why: str, what: str = "it", alternative: str = "") -> FpcheckError:
+    """The error for a damaged golden."""
+    restore = f"Restore {what} from version control (git checkout), or "
+    return FpcheckError(
+        f"{where}: damaged golden: {why}", restore + (alternative or "record it again.")
+    )
 
 
 def _dump(value: Any, flow: bool = False) -> str:

@@ -54,9 +54,7 @@ class Entry:
         editable, head = self.document()
         fingerprint = self._decode(self._arrays(head))
         if document.described(fingerprint) != document.described_by(head):
-            fact = f"{self.path}: damaged golden: its two files describe different models"
-            both = "Restore both from version control (git checkout), or record it again."
-            raise FpcheckError(fact, both)
+            raise document.damaged(self.path, "its two files describe different models", "both")
         return Golden(
             name=head.name,
             version=head.version,
@@ -77,13 +75,10 @@ class Entry:
         self._arrays(head)
 
     def _arrays(self, head: document.Head) -> bytes:
-        data = _read(self.path.with_suffix(".h5"), self.label)
+        path = self.path.with_suffix(".h5")
+        data = _read(path, self.label)
         if digest.text(digest.of_bytes(data)) != head.arrays:
-            raise FpcheckError(
-                f"{self.path.with_suffix('.h5')}: damaged golden: it is not the file that "
-                f"{self.path.name} describes",
-                "Restore it from version control (git checkout), or record it again.",
-            )
+            raise document.damaged(path, f"it is not the file that {self.path.name} describes")
         return data
 
     def _decode(self, data: bytes) -> "Fingerprint":
@@ -92,21 +87,15 @@ class Entry:
         try:
             return arrays.decode(data)
         except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
-            raise FpcheckError(
-                f"{self.path.with_suffix('.h5')}: damaged golden: not readable ({error})",
-                "Restore it from version control (git checkout), or update fpcheck.",
-            ) from error
+            path, why = self.path.with_suffix(".h5"), f"not readable ({error})"
+            raise document.damaged(path, why, alternative="update fpcheck.") from error
 
     def document(self) -> tuple[document.Editable, document.Head]:
         """Both parts of the YAML file, after verifying its digest."""
-        data = _read(self.path, self.label)
         try:
-            text = data.decode()
+            text = _read(self.path, self.label).decode()
         except UnicodeDecodeError as error:
-            raise FpcheckError(
-                f"{self.path}: damaged golden: not UTF-8 text",
-                "Restore it from version control (git checkout).",
-            ) from error
+            raise document.damaged(self.path, "not UTF-8 text") from error
         editable, head = document.read(text, str(self.path))
         if (head.name, head.version) != (self.name, self.version):
             raise FpcheckError(
@@ -157,10 +146,7 @@ class Store:
 
     def newest(self) -> Iterator[Entry]:
         """The newest version of every golden."""
-        for name in self.names():
-            entry = self.entry(name)
-            if entry is not None:
-                yield entry
+        yield from (entry for name in self.names() if (entry := self.entry(name)) is not None)
 
     def save(self, golden: Golden) -> Entry:
         """Store a golden under its name and version.
@@ -177,12 +163,11 @@ class Store:
             )
         from fpcheck.golden import arrays
 
-        folder = self.folder / golden.name
+        path = self.folder / golden.name / f"{golden.version}.yaml"
         data = arrays.encode(golden.fingerprint)
-        path = folder / f"{golden.version}.yaml"
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with _locked(folder):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with _locked(path.parent):
                 self._save(path, golden, data)
         except OSError as error:
             raise FpcheckError(

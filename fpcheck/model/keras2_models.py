@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fpcheck.keras_config.keras2_config import Mender, is_keras2, unwrapped
+from fpcheck.keras_config.keras2_config import Mender, is_keras2, unwrapped, wrote_keras2
 
 if TYPE_CHECKING:
     import h5py
@@ -111,7 +111,7 @@ def load_architecture(
 
     text = path.read_text(encoding="utf-8")
     config, mender = json.loads(text), Mender(_registered(custom_objects))
-    if str(config.get("keras_version", "3")).startswith("2."):
+    if wrote_keras2(config.get("keras_version")):
         config = mender.layer(json.loads(text, object_hook=unwrapped))
     model = keras.saving.deserialize_keras_object(config, custom_objects, safe_mode=safe_mode)
     _check(model, mender.orders)
