@@ -102,13 +102,15 @@ class _Layers:
         self.add(_unknown(path, tensors), [dataset for _, dataset in tensors], [])
 
 
-def assemble(draft: Draft, tensors: LayerTensors, untold: set[str], assets: Assets) -> Assembled:
+def assemble(
+    draft: Draft, tensors: LayerTensors, not_stored: set[str], assets: Assets
+) -> Assembled:
     """A model with an architecture.
 
     Args:
         draft: the architecture.
         tensors: of each layer; those of an unknown layer belong inside a custom one.
-        untold: what else the format does not store.
+        not_stored: what else the format does not store.
         assets: what the format stores besides configuration and weights.
     """
     rest = dict(tensors)
@@ -127,33 +129,33 @@ def assemble(draft: Draft, tensors: LayerTensors, untold: set[str], assets: Asse
         if entry.class_name in LOOKUPS:
             own = [item for item in own if item[0] != IDF]
         weights, stored = _weights(entry, own)
-        layer = replace(_layer(entry, weights), untold=missing, outside=_outside(entry))
+        layer = replace(_layer(entry, weights), not_stored=missing, external_files=_outside(entry))
         model.add(layer, stored, state)
         below = f"{entry.path}/"
         for path in [p for p in rest if entry.custom and p.startswith(below) and p not in known]:
             model.add_unknown(path, rest.pop(path))
     for path, own in rest.items():
         model.add_unknown(path, own)
-    untold = {OUTPUT_SHAPES, *untold}
+    not_stored = {OUTPUT_SHAPES, *not_stored}
     if any(layer.custom for layer in model.layers) or draft.custom:
-        untold.add(INNER_LAYERS)
+        not_stored.add(INNER_LAYERS)
     if not draft.graph:
-        untold |= {INPUTS, GRAPH}
+        not_stored |= {INPUTS, GRAPH}
     structure = Structure(
         class_name=draft.class_name,
         inputs=draft.inputs,
         outputs=draft.outputs,
         layers=tuple(model.layers),
         custom=draft.custom,
-        untold=tuple(sorted(untold)),
+        not_stored=tuple(sorted(not_stored)),
     )
     return Assembled(structure, model.stored)
 
 
 def weights_only(tensors: LayerTensors, groups: dict[str, str], shard: bool = False) -> Assembled:
     """The tensors of a file without an architecture; `groups` has the group of each layer."""
-    untold = tuple(sorted({*ASPECTS} - {GRAPH} | ({SHARD} if shard else set())))
-    structure = Structure("", (), (), layers_of(tensors, groups), False, untold)
+    not_stored = tuple(sorted({*ASPECTS} - {GRAPH} | ({SHARD} if shard else set())))
+    structure = Structure("", (), (), layers_of(tensors, groups), False, not_stored)
     return Assembled(structure, [dataset for own in tensors.values() for _, dataset in own])
 
 

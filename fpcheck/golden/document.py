@@ -181,8 +181,8 @@ def _summary(golden: Golden) -> dict[str, Any]:
         "inputs": [f"{p.name} {_shape(p.shape)} {p.dtype}" for p in structure.inputs],
         "outputs": [f"{p.name} {_shape(p.shape)} {p.dtype}" for p in structure.outputs],
     }
-    if untold := [la.path for la in structure.layers if _is_incomplete(la)]:
-        summary["untold"] = untold
+    if incomplete := [la.path for la in structure.layers if _is_incomplete(la)]:
+        summary["untold"] = incomplete
     if custom := structure.custom_classes:
         summary["custom"] = custom
     if outputs is not None:
@@ -198,7 +198,7 @@ def _summary(golden: Golden) -> dict[str, Any]:
 
 def _is_incomplete(layer: "Layer") -> bool:
     """Whether the recorded file does not contain all of a layer's state."""
-    return bool(layer.outside or (layer.untold and not layer.custom))
+    return bool(layer.external_files or (layer.not_stored and not layer.custom))
 
 
 def _outputs_summary(outputs: "Outputs", provable: bool) -> dict[str, Any]:

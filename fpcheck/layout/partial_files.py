@@ -26,7 +26,7 @@ def is_part(
         match: which layers of the architecture the layers of the file are.
         architecture: the whole model.
     """
-    if SHARD in file.untold:
+    if SHARD in file.not_stored:
         return True
     pairs = [
         (layer, architecture.by_path[match.layers[layer.path]])

@@ -23,7 +23,7 @@ Measured = Mapping[Place, Measurement]
 
 def is_weights_only(structure: Structure) -> bool:
     """Whether it is the structure of a file that contains weights and no architecture."""
-    return ARCHITECTURE in structure.untold
+    return ARCHITECTURE in structure.not_stored
 
 
 def placed(
@@ -48,8 +48,8 @@ def placed(
     filled = _filled(file, architecture, layers, own)
     if not is_part(file.structure, bare, match, architecture.structure):
         return filled
-    untold = tuple(sorted({*filled.structure.untold, REST} - {SHARD}))
-    return replace(filled, structure=replace(filled.structure, untold=untold))
+    not_stored = tuple(sorted({*filled.structure.not_stored, REST} - {SHARD}))
+    return replace(filled, structure=replace(filled.structure, not_stored=not_stored))
 
 
 def fits(file: Structure, architecture: Structure) -> bool:
@@ -86,13 +86,13 @@ def _filled(
         replace(
             layer,
             tensors=_tensors(layer, from_file.pop(layer.path, None), derived),
-            untold=(*layer.untold, *_unknown_state(layer, derived)),
+            not_stored=(*layer.not_stored, *_unknown_state(layer, derived)),
         )
         for layer in base.layers
     ]
     layers += [replace(layer, path=path, config=None) for path, layer in from_file.items()]
-    untold = base.untold if own else file.structure.untold
-    structure = replace(base, layers=tuple(layers), untold=untold)
+    not_stored = base.not_stored if own else file.structure.not_stored
+    structure = replace(base, layers=tuple(layers), not_stored=not_stored)
     if file.weights is None:
         return Fingerprint(_renumbered(structure))
     measured = {(names[path], index): m for (path, index), m in measured_by_place(file).items()}

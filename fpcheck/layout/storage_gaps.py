@@ -47,18 +47,18 @@ def says_less(structure: Structure) -> bool:
 
     Output shapes and masks follow from what it stores.
     """
-    incomplete = any(layer.untold or layer.outside for layer in structure.layers)
-    return incomplete or structure.custom_code or ASSETS in structure.untold
+    incomplete = any(layer.not_stored or layer.external_files for layer in structure.layers)
+    return incomplete or structure.custom_code or ASSETS in structure.not_stored
 
 
-def untold_assets(first: Fingerprint, second: Fingerprint) -> list[str]:
+def assets_not_stored(first: Fingerprint, second: Fingerprint) -> list[str]:
     """Roles of the files of custom classes that one side contains and the other does not store."""
     sides = (first.structure, second.structure), (second.structure, first.structure)
     return [
         tensor.role
         for own, other in sides
         for layer, tensor in own.tensors
-        if ASSETS in other.untold and layer.path == ROOT and _is_asset(tensor)
+        if ASSETS in other.not_stored and layer.path == ROOT and _is_asset(tensor)
     ]
 
 
@@ -74,12 +74,12 @@ def completed(fingerprint: Fingerprint, live: Fingerprint) -> Fingerprint:
             state that the file does not store.
     """
     whole = live.structure
-    own_alike, live_alike = _alike(fingerprint.structure, replace(whole, untold=()))
+    own_alike, live_alike = _alike(fingerprint.structure, replace(whole, not_stored=()))
     if own_alike.shape_key != live_alike.shape_key:
         return fingerprint
     pairs = list(zip(own_alike.layers, live_alike.layers, strict=True))
-    outside = {live_layer.path: layer.outside for layer, live_layer in pairs}
-    layers = (replace(layer, outside=outside.get(layer.path, ())) for layer in whole.layers)
+    outside = {live_layer.path: layer.external_files for layer, live_layer in pairs}
+    layers = (replace(layer, external_files=outside.get(layer.path, ())) for layer in whole.layers)
     whole = replace(whole, layers=tuple(layers))
     if fingerprint.weights is None:
         return replace(fingerprint, structure=whole)
@@ -99,7 +99,7 @@ def _tensor_pairs(layer: Layer, live: Layer) -> Iterator[tuple[Tensor, Tensor]]:
 
 def _alike(first: Structure, second: Structure) -> tuple[Structure, Structure]:
     """Both structures without the aspects that either of them does not store."""
-    untold = {*first.untold, *second.untold}
+    not_stored = {*first.not_stored, *second.not_stored}
     owners = _closed_layers(first) | _closed_layers(second)
     removals: dict[str, Callable[[Structure], Structure]] = {
         OUTPUT_SHAPES: _without_output_shapes,
@@ -109,7 +109,7 @@ def _alike(first: Structure, second: Structure) -> tuple[Structure, Structure]:
         GRAPH: _without_graph,
         INNER_LAYERS: lambda structure: _without_inner_layers(structure, owners),
     }
-    for aspect in sorted(untold & removals.keys()):
+    for aspect in sorted(not_stored & removals.keys()):
         first, second = removals[aspect](first), removals[aspect](second)
     return first, second
 
