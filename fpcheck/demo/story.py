@@ -49,7 +49,7 @@ CHAPTERS = (
 )
 
 
-class Teller:
+class Demonstration:
     """Records the bundled model in a folder, compares sources with it, and prints the results."""
 
     def __init__(self, say: Print, folder: Path, remote: RemoteSession, step: Progress) -> None:
@@ -94,17 +94,19 @@ class Teller:
         self.say(Rule(Text(text, "bold")))
 
 
-def tell(say: Print, progress: Progress = silent) -> list[Report]:
+def run(say: Print, progress: Progress = silent) -> list[Report]:
     """Run the whole demonstration; returns the reports, in order."""
     with tempfile.TemporaryDirectory(prefix="fpcheck-demo-") as folder, RemoteSession() as remote:
-        teller = Teller(say, Path(folder), remote, progress)
-        teller.record()
-        reports = [teller.compare(teller.copy, "a true copy")]
-        reports += [teller.compare(chapter.source, chapter.title) for chapter in CHAPTERS]
+        demonstration = Demonstration(say, Path(folder), remote, progress)
+        demonstration.record()
+        reports = [demonstration.compare(demonstration.copy, "a true copy")]
+        reports += [demonstration.compare(chapter.source, chapter.title) for chapter in CHAPTERS]
         reports.append(
-            teller.compare(teller.copy, "the model is right, its preprocessing left out", "none")
+            demonstration.compare(
+                demonstration.copy, "the model is right, its preprocessing left out", "none"
+            )
         )
-        reports.append(teller.validate("the same, seen in the accuracy", "none"))
+        reports.append(demonstration.validate("the same, seen in the accuracy", "none"))
     say("")
     say("Now yours: record a model that you trust, then compare it in CI or pre-commit.")
     say(f"How: {command('record', help=True)}")

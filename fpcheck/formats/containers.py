@@ -192,11 +192,11 @@ def _mended(config: Config, raw: Config, label: str) -> tuple[Config, list[str]]
         raw: as the file has it.
         label: how messages name the file.
     """
-    mender = keras2_config.Mender(
+    rewriter = keras2_config.Rewriter(
         lambda kind: not builtin_layers.is_layer(builtin_layers.proper(kind))
     )
     try:
-        return mender.layer(config), keras2_config.notes(raw, mender)
+        return rewriter.layer(config), keras2_config.notes(raw, rewriter)
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
         raise FpcheckError(
             f"{label}: {str(error)[:200] or type(error).__name__}",

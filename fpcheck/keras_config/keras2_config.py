@@ -84,7 +84,7 @@ def unwrapped(value: Config) -> object:
     return value["value"] if keys == {"type", "value"} and value["type"] == "ndarray" else value
 
 
-class Mender:
+class Rewriter:
     """Rewrites the configuration of a model as Keras 3 writes it.
 
     Args:
@@ -258,14 +258,14 @@ def has_policy(config: object) -> bool:
     return isinstance(config, list) and any(map(has_policy, config))
 
 
-def notes(config: Config, mender: Mender) -> list[str]:
+def notes(config: Config, rewriter: Rewriter) -> list[str]:
     """What users should know: what Keras 3 computes differently, and what it does not load.
 
     Args:
         config: the configuration as Keras 2 wrote it.
-        mender: has rewritten the configuration.
+        rewriter: has rewritten the configuration.
     """
-    reasons = list(mender.refusals)
+    reasons = list(rewriter.refusals)
     if not reasons and has_policy(config):
         reasons = ["its layers have a dtype of the class Policy"]
     sentences = redefinitions(config)
