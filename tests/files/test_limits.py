@@ -51,7 +51,7 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> list[Outcome]:
 
 
 @pytest.mark.parametrize("row", range(len(ROWS)), ids=lambda row: "-".join(ROWS[row][0]))
-def test_what_is_beyond_a_limit_is_refused_and_what_is_not_is_read(
+def test_a_file_beyond_a_limit_is_refused_and_one_within_is_read(
     row: int, read: list[Outcome]
 ) -> None:
     fact, found = ROWS[row][2], read[row]

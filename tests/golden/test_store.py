@@ -254,7 +254,7 @@ def test_a_golden_in_another_place_is_refused(tmp_path: Path, moved: str) -> Non
 
 
 @pytest.mark.parametrize("suffix", [".yaml", ".h5"])
-def test_a_missing_file_is_told(tmp_path: Path, suffix: str) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path, suffix: str) -> None:
     entry = saved(tmp_path)
     path = entry.path.with_suffix(suffix)
     path.unlink()

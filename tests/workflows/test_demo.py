@@ -3,7 +3,7 @@
 from fpcheck.demo.story import CHAPTERS, run
 
 
-def test_the_story_has_a_true_copy_then_faults_that_are_called_what_they_are() -> None:
+def test_the_demonstration_compares_a_copy_then_faults_with_the_right_diagnoses() -> None:
     said: list[object] = []
     copy, *faults, preprocessing, accuracy = run(lambda *parts: said.extend(parts))
     assert copy.verdict == "match"
