@@ -134,12 +134,7 @@ class Archive:
             raise self.refused("has bytes that belong to no member before its directory")
 
     def read(self, name: str, most: int) -> bytes:
-        """All bytes of a member, with the checksum verified.
-
-        Args:
-            name: of the member.
-            most: how many bytes it may have.
-        """
+        """All bytes of a member, with the checksum verified; refuses more than `most` bytes."""
         size = self.members[name].file_size
         if size > most:
             raise self.refused(f"has a {name[:80]} of {size:,} bytes, of {most:,} allowed")

@@ -92,12 +92,9 @@ class Gauge(Protocol[T, R]):
 
 
 def run(pool: Pool, gauges: Iterable[Gauge[Any, Any]], ahead: int) -> None:
-    """Measures all parts with all gauges.
+    """Measures all parts with one gauge after the other.
 
-    Args:
-        pool: measures the parts.
-        gauges: one after the other.
-        ahead: how many measured parts may wait to be merged; limits the memory.
+    At most `ahead` measured parts wait to be merged, which limits the memory.
     """
     waiting: deque[tuple[Gauge[Any, Any], Pending[Any]]] = deque()
 

@@ -36,13 +36,7 @@ def digests(stored: Sequence[Stored], check: Callable[[], None]) -> list[bytes]:
 def measurements(
     stored: Sequence[Stored], own: Sequence[bytes], known: frozenset[bytes]
 ) -> tuple[Measurement, ...]:
-    """The measurement of every tensor, with details if its digest is not known.
-
-    Args:
-        stored: the tensors.
-        own: their digests.
-        known: digests that need no details.
-    """
+    """The measurement of every tensor, with details if its digest, in `own`, is not known."""
     unknown = {
         one: item
         for one, item in zip(own, stored, strict=True)

@@ -134,12 +134,7 @@ FIXED = frozenset(
 
 
 def is_fixed(role: str, dtype: str) -> bool:
-    """Whether training does not change a tensor of Keras's layers.
-
-    Args:
-        role: of the tensor.
-        dtype: the name of the layer's policy; quantised layers train other tensors.
-    """
+    """Whether training does not change a tensor of a Keras layer with the dtype policy `dtype`."""
     mode, quantized, _ = dtype.partition("_from_")
     if not quantized:
         return role in FIXED
@@ -147,12 +142,9 @@ def is_fixed(role: str, dtype: str) -> bool:
 
 
 def roles(class_name: str, config: Config, dtype: str) -> list[str] | None:
-    """The roles of the own tensors of a Keras layer, in order; None if unknown.
+    """The roles of a Keras layer's own tensors, in order; None if unknown.
 
-    Args:
-        class_name: of the layer.
-        config: its complete configuration.
-        dtype: the name of its policy; a quantised layer has more tensors.
+    The configuration must be complete. The dtype policy shows whether the layer is quantised.
     """
     mode, _, block = dtype.partition("_from_")[0].partition("/")
     quantized = _described()["quantized"].get(class_name, {}).get(mode)

@@ -26,11 +26,7 @@ class Node(Value, frozen=True):
 
 
 def node_of(data: Any) -> Node:
-    """A call from a configuration.
-
-    Args:
-        data: `{args, kwargs}` with tensors as dictionaries, or a list of [layer, call, output].
-    """
+    """A call, written as `{args, kwargs}` with tensors as dictionaries, or as a list of links."""
     if isinstance(data, list):
         links = tuple((str(name), int(call), int(output)) for name, call, output, *_ in data)
         return Node(links, {}, None)

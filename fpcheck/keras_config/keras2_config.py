@@ -237,11 +237,7 @@ def _lambda(config: Config) -> Config:
 
 
 def redefined_builtins(config: Config) -> list[str]:
-    """Uses of names that are other functions in Keras 3, such as "layer: activation hard_sigmoid".
-
-    Args:
-        config: the configuration as Keras 2 wrote it.
-    """
+    """Uses of names that are other functions in Keras 3, for example hard_sigmoid."""
     uses = []
     for key, value in config.items():
         if value == "hard_sigmoid" and key != "name":
@@ -259,11 +255,9 @@ def has_policy(config: object) -> bool:
 
 
 def notes(config: Config, rewriter: Rewriter) -> list[str]:
-    """What users should know: what Keras 3 computes differently, and what it does not load.
+    """What Keras 3 computes differently or does not load of a configuration by Keras 2.
 
-    Args:
-        config: the configuration as Keras 2 wrote it.
-        rewriter: has rewritten the configuration.
+    `rewriter` has rewritten the configuration.
     """
     reasons = list(rewriter.refusals)
     if not reasons and has_policy(config):

@@ -107,9 +107,7 @@ def has_graph(layer: Config) -> bool:
 def dtype_of(layer: Config, path: str) -> str:
     """The name of a layer's dtype policy; empty for operations, inputs and models.
 
-    Args:
-        layer: its configuration in a file.
-        path: its path in the innermost model with a graph.
+    The path is that in the innermost model with a graph.
     """
     if is_operation(layer) or layer["class_name"] == "InputLayer" or has_graph(layer):
         return ""

@@ -86,13 +86,9 @@ class _Place:
     first_shape: Shape | None = None
     covered: bool = False
 
-    def below(self, name: str) -> str:
-        """The path of a layer in this one."""
-        return f"{self.path}/{name}" if self.path else name
 
-    def group_below(self, name: str) -> str:
-        """The group of a layer in this one."""
-        return f"{self.group}/{name}" if self.group else name
+def _join(above: str, name: str) -> str:
+    return f"{above}/{name}" if above else name
 
 
 class _Reader:
@@ -138,19 +134,21 @@ class _Reader:
             nodes = calls_by_name[name]
             group = ""
             if not is_operation(layer):
-                group = model.group_below(f"layers/{unique_name(kind_of(layer), used)}")
+                group = _join(model.group, f"layers/{unique_name(kind_of(layer), used)}")
             if layer["class_name"] == "InputLayer":
                 inputs[name] = input_of(layer["config"])
             calls = [self._call(node, model) for node in nodes] or [Call((), {}, ())]
             first = nodes[0].first_shape if nodes else None
-            path = model.below(name)
+            path = _join(model.path, name)
             self.ranks[path] = len(inputs[name][0] or ()) or None if name in inputs else None
             self._layer(layer, _Place(path, group, model.trainable, tuple(calls), first))
 
         def ports(links: Any) -> tuple[Port, ...]:
             result = []
             for key, (name, call, output) in functional_graph.ports(links):
-                edge = Edge(self._path(model.below(name)), call - (name in functional), output)
+                edge = Edge(
+                    self._path(_join(model.path, name)), call - (name in functional), output
+                )
                 shape, dtype = inputs.get(name, (None, ""))
                 result.append(Port(edge.layer, shape, dtype, edge, key))
             return tuple(result)
@@ -171,16 +169,16 @@ class _Reader:
             if layer["class_name"] == "InputLayer":
                 continue
             kind = unique_name(kind_of(layer), used)
-            path = self._path(place.below(name_of(layer) or kind))
+            path = self._path(_join(place.path, name_of(layer) or kind))
             calls = (Call((before,), {}, ()),)
-            group = place.group_below(f"layers/{kind}")
+            group = _join(place.group, f"layers/{kind}")
             self._layer(layer, _Place(path, group, place.trainable, calls))
             before = Edge(self._path(path))
         port = Port(SEQUENTIAL_INPUT, given[0], given[1], Edge(SEQUENTIAL_INPUT))
         return (port,), (Port(before.layer, None, "", before),)
 
     def _call(self, node: Node, model: _Place) -> Call:
-        edges = tuple(Edge(self._path(model.below(n)), c, o) for n, c, o in node.inputs)
+        edges = tuple(Edge(self._path(_join(model.path, n)), c, o) for n, c, o in node.inputs)
         return Call(edges, plain(node.arguments), ())
 
     def _within_graph(self, path: str) -> str:

@@ -14,12 +14,9 @@ _UNKNOWN = (
 
 
 def rank_after(class_name: str, config: dict[str, Any], before: int | None) -> int | None:
-    """The rank of a layer's output, including the batch axis; None if unknown.
+    """The rank of a Keras layer's output if `before` is that of its first input; None if unknown.
 
-    Args:
-        class_name: of a layer of Keras.
-        config: its configuration.
-        before: the rank of its first input.
+    Both include the batch axis.
     """
     if before is None or class_name in _UNKNOWN or class_name.startswith("ops."):
         return None
