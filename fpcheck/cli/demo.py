@@ -2,10 +2,10 @@
 
 from fpcheck.cli import options as opt
 from fpcheck.cli.console import progress, put
-from fpcheck.demo.story import tell
+from fpcheck.demo.story import run
 
 
 def demo(quiet: opt.Quiet = False, debug: opt.Debug = False) -> None:
     """Record the bundled model, then compare a true copy and copies with real faults."""
     with progress(quiet) as step:
-        tell(put, step)
+        run(put, step)

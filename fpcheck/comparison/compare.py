@@ -22,7 +22,7 @@ from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.outputs import Noise
 from fpcheck.fingerprint.structure import REST, ROOT, Structure
 from fpcheck.fingerprint.undone import Undone
-from fpcheck.layout.storage_gaps import alike, untold_assets
+from fpcheck.layout.storage_gaps import alike, assets_not_stored
 
 
 class Closer(Value, frozen=True, eq=False):
@@ -88,7 +88,7 @@ def compare_fingerprints(
 ) -> Comparison:
     """Compare all levels that both sides hold, as far as both tell."""
     whole = candidate.structure
-    unknown = [not_compared(ROOT, role) for role in untold_assets(golden, candidate)]
+    unknown = [not_compared(ROOT, role) for role in assets_not_stored(golden, candidate)]
     golden, candidate = alike(golden, candidate)
     pairing = pair(golden.structure, candidate.structure, (_held(golden), _held(candidate)))
     findings = compare_structure(golden.structure, candidate.structure, pairing)
@@ -107,7 +107,7 @@ def _told(
     findings: list[Finding], candidate: Structure, pairing: Pairing
 ) -> tuple[list[Finding], tuple[str, ...]]:
     """Findings without what a part of a model cannot tell, and the layers that it does not hold."""
-    if REST not in candidate.untold:
+    if REST not in candidate.not_stored:
         return findings, ()
     gone = {
         id(f): f.layer

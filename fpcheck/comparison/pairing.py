@@ -47,7 +47,7 @@ class Pair(Value, frozen=True):
         return self.stored + [
             (t, derived.get(t.role))
             for t in self.golden.tensors
-            if t.derived and t.role not in self.candidate.untold
+            if t.derived and t.role not in self.candidate.not_stored
         ]
 
     @property
@@ -56,7 +56,7 @@ class Pair(Value, frozen=True):
         known = {other.index for _, other in self.tensors if other is not None}
         return [
             t for t in self.candidate.tensors
-            if t.index not in known and not (t.derived and t.role in self.golden.untold)
+            if t.index not in known and not (t.derived and t.role in self.golden.not_stored)
         ]  # fmt: skip
 
     @property
@@ -67,7 +67,7 @@ class Pair(Value, frozen=True):
             role
             for layer, other in sides
             for role in (*_lacking(layer), *(t.role for t in layer.tensors if t.derived))
-            if role in other.untold
+            if role in other.not_stored
         }
         return sorted(role for role in had if not self.follows(role))
 
@@ -113,7 +113,7 @@ class Pair(Value, frozen=True):
 
 def _lacking(layer: Layer) -> tuple[str, ...]:
     """State that a layer is known to have; a custom one may have any, and need not."""
-    return () if layer.custom else layer.untold
+    return () if layer.custom else layer.not_stored
 
 
 def _nameless(tensors: Sequence[Tensor]) -> bool:

@@ -11,7 +11,7 @@ from fpcheck.fingerprint.first_recipe import unrecorded
 from fpcheck.fingerprint.outputs import Outputs
 from fpcheck.fingerprint.structure import Structure
 from fpcheck.layout.placement import is_weights_only
-from fpcheck.layout.storage_gaps import alike, untold_assets
+from fpcheck.layout.storage_gaps import alike, assets_not_stored
 
 _DIFFERS = "the model differs"
 
@@ -102,7 +102,7 @@ def _weights(golden: Fingerprint, candidate: Fingerprint) -> str | None:
 
 def _assets(golden: Fingerprint, candidate: Fingerprint) -> str | None:
     """Files that custom classes save beside their weights."""
-    assets = untold_assets(golden, candidate)
+    assets = assets_not_stored(golden, candidate)
     return f"{assets[0]} was not compared: the file does not hold it" if assets else None
 
 
@@ -117,8 +117,9 @@ def _derived_state(golden: Structure, candidate: Structure) -> str | None:
 def _outside(golden: Structure, candidate: Structure) -> str | None:
     """Files outside the model file may have changed since, or be others where it runs."""
     for layer in (*candidate.layers, *golden.layers):
-        if layer.outside:
-            return f"{layer.path} reads {layer.outside[0]}, which lies outside the model file"
+        if layer.external_files:
+            path = layer.external_files[0]
+            return f"{layer.path} reads {path}, which lies outside the model file"
     return None
 
 

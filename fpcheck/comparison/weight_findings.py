@@ -109,8 +109,8 @@ def compare_weights(
 def _paired(pairing: Pairing, ours: Tensors, theirs: Tensors, allowed: float) -> Iterator[Finding]:
     for pair in pairing.pairs:
         for role in pair.unknown:
-            outside = (*pair.candidate.outside, *pair.golden.outside)
-            side = "file" if role in pair.candidate.untold else "golden"
+            outside = (*pair.candidate.external_files, *pair.golden.external_files)
+            side = "file" if role in pair.candidate.not_stored else "golden"
             yield not_compared(pair.golden.path, role, side, *outside[:1])
         for tensor, other in pair.tensors:
             if other is None:

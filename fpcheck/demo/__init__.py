@@ -1,4 +1,4 @@
-"""The bundled trained model, and the story that `fpcheck demo` tells with it."""
+"""The bundled trained model, and the demonstration with it that `fpcheck demo` runs."""
 
 from pathlib import Path
 

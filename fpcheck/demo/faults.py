@@ -1,6 +1,6 @@
-"""The bundled model with one real fault each, as sources: `fpcheck.demo.faults:kernel_flipped`.
+"""Sources that give the bundled model with one real fault: `fpcheck.demo.faults:kernel_flipped`.
 
-Every one of them loads without an error and gives outputs of the right shape.
+Each of them loads without an error and has outputs of the right shape.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ def _good() -> Any:
 
 
 def _rebuilt(change: Callable[[str, dict[str, Any]], None]) -> Any:
-    """The good model with configurations changed by `change(name, config)`, and its weights."""
+    """The good model with its weights, after `change(name, config)` of each configuration."""
     import keras
 
     good = _good()
@@ -32,7 +32,7 @@ def _rebuilt(change: Callable[[str, dict[str, Any]], None]) -> Any:
 
 
 def layer_never_loaded() -> Any:
-    """One convolution keeps its fresh initial values, as after a misspelt name."""
+    """One convolution has new initial values, as after a misspelt name."""
     import keras
 
     model = _good()
@@ -53,17 +53,17 @@ def batchnorm_reset() -> Any:
 
 
 def layers_swapped() -> Any:
-    """Two convolutions of one shape hold each other's weights."""
+    """Two convolutions of equal shape have each other's weights."""
     model = _good()
-    first, second = model.get_layer("block1_conv2"), model.get_layer("block2_conv1")
-    kept = first.get_weights()
-    first.set_weights(second.get_weights())
-    second.set_weights(kept)
+    layers = model.get_layer("block1_conv2"), model.get_layer("block2_conv1")
+    first, second = (layer.get_weights() for layer in layers)
+    layers[0].set_weights(second)
+    layers[1].set_weights(first)
     return model
 
 
 def kernel_flipped() -> Any:
-    """One kernel is turned by 180 degrees, as by an old converter."""
+    """One kernel is rotated by 180 degrees, as by an old converter."""
     model = _good()
     layer = model.get_layer("conv1")
     layer.set_weights([layer.get_weights()[0][::-1, ::-1], *layer.get_weights()[1:]])
@@ -71,7 +71,7 @@ def kernel_flipped() -> Any:
 
 
 def stride_changed() -> Any:
-    """One block no longer halves the image; all weights still fit."""
+    """One block no longer halves the size of the image; all weights still fit."""
 
     def change(name: str, config: dict[str, Any]) -> None:
         if name in ("block3_conv1", "block3_conv_proj"):
@@ -81,7 +81,7 @@ def stride_changed() -> Any:
 
 
 def epsilon_changed() -> Any:
-    """BatchNormalization with another framework's epsilon."""
+    """BatchNormalization has another framework's epsilon."""
 
     def change(name: str, config: dict[str, Any]) -> None:
         if name == "bn1":

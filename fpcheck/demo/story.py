@@ -1,4 +1,4 @@
-"""The story: record, a true copy, then faults that load without an error."""
+"""The demonstration: record a model, compare a copy, then faults that load without an error."""
 
 import shutil
 import tempfile
@@ -27,7 +27,7 @@ Print = Callable[[RenderableType], None]
 
 
 class Chapter(Value, frozen=True):
-    """One comparison of the story: what was done to the model, and what it should be called."""
+    """One comparison: the change of the model, its source, and the expected diagnosis."""
 
     title: str
     source: str
@@ -49,8 +49,8 @@ CHAPTERS = (
 )
 
 
-class Teller:
-    """Records the bundled model into a folder and compares with it, saying all of it."""
+class Demonstration:
+    """Records the bundled model in a folder, compares sources with it, and prints the results."""
 
     def __init__(self, say: Print, folder: Path, remote: RemoteSession, step: Progress) -> None:
         self.say = say
@@ -60,21 +60,21 @@ class Teller:
         self.step = step
 
     def record(self) -> None:
-        """The first chapter: a golden."""
+        """Record the golden."""
         shutil.copy(MODEL, self.copy)
         asked = record.Request(goldens=self.goldens, preprocess=PREPROCESS, data=TEST_IMAGES)
         golden = record_source(MODEL, asked, Options(), self.remote, self.step).golden
-        held = golden.fingerprint
         self._title("fpcheck record digits.keras --preprocess tf --data digits_test.npz")
-        accuracy = f"{held.accuracy.top1:.1%} right" if held.accuracy else "unknown accuracy"
+        own = golden.fingerprint
+        accuracy = f"{own.accuracy.top1:.1%} right" if own.accuracy else "unknown accuracy"
         self.say(
-            f"A trained model that reads digits: {held.structure.parameters:,} parameters, "
+            f"A trained model that reads digits: {own.structure.parameters:,} parameters, "
             f"{accuracy} on its test images.\nIts fingerprint is now the golden {golden.label}: "
             "a YAML file to review, an HDF5 file with the numbers."
         )
 
     def compare(self, source: str | Path, title: str, preprocess: str | None = None) -> Report:
-        """One comparison."""
+        """Compare a source with the golden."""
         self._title(title)
         asked = Request(golden="digits", goldens=self.goldens, preprocess=preprocess)
         report = compare_source(source, asked, Options(), self.remote, self.step)
@@ -82,7 +82,7 @@ class Teller:
         return report
 
     def validate(self, title: str, preprocess: str) -> Report:
-        """Accuracy with one preprocessing."""
+        """Compare the accuracy with one preprocessing."""
         self._title(title)
         asked = Request(golden="digits", goldens=self.goldens, preprocess=preprocess)
         report = validate_source(self.copy, TEST_IMAGES, asked, Options(), self.remote, self.step)
@@ -94,17 +94,19 @@ class Teller:
         self.say(Rule(Text(text, "bold")))
 
 
-def tell(say: Print, progress: Progress = silent) -> list[Report]:
-    """Tell the whole story; returns the reports, in order."""
+def run(say: Print, progress: Progress = silent) -> list[Report]:
+    """Run the whole demonstration; returns the reports, in order."""
     with tempfile.TemporaryDirectory(prefix="fpcheck-demo-") as folder, RemoteSession() as remote:
-        teller = Teller(say, Path(folder), remote, progress)
-        teller.record()
-        reports = [teller.compare(teller.copy, "a true copy")]
-        reports += [teller.compare(chapter.source, chapter.title) for chapter in CHAPTERS]
+        demonstration = Demonstration(say, Path(folder), remote, progress)
+        demonstration.record()
+        reports = [demonstration.compare(demonstration.copy, "a true copy")]
+        reports += [demonstration.compare(chapter.source, chapter.title) for chapter in CHAPTERS]
         reports.append(
-            teller.compare(teller.copy, "the model is right, its preprocessing left out", "none")
+            demonstration.compare(
+                demonstration.copy, "the model is right, its preprocessing left out", "none"
+            )
         )
-        reports.append(teller.validate("the same, seen in the accuracy", "none"))
+        reports.append(demonstration.validate("the same, seen in the accuracy", "none"))
     say("")
     say("Now yours: record a model that you trust, then compare it in CI or pre-commit.")
     say(f"How: {command('record', help=True)}")

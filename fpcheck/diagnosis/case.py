@@ -15,7 +15,6 @@ from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.measurement import Details, Measurement
 from fpcheck.fingerprint.structure import Layer, Structure
 from fpcheck.fingerprint.undone import Undone
-from fpcheck.layout.layer_matching import has_weights
 from fpcheck.layout.placement import is_weights_only
 
 # As (path of a layer, role of a tensor).
@@ -126,7 +125,7 @@ class Case:
     @cached_property
     def weighted(self) -> list[str]:
         """Layers of the golden with weights of their own, as far as they were compared."""
-        own = (la.path for la in self.golden.structure.layers if has_weights(la))
+        own = (la.path for la in self.golden.structure.layers if la.stored)
         return [path for path in own if path not in self.comparison.rest]
 
     def are_all(self, layers: list[str]) -> bool:

@@ -1,19 +1,19 @@
-"""Addresses as text: what is one, how it is shown, and what lies beside it.
+"""Addresses of remote files as text.
 
-Who knows a user's name and password, or the signature in a query, can read what the address leads
-to. So only opening a file uses an address whole; goldens, reports and messages have it as `shown`.
+Credentials and query strings are used to open the address, never stored or printed: goldens,
+reports and messages have the result of `shown`.
 """
 
 import re
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://.+", re.DOTALL)
-# A path makes one slash of two, and such a text is shown too, in the message that nothing is there.
+# `Path` turns two slashes into one, and the message that a path does not exist shows such a text.
 _SCHEME = r"[A-Za-z][A-Za-z0-9+.-]+:/{1,2}(?=[^/])"
 _USER = re.compile(rf"({_SCHEME})([^/?#]*)@")
-# As far as the next address, where one is read through another (`zip://...::https://...`).
+# Up to the next address, if one is read through another (`zip://...::https://...`).
 _QUERY = re.compile(rf"({_SCHEME}[^?#]*)[?#].*?(?=::{_SCHEME}|$)", re.DOTALL)
-# Here what stands before an @ is part of the place: a repository, or a container.
-_PLACES = ("hf:", "abfs:", "abfss:")
+# In these schemes, the text before an @ is part of the location: a repository or a container.
+_LOCATED = ("hf:", "abfs:", "abfss:")
 
 
 def is_address(text: str) -> bool:
@@ -22,26 +22,26 @@ def is_address(text: str) -> bool:
 
 
 def scheme(address: str) -> str:
-    """What kind of address it is: `s3`, `https` and so on."""
+    """The scheme of an address, such as `s3` or `https`."""
     return address.partition("://")[0]
 
 
 def shown(text: str) -> str:
-    """A text without what is secret in an address: user, password, query and fragment."""
+    """A text without user, password, query and fragment of the addresses in it."""
     return _QUERY.sub(r"\1", _USER.sub(_without_user, text))
 
 
-def _without_user(found: "re.Match[str]") -> str:
-    kind, user = found.groups()
-    return found[0] if kind.startswith(_PLACES) and ":" not in user else kind
+def _without_user(match: "re.Match[str]") -> str:
+    kind, user = match.groups()
+    return match[0] if kind.startswith(_LOCATED) and ":" not in user else kind
 
 
 def last_name(address: str) -> str:
-    """The name of the file that it leads to; empty for a folder."""
+    """The name of the file at an address; empty for a folder."""
     return shown(address).rpartition("/")[2]
 
 
 def beside(address: str, name: str) -> str:
-    """The address of another file in the same folder, with the same rights."""
-    place = re.split("[?#]", address, maxsplit=1)[0]
-    return f"{place.rpartition('/')[0]}/{name}{address[len(place) :]}"
+    """The address of another file in the same folder, with the same credentials and query."""
+    path = re.split("[?#]", address, maxsplit=1)[0]
+    return f"{path.rpartition('/')[0]}/{name}{address[len(path) :]}"

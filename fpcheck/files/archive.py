@@ -1,4 +1,4 @@
-"""The members of a .keras archive: checked, and read in place where they are stored."""
+"""The members of a .keras archive: checked, and read in place if they are not compressed."""
 
 import stat
 import struct
@@ -19,11 +19,12 @@ _LOCAL = struct.Struct("<4s5H3I2H")
 _STEP = 2**20
 _END = struct.Struct("<4s4H2LH")
 _END_MAGIC = b"PK\x05\x06"
-# Where a number is told elsewhere.
+# The value of a field whose number is in the zip64 record.
 _ZIP64 = 0xFFFF
 _ENCRYPTED, _STREAMED, _UTF8 = 0x1, 0x8, 0x800
-# What may follow a member that was streamed: its sum and sizes.
+# The size of the checksum and sizes that may follow a streamed member.
 _DESCRIPTOR = 24
+_ZIP_ERRORS = (zipfile.BadZipFile, OSError, ValueError, struct.error, NotImplementedError)
 
 
 class Archive:
@@ -31,7 +32,7 @@ class Archive:
 
     Args:
         region: its bytes.
-        label: how messages name it.
+        label: its name in messages.
 
     Raises:
         FpcheckError: damaged, or refused.
@@ -44,13 +45,7 @@ class Archive:
             with zipfile.ZipFile(RegionFile(region)) as archive:
                 entries, comment = archive.infolist(), archive.comment
                 directory = archive.start_dir
-        except (
-            zipfile.BadZipFile,
-            OSError,
-            ValueError,
-            struct.error,
-            NotImplementedError,
-        ) as error:
+        except _ZIP_ERRORS as error:
             raise self.damaged(str(error)) from error
         if len(entries) > limits.ZIP_MEMBERS:
             raise self.refused(f"has {len(entries):,} members, more than {limits.ZIP_MEMBERS:,}")
@@ -64,11 +59,11 @@ class Archive:
         self._tiled(directory)
 
     def damaged(self, why: str) -> FpcheckError:
-        """The error that says so."""
+        """The error for a damaged archive."""
         return damaged(f"{self.label}: damaged .keras archive", why)
 
     def refused(self, what: str) -> FpcheckError:
-        """The error that says so."""
+        """The error for a refused archive."""
         return refused(self.label, f"the archive {what}")
 
     def _check(self, entry: zipfile.ZipInfo) -> None:
@@ -78,12 +73,8 @@ class Archive:
             raise self.refused(f"has the member {shown} twice")
         parts = name.replace("\\", "/").split("/")
         inner = parts[:-1] if name.endswith("/") else parts
-        if (
-            not inner
-            or {"", ".", ".."} & {*inner}
-            or ":" in parts[0]
-            or "\0" in entry.orig_filename
-        ):
+        special = {"", ".", ".."} & {*inner} or ":" in parts[0] or "\0" in entry.orig_filename
+        if not inner or special:
             raise self.refused(f"has a member whose name leads out of it: {shown!r}")
         if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
             raise self.refused(f"has a member that is a link or a device: {shown}")
@@ -94,11 +85,11 @@ class Archive:
         if entry.compress_type == zipfile.ZIP_STORED and entry.file_size != entry.compress_size:
             raise self.refused(f"gives two sizes for the stored member {shown}")
         if entry.file_size > limits.expanded(entry.compress_size):
-            raise self.refused(f"has a member of {entry.file_size:,} bytes made from "
-                               f"{entry.compress_size:,}: {shown}")  # fmt: skip
+            sizes = f"{entry.file_size:,} bytes made from {entry.compress_size:,}"
+            raise self.refused(f"has a member of {sizes}: {shown}")
 
     def _place(self, entry: zipfile.ZipInfo) -> tuple[int, int]:
-        """Where a member begins, and where its data does; both headers must agree."""
+        """The offsets of a member and of its data; checks that both headers agree."""
         start = entry.header_offset
         head = self.region.read(start, _LOCAL.size)
         if len(head) < _LOCAL.size or not head.startswith(ZIP):
@@ -118,7 +109,7 @@ class Archive:
         return start, data
 
     def _end(self, count: int, comment: int) -> None:
-        """The archive must end where the file does, and count its members right."""
+        """Check that the archive ends where the file ends, and the number of members."""
         record = self.region.read(self.region.size - _END.size - comment, _END.size)
         magic, *disks, here, total, _, _, _ = _END.unpack(record.ljust(_END.size, b"\0"))
         if magic != _END_MAGIC:
@@ -129,7 +120,7 @@ class Archive:
             raise self.refused("counts its members wrongly")
 
     def _tiled(self, directory: int) -> None:
-        """Every byte must belong to one member: shared ones make bombs, others hide things."""
+        """Check that every byte belongs to one member: others may hide data, or be shared."""
         end = slack = 0
         for name, (start, data) in sorted(self._places.items(), key=lambda item: item[1]):
             if start < end:
@@ -143,20 +134,14 @@ class Archive:
             raise self.refused("has bytes that belong to no member before its directory")
 
     def read(self, name: str, most: int) -> bytes:
-        """A small member, whole, its checksum checked.
-
-        Args:
-            name: of the member.
-            most: how long it may be.
-        """
-        entry = self.members[name]
-        if entry.file_size > most:
-            raise self.refused(f"has a {name[:80]} of {entry.file_size:,} bytes, of {most:,} "
-                               "allowed")  # fmt: skip
+        """All bytes of a member, with the checksum verified; refuses more than `most` bytes."""
+        size = self.members[name].file_size
+        if size > most:
+            raise self.refused(f"has a {name[:80]} of {size:,} bytes, of {most:,} allowed")
         return b"".join(self._inflated(name))
 
     def verify(self, name: str) -> None:
-        """Check the sum of a member that is read in place, as the archive gives it."""
+        """Verify the checksum of a member that is read in place."""
         entry, (_, data) = self.members[name], self._places[name]
         checksum = 0
 
@@ -170,20 +155,20 @@ class Archive:
                 raise self.damaged(f"the checksum of {name[:80]} is wrong")
 
     def open(self, name: str) -> Region:
-        """A member as a region: in place where it is stored, else through a temporary file."""
+        """A member as a region: in place if it is not compressed, else in a temporary file."""
         entry, (_, data) = self.members[name], self._places[name]
         if entry.compress_type == zipfile.ZIP_STORED:
             return self.region.part(data, entry.file_size)
         allow_time(entry.file_size)
-        spool = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as its descriptor is read
+        spool = tempfile.TemporaryFile()  # noqa: SIM115  # the region reads it later
         for part in self._inflated(name):
             spool.write(part)
         spool.flush()
-        self._spools.append(spool)  # closed with the archive, not before
+        self._spools.append(spool)  # keeps it open as long as the archive
         return FileRegion(spool.fileno(), 0, entry.file_size)
 
     def _inflated(self, name: str) -> Iterator[bytes]:
-        """The bytes of a member, never more than it declares, and in the end their sum checked."""
+        """The bytes of a member, at most as many as declared, with the checksum verified."""
         entry, (_, data) = self.members[name], self._places[name]
         checksum = 0
         left, unpack = entry.file_size, zlib.decompressobj(-zlib.MAX_WBITS)

@@ -1,4 +1,4 @@
-"""Tensors and groups of an HDF5 file, checked and not yet read."""
+"""Groups and tensors of a checked HDF5 file, whose values are read later."""
 
 import math
 import threading
@@ -16,9 +16,9 @@ from fpcheck.files.region import Region
 from fpcheck.fingerprint import blocks
 from fpcheck.processes.process_limits import allow_time
 
-# What the library raises for damaged files, in one place or another.
+# What h5py raises for damaged files.
 LIBRARY_ERRORS = (OSError, RuntimeError, ValueError, KeyError, TypeError)
-# Reading through the library is serial; hashing what was read is not.
+# h5py reads in one thread at a time; what was read is hashed in several.
 _LIBRARY = threading.Lock()
 
 
@@ -30,12 +30,12 @@ class Dataset:
         name: its path in the file.
         shape: its dimensions.
         stored: the numpy type of its bytes.
-        dtype: the framework's name of its type.
-        offset: where its bytes lie in the region, little-endian and in C order; None where they
-            must be read through the library.
-        handle: the library's.
+        dtype: Keras's name of its type.
+        offset: the offset of its bytes in the region, little-endian and in C order; None if they
+            must be read through h5py.
+        handle: of h5py.
         region: the bytes of the file.
-        label: how messages name the file.
+        label: the file's name in messages.
     """
 
     name: str
@@ -49,11 +49,11 @@ class Dataset:
 
     @property
     def nbytes(self) -> int:
-        """How many bytes its values take in memory."""
+        """How many bytes its values have."""
         return math.prod(self.shape) * self.stored.itemsize
 
     def scan(self, use: Callable[[memoryview], object]) -> None:
-        """Hand the values' bytes to `use`, little-endian and in C order, part after part."""
+        """Call `use` with the bytes of the values, part by part, little-endian and in C order."""
         if self.offset is not None:
             self.region.scan(self.offset, self.nbytes, use)
             return
@@ -65,13 +65,13 @@ class Dataset:
 
     @property
     def kind(self) -> np.dtype[Any]:
-        """The numpy type of its values, little-endian; that of ml_dtypes for those numpy lacks."""
+        """The little-endian type of its values; that of ml_dtypes if numpy has none."""
         import ml_dtypes
 
         return np.dtype(getattr(ml_dtypes, self.dtype, None) or self.stored.newbyteorder("<"))
 
     def values(self, most: int = limits.MIB) -> Array:
-        """All values of a tensor of at most so many bytes."""
+        """All values; refuses a tensor of more than `most` bytes."""
         if self.nbytes > most:
             raise refused(self.label, f"{self.name} is far too large for what it is")
         allow_time(self.nbytes)
@@ -89,7 +89,7 @@ class Dataset:
 
 @dataclass
 class Group:
-    """A group: what is in it, by name, in the library's order."""
+    """A group: its groups and tensors by name, in the order of h5py."""
 
     name: str
     handle: Any
@@ -104,7 +104,7 @@ class Group:
         return group
 
     def merge(self, other: "Group") -> None:
-        """Take in what another file holds of the same group."""
+        """Add the content of the same group in another file."""
         self.datasets |= other.datasets
         for name, group in other.groups.items():
             if name in self.groups:

@@ -1,7 +1,7 @@
-"""Walking an HDF5 file: every group and tensor in it, and nothing that leads out of it.
+"""Reads the groups and tensors of an HDF5 file, and refuses everything that leads out of it.
 
 Only hard links are followed, each object once. Types, layouts and sizes are checked before any
-value is read; contiguous values are then read past the library, at the place it names.
+value is read. Contiguous values are later read directly from the file, without h5py.
 """
 
 import math
@@ -9,7 +9,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5g, h5l, h5o, h5s, h5t
+from h5py import h5a, h5d, h5g, h5l, h5o, h5s, h5t, h5z
 
 from fpcheck.errors import FpcheckError
 from fpcheck.files import limits
@@ -17,7 +17,7 @@ from fpcheck.files.dataset import LIBRARY_ERRORS, Dataset, Group
 from fpcheck.files.refusals import damaged, refused
 from fpcheck.files.region import Region, RegionFile
 
-# How the classes of HDF5 are called where they are refused.
+# The names of refused HDF5 classes in messages.
 _REFUSED_TYPES = {
     h5t.REFERENCE: "object references",
     h5t.COMPOUND: "compound values",
@@ -27,24 +27,23 @@ _REFUSED_TYPES = {
     h5t.BITFIELD: "bit fields",
     h5t.STRING: "strings",
 }
-# Types that h5py stores as opaque bytes, by size: it has no other of one or two bytes.
+# Types that h5py stores as opaque bytes, by size; no other opaque type has one or two bytes.
 _OPAQUE = {2: "bfloat16", 1: "float8_e4m3fn"}
-_DTYPES = frozenset(
-    {"bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16",
-     "float32", "float64"}
-)  # fmt: skip
-# Filters that HDF5 has built in, and LZF, which h5py has; all others are plug-ins.
-_FILTERS = (h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32,
-            h5py.h5z.FILTER_SZIP, h5py.h5z.FILTER_NBIT, h5py.h5z.FILTER_SCALEOFFSET,
-            h5py.h5z.FILTER_LZF)  # fmt: skip
+_INTEGERS = {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
+_DTYPES = frozenset({"bool", "float16", "float32", "float64"} | _INTEGERS)
+# The filters of HDF5 itself, and LZF, which h5py has; all others are plug-ins.
+_FILTERS = (
+    *(h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32, h5z.FILTER_SZIP),
+    *(h5z.FILTER_NBIT, h5z.FILTER_SCALEOFFSET, h5z.FILTER_LZF),
+)
 
 
 class File:
-    """An HDF5 file, walked and checked.
+    """A checked HDF5 file.
 
     Args:
         region: its bytes.
-        label: how messages name it.
+        label: its name in messages.
 
     Raises:
         FpcheckError: damaged, or refused.
@@ -64,11 +63,11 @@ class File:
         self.root = self._group(top, "", 0)
 
     def damaged(self, why: str) -> FpcheckError:
-        """The error that says so."""
+        """The error for a damaged file."""
         return damaged(f"{self.label}: damaged HDF5 file", why)
 
     def refused(self, place: str, what: str, *advice: str) -> FpcheckError:
-        """The error that says so."""
+        """The error for a refused file."""
         return refused(self.label, f"{place or 'the file'} {what}", *advice)
 
     def _group(self, handle: Any, name: str, depth: int) -> Group:
@@ -85,7 +84,7 @@ class File:
         try:
             self._objects += handle.get_num_objs()
             if self._objects > limits.HDF5_OBJECTS:
-                raise self.refused("", f"holds more than {limits.HDF5_OBJECTS:,} objects")
+                raise self.refused("", f"contains more than {limits.HDF5_OBJECTS:,} objects")
             handle.links.iterate(names.append)
         except LIBRARY_ERRORS as error:
             raise self.damaged(f"{place}: {error}") from error
@@ -111,7 +110,7 @@ class File:
 
     def _once(self, address: int, place: str) -> None:
         if address in self._seen:
-            raise self.refused(place, "stands elsewhere too, perhaps in a circle")
+            raise self.refused(place, "is linked twice, perhaps in a circle")
         self._seen.add(address)
 
     def _dataset(self, handle: Any, place: str) -> Dataset:
@@ -124,18 +123,16 @@ class File:
         size = math.prod(shape) * stored.itemsize
         layout = self._layout(handle, place, size)
         self._declared += size
-        self._bounded(place, self._declared, self.region.size)
+        self._check_size(place, self._declared, self.region.size)
         offset = self._offset(handle, place, size) if layout == h5d.CONTIGUOUS and size else None
         if stored.str[0] == ">":
-            offset = None  # the library turns the bytes around
+            offset = None  # h5py swaps the bytes
         return Dataset(place, shape, stored, dtype, offset, handle, self.region, self.label)
 
-    def _bounded(self, place: str, declared: int, held: int) -> None:
-        if declared > limits.expanded(held):
-            raise self.refused(
-                place, f"declares {declared:,} bytes, made from {held:,}: more than "
-                f"{limits.EXPANSION} times as many"
-            )  # fmt: skip
+    def _check_size(self, place: str, declared: int, stored: int) -> None:
+        if declared > limits.expanded(stored):
+            made = f"declares {declared:,} bytes, made from {stored:,}"
+            raise self.refused(place, f"{made}: more than {limits.EXPANSION} times as many")
 
     def _type(self, handle: Any, place: str) -> tuple[np.dtype[Any], str]:
         kind = handle.get_type()
@@ -143,14 +140,14 @@ class File:
             return np.dtype(f"V{kind.get_size()}"), _OPAQUE[kind.get_size()]
         if kind.get_class() in (h5t.INTEGER, h5t.FLOAT) or handle.dtype == np.bool_:
             name = handle.dtype.newbyteorder("=").name
-            # As numpy has it in every bit: else the library would convert what is read past it.
+            # The type must equal numpy's in every bit, since values are read without conversion.
             if name in _DTYPES and kind == h5t.py_create(handle.dtype, logical=True):
                 return handle.dtype, name
         what = _REFUSED_TYPES.get(kind.get_class(), "values that are no numbers")
-        raise self.refused(place, f"holds {what}", "Weights are numbers.")
+        raise self.refused(place, f"contains {what}", "Weights are numbers.")
 
     def _layout(self, handle: Any, place: str, size: int) -> int:
-        """How the values lie in the file, which must be all here and no more than they seem."""
+        """The layout of the values; checks that all are in the file, and their size."""
         settings = handle.get_create_plist()
         layout = settings.get_layout()
         if settings.get_external_count():
@@ -160,15 +157,15 @@ class File:
         for number in range(settings.get_nfilters()):
             code, _, _, name = settings.get_filter(number)
             if code not in _FILTERS:
-                told = name.decode(errors="replace") or str(code)
-                raise self.refused(place, f"is compressed by a plug-in ({told})",
-                                   "Save it with gzip, or without compression.")  # fmt: skip
-        held = handle.get_storage_size()
-        if held > self.region.size:
+                what = f"is compressed by a plug-in ({name.decode(errors='replace') or code})"
+                raise self.refused(place, what, "Save it with gzip, or without compression.")
+        stored = handle.get_storage_size()
+        if stored > self.region.size:
             raise self.refused(place, "claims more bytes than the file has")
-        if layout == h5d.CONTIGUOUS and held != size:
-            raise self.refused(place, f"declares {size:,} bytes, of which the file holds {held:,}")
-        self._bounded(place, size, held)
+        if layout == h5d.CONTIGUOUS and stored != size:
+            what = f"declares {size:,} bytes, of which the file contains {stored:,}"
+            raise self.refused(place, what)
+        self._check_size(place, size, stored)
         return int(layout)
 
     def _offset(self, handle: Any, place: str, size: int) -> int:
@@ -178,26 +175,20 @@ class File:
         return int(offset)
 
     def text(self, group: Group, name: str) -> str | None:
-        """An attribute of text; None where there is none."""
+        """A text attribute; None if there is none."""
         listed = self._listed(group, name, dimensions=0)
         return listed[0] if listed else None
 
     def texts(self, group: Group, name: str) -> list[str] | None:
-        """An attribute that lists texts, or its parts `name0`, `name1` ...; None without one."""
+        """An attribute that lists texts, or its parts `name0`, `name1` ...; None without any."""
         whole = self._listed(group, name)
-        if whole is not None:
-            self._distinct(group, name, whole)
-            return whole
-        parts: list[list[str]] = []
-        while (more := self._listed(group, f"{name}{len(parts)}")) is not None:
+        parts = [] if whole is None else [whole]
+        while whole is None and (more := self._listed(group, f"{name}{len(parts)}")) is not None:
             parts.append(more)
-        found = [text for part in parts for text in part]
-        self._distinct(group, name, found)
-        return found if parts else None
-
-    def _distinct(self, group: Group, name: str, texts: list[str]) -> None:
+        texts = [text for part in parts for text in part]
         if len({*texts}) < len(texts):
             raise self.refused(_place(group, name), "names something twice")
+        return texts if parts else None
 
     def _listed(self, group: Group, name: str, dimensions: int = 1) -> list[str] | None:
         value = self._attribute(group, name)
@@ -234,5 +225,5 @@ def _place(group: Group, attribute: str) -> str:
 def _str(item: Any) -> str:
     if not isinstance(item, str):
         raise TypeError(item)
-    item.encode()  # halves of characters stand for bytes that are no UTF-8
+    item.encode()  # refuses surrogates, which stand for bytes that are not UTF-8
     return item

@@ -1,4 +1,4 @@
-"""The bytes of a model file: opened once, read by place, wherever they lie."""
+"""The bytes of a model file, local or remote: opened once, read by offset."""
 
 import io
 import mmap
@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 from fpcheck.files.refusals import CUT_OFF
 
-# How much is read at a time: memory stays flat however large the file, and to map a window takes
-# no time beside what is done with so much.
+# How many bytes are read at a time. The memory is independent of the size of the file, and mapping
+# a window takes little time compared with hashing it.
 WINDOW = 8 * 2**20
 
 
@@ -24,22 +24,22 @@ class Region(Protocol):
     size: int
 
     def read(self, start: int, size: int) -> bytes:
-        """Some bytes; fewer only at the end."""
+        """`size` bytes; fewer only at the end."""
 
     def scan(self, start: int, size: int, use: Callable[[memoryview], object]) -> None:
-        """Hand a range to `use` in order, in windows; a view must not be kept."""
+        """Call `use` with the bytes of a range, window by window; a view is valid in the call."""
 
     def part(self, start: int, size: int) -> "Region":
         """A region inside this one."""
 
 
 class FileRegion:
-    """A range of an open local file; reads need no lock, since each names its place.
+    """A range of an open local file. Reads need no lock, since each has its own offset.
 
     Args:
-        descriptor: of a regular file, open for reading; not closed here.
-        start: where the region begins.
-        size: how long it is.
+        descriptor: of a regular file that is open for reading; the caller closes it.
+        start: the offset of the region.
+        size: in bytes.
     """
 
     def __init__(self, descriptor: int, start: int, size: int) -> None:
@@ -61,18 +61,18 @@ class FileRegion:
 
     def scan(self, start: int, size: int, use: Callable[[memoryview], object]) -> None:
         """See `Region`."""
-        # Mapped, since to copy takes as long as to hash. The file may be cut off meanwhile: that
-        # ends the process by a signal, which `child` tells.
-        place, end = self.start + start, self.start + start + size
-        while place < end:
-            before = place % mmap.ALLOCATIONGRANULARITY
-            count = min(WINDOW - before, end - place)
+        # Mapped, since copying takes as long as hashing. If the file becomes shorter meanwhile, a
+        # signal ends the process, and the parent reports it.
+        offset, end = self.start + start, self.start + start + size
+        while offset < end:
+            before = offset % mmap.ALLOCATIONGRANULARITY
+            count = min(WINDOW - before, end - offset)
             with (
-                _mapped(self.descriptor, place - before, before + count) as window,
+                _mapped(self.descriptor, offset - before, before + count) as window,
                 memoryview(window)[before:] as view,
             ):
                 use(view)
-            place += count
+            offset += count
 
     def part(self, start: int, size: int) -> "FileRegion":
         """See `Region`."""
@@ -87,7 +87,7 @@ def _mapped(descriptor: int, start: int, size: int) -> mmap.mmap:
 
 
 class StreamRegion:
-    """A range of a seekable stream, such as a remote file: read under a lock, in windows."""
+    """A range of a seekable stream, such as a remote file; reads take a lock."""
 
     def __init__(self, stream: Any, start: int, size: int, lock: Any = None) -> None:
         self.stream = stream
@@ -104,8 +104,8 @@ class StreamRegion:
 
     def scan(self, start: int, size: int, use: Callable[[memoryview], object]) -> None:
         """See `Region`."""
-        for place in range(start, start + size, WINDOW):
-            part = self.read(place, length := min(WINDOW, start + size - place))
+        for offset in range(start, start + size, WINDOW):
+            part = self.read(offset, length := min(WINDOW, start + size - offset))
             if len(part) < length:
                 raise EOFError(CUT_OFF)
             use(memoryview(part))
@@ -116,35 +116,35 @@ class StreamRegion:
 
 
 class RegionFile(io.RawIOBase):
-    """A region as a file object, for libraries that read one."""
+    """A region as a file object, for libraries that take one."""
 
     def __init__(self, region: Region) -> None:
         super().__init__()
         self._region = region
-        self._place = 0
+        self._position = 0
 
     def readable(self) -> bool:
-        """It is."""
+        """See `io.IOBase`."""
         return True
 
     def seekable(self) -> bool:
-        """It is."""
+        """See `io.IOBase`."""
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """As of any file."""
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._region.size}[whence]
-        self._place = max(0, base + offset)
-        return self._place
+        """See `io.IOBase`."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._region.size}[whence]
+        self._position = max(0, base + offset)
+        return self._position
 
     def tell(self) -> int:
-        """As of any file."""
-        return self._place
+        """See `io.IOBase`."""
+        return self._position
 
     def readinto(self, buffer: Any) -> int:
-        """As of any file."""
+        """See `io.RawIOBase`."""
         view = memoryview(buffer).cast("B")
-        data = self._region.read(self._place, len(view))
+        data = self._region.read(self._position, len(view))
         view[: len(data)] = data
-        self._place += len(data)
+        self._position += len(data)
         return len(data)

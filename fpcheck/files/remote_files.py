@@ -1,6 +1,6 @@
 """Files at an address (`s3://`, `gs://`, `hf://`, `https://`, `memory://`), through fsspec.
 
-Only what is needed is read: the places of tensors, then their values, in order.
+Only the needed parts are read: the locations of tensors, then their values, in order.
 """
 
 import socket
@@ -13,11 +13,11 @@ from typing import Any
 from fpcheck.errors import FpcheckError
 from fpcheck.files.address import last_name, scheme, shown
 
-# What is fetched at a time where a library asks for a few bytes here and there.
+# How many bytes are read at a time when a library needs a few bytes in several places.
 BLOCK = 2**18
-# A server that keeps silent for so long is given up; there may be two attempts.
+# The timeout for a server that sends nothing; there may be two attempts.
 SILENCE_SECONDS = 30.0
-# The extra of fpcheck that reads a kind of address, and the package that it needs besides fsspec.
+# By scheme, the extra of fpcheck, and the package that it needs besides fsspec.
 _EXTRAS = {
     "s3": ("s3", "s3fs"),
     "s3a": ("s3", "s3fs"),
@@ -33,26 +33,26 @@ _COPY = "Download it, and give the path of the copy."
 
 
 class Stream:
-    """A seekable stream of a remote file, whose errors say their cause.
+    """A seekable stream of a remote file, whose errors name their cause.
 
     Args:
         stream: of fsspec.
-        address: where the file lies.
+        address: of the file.
     """
 
     def __init__(self, stream: Any, address: str) -> None:
         self._stream = stream
         self._address = address
 
-    def seek(self, place: int) -> None:
-        """As of any file."""
-        self._stream.seek(place)
+    def seek(self, offset: int) -> None:
+        """See `io.IOBase`."""
+        self._stream.seek(offset)
 
     def read(self, size: int) -> bytes:
-        """As of any file."""
+        """See `io.RawIOBase`."""
         try:
             return bytes(self._stream.read(size))
-        except Exception as error:  # every file system has its own
+        except Exception as error:  # every file system has its own exceptions
             raise _failed(self._address, error) from _unless_secret(self._address, error)
 
 
@@ -60,7 +60,7 @@ def open_stream(address: str) -> tuple[Stream, int]:
     """A seekable stream of a remote file, and its size in bytes.
 
     Raises:
-        FpcheckError: fsspec or the library for the address is not installed, or there is no file.
+        FpcheckError: a needed package is not installed, or the file cannot be read.
     """
     try:
         import fsspec  # type: ignore[import-untyped]
@@ -72,15 +72,15 @@ def open_stream(address: str) -> tuple[Stream, int]:
         size = system.size(path)
     except ImportError as error:
         raise _lacking(address, str(error)) from error
-    except Exception as error:  # every file system has its own
+    except Exception as error:  # every file system has its own exceptions
         raise _failed(address, error) from _unless_secret(address, error)
     if size is None:
-        raise FpcheckError(f"{shown(address)}: its server does not tell its size", _COPY)
+        raise FpcheckError(f"{shown(address)}: its server does not send its size", _COPY)
     return Stream(stream, address), int(size)
 
 
 def download(address: str, folder: Path) -> Path:
-    """The whole file, in a folder, under its own name."""
+    """Copies the whole file to a folder, under its own name."""
     stream, size = open_stream(address)
     target = folder / (last_name(address) or "model")
     with target.open("wb") as copy:
@@ -90,7 +90,7 @@ def download(address: str, folder: Path) -> Path:
 
 
 def _patience(address: str) -> dict[str, Any]:
-    """Options of the file system: aiohttp's own patience is five minutes a request."""
+    """The timeouts of the file system: aiohttp's own timeout is five minutes per request."""
     kind = scheme(address)
     if kind not in ("http", "https"):
         return {}
@@ -115,17 +115,17 @@ def _lacking(address: str, package: str) -> FpcheckError:
 
 
 def _unless_secret(address: str, error: Exception) -> Exception | None:
-    """An error as the cause of another, unless it may repeat what is secret in the address."""
+    """The error, unless its message may contain credentials from the address."""
     return error if shown(address) == address else None
 
 
 def _failed(address: str, error: Exception) -> FpcheckError:
-    """What came of an address, in one line, and what to do."""
-    # The first cause of all tells most; some file systems call whatever it is a missing file.
-    told = [found for each in reversed([*_chain(error)]) if (found := _cause(each))]
-    told.sort(key=lambda found: found[0] == _NOWHERE)
-    if told:
-        return FpcheckError(f"{shown(address)}: {told[0][0]}", told[0][1])
+    """The error for an address that cannot be read."""
+    # The first cause is the most specific; some file systems report any cause as a missing file.
+    causes = [cause for each in reversed([*_chain(error)]) if (cause := _cause(each))]
+    causes.sort(key=lambda cause: cause[0] == _MISSING)
+    if causes:
+        return FpcheckError(f"{shown(address)}: {causes[0][0]}", causes[0][1])
     words = " ".join(str(error).split())[:200] if shown(address) == address else ""
     name = type(error).__name__
     return FpcheckError(
@@ -140,14 +140,14 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-_NOWHERE = "there is no such file"
+_MISSING = "there is no such file"
 
 
 def _cause(error: BaseException) -> tuple[str, str] | None:
-    """What an error means, by its class and status alone: its words may repeat the address."""
+    """Fact and advice by the class and status of an error: its text may contain credentials."""
     status = _status(error)
     if status == HTTPStatus.NOT_FOUND or isinstance(error, FileNotFoundError):
-        return _NOWHERE, _CHECK
+        return _MISSING, _CHECK
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         return f"access is denied ({status})", _RIGHTS
     if status is not None and status >= HTTPStatus.BAD_REQUEST:
@@ -166,7 +166,7 @@ def _cause(error: BaseException) -> tuple[str, str] | None:
 
 
 def _by_name(error: BaseException) -> tuple[str, str] | None:
-    """The same for libraries that need not be installed, by what their classes are called."""
+    """The same by the name of the class, for libraries that need not be installed."""
     names = " ".join(kind.__name__ for kind in type(error).__mro__).lower()
     if "timeout" in names:
         return "its server does not answer in time", _LATER
@@ -177,17 +177,17 @@ def _by_name(error: BaseException) -> tuple[str, str] | None:
     if isinstance(error, ValueError) and str(error).startswith("Protocol not known"):
         return "no such kind of address", "Allowed: https://, s3://, gs://, hf://."
     if isinstance(error, ValueError) and "support range requests" in str(error):
-        return "its server gives no parts of files", _COPY
+        return "its server does not send parts of files", _COPY
     return None
 
 
 def _status(error: BaseException) -> int | None:
-    """The status of an answer over HTTP, where an error tells it."""
+    """The HTTP status in an error; None if there is none."""
     for name in ("status", "code", "response"):
-        told = getattr(error, name, None)
-        told = getattr(told, "status_code", told)
-        if isinstance(told, int):
-            return told
+        value = getattr(error, name, None)
+        status = getattr(value, "status_code", value)
+        if isinstance(status, int):
+            return status
     return None
 
 

@@ -1,4 +1,4 @@
-"""JSON from a stranger's file: bounded in size and depth, no key twice."""
+"""JSON from untrusted files: limited in size and depth, without repeated keys."""
 
 import json
 import re
@@ -17,23 +17,23 @@ Hook = Callable[[dict[str, Any]], Any]
 
 
 def load(data: bytes, where: str, hook: Hook | None = None) -> dict[str, Any]:
-    """The object that the text holds; else as `document`.
+    """The object in a JSON text; arguments as for `document`.
 
     Raises:
-        FpcheckError: too large, too deep, not JSON, or no object.
+        FpcheckError: too large, too deep, not JSON, or not an object.
     """
-    found = document(data, where, hook)
-    if not isinstance(found, dict):
-        raise FpcheckError(f"{where}: holds a {type(found).__name__}, not an object", RESAVE)
-    return found
+    value = document(data, where, hook)
+    if not isinstance(value, dict):
+        raise FpcheckError(f"{where}: contains a {type(value).__name__}, not an object", RESAVE)
+    return value
 
 
 def document(data: bytes, where: str, hook: Hook | None = None) -> Any:
-    """What the text holds.
+    """The value in a JSON text.
 
     Args:
         data: UTF-8 text.
-        where: how messages name it.
+        where: its name in messages.
         hook: applied to every object, inner ones first.
 
     Raises:
@@ -48,16 +48,16 @@ def document(data: bytes, where: str, hook: Hook | None = None) -> Any:
     def once(pairs: list[tuple[str, Any]]) -> Any:
         value = dict(pairs)
         if len(value) < len(pairs):
-            raise ValueError("a key stands twice in one object")
+            raise ValueError("a key is repeated in one object")
         return hook(value) if hook else value
 
     try:
-        found = json.loads(data.decode(), object_pairs_hook=once, parse_int=_integer)
+        value = json.loads(data.decode(), object_pairs_hook=once, parse_int=_integer)
         if _SURROGATES.search(data):
-            json.dumps(found, ensure_ascii=False).encode()  # refuses halves of characters
+            json.dumps(value, ensure_ascii=False).encode()  # refuses lone surrogates
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise FpcheckError(f"{where}: not JSON ({str(error)[:120]})", RESAVE) from error
-    return found
+    return value
 
 
 def _integer(digits: str) -> int:
@@ -68,7 +68,7 @@ def _integer(digits: str) -> int:
 
 
 def _depth(data: bytes) -> int:
-    """How deep brackets nest, those inside strings left out; found before anything is parsed."""
+    """How deep brackets outside of strings nest, determined before parsing."""
     if data.count(b"[") + data.count(b"{") <= limits.CONFIG_DEPTH:
         return 0
     codes = np.frombuffer(_STRINGS.sub(b"", data), np.uint8)

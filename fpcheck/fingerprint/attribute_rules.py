@@ -66,14 +66,9 @@ def is_training(class_name: str, key: str) -> bool:
 
 
 def from_the_end(axis: Any, rank: int | None, class_name: str) -> Any:
-    """An axis, or a list of axes, counted from the end; unchanged where the rank is unknown.
+    """An axis, or a list of axes, counted from the end; unchanged if the input's rank is unknown.
 
-    Where the user gave -1, Keras 2 wrote the resolved axis and Keras 3 writes -1.
-
-    Args:
-        axis: as in the configuration.
-        rank: of the first input.
-        class_name: of the layer or operation.
+    If the user gave -1, Keras 2 wrote the resolved axis and Keras 3 writes -1.
     """
     if isinstance(axis, list | tuple):
         return [from_the_end(one, rank, class_name) for one in axis]

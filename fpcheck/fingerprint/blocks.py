@@ -9,7 +9,7 @@ import math
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 
@@ -20,7 +20,7 @@ from fpcheck.fingerprint.threads import cores
 
 T = TypeVar("T")
 R = TypeVar("R")
-R_co = TypeVar("R_co", covariant=True)
+
 P = ParamSpec("P")
 
 # Values in a piece, by default: a few megabytes.
@@ -38,28 +38,6 @@ def threads_for(values: Array) -> int:
     return cores() if values.size >= WORTH_THREADS else 1
 
 
-class Pending(Protocol[R_co]):
-    """The result of a submitted call."""
-
-    def result(self) -> R_co:
-        """Waits for the result, and returns it or raises the call's exception."""
-
-
-class Pool(Protocol):
-    """Makes submitted calls: a thread pool, or `Inline`."""
-
-    def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Pending[R]:
-        """Submits one call."""
-
-
-class Inline:
-    """Makes each submitted call at once, in the thread that submits it."""
-
-    def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> "Done[R]":
-        """Makes the call; raises its exception."""
-        return Done(fn(*args, **kwargs))
-
-
 class Done(Generic[R]):
     """A finished call. A `Future` would cost as much as measuring a small tensor."""
 
@@ -69,6 +47,18 @@ class Done(Generic[R]):
     def result(self) -> R:
         """The result."""
         return self._value
+
+
+class Inline:
+    """Makes each submitted call at once, in the thread that submits it."""
+
+    def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Done[R]:
+        """Makes the call; raises its exception."""
+        return Done(fn(*args, **kwargs))
+
+
+Pool = ThreadPoolExecutor | Inline
+Pending = Future[R] | Done[R]
 
 
 @contextmanager
@@ -102,12 +92,9 @@ class Gauge(Protocol[T, R]):
 
 
 def run(pool: Pool, gauges: Iterable[Gauge[Any, Any]], ahead: int) -> None:
-    """Measures all parts with all gauges.
+    """Measures all parts with one gauge after the other.
 
-    Args:
-        pool: measures the parts.
-        gauges: one after the other.
-        ahead: how many measured parts may wait to be merged; limits the memory.
+    At most `ahead` measured parts wait to be merged, which limits the memory.
     """
     waiting: deque[tuple[Gauge[Any, Any], Pending[Any]]] = deque()
 

@@ -72,13 +72,7 @@ COUNTERFACTUALS: dict[str, Callable[[Array], Changed | None]] = {
 
 
 def start(pool: blocks.Pool, values: Array, dtype: str) -> dict[str, blocks.Pending[bytes]]:
-    """Starts to compute the digest after each mistake that applies, each in one thread.
-
-    Args:
-        pool: computes the digests.
-        values: numeric tensor of any shape.
-        dtype: Keras's name of its type.
-    """
+    """Starts to compute the digest of a tensor after each mistake, each in one thread of `pool`."""
     changed = ((name, mistake(values)) for name, mistake in COUNTERFACTUALS.items())
     return {
         name: pool.submit(digest.of_pieces, after.pieces, after.shape, dtype)
@@ -88,11 +82,6 @@ def start(pool: blocks.Pool, values: Array, dtype: str) -> dict[str, blocks.Pend
 
 
 def collect(started: dict[str, blocks.Pending[bytes]], own: bytes) -> dict[str, bytes]:
-    """The digests that `start` started to compute, without mistakes that do not change the tensor.
-
-    Args:
-        started: by the names of mistakes.
-        own: the digest of the unchanged tensor.
-    """
+    """The digests that `start` computes, without those equal to `own`, the unchanged tensor's."""
     digests = {name: pending.result() for name, pending in started.items()}
     return {name: changed for name, changed in digests.items() if changed != own}

@@ -60,12 +60,17 @@ def unrecorded(golden: Structure, candidate: Structure) -> str | None:
 def _reduced(structure: Structure) -> Structure:
     ports = (structure.inputs, structure.outputs)
     inputs, outputs = (tuple(replace(port, key="") for port in side) for side in ports)
-    no_derived = DERIVED in structure.untold
+    no_derived = DERIVED in structure.not_stored
     reduced = (_reduced_layer(layer, no_derived) for layer in structure.layers)
     layers = tuple(la for la in reduced if la.path != ROOT or la.tensors or la.config)
-    untold = tuple(aspect for aspect in structure.untold if aspect != DERIVED)
+    not_stored = tuple(aspect for aspect in structure.not_stored if aspect != DERIVED)
     return replace(
-        structure, inputs=inputs, outputs=outputs, layers=layers, untold=untold, recipe=RECIPE
+        structure,
+        inputs=inputs,
+        outputs=outputs,
+        layers=layers,
+        not_stored=not_stored,
+        recipe=RECIPE,
     )
 
 
@@ -78,11 +83,11 @@ def _reduced_layer(layer: Layer, no_derived: bool) -> Layer:
         config = {k: v for k, v in config.items() if not is_training(layer.class_name, k)}
     if config is not None and _is_of_custom_class(layer):
         config = _reduced_config({k: v for k, v in config.items() if k != "dtype"})
-    untold = layer.untold
+    not_stored = layer.not_stored
     if no_derived and not any(tensor.derived for tensor in layer.tensors):
-        untold = _DERIVED.get(layer.class_name, untold)
+        not_stored = _DERIVED.get(layer.class_name, not_stored)
     tensors = tuple(t for t in layer.tensors if not t.role.startswith((ASSET, CARRIED)))
-    return replace(layer, config=config, untold=untold, tensors=tensors)
+    return replace(layer, config=config, not_stored=not_stored, tensors=tensors)
 
 
 def _is_new(class_name: str, key: str) -> bool:

@@ -1,6 +1,6 @@
 """Orders of the slices of a tensor after common mistakes, and other orders that profiles show.
 
-An order is an array `taken`: slice i of the reordered tensor is slice `taken[i]` of the right one.
+An order is an array `indices`: slice i of the reordered tensor is slice `indices[i]` of the other.
 """
 
 from collections.abc import Iterator
@@ -25,13 +25,13 @@ MOST_TIES = 64
 class Order(Value, frozen=True, eq=False):
     """An order, with the name of the common mistake that makes it, if any."""
 
-    taken: Array
+    indices: Array
     name: str = ""
 
     @property
     def inverse(self) -> Array:
         """The order that restores the right slices."""
-        return np.argsort(self.taken)
+        return np.argsort(self.indices)
 
 
 @cache
@@ -43,7 +43,7 @@ def usual(size: int) -> tuple[Order, ...]:
 def _distinct(size: int) -> Iterator[Order]:
     seen = {np.arange(size).tobytes()}
     for order in _usual(size):
-        key = order.taken.tobytes()
+        key = order.indices.tobytes()
         if key not in seen:
             seen.add(key)
             yield order
@@ -76,7 +76,7 @@ def same(golden: Array, candidate: Array) -> bool:
     return bool(np.all(np.abs(golden - candidate) <= _SAME * np.abs(golden)))
 
 
-def found(golden: Array, candidate: Array) -> Iterator[Order]:
+def matching(golden: Array, candidate: Array) -> Iterator[Order]:
     """The orders that turn the golden's profile into the candidate's.
 
     Args:
@@ -88,15 +88,15 @@ def found(golden: Array, candidate: Array) -> Iterator[Order]:
     ours, theirs = np.argsort(golden, kind="stable"), np.argsort(candidate, kind="stable")
     if not same(golden[ours], candidate[theirs]):
         return
-    yield from (order for order in usual(golden.size) if same(golden[order.taken], candidate))
+    yield from (order for order in usual(golden.size) if same(golden[order.indices], candidate))
     groups = _ties(golden[ours])
     for choice in _resolved(groups):
         tried = ours.copy()
         for group, order in zip(groups, choice, strict=True):
             tried[group] = ours[group][list(order)]
-        taken = np.empty_like(ours)
-        taken[theirs] = tried
-        yield Order(taken)
+        indices = np.empty_like(ours)
+        indices[theirs] = tried
+        yield Order(indices)
 
 
 def _ties(ordered: Array) -> list[Array]:

@@ -124,8 +124,8 @@ class Layer(Value, frozen=True):
         tensors: its own tensors, without those of layers inside it.
         code: for custom code, the digest of its source; empty if unknown.
         attributes: for custom layers, public attributes that are not in the configuration.
-        untold: roles of derived tensors that the layer has and the file does not store.
-        outside: files outside the model file that the layer reads when it is loaded.
+        not_stored: roles of derived tensors that the layer has and the file does not store.
+        external_files: files outside the model file that the layer reads when it is loaded.
     """
 
     path: str
@@ -138,8 +138,9 @@ class Layer(Value, frozen=True):
     tensors: tuple[Tensor, ...]
     code: str = ""
     attributes: dict[str, Any] = msgspec.field(default_factory=dict)
-    untold: tuple[str, ...] = ()
-    outside: tuple[str, ...] = ()
+    # The names are those in stored goldens.
+    not_stored: tuple[str, ...] = msgspec.field(default=(), name="untold")
+    external_files: tuple[str, ...] = msgspec.field(default=(), name="outside")
 
     @property
     def stored(self) -> tuple[Tensor, ...]:
@@ -189,7 +190,7 @@ class Structure(Value, frozen=True, dict=True):
         outputs: in the model's order; empty if the model has no graph.
         layers: in the model's order.
         custom: whether the model's class is not Keras's own, so that its code decides outputs.
-        untold: aspects that the file does not store; see `layout.storage_gaps`.
+        not_stored: aspects that the file does not store; see `layout.storage_gaps`.
         recipe: the version of the rules by which it was read.
     """
 
@@ -198,7 +199,7 @@ class Structure(Value, frozen=True, dict=True):
     outputs: tuple[Port, ...]
     layers: tuple[Layer, ...]
     custom: bool = False
-    untold: tuple[str, ...] = ()
+    not_stored: tuple[str, ...] = msgspec.field(default=(), name="untold")  # as in goldens
     recipe: str = RECIPE
 
     @property

@@ -82,7 +82,7 @@ def _undo_one(
         for axis, order in zip(axes, chosen, strict=True):
             changed = np.take(changed, order.inverse, axis)
         if digest.of_array(changed, item.dtype) == item.golden.digest:
-            orders_seen |= {order.taken.tobytes(): order for order in chosen}
+            orders_seen |= {order.indices.tobytes(): order for order in chosen}
             return Undone("ordered", axes=axes, names=tuple(order.name for order in chosen))
     return Undone("reordered", left=_distance(golden, own))
 
@@ -124,14 +124,14 @@ def _ordered(
 ) -> Iterator[tuple[tuple[int, ...], tuple[Order, ...]]]:
     """Axes with an order of each that turn the golden's profiles into the candidate's."""
     if values.ndim == 1:
-        known = [order for order in orders_seen.values() if order.taken.size == values.size]
+        known = [order for order in orders_seen.values() if order.indices.size == values.size]
         for order in (*known, *orders.usual(values.size)):
             yield (0,), (order,)
         return
     options: dict[int, list[Order]] = {}
     for axis, (right, seen) in enumerate(zip(golden.profiles, own.profiles, strict=True)):
         if not orders.same(right, seen):
-            options[axis] = list(orders.found(right, seen))
+            options[axis] = list(orders.matching(right, seen))
     if not options:  # profiles of slices with equal norms, such as normalised ones, show no order
         for axis, size in enumerate(values.shape):
             for order in orders.usual(size)[:_MOST_TRIALS]:

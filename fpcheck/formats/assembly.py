@@ -1,7 +1,8 @@
-"""A structure and its tensors, from what a configuration tells and what a weight file holds."""
+"""A structure and its tensors, from a model's configuration and the tensors of a weight file."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -20,20 +21,21 @@ from fpcheck.fingerprint.structure import (
     OUTPUT_SHAPES,
     ROOT,
     SHARD,
-    USED,
     Layer,
     Structure,
     Tensor,
+    numbered_role,
 )
-from fpcheck.formats.tensor_groups import IDF, Held, Tensors
+from fpcheck.formats.derived_state import derived_state
+from fpcheck.formats.tensor_groups import IDF, LayerTensors, Tensors
 from fpcheck.keras_config.builtin_layers import is_fixed
-from fpcheck.keras_config.model_config import Draft, Entry
-from fpcheck.keras_config.vocabularies import LOOKUPS, VOCABULARY, given_weights, vocabulary
+from fpcheck.keras_config.draft import Draft, LayerDraft
+from fpcheck.keras_config.vocabularies import LOOKUPS
 
 
 @dataclass(frozen=True)
 class Derived:
-    """Values at hand, for state that a weight file does not hold as a tensor."""
+    """Values in memory, for state that a weight file does not contain as a tensor."""
 
     values: Array
     dtype: str
@@ -45,24 +47,22 @@ class Derived:
 
 
 Stored = Dataset | Derived
-_ADAPTED = ("kernel", "embeddings")
-_STATISTICS = ("mean", "variance")
 
 
 class Assets(Protocol):
-    """The files that an archive keeps beside configuration and weights."""
+    """The files that an archive contains besides configuration and weights."""
 
-    def vocabulary(self, store: str) -> list[str] | None:
-        """The lines of the words of a lookup layer, by its store; None where there are none."""
+    def vocabulary(self, group: str) -> list[str] | None:
+        """The vocabulary of the lookup layer with a group, line by line; None if there is none."""
 
     def others(self, lookups: Collection[str]) -> list[tuple[str, bytes]]:
-        """All that custom classes saved, by name; what is of these stores is left out."""
+        """Names and bytes of the files of custom classes, without those of lookups."""
 
 
 class NoAssets:
-    """Those of a container that keeps none."""
+    """The assets of a format that has none."""
 
-    def vocabulary(self, store: str) -> list[str] | None:
+    def vocabulary(self, group: str) -> list[str] | None:
         """See `Assets`."""
         return None
 
@@ -73,10 +73,10 @@ class NoAssets:
 
 @dataclass(frozen=True)
 class Assembled:
-    """A structure, and where each of its tensors lies.
+    """A structure, and the values of its tensors.
 
     Attributes:
-        structure: layers and what feeds what.
+        structure: the structure.
         stored: one for each of `structure.tensors`, in order.
     """
 
@@ -84,207 +84,194 @@ class Assembled:
     stored: list[Stored]
 
 
-def assemble(draft: Draft, held: Held, untold: set[str], assets: Assets) -> Assembled:
+@dataclass
+class _Layers:
+    """Layers with the values of their tensors, one by one."""
+
+    layers: list[Layer] = field(default_factory=list)
+    stored: list[Stored] = field(default_factory=list)
+
+    def add(self, layer: Layer, stored: Collection[Stored], state: State) -> None:
+        """Add a layer, the values of its tensors, and derived state after them."""
+        tensors = (*layer.tensors, *tensors_of(state, len(layer.tensors)))
+        self.layers.append(replace(layer, tensors=tensors))
+        self.stored += [*stored, *(Derived(values, dtype) for _, values, dtype in state)]
+
+    def add_unknown(self, path: str, tensors: Tensors) -> None:
+        """Add a layer of which only the path and the tensors are known."""
+        self.add(_unknown(path, tensors), [dataset for _, dataset in tensors], [])
+
+
+def assemble(
+    draft: Draft, tensors: LayerTensors, not_stored: set[str], assets: Assets
+) -> Assembled:
     """A model with an architecture.
 
     Args:
         draft: the architecture.
-        held: tensors by the path of their layer; those of no known layer stand inside custom ones.
-        untold: what else the container does not tell.
-        assets: what the container keeps beside the configuration and the weights.
+        tensors: of each layer; those of an unknown layer belong inside a custom one.
+        not_stored: what else the format does not store.
+        assets: what the format stores besides configuration and weights.
     """
-    left = dict(held)
+    rest = dict(tensors)
     known = {entry.path for entry in draft.entries}
-    layers: list[Layer] = []
-    stored: list[Stored] = []
-    lookups = {e.store for e in draft.entries if e.class_name in LOOKUPS and not e.custom}
+    model = _Layers()
+    lookups = {e.group for e in draft.entries if e.class_name in LOOKUPS and not e.custom}
     saved = [asset(name, data) for name, data in assets.others(lookups)]
-    if ROOT in left or draft.config or saved:
-        own = left.pop(ROOT, [])
+    if ROOT in rest or draft.config or saved:
+        own = rest.pop(ROOT, [])
         root = replace(_unknown(ROOT, own), config=draft.config)
-        layers.append(replace(root, tensors=(*root.tensors, *tensors_of(saved, len(own)))))
-        stored += [*(dataset for _, dataset in own), *(Derived(v, d) for _, v, d in saved)]
+        model.add(root, [dataset for _, dataset in own], saved)
     for entry in draft.entries:
-        own = left.pop(entry.path, [])
-        derived, lacking = _derived(entry, own, assets)
+        own = rest.pop(entry.path, [])
+        lines = partial(assets.vocabulary, entry.group)
+        state, missing = derived_state(entry, own, lines)
         if entry.class_name in LOOKUPS:
             own = [item for item in own if item[0] != IDF]
-        tensors, found = _tensors(entry, own)
-        tensors += tensors_of(derived, len(tensors))
-        layers.append(replace(_layer(entry, tensors), untold=lacking, outside=_outside(entry)))
-        stored += [*found, *(Derived(array, dtype) for _, array, dtype in derived)]
+        weights, stored = _weights(entry, own)
+        layer = replace(_layer(entry, weights), not_stored=missing, external_files=_outside(entry))
+        model.add(layer, stored, state)
         below = f"{entry.path}/"
-        for path in [p for p in left if entry.custom and p.startswith(below) and p not in known]:
-            layers.append(_unknown(path, left[path]))
-            stored += [dataset for _, dataset in left.pop(path)]
-    for path, own in left.items():
-        layers.append(_unknown(path, own))
-        stored += [dataset for _, dataset in own]
-    untold = {OUTPUT_SHAPES, *untold}
-    if any(layer.custom for layer in layers) or draft.custom:
-        untold.add(INNER_LAYERS)
+        for path in [p for p in rest if entry.custom and p.startswith(below) and p not in known]:
+            model.add_unknown(path, rest.pop(path))
+    for path, own in rest.items():
+        model.add_unknown(path, own)
+    not_stored = {OUTPUT_SHAPES, *not_stored}
+    if any(layer.custom for layer in model.layers) or draft.custom:
+        not_stored.add(INNER_LAYERS)
     if not draft.graph:
-        untold |= {INPUTS, GRAPH}
+        not_stored |= {INPUTS, GRAPH}
     structure = Structure(
-        draft.class_name, draft.inputs, draft.outputs, tuple(layers), draft.custom,
-        tuple(sorted(untold)),
-    )  # fmt: skip
-    return Assembled(structure, stored)
+        class_name=draft.class_name,
+        inputs=draft.inputs,
+        outputs=draft.outputs,
+        layers=tuple(model.layers),
+        custom=draft.custom,
+        not_stored=tuple(sorted(not_stored)),
+    )
+    return Assembled(structure, model.stored)
 
 
-def weights_only(held: Held, stores: dict[str, str], shard: bool = False) -> Assembled:
-    """The tensors of a file that holds no architecture; `config` tells where each layer's lie."""
-    layers = layers_of(held, stores)
-    untold = tuple(sorted({*ASPECTS} - {GRAPH} | ({SHARD} if shard else set())))
-    structure = Structure("", (), (), layers, False, untold)
-    return Assembled(structure, [dataset for tensors in held.values() for _, dataset in tensors])
+def weights_only(tensors: LayerTensors, groups: dict[str, str], shard: bool = False) -> Assembled:
+    """The tensors of a file without an architecture; `groups` has the group of each layer."""
+    not_stored = tuple(sorted({*ASPECTS} - {GRAPH} | ({SHARD} if shard else set())))
+    structure = Structure("", (), (), layers_of(tensors, groups), False, not_stored)
+    return Assembled(structure, [dataset for own in tensors.values() for _, dataset in own])
 
 
-def layers_of(held: Held, stores: dict[str, str]) -> tuple[Layer, ...]:
-    """Layers of a file that holds no architecture."""
+def layers_of(tensors: LayerTensors, groups: dict[str, str]) -> tuple[Layer, ...]:
+    """The layers of a file without an architecture; `config` has the group of each layer."""
+    configs = {path: {"store": group} for path, group in groups.items()}
     return tuple(
-        replace(_unknown(path, tensors), config={"store": stores[path]} if path in stores else None)
-        for path, tensors in held.items()
+        replace(_unknown(path, own), config=configs.get(path)) for path, own in tensors.items()
     )
 
 
-def _outside(entry: Entry) -> tuple[str, ...]:
-    """The file that a lookup reads its words from when it is loaded."""
-    given = entry.raw.get("vocabulary") if entry.class_name in LOOKUPS else None
-    return (given,) if isinstance(given, str) else ()
+def _outside(entry: LayerDraft) -> tuple[str, ...]:
+    """The file from which a lookup reads its vocabulary when it is loaded."""
+    source = entry.raw.get("vocabulary") if entry.class_name in LOOKUPS else None
+    return (source,) if isinstance(source, str) else ()
 
 
 def _unknown(path: str, tensors: Tensors) -> Layer:
-    """A layer of which only its place and its tensors are known."""
-    held = tuple(
-        Tensor(role or f"#{place}", place, dataset.shape, dataset.dtype, None)
-        for place, (role, dataset) in enumerate(tensors)
+    """A layer of which only the path and the tensors are known."""
+    own = tuple(
+        Tensor(role or numbered_role(index), index, dataset.shape, dataset.dtype, None)
+        for index, (role, dataset) in enumerate(tensors)
     )
-    return Layer(path, "", True, "", None, {}, None, held)
+    return Layer(path, "", True, "", None, {}, None, own)
 
 
-def _tensors(entry: Entry, held: Tensors) -> tuple[list[Tensor], list[Stored]]:
-    parts = _merged(entry, held)
+def _weights(entry: LayerDraft, in_file: Tensors) -> tuple[list[Tensor], list[Stored]]:
+    """The tensors of a layer that weight files contain, and their values."""
+    parts = _with_adapters(entry, in_file)
     known = entry.roles if entry.roles is not None and len(entry.roles) == len(parts) else None
     if known and {role for role, _ in parts} == set(known):
         parts = sorted(parts, key=lambda item: known.index(item[0] or ""))
+    # If some tensors are missing, the numbers in the file show the roles of the others.
+    by_number = {numbered_role(number): role for number, role in enumerate(entry.roles or ())}
     tensors: list[Tensor] = []
     stored: list[Stored] = []
-    # Where some are missing, a number in the file may still tell the role.
-    numbered = {f"#{number}": role for number, role in enumerate(entry.roles or ())}
-    for place, (told_role, own) in enumerate(parts):
-        role = known[place] if known else told_role or f"#{place}"
-        role = numbered.get(role, role) if told_role and not known else role
+    for index, (role_in_file, values) in enumerate(parts):
+        if known:
+            role = known[index]
+        else:
+            role = by_number.get(role_in_file or "", role_in_file or numbered_role(index))
         trainable = not is_fixed(role, entry.dtype) if known else None
-        if isinstance(own, Dataset) and _is_counter(entry, role, own):
-            own = Derived(own.values().astype(np.int64), "int64")
-        tensors.append(Tensor(role, place, own.shape, own.dtype, trainable))
-        stored.append(own)
+        if isinstance(values, Dataset) and _is_counter(entry, role, values):
+            values = Derived(values.values().astype(np.int64), "int64")
+        tensors.append(Tensor(role, index, values.shape, values.dtype, trainable))
+        stored.append(values)
     return tensors, stored
 
 
-def _merged(entry: Entry, held: Tensors) -> list[tuple[str | None, Stored]]:
-    """With low-rank adapters, which legacy files keep apart, in the kernel: as Keras computes it.
+def _with_adapters(entry: LayerDraft, in_file: Tensors) -> list[tuple[str | None, Stored]]:
+    """The tensors with low-rank adapters, which legacy files store separately, in the kernel.
 
-    kernel + alpha / rank * (a @ b), in float32: https://arxiv.org/abs/2106.09685, section 4.1.
+    As Keras does: kernel + alpha / rank * (a @ b), in float32 (https://arxiv.org/abs/2106.09685,
+    section 4.1).
     """
-    parts: list[tuple[str | None, Stored]] = [*held]
+    parts: list[tuple[str | None, Stored]] = [*in_file]
     rank = entry.raw.get("lora_rank")
     alpha = entry.raw.get("lora_alpha") or rank
-    for role in _ADAPTED:
+    if not isinstance(rank, int) or not rank or not isinstance(alpha, int | float):
+        return parts
+    by_role = dict(in_file)
+    for role in ("kernel", "embeddings"):
         names = (role, f"lora_{role}_a", f"lora_{role}_b")
-        whole, down, up = (dict(held).get(name) for name in names)
-        if not (
-            isinstance(whole, Dataset) and isinstance(down, Dataset) and isinstance(up, Dataset)
-        ):
+        if not by_role.keys() >= {*names}:
             continue
+        whole, down, up = (by_role[name] for name in names)
         fits = (*down.shape[:-1], *up.shape[1:]) == whole.shape and down.shape[-1:] == up.shape[:1]
-        plain = {whole.dtype, down.dtype, up.dtype, entry.dtype} == {"float32"}
-        if not (
-            fits and plain and isinstance(rank, int) and rank and isinstance(alpha, int | float)
-        ):
+        if not fits or {whole.dtype, down.dtype, up.dtype, entry.dtype} != {"float32"}:
             continue
         kernel, low, high = (part.values(limits.ADAPTED_BYTES) for part in (whole, down, up))
         merged = Derived(kernel + np.float32(alpha / rank) * (low @ high), whole.dtype)
-        parts = [(r, merged if r == role else part) for r, part in held if r not in names[1:]]
+        parts = [(r, merged if r == role else part) for r, part in in_file if r not in names[1:]]
     return parts
 
 
-def _is_counter(entry: Entry, role: str, held: Dataset) -> bool:
-    return (entry.class_name, role, held.dtype, held.shape) == (*COUNTER, "int32", ())
+def _is_counter(entry: LayerDraft, role: str, values: Dataset) -> bool:
+    return (entry.class_name, role, values.dtype, values.shape) == (*COUNTER, "int32", ())
 
 
-def _layer(entry: Entry, tensors: list[Tensor]) -> Layer:
+def _layer(entry: LayerDraft, weights: list[Tensor]) -> Layer:
     training = entry.training
-    if entry.config is not None and any(not t.derived for t in tensors):
+    if entry.config is not None and weights:
         training = {**training, "trainable": entry.trainable}
-    return Layer(entry.path, entry.class_name, entry.custom, entry.dtype, entry.config, training,
-                 entry.calls, tuple(tensors))  # fmt: skip
+    return Layer(
+        path=entry.path,
+        class_name=entry.class_name,
+        custom=entry.custom,
+        dtype=entry.dtype,
+        config=entry.config,
+        training=training,
+        calls=entry.calls,
+        tensors=tuple(weights),
+    )
 
 
-def _derived(entry: Entry, held: Tensors, assets: Assets) -> tuple[State, tuple[str, ...]]:
-    """State that follows from configuration or weights, as a live layer holds it.
+def with_empty_tensors(assembled: Assembled, draft: Draft) -> Assembled:
+    """An architecture without values, with the tensors that the classes of its layers make.
 
-    Returns:
-        What the container tells, and the roles of what it does not tell.
-    """
-    if entry.custom:  # it may be any of these, or hold one
-        return [], (VOCABULARY, IDF, *(USED + role for role in _STATISTICS))
-    if entry.class_name in LOOKUPS:
-        return _words(entry, held, assets)
-    if entry.class_name == "Normalization":
-        return _statistics(entry, held)
-    return [], ()
-
-
-def _words(entry: Entry, held: Tensors, assets: Assets) -> tuple[State, tuple[str, ...]]:
-    words = vocabulary(entry.class_name, entry.raw, lambda: assets.vocabulary(entry.store))
-    weighs = entry.raw.get("output_mode") == "tf_idf"
-    if words is None:
-        return [], (VOCABULARY, *([IDF] if weighs else []))
-    weights = [(IDF, dataset.values(), "float32") for role, dataset in held if role == IDF]
-    if not weights and (given := given_weights(entry.class_name, entry.raw, words)) is not None:
-        weights = [(IDF, given, "float32")]
-    lacking = (IDF,) if weighs and not weights else ()
-    dtype = "int64" if words.dtype.kind == "i" else "string"
-    return [(VOCABULARY, words, dtype), *weights], lacking
-
-
-def with_empty_tensors(found: Assembled, draft: Draft) -> Assembled:
-    """An architecture without values, whose layers have the tensors that their classes make.
-
-    Their shapes are not told, so they are empty.
+    The shapes of these tensors are unknown, so they are empty.
     """
     entries = {entry.path: entry for entry in draft.entries if entry.roles}
     nothing = Derived(np.zeros(0, np.float32), "float32")
     layers: list[Layer] = []
     stored: list[Stored] = []
-    state = iter(found.stored)
-    for layer in found.structure.layers:
+    state = iter(assembled.stored)
+    for layer in assembled.structure.layers:
         entry = entries.get(layer.path)
-        roles = [] if entry is None or entry.roles is None else entry.roles
-        own = [Tensor(role, place, (0,), layer.dtype, not is_fixed(role, layer.dtype))
-               for place, role in enumerate(roles)]  # fmt: skip
+        roles = entry.roles or [] if entry is not None else []
+        own = [
+            Tensor(role, index, (0,), layer.dtype, not is_fixed(role, layer.dtype))
+            for index, role in enumerate(roles)
+        ]
         training = layer.training
         if entry is not None and layer.config is not None:
             training = {**training, "trainable": entry.trainable}
         moved = [replace(t, index=t.index + len(own)) for t in layer.tensors]
         layers.append(replace(layer, tensors=(*own, *moved), training=training))
         stored += [nothing] * len(own) + [next(state) for _ in moved]
-    return Assembled(replace(found.structure, layers=tuple(layers)), stored)
-
-
-def _statistics(entry: Entry, held: Tensors) -> tuple[State, tuple[str, ...]]:
-    given = {role: np.asarray(entry.raw[role]) for role in _STATISTICS
-             if entry.raw.get(role) is not None}  # fmt: skip
-    if not given and len(held) >= 2:
-        given = {role: data.values() for role, (_, data) in zip(_STATISTICS, held, strict=False)}
-    if not given:  # weights from which they follow are elsewhere
-        return [], tuple(USED + role for role in _STATISTICS)
-    if any(values.dtype.kind not in "fiuV" for values in given.values()):  # V: bfloat16
-        raise TypeError(f"the {next(iter(given))} of {entry.path[:80]} is no number")
-    if any(not values.ndim for values in given.values()):
-        # Keras spreads it over axes whose length a file need not tell. It is in the configuration.
-        return [], tuple(USED + role for role in given)
-    state = {USED + role: np.ravel(v).astype(np.float32) for role, v in given.items()}
-    return [(role, values, "float32") for role, values in state.items()], ()
+    return Assembled(replace(assembled.structure, layers=tuple(layers)), stored)

@@ -15,7 +15,7 @@ from fpcheck.files.hdf5 import File
 from fpcheck.files.refusals import GIVE, refused
 from fpcheck.files.region import Region
 from fpcheck.fingerprint.structure import ASSET, ASSETS, MASKS, Layer
-from fpcheck.formats import assembly, other_files, tensor_groups
+from fpcheck.formats import assembly, legacy_tensors, other_files, tensor_groups
 from fpcheck.formats.assembly import Assembled, NoAssets
 from fpcheck.formats.file_head import ARCHITECTURE, HDF5, LIST, OBJECT, ZIP
 from fpcheck.keras_config import builtin_layers, keras2_config
@@ -72,9 +72,9 @@ def open_model(region: Region, label: str, sibling: Sibling) -> Opened:
     if file.text(file.root, "model_config") is not None:
         return _legacy(file, label)
     if file.texts(file.root, "layer_names") is not None:
-        held = tensor_groups.legacy(file, file.root, ())
+        held = legacy_tensors.legacy(file, file.root, ())
         without = assembly.layers_of(
-            {top: [] for top in tensor_groups.weightless(file, file.root)}, {}
+            {top: [] for top in legacy_tensors.weightless(file, file.root)}, {}
         )
         return replace(_plain(file, "keras-h5-weights", held), bare=without)
     if not {"layers", "vars"} & file.root.groups.keys() and not tensor_groups.by_group(file)[0]:
@@ -106,7 +106,7 @@ def _keras(archive: Archive, label: str) -> Opened:
     return Opened("keras", assembled, notes, lambda: archive.verify(_WEIGHTS), root=file.root)
 
 
-def _strays(root: Group, held: tensor_groups.Held) -> list[str]:
+def _strays(root: Group, held: tensor_groups.LayerTensors) -> list[str]:
     """What a file holds, and what is compared with nothing: no layer of the model has it."""
     names = tensor_groups.strays(root, held)
     shown = ", ".join(name[:80] for name in names[:3]) + (", ..." if len(names) > 3 else "")
@@ -126,7 +126,7 @@ def _of_keras2(archive: Archive, label: str) -> bool:
         return False
     where = f"{label}: {_METADATA}"
     metadata = strict_json.load(archive.read(_METADATA, limits.MIB), where)
-    return str(metadata.get("keras_version", "3")).startswith("2.")
+    return keras2_config.wrote_keras2(metadata.get("keras_version"))
 
 
 class _Assets:
@@ -178,7 +178,7 @@ def _legacy(file: File, label: str) -> Opened:
     if old:
         config, notes = _mended(config, json.loads(text), label)
     model = draft(config, label)
-    held = tensor_groups.legacy(file, group, model.entries, model.graph)
+    held = legacy_tensors.legacy(file, group, model.entries, model.graph)
     untold = {MASKS, ASSETS} if old else {ASSETS}
     assembled = _assembled(label, model, held, untold, NoAssets())
     return Opened("keras-h5", assembled, [*notes, *_strays(group, held)], root=file.root)
@@ -192,11 +192,11 @@ def _mended(config: Config, raw: Config, label: str) -> tuple[Config, list[str]]
         raw: as the file has it.
         label: how messages name the file.
     """
-    mender = keras2_config.Mender(
+    rewriter = keras2_config.Rewriter(
         lambda kind: not builtin_layers.is_layer(builtin_layers.proper(kind))
     )
     try:
-        return mender.layer(config), keras2_config.notes(raw, mender)
+        return rewriter.layer(config), keras2_config.notes(raw, rewriter)
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
         raise FpcheckError(
             f"{label}: {str(error)[:200] or type(error).__name__}",
@@ -205,7 +205,7 @@ def _mended(config: Config, raw: Config, label: str) -> tuple[Config, list[str]]
 
 
 def _plain(
-    file: File, kind: str, held: tensor_groups.Held, stores: dict[str, str] | None = None,
+    file: File, kind: str, held: tensor_groups.LayerTensors, stores: dict[str, str] | None = None,
     shard: bool = False,
 ) -> Opened:  # fmt: skip
     stores = stores or {}
@@ -241,7 +241,7 @@ def _sharded(region: Region, label: str, sibling: Sibling) -> Opened:
 def _architecture(config: Config, label: str) -> Opened:
     """What `Model.to_json` writes."""
     notes: list[str] = []
-    old = str(config.get("keras_version", "3")).startswith("2.")
+    old = keras2_config.wrote_keras2(config.get("keras_version"))
     if old:
         unwrapped = strict_json.load(json.dumps(config).encode(), label, keras2_config.unwrapped)
         config, notes = _mended(unwrapped, config, label)

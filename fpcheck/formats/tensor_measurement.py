@@ -1,4 +1,4 @@
-"""Measuring the tensors of an opened file: digests in one pass, details of what is unknown."""
+"""Measures the tensors of an open file: all digests in one pass, then details of unknown ones."""
 
 import mmap
 import tempfile
@@ -13,74 +13,65 @@ from fpcheck.codec import Array
 from fpcheck.files.dataset import Dataset
 from fpcheck.files.region import FileRegion
 from fpcheck.fingerprint import digest
-from fpcheck.fingerprint.measurement import Measurement
+from fpcheck.fingerprint.measurement import Details, Measurement
 from fpcheck.fingerprint.threads import cores
 from fpcheck.formats.assembly import Derived, Stored
 from fpcheck.processes.process_limits import allow, allow_time
 
 T = TypeVar("T")
-# From here on one tensor is measured by all threads; smaller ones are shared out among them.
+# Tensors of so many bytes are measured by all threads at once, smaller ones by one thread each.
 LARGE = 16 * 2**20
 
 
 def digests(stored: Sequence[Stored], check: Callable[[], None]) -> list[bytes]:
-    """The digest of every tensor, in order; runs `check` beside."""
+    """The digest of every tensor, in order; runs `check` at the same time."""
     allow_time(sum(map(nbytes, stored)))
     with ThreadPoolExecutor(cores()) as pool:
         checked = pool.submit(check)
-        found = _shared_out(
-            pool, stored, range(len(stored)), lambda place, n: _digest(stored[place], n)
-        )
+        results = _each(pool, stored, lambda index, threads: _digest(stored[index], threads))
         checked.result()
-    return [found[place] for place in range(len(stored))]
+    return results
 
 
 def measurements(
     stored: Sequence[Stored], own: Sequence[bytes], known: frozenset[bytes]
 ) -> tuple[Measurement, ...]:
-    """Every tensor measured; details for those whose digest is not known.
-
-    Args:
-        stored: the tensors.
-        own: their digests.
-        known: digests that need no details.
-    """
-    unknown = [
-        place
-        for place, (item, one) in enumerate(zip(stored, own, strict=True))
-        if one not in known and _numeric(item)
-    ]
+    """The measurement of every tensor, with details if its digest, in `own`, is not known."""
+    unknown = {
+        one: item
+        for one, item in zip(own, stored, strict=True)
+        if one not in known and _is_numeric(item)
+    }
+    items = list(unknown.items())
     with ThreadPoolExecutor(cores()) as pool:
-        found = _shared_out(
-            pool, stored, unknown, lambda place, n: _measured(stored[place], own[place], n)
-        )
-    return tuple(found.get(place) or Measurement(one, None) for place, one in enumerate(own))
+        measured = _each(pool, [*unknown.values()], lambda i, threads: _details(*items[i], threads))
+    details = dict(zip(unknown, measured, strict=True))
+    return tuple(Measurement(one, details.get(one)) for one in own)
 
 
-def _shared_out(
-    pool: ThreadPoolExecutor, stored: Sequence[Stored], places: Sequence[int],
-    work: Callable[[int, int], T],
-) -> dict[int, T]:  # fmt: skip
-    """What `work` gives for each place and a number of threads: all of them for a large tensor."""
-    large = [place for place in places if nbytes(stored[place]) >= LARGE]
-    small = [place for place in places if nbytes(stored[place]) < LARGE]
-    found = {place: work(place, cores()) for place in large}
-    return found | dict(zip(small, pool.map(lambda place: work(place, 1), small), strict=True))
+def _each(
+    pool: ThreadPoolExecutor, stored: Sequence[Stored], measure: Callable[[int, int], T]
+) -> list[T]:
+    """`measure(index, threads)` of each tensor: with all threads if it is large, else with one."""
+    results = {i: measure(i, cores()) for i, item in enumerate(stored) if nbytes(item) >= LARGE}
+    small = [index for index in range(len(stored)) if index not in results]
+    results |= zip(small, pool.map(lambda index: measure(index, 1), small), strict=True)
+    return [results[index] for index in range(len(stored))]
 
 
-def _numeric(item: Stored) -> bool:
+def _details(own: bytes, item: Stored, threads: int) -> Details:
+    from fpcheck.fingerprint.weights import measure_details  # only if something is unknown
+
+    with values(item) as array:
+        return measure_details(array, item.dtype, own, threads)
+
+
+def _is_numeric(item: Stored) -> bool:
     return isinstance(item, Dataset) or item.values.dtype.kind not in "OSU"
 
 
-def _measured(item: Stored, own: bytes, threads: int) -> Measurement:
-    from fpcheck.fingerprint.weights import measure_details
-
-    with values(item) as array:
-        return Measurement(own, measure_details(array, item.dtype, own, threads))
-
-
 def nbytes(item: Stored) -> int:
-    """How many bytes the values of a tensor take."""
+    """How many bytes the values of a tensor have."""
     return item.nbytes if isinstance(item, Dataset) else int(item.values.nbytes)
 
 
@@ -94,7 +85,7 @@ def _digest(item: Stored, threads: int) -> bytes:
 
 @contextmanager
 def values(item: Stored) -> Iterator[Array]:
-    """The values of a tensor, in memory only where they are derived."""
+    """The values of a tensor; only derived ones are in memory."""
     if isinstance(item, Derived):
         yield item.values
     else:
@@ -104,23 +95,23 @@ def values(item: Stored) -> Iterator[Array]:
 
 @contextmanager
 def mapped(dataset: Dataset) -> Iterator[Array]:
-    """The values as an array that is not in memory: in the file itself, or in a temporary one."""
+    """The values as an array that is mapped from the file itself, or from a temporary file."""
     kind = dataset.kind
     if not dataset.nbytes:
         yield np.zeros(dataset.shape, kind)
         return
     with tempfile.TemporaryFile() as spool:
-        descriptor, start = _place(dataset, spool)
+        descriptor, start = _location(dataset, spool)
         below = start - start % mmap.ALLOCATIONGRANULARITY
         length = start - below + dataset.nbytes
-        # Unmapped when the last array on it goes.
+        # The mapping ends with the last array on it.
         view = mmap.mmap(descriptor, length, access=mmap.ACCESS_READ, offset=below)
         flat = np.frombuffer(view, kind, dataset.nbytes // kind.itemsize, start - below)
         yield flat.reshape(dataset.shape)
 
 
-def _place(dataset: Dataset, spool: Any) -> tuple[int, int]:
-    """A descriptor, and where in it the values lie."""
+def _location(dataset: Dataset, spool: Any) -> tuple[int, int]:
+    """The descriptor of a file, and the offset of the values in it."""
     if dataset.offset is not None and isinstance(dataset.region, FileRegion):
         return dataset.region.descriptor, dataset.region.start + dataset.offset
     allow(dataset.nbytes)

@@ -1,1 +1,1 @@
-"""The stored form of a fingerprint: schema, versions, integrity."""
+"""The stored form of fingerprints: schema, versions, integrity."""

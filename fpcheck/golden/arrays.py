@@ -1,6 +1,6 @@
 """A fingerprint as HDF5: everything at full precision, equal bytes for equal content.
 
-Variable parts are few and large, since every dataset costs some hundred bytes of header.
+There are few, large datasets, since every dataset has a header of some hundred bytes.
 `docs/golden-format.md` describes each dataset.
 """
 
@@ -43,7 +43,7 @@ class _ActivationHead(Value, frozen=True):
 
 
 class _OutputsHead(Value, frozen=True):
-    """All of `Outputs` that is no array."""
+    """Everything in `Outputs` that is not an array."""
 
     recipe: str
     probe_recipe: str
@@ -83,7 +83,7 @@ def encode(fingerprint: Fingerprint) -> bytes:
 
 
 def decode(data: bytes) -> Fingerprint:
-    """The fingerprint in the bytes of an HDF5 file; its digest must have been checked before."""
+    """The fingerprint in the bytes of an HDF5 file, whose digest the caller has verified."""
     with h5py.File(io.BytesIO(data), "r") as file:
         if (schema := file.attrs["schema"]) not in READABLE:
             raise ValueError(f"schema {schema}, this fpcheck reads {' and '.join(READABLE)}")
@@ -130,11 +130,7 @@ def _put_weights(group: Any, weights: tuple[Measurement, ...]) -> None:
     _put(group, "digests", _rows([m.digest for m in weights]))
     _put(group, "detailed", np.array([m.details is not None for m in weights], np.uint8))
     figures = [msgspec.structs.astuple(d.statistics) for d in details]
-    _put(
-        group,
-        "statistics",
-        np.array(figures, np.float64).reshape(-1, len(Statistics.__struct_fields__)),
-    )
+    _put(group, "statistics", _table(figures, len(Statistics.__struct_fields__)))
     _put(group, "quantiles", _table([d.quantiles for d in details], len(QUANTILES)))
     _put(group, "sketches", _table([d.sketch for d in details], sketch.PROJECTIONS))
     profiles = [profile for d in details for profile in d.profiles]
@@ -156,12 +152,12 @@ def _rows(digests: list[bytes]) -> Array:
 def _get_weights(group: Any, tensors: list[Tensor]) -> tuple[Measurement, ...]:
     arrays = {name: group[name][()] for name in group}
     names = [str(name) for name in group.attrs["counterfactuals"]]
-    found: list[Measurement] = []
+    measurements: list[Measurement] = []
     row = offset = 0
     for place, tensor in enumerate(tensors):
         own = arrays["digests"][place].tobytes()
         if not arrays["detailed"][place]:
-            found.append(Measurement(own, None))
+            measurements.append(Measurement(own, None))
             continue
         sizes = tensor.shape if len(tensor.shape) > 1 else ()
         bounds = np.cumsum([offset, *sizes])
@@ -174,9 +170,9 @@ def _get_weights(group: Any, tensors: list[Tensor]) -> tuple[Measurement, ...]:
             profiles=tuple(profiles),
             counterfactuals={name: value for name, value in mistakes if any(value)},
         )
-        found.append(Measurement(own, details))
+        measurements.append(Measurement(own, details))
         row, offset = row + 1, int(bounds[-1])
-    return tuple(found)
+    return tuple(measurements)
 
 
 def _statistics(row: Array) -> Statistics:
@@ -207,10 +203,8 @@ def _put_outputs(group: Any, outputs: Outputs) -> None:
     for place, answer in enumerate(outputs.answers):
         _put(group, f"logits/{place}", answer.logits)
         _put(group, f"final/{place}", answer.final)
-    sketches = [a.sketch for a in outputs.answers]
-    _put(group, "sketches", _table(sketches, sketch.PROJECTIONS))
-    kept = [a.sketch for a in outputs.activations]
-    _put(group, "activations", _table(kept, sketch.PROJECTIONS))
+    for name, items in (("sketches", outputs.answers), ("activations", outputs.activations)):
+        _put(group, name, _table([item.sketch for item in items], sketch.PROJECTIONS))
     _put(group, "norms", np.array([a.norm for a in outputs.activations]))
     for number, logits in enumerate(outputs.alternatives.values()):
         for place, array in enumerate(logits):
@@ -221,13 +215,17 @@ def _put_outputs(group: Any, outputs: Outputs) -> None:
 
 def _get_outputs(group: Any) -> Outputs:
     head = _get_json(group, "head", _OutputsHead)
-    wanted = enumerate(head.inputs if head.given else ())
-    given = tuple(_get_array(group[f"probes/{i}"], spec.dtype) for i, spec in wanted)
+    specs = enumerate(head.inputs if head.given else ())
+    given = tuple(_get_array(group[f"probes/{i}"], spec.dtype) for i, spec in specs)
     answers = tuple(
-        Answer(a.name, a.shape, group[f"logits/{i}"][()], group[f"final/{i}"][()], a.squashed,
-               group["sketches"][i])
-        for i, a in enumerate(head.answers)
-    )  # fmt: skip
+        Answer(
+            **msgspec.structs.asdict(answer),
+            logits=group[f"logits/{i}"][()],
+            final=group[f"final/{i}"][()],
+            sketch=group["sketches"][i],
+        )
+        for i, answer in enumerate(head.answers)
+    )
     sketches, norms = group["activations"][()], group["norms"][()]
     return Outputs(
         probes=Probes(head.inputs, head.count, given, head.probe_recipe),

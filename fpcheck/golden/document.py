@@ -1,6 +1,7 @@
-"""The YAML side of a golden: for people and for review, protected by a digest of its own text.
+"""The YAML file of a golden: for people and for review, with a digest of its own text.
 
-Above the seal stand the note and the tolerances, which may be edited. Below it every byte counts.
+The note and the tolerances are above the seal and may be edited. The digest covers all that is
+below.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -16,14 +17,15 @@ from fpcheck.fingerprint.levels import Level
 from fpcheck.golden import strict_yaml
 from fpcheck.golden.golden import READABLE, SCHEMA, Golden, Provenance, SourceRecord
 
-if TYPE_CHECKING:  # arrays, which reading a head does without
+if TYPE_CHECKING:  # these import numpy, which reading a head does not need
     from fpcheck.fingerprint.fingerprint import Fingerprint
     from fpcheck.fingerprint.measurement import Measurement
+    from fpcheck.fingerprint.outputs import Outputs
     from fpcheck.fingerprint.structure import Layer, Structure, Tensor
 
 SEAL = "# Recorded by fpcheck; not to be edited. BLAKE3 of all that follows the next line:\n"
 _LAYERS = "\nlayers:\n"
-# What nearly every layer says is left out of the lines for people; the HDF5 file has it all.
+# Values that most layers have. The lines for people omit them; the HDF5 file contains everything.
 USUAL = {
     "activation": "linear",
     "data_format": "channels_last",
@@ -50,7 +52,7 @@ class Editable(Value, frozen=True):
 
 
 class Head(Value, frozen=True):
-    """The recorded part, as far as programs need it; layers and tensors follow for people."""
+    """The start of the recorded part, which programs read; lines for people follow."""
 
     schema: str
     name: str
@@ -73,9 +75,10 @@ def write(golden: Golden, arrays: bytes) -> str:
 
 
 def edited(text: str, editable: Editable) -> str:
-    """The text of a sound YAML file with another editable part; from the seal on it stays.
+    """The text of a valid YAML file with another editable part.
 
-    Comments at the start of a line above the seal stay too, before all else.
+    The text from the seal on does not change. Comments above the seal that start a line stay, in
+    front.
     """
     above, seal, below = text.partition("\n" + SEAL)
     comments = "".join(f"{line}\n" for line in above.split("\n") if line.startswith("#"))
@@ -87,18 +90,18 @@ def _above(editable: Editable) -> str:
 
 
 def read(text: str, where: str) -> tuple[Editable, Head]:
-    """Both parts, the digest checked.
+    """Both parts, after verifying the digest.
 
     Raises:
         FpcheckError: damaged, edited below the seal, or of a schema that this version cannot read.
     """
-    # At the start of a line: lines of a note are indented.
+    # The seal starts a line, while the lines of a note are indented.
     above, seal, below = text.partition("\n" + SEAL)
     line, _, recorded = below.partition("\n")
     if not seal:
-        raise FpcheckError(f"{where}: damaged golden: its seal is missing", _RESTORE)
+        raise damaged(where, "its seal is missing")
     if line != f"digest: {digest.text(digest.of_bytes(recorded.encode()))}":
-        raise FpcheckError(f"{where}: damaged golden: its recorded part was changed", _RESTORE)
+        raise damaged(where, "its recorded part was changed")
     schema = recorded.partition("\n")[0].removeprefix("schema: ")
     if schema not in READABLE:
         raise FpcheckError(
@@ -109,23 +112,24 @@ def read(text: str, where: str) -> tuple[Editable, Head]:
     return strict_yaml.load(above + "\n", Editable, where), head
 
 
-_RESTORE = "Restore it from version control (git checkout), or record it again."
+def damaged(where: object, why: str, what: str = "it", alternative: str = "") -> FpcheckError:
+    """The error for a damaged golden."""
+    restore = f"Restore {what} from version control (git checkout), or "
+    return FpcheckError(
+        f"{where}: damaged golden: {why}", restore + (alternative or "record it again.")
+    )
 
 
-def _dump(value: Any) -> str:
+def _dump(value: Any, flow: bool = False) -> str:
     text: str = yaml.dump(
-        value, Dumper=strict_yaml.Dumper, sort_keys=False, allow_unicode=False, width=10**9,
-        default_flow_style=False,
-    )  # fmt: skip
+        value,
+        Dumper=strict_yaml.Dumper,
+        sort_keys=False,
+        allow_unicode=False,
+        width=10**9,
+        default_flow_style=flow,
+    )
     return text
-
-
-def _flow(value: dict[str, Any]) -> str:
-    text: str = yaml.dump(
-        value, Dumper=strict_yaml.Dumper, sort_keys=False, allow_unicode=False, width=10**9,
-        default_flow_style=True,
-    )  # fmt: skip
-    return f"- {text}"
 
 
 def _head(golden: Golden, arrays: bytes) -> Head:
@@ -146,12 +150,12 @@ def _head(golden: Golden, arrays: bytes) -> Head:
     )
 
 
-# Levels, content id, digest of the structure with names and without.
+# Levels, content id, digest of the structure with names, digest without names.
 Described = tuple[tuple[Level, ...], str | None, str, str]
 
 
 def described(fingerprint: "Fingerprint") -> Described:
-    """What a head says of a fingerprint, from the fingerprint."""
+    """The description of a fingerprint in a head, computed from the fingerprint."""
     own, structure = fingerprint.content_id, fingerprint.structure
     return (
         fingerprint.levels,
@@ -162,7 +166,7 @@ def described(fingerprint: "Fingerprint") -> Described:
 
 
 def described_by(head: Head) -> Described:
-    """The same, from the head."""
+    """The description of a fingerprint in a head."""
     return (head.levels, head.content_id, head.structure, head.shape)
 
 
@@ -177,24 +181,12 @@ def _summary(golden: Golden) -> dict[str, Any]:
         "inputs": [f"{p.name} {_shape(p.shape)} {p.dtype}" for p in structure.inputs],
         "outputs": [f"{p.name} {_shape(p.shape)} {p.dtype}" for p in structure.outputs],
     }
-    if untold := [la.path for la in structure.layers if _lacks(la)]:
-        summary["untold"] = untold  # the file that was recorded does not hold all of their state
+    if incomplete := [la.path for la in structure.layers if _is_incomplete(la)]:
+        summary["untold"] = incomplete
     if custom := structure.custom_classes:
         summary["custom"] = custom
     if outputs is not None:
-        noise = msgspec.to_builtins(outputs.noise)
-        del noise["where"]  # nothing varies in what is approved
-        summary |= {
-            "preprocess": outputs.preprocess,
-            "probes": [f"{i.name} {i.kind} {_shape((outputs.probes.count, *i.shape))}"
-                       for i in outputs.probes.inputs],
-            "noise": {k: None if v is None else _round(v) for k, v in noise.items()},
-            "provable": _is_provable(golden),
-            "unreached": list(outputs.reach.unreached),
-            "untried": list(outputs.reach.untried),
-            "logits": {a.name: [_round(v) for v in a.logits[0, :5].tolist()]
-                       for a in outputs.answers},
-        }  # fmt: skip
+        summary |= _outputs_summary(outputs, _is_provable(golden, outputs))
     if accuracy is not None:
         summary["accuracy"] = {
             "examples": accuracy.count,
@@ -204,23 +196,36 @@ def _summary(golden: Golden) -> dict[str, Any]:
     return summary
 
 
-def _lacks(layer: "Layer") -> bool:
-    """Whether state that a layer has is not in the file that was recorded."""
-    return bool(layer.outside or (layer.untold and not layer.custom))
+def _is_incomplete(layer: "Layer") -> bool:
+    """Whether the recorded file does not contain all of a layer's state."""
+    return bool(layer.external_files or (layer.not_stored and not layer.custom))
 
 
-def _is_provable(golden: Golden) -> bool:
-    """Whether outputs follow wherever weights, structure, preprocessing and environment are equal.
+def _outputs_summary(outputs: "Outputs", provable: bool) -> dict[str, Any]:
+    noise = msgspec.to_builtins(outputs.noise)
+    del noise["where"]  # goldens are only recorded if no layer varies
+    count, inputs = outputs.probes.count, outputs.probes.inputs
+    first = {answer.name: answer.logits[0, :5].tolist() for answer in outputs.answers}
+    return {
+        "preprocess": outputs.preprocess,
+        "probes": [f"{i.name} {i.kind} {_shape((count, *i.shape))}" for i in inputs],
+        "noise": {k: None if v is None else _round(v) for k, v in noise.items()},
+        "provable": provable,
+        "unreached": list(outputs.reach.unreached),
+        "untried": list(outputs.reach.untried),
+        "logits": {name: [_round(v) for v in values] for name, values in first.items()},
+    }
+
+
+def _is_provable(golden: Golden, outputs: "Outputs") -> bool:
+    """Whether equal weights, structure and preprocessing prove the outputs in this environment.
 
     The environment is that of the provenance; see `comparison.proof`.
     """
-    from fpcheck.comparison.proof import hindrance  # with numpy, which reading a head does without
+    from fpcheck.comparison.proof import hindrance  # imports numpy, as above
 
-    held = golden.fingerprint
-    if held.outputs is None:
-        return False
-    here, preprocess = golden.provenance.environment, held.outputs.preprocess
-    return hindrance(held, held, here, preprocess) is None
+    own, environment = golden.fingerprint, golden.provenance.environment
+    return hindrance(own, own, environment, outputs.preprocess) is None
 
 
 def _shape(shape: tuple[int | None, ...] | None) -> str:
@@ -234,16 +239,16 @@ def _round(value: float) -> float:
 
 
 def _lines(fingerprint: "Fingerprint") -> str:
-    layers = "".join(_flow(_layer(layer)) for layer in fingerprint.structure.layers)
-    return f"layers:\n{layers}tensors:\n{_tensor_lines(fingerprint)}"
-
-
-def _tensor_lines(fingerprint: "Fingerprint") -> str:
+    """One line per layer and one per tensor, for people."""
     structure: Structure = fingerprint.structure
     weights = fingerprint.weights or (None,) * len(structure.tensors)
+    layers = (_layer(layer) for layer in structure.layers)
+    pairs = zip(structure.tensors, weights, strict=True)
+    tensors = (_tensor(layer, tensor, measured) for (layer, tensor), measured in pairs)
+    parts = {"layers": layers, "tensors": tensors}
     return "".join(
-        _flow(_tensor(layer, tensor, measured))
-        for (layer, tensor), measured in zip(structure.tensors, weights, strict=True)
+        f"{name}:\n" + "".join(f"- {_dump(line, flow=True)}" for line in lines)
+        for name, lines in parts.items()
     )
 
 

@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from fpcheck.fingerprint.fingerprint import Fingerprint
 
 SCHEMA = "fpcheck-golden/2"
-# Those that this version reads. The first held structures of the first recipe.
+# The schemas that this version reads. The first has structures of the first recipe.
 READABLE = ("fpcheck-golden/1", SCHEMA)
 
 
 class Provenance(Value, frozen=True):
-    """Where and when a golden was recorded; no part of any comparison."""
+    """Where and when a golden was recorded; not compared."""
 
     time: str
     fpcheck: str
@@ -25,14 +25,14 @@ class Provenance(Value, frozen=True):
 
 
 class SourceRecord(Value, frozen=True, omit_defaults=True):
-    """What it was recorded from.
+    """The source from which a golden was recorded.
 
     Attributes:
-        text: the source as given.
-        format: of what it was.
-        digest: BLAKE3 of its file's bytes; None where it is no file here.
-        size: of that file in bytes.
-        notes: what reading that file told, beside the model.
+        text: the source as the user gave it.
+        format: its format.
+        digest: BLAKE3 of the file; None if the source is not a local file.
+        size: of the file in bytes.
+        notes: what users should know about the file.
     """
 
     text: str
@@ -48,13 +48,13 @@ class Golden(Value, frozen=True, eq=False):
     Attributes:
         name: of the golden.
         version: 1, 2, 3 ...
-        fingerprint: what was measured.
+        fingerprint: the measurements.
         note: for people; may be edited.
-        tolerances: what is allowed; may be edited.
-        provenance: where and when.
-        source: from what.
+        tolerances: the allowed differences; may be edited.
+        provenance: where and when it was recorded.
+        source: what it was recorded from.
         path: of its YAML file; None before it is stored.
-        first: of `diff`, what the user gave as the first of the two; empty elsewhere.
+        first: in `diff`, the first of the two arguments; else empty.
     """
 
     name: str
@@ -82,11 +82,11 @@ class Golden(Value, frozen=True, eq=False):
 
     @property
     def rows(self) -> list[tuple[str, object]]:
-        """What a notebook shows of it."""
+        """The rows of its table in a notebook."""
         allowed = f"weights {self.tolerances.weights}, outputs {self.tolerances.outputs}"
         return [
             ("note", self.note),
-            ("holds", self.fingerprint.described),
+            ("contains", self.fingerprint.described),
             ("source", f"{self.source.text} ({self.source.format})"),
             ("recorded", self.provenance.time),
             ("allowed", allowed),

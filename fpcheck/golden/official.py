@@ -1,4 +1,4 @@
-"""Keras's own weight files: recognised by name and by the sum that Keras publishes of them."""
+"""Keras's official weight files, recognised by their names and published checksums."""
 
 from functools import cache
 from pathlib import Path
@@ -12,7 +12,7 @@ FILE = "official-weights.yaml"
 
 
 class OfficialFile(Value, frozen=True):
-    """One published file: which application it is of, whether with its top, and its sum."""
+    """One published file: its application, whether it includes the top, and its checksum."""
 
     application: str
     top: bool
@@ -22,13 +22,13 @@ class OfficialFile(Value, frozen=True):
 
 @cache
 def official_files() -> dict[str, OfficialFile]:
-    """File name to what is published of it."""
+    """The published files by name."""
     path = shipped().folder / FILE
     return strict_yaml.load(path.read_text(), dict[str, OfficialFile], str(path))
 
 
 def recognise(path: Path) -> str | None:
-    """One sentence on whether a file is one of Keras's own; None where nothing suggests it."""
+    """One sentence on whether a file is an official one; None if nothing suggests it."""
     files = official_files()
     sums = {kind: published_sum(path, kind) for kind in ("md5", "sha256")}
     for name, file in files.items():
@@ -40,6 +40,6 @@ def recognise(path: Path) -> str | None:
     named = files[path.name]
     kind = "md5" if named.md5 else "sha256"
     return (
-        f"It bears the name of Keras's official {named.application} file, but is not that file: "
-        f"its {kind} is {sums[kind]}, published is {named.md5 or named.sha256}."
+        f"It has the name of Keras's official {named.application} file, but it is not that file: "
+        f"its {kind} is {sums[kind]}, the published one is {named.md5 or named.sha256}."
     )

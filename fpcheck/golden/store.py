@@ -1,4 +1,4 @@
-"""A folder of goldens: versions that are only ever added, checked whenever they are read.
+"""A folder of goldens. Versions are only added, and are verified whenever they are read.
 
 Only the note and the tolerances of a stored version may change.
 """
@@ -25,7 +25,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 class Entry:
-    """One stored version: where it is, read only as far as asked."""
+    """One stored version; its files are read when needed."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -38,15 +38,15 @@ class Entry:
         return f"{self.name}@{self.version}"
 
     def head(self) -> document.Head:
-        """The recorded part of the YAML, its digest checked."""
+        """The start of the recorded part of the YAML file, after verifying its digest."""
         return self.document()[1]
 
     def note(self) -> str:
-        """The note, as it stands now."""
+        """The note."""
         return self.document()[0].note
 
     def load(self) -> Golden:
-        """The whole golden, both files checked.
+        """The whole golden, after verifying both files.
 
         Raises:
             FpcheckError: either file is missing, damaged, or of an unknown schema.
@@ -54,10 +54,7 @@ class Entry:
         editable, head = self.document()
         fingerprint = self._decode(self._arrays(head))
         if document.described(fingerprint) != document.described_by(head):
-            raise FpcheckError(
-                f"{self.path}: damaged golden: its two files describe different models",
-                "Restore both from version control (git checkout), or record it again.",
-            )
+            raise document.damaged(self.path, "its two files describe different models", "both")
         return Golden(
             name=head.name,
             version=head.version,
@@ -70,40 +67,31 @@ class Entry:
         )
 
     def _arrays(self, head: document.Head) -> bytes:
-        data = _read(self.path.with_suffix(".h5"), self.label)
+        path = self.path.with_suffix(".h5")
+        data = _read(path, self.label)
         if digest.text(digest.of_bytes(data)) != head.arrays:
-            raise FpcheckError(
-                f"{self.path.with_suffix('.h5')}: damaged golden: it is not the file that "
-                f"{self.path.name} describes",
-                "Restore it from version control (git checkout), or record it again.",
-            )
+            raise document.damaged(path, f"it is not the file that {self.path.name} describes")
         return data
 
     def _decode(self, data: bytes) -> "Fingerprint":
-        from fpcheck.golden import arrays  # with h5py, which reading a head does without
+        from fpcheck.golden import arrays  # imports h5py, which reading a head does not need
 
         try:
             return arrays.decode(data)
         except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
-            raise FpcheckError(
-                f"{self.path.with_suffix('.h5')}: damaged golden: not readable ({error})",
-                "Restore it from version control (git checkout), or update fpcheck.",
-            ) from error
+            path, why = self.path.with_suffix(".h5"), f"not readable ({error})"
+            raise document.damaged(path, why, alternative="update fpcheck.") from error
 
     def document(self) -> tuple[document.Editable, document.Head]:
-        """Both parts of the YAML, its digest checked."""
-        data = _read(self.path, self.label)
+        """Both parts of the YAML file, after verifying its digest."""
         try:
-            text = data.decode()
+            text = _read(self.path, self.label).decode()
         except UnicodeDecodeError as error:
-            raise FpcheckError(
-                f"{self.path}: damaged golden: not UTF-8 text",
-                "Restore it from version control (git checkout).",
-            ) from error
+            raise document.damaged(self.path, "not UTF-8 text") from error
         editable, head = document.read(text, str(self.path))
         if (head.name, head.version) != (self.name, self.version):
             raise FpcheckError(
-                f"{self.path}: holds the golden {head.name}@{head.version}",
+                f"{self.path}: contains the golden {head.name}@{head.version}",
                 f"Move it to {head.name}/{head.version}.yaml.",
             )
         return editable, head
@@ -137,7 +125,7 @@ class Store:
         return sorted(int(p.stem) for p in found if p.stem.isdecimal())
 
     def entry(self, name: str, version: int | None = None) -> Entry | None:
-        """One version, the newest if none is named; None where there is none."""
+        """One version, the newest by default; None if it does not exist."""
         versions = self.versions(name) if _NAME.fullmatch(name) else []
         wanted = version if version is not None else (versions or [0])[-1]
         return Entry(self.folder / name / f"{wanted}.yaml") if wanted in versions else None
@@ -150,18 +138,15 @@ class Store:
 
     def newest(self) -> Iterator[Entry]:
         """The newest version of every golden."""
-        for name in self.names():
-            entry = self.entry(name)
-            if entry is not None:
-                yield entry
+        yield from (entry for name in self.names() if (entry := self.entry(name)) is not None)
 
     def save(self, golden: Golden) -> Entry:
-        """Store a golden as the version that it bears.
+        """Store a golden under its name and version.
 
-        The YAML file is written last: without it there is no golden. Neither file is ever replaced.
+        The YAML file is written last: without it there is no golden. No file is ever replaced.
 
         Raises:
-            FpcheckError: the name is not allowed, the version is there, or the disk refuses.
+            FpcheckError: the name is not allowed, the version exists, or a file cannot be written.
         """
         if not _NAME.fullmatch(golden.name):
             raise FpcheckError(
@@ -170,12 +155,11 @@ class Store:
             )
         from fpcheck.golden import arrays
 
-        folder = self.folder / golden.name
+        path = self.folder / golden.name / f"{golden.version}.yaml"
         data = arrays.encode(golden.fingerprint)
-        path = folder / f"{golden.version}.yaml"
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with _locked(folder):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with _locked(path.parent):
                 self._save(path, golden, data)
         except OSError as error:
             raise FpcheckError(
@@ -185,14 +169,14 @@ class Store:
         return Entry(path)
 
     def edit(self, entry: Entry, editable: document.Editable) -> None:
-        """Give a stored version another note or other tolerances; all that is sealed stays.
+        """Replace the note and the tolerances of a stored version.
 
         Raises:
-            FpcheckError: the version is damaged, or the disk refuses.
+            FpcheckError: the version is damaged, or the file cannot be written.
         """
         try:
             with _locked(entry.path.parent):
-                entry.document()  # a damaged one must stay as it was found
+                entry.document()  # a damaged file must not be changed
                 text = entry.path.read_bytes().decode()
                 _write(entry.path, document.edited(text, editable).encode(), os.replace)
         except OSError as error:
@@ -207,16 +191,16 @@ class Store:
                 f"{path}: this version is stored already",
                 "A stored version is never rewritten: record the next one.",
             )
-        # Without its YAML an HDF5 file was left by a recording that was cut off.
+        # An HDF5 file without YAML file is left from an interrupted recording.
         path.with_suffix(".h5").unlink(missing_ok=True)
-        # A link fails where the path exists; a rename would replace it.
+        # Creating a link fails if the path exists; a rename would replace the file.
         _write(path.with_suffix(".h5"), data, os.link)
         _write(path, document.write(golden, data).encode(), os.link)
 
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Keeps two recordings of one golden apart; where there are no such locks, nothing does."""
+    """Locks a folder against other recordings, if the platform has such locks."""
     if sys.platform == "win32":
         yield
         return
@@ -232,7 +216,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _write(path: Path, data: bytes, put: Callable[[Path, Path], None]) -> None:
-    """Write a file whole or not at all; `put` gives the finished file its name."""
+    """Writes a file completely or not at all; `put` gives the finished file its name."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".tmp-")
     temporary = Path(name)
     try:
@@ -247,7 +231,7 @@ def _write(path: Path, data: bytes, put: Callable[[Path, Path], None]) -> None:
 
 
 def nearest_folder(start: Path) -> Path:
-    """The nearest `fingerprints/` from a folder up; where there is none, the folder's own."""
+    """The nearest `fingerprints/` from a folder upwards; if there is none, that of the folder."""
     for folder in (start, *start.parents):
         if (folder / FOLDER).is_dir():
             return folder / FOLDER

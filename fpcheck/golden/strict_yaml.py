@@ -1,7 +1,7 @@
-"""YAML from files that people edit: plain data only, judged by its events before it is composed.
+"""YAML from files that people edit: plain data only.
 
-Safe loaders still expand aliases without end, crash on deep nesting and take the last of two equal
-keys; anchors, aliases, tags, merge keys, equal keys and deep nesting are refused.
+Safe loaders still expand aliases without end, crash on deep nesting and accept repeated keys. So
+anchors, aliases, tags, merge keys, repeated keys and deep nesting are refused before loading.
 """
 
 import re
@@ -13,7 +13,7 @@ import yaml
 from fpcheck.errors import FpcheckError
 
 T = TypeVar("T")
-# Ours nest four deep; libyaml's C code overflows its stack far above this.
+# Goldens nest four deep; libyaml overflows its stack far above this depth.
 DEEPEST = 32
 
 _SAFE_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -21,13 +21,13 @@ _SAFE_DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 class _Loader(_SAFE_LOADER):  # type: ignore[misc]
-    """Knows null, true, false and plain numbers; dates, base 60 and octal stay text."""
+    """Recognises null, true, false and plain numbers; dates, base 60 and octal remain text."""
 
     yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
 
 
 class Dumper(_SAFE_DUMPER):  # type: ignore[misc]
-    """Writes what `load` reads back: also quotes texts that only `load` would take for numbers."""
+    """Writes what `load` reads: quotes texts that `load` would read as numbers."""
 
 
 _NUMERIC = list("-+.0123456789")
@@ -46,7 +46,7 @@ def load(text: str, kind: type[T], where: str) -> T:
     """A YAML document as a typed value.
 
     Raises:
-        FpcheckError: not YAML, not plain, or not of the type; names the file and the line.
+        FpcheckError: not YAML, not plain data, or not of the type; names the file and the line.
     """
     try:
         _check_events(text, where)
@@ -56,10 +56,10 @@ def load(text: str, kind: type[T], where: str) -> T:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "not readable"
-        raise FpcheckError(f"{where}{line}: not YAML: {problem}", "Mend the file.") from error
+        raise FpcheckError(f"{where}{line}: not YAML: {problem}", "Correct the file.") from error
     except msgspec.ValidationError as error:
-        raise FpcheckError(f"{where}: {error}", "Mend the file.") from error
-    except FpcheckError as error:  # of a value that checks itself
+        raise FpcheckError(f"{where}: {error}", "Correct the file.") from error
+    except FpcheckError as error:  # from a type that validates itself
         if error.fact.startswith(where):
             raise
         raise FpcheckError(f"{where}: {error.fact}", error.advice) from error
@@ -79,11 +79,11 @@ def _check_events(text: str, where: str) -> None:
             keys.pop()
             continue
         if keys and isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent):
-            repeated = keys[-1].take(event)
-            if repeated == "<<":
+            wrong = keys[-1].add(event)
+            if wrong == "<<":
                 raise _refused(where, line, "merge keys are not allowed")
-            if repeated is not None:
-                raise _refused(where, line, f"the key {repeated!r} stands twice")
+            if wrong is not None:
+                raise _refused(where, line, f"the key {wrong!r} is repeated")
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > DEEPEST:
@@ -92,15 +92,15 @@ def _check_events(text: str, where: str) -> None:
 
 
 class _Keys:
-    """Tells keys from values in one mapping, and which keys it has seen."""
+    """The keys of one mapping; sequences have none."""
 
     def __init__(self, mapping: bool) -> None:
         self.mapping = mapping
         self.at_key = True
         self.seen: set[str] = set()
 
-    def take(self, event: Any) -> str | None:
-        """Note one key or value; returns a key that stands twice, or is a merge key."""
+    def add(self, event: Any) -> str | None:
+        """Add the next key or value; returns a key that is repeated or is a merge key."""
         if not self.mapping:
             return None
         is_key, self.at_key = self.at_key, not self.at_key

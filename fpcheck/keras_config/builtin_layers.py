@@ -1,7 +1,4 @@
-"""What the framework's own layers hold: roles of their tensors, and layers inside them.
-
-Checked against the installed Keras by tests/formats/test_static_and_live.py.
-"""
+"""Keras's own layers: the roles of their tensors, and the layers inside them."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -12,7 +9,7 @@ from typing import Any
 from fpcheck.layout.group_names import ATTENTIONS, PROJECTIONS
 
 Config = dict[str, Any]
-# Where a container keeps an inner layer, and its configuration as files write one.
+# The name of an inner layer's group in weight files, and its configuration.
 Inner = tuple[str, Config]
 
 
@@ -22,38 +19,38 @@ def _described() -> dict[str, Any]:
 
 
 def proper(class_name: str) -> str:
-    """The class behind one of the framework's other names for it (`GlobalAvgPool2D`)."""
+    """The name of a class, given any of Keras's names for it (`GlobalAvgPool2D`)."""
     return str(_described()["aliases"].get(class_name, class_name))
 
 
 def is_layer(class_name: str) -> bool:
-    """Whether the framework has a layer or model of this class."""
+    """Whether Keras has a layer or model of this class."""
     return class_name in _described()["layers"]
 
 
 def is_operation(class_name: str) -> bool:
-    """Whether the framework has an operation of this class."""
+    """Whether Keras has an operation of this class."""
     return class_name in _operations()
 
 
 def is_known(class_name: str) -> bool:
-    """Whether the framework has a layer, model or operation of this class, under any name."""
+    """Whether Keras has a layer, model or operation of this class, under any name."""
     return is_layer(proper(class_name)) or is_operation(class_name)
 
 
 def is_activation(name: str) -> bool:
-    """Whether the framework has an activation of this name."""
+    """Whether Keras has an activation of this name."""
     return name in _described()["activations"]
 
 
 def completed(class_name: str, config: Config) -> Config:
-    """A configuration with the attributes that it leaves out, and functions by their own names."""
-    found: Config = _renamed({**_described()["layers"].get(class_name, {}), **config})
-    return found
+    """A configuration with defaults for missing attributes, and canonical names of activations."""
+    complete: Config = _renamed({**_described()["layers"].get(class_name, {}), **config})
+    return complete
 
 
 def _renamed(value: Any, key: str = "") -> Any:
-    """Activations under the name that Keras 3 writes (`swish` is `silu`), also in inner layers."""
+    """A configuration with the names of activations that Keras 3 writes (`swish` is `silu`)."""
     if isinstance(value, dict):
         return {name: _renamed(item, name) for name, item in value.items()}
     if key.endswith("activation") and isinstance(value, str):
@@ -67,7 +64,7 @@ def _operations() -> frozenset[str]:
 
 
 def _when(*conditions: tuple[str, str]) -> Callable[[Config], list[str]]:
-    """Roles, each with the attribute that it depends on (empty: always there)."""
+    """Pairs of a role and the attribute on which it depends (empty: the role is always there)."""
 
     def roles(config: Config) -> list[str]:
         return [role for role, flag in conditions if not flag or config.get(flag, True)]
@@ -111,10 +108,9 @@ def _reversible(config: Config) -> list[str]:
 
 
 _ROLES: dict[str, Callable[[Config], list[str]]] = {
-    **dict.fromkeys(
-        ("Dense", "Conv1D", "Conv2D", "Conv3D", "Conv1DTranspose", "Conv2DTranspose",
-         "Conv3DTranspose", "DepthwiseConv1D", "DepthwiseConv2D"), _KERNEL,
-    ),
+    **dict.fromkeys(("Dense", "Conv1D", "Conv2D", "Conv3D"), _KERNEL),
+    **dict.fromkeys(("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"), _KERNEL),
+    **dict.fromkeys(("DepthwiseConv1D", "DepthwiseConv2D"), _KERNEL),
     **dict.fromkeys(("SeparableConv1D", "SeparableConv2D"), _SEPARABLE),
     **dict.fromkeys(("LayerNormalization", "GroupNormalization"), _AFFINE),
     **dict.fromkeys(("LSTMCell", "GRUCell", "SimpleRNNCell", "ConvLSTMCell"), _CELL),
@@ -129,21 +125,16 @@ _ROLES: dict[str, Callable[[Config], list[str]]] = {
     "LayerScale": lambda config: ["variable"],
     "PReLU": lambda config: ["alpha"],
     "AdditiveAttention": _when(("scale", "use_scale")),
-}  # fmt: skip
+}
 # Tensors that training does not change.
 FIXED = frozenset(
-    {"kernel_scale", "embeddings_scale", "moving_mean", "moving_variance", "moving_stddev",
-     "renorm_mean", "renorm_stddev", "mean", "variance", "count", "vector_u"}
-)  # fmt: skip
+    {"moving_mean", "moving_variance", "moving_stddev", "renorm_mean", "renorm_stddev"}
+    | {"mean", "variance", "count", "vector_u", "kernel_scale", "embeddings_scale"}
+)
 
 
 def is_fixed(role: str, dtype: str) -> bool:
-    """Whether training would leave a tensor of the framework's layers alone.
-
-    Args:
-        role: of the tensor.
-        dtype: name of the layer's policy; quantised layers train other tensors.
-    """
+    """Whether training does not change a tensor of a Keras layer with the dtype policy `dtype`."""
     mode, quantized, _ = dtype.partition("_from_")
     if not quantized:
         return role in FIXED
@@ -151,12 +142,9 @@ def is_fixed(role: str, dtype: str) -> bool:
 
 
 def roles(class_name: str, config: Config, dtype: str) -> list[str] | None:
-    """What a layer of the framework calls its own tensors, in order; None where that is unknown.
+    """The roles of a Keras layer's own tensors, in order; None if unknown.
 
-    Args:
-        class_name: of the layer.
-        config: its configuration, complete.
-        dtype: name of its policy; a quantised layer holds more.
+    The configuration must be complete. The dtype policy shows whether the layer is quantised.
     """
     mode, _, block = dtype.partition("_from_")[0].partition("/")
     quantized = _described()["quantized"].get(class_name, {}).get(mode)
@@ -182,7 +170,7 @@ def makes_cell(class_name: str) -> bool:
 
 
 def inner(class_name: str, config: Config) -> Iterator[Inner]:
-    """The layers inside a layer of the framework, in its order."""
+    """The layers inside a Keras layer, in its order."""
     if class_name in _CELLS:
         yield "cell", _made(_CELLS[class_name], _CELL_NAMES[class_name], config)
     elif makes_cell(class_name):
@@ -204,8 +192,8 @@ def inner(class_name: str, config: Config) -> Iterator[Inner]:
 
 
 def _made(class_name: str, name: str, config: Config) -> Config:
-    return {"module": "keras.layers", "class_name": class_name,
-            "config": {**config, "name": name}}  # fmt: skip
+    config = {**config, "name": name}
+    return {"module": "keras.layers", "class_name": class_name, "config": config}
 
 
 def _projections(config: Config) -> Iterator[Inner]:
@@ -220,7 +208,7 @@ def _directions(config: Config) -> Iterator[Inner]:
     for direction, layer in (("forward", forward), ("backward", given or forward)):
         if isinstance(layer, dict) and isinstance(layer.get("config"), dict):
             name = str(layer["config"].get("name", ""))
-            if layer is not given:  # which keeps its own name
+            if layer is not given:  # a given backward layer has its own name
                 bare = name.removeprefix("forward_").removeprefix("backward_")
                 name = f"{direction}_{bare}"
             named = {**layer["config"], "name": name}
@@ -228,8 +216,7 @@ def _directions(config: Config) -> Iterator[Inner]:
 
 
 def _stacked(cell: Any) -> Iterator[Inner]:
-    if isinstance(cell, list):  # as a list of cells is given
-        yield "cell", {"module": "keras.layers", "class_name": "StackedRNNCells",
-                       "config": {"name": "stacked_rnn_cells", "cells": cell}}  # fmt: skip
+    if isinstance(cell, list):
+        yield "cell", _made("StackedRNNCells", "stacked_rnn_cells", {"cells": cell})
     elif isinstance(cell, dict):
         yield "cell", cell

@@ -7,7 +7,7 @@ from fpcheck.codec import Value
 from fpcheck.fingerprint.canonical import port_key, telling
 from fpcheck.fingerprint.structure import Shape
 
-# Layer, which of its calls, which of its outputs.
+# A layer, the number of its call, the number of its output.
 Link = tuple[str, int, int]
 
 
@@ -15,9 +15,9 @@ class Node(Value, frozen=True):
     """One call of a layer.
 
     Attributes:
-        inputs: the tensors that it is given, in order.
-        arguments: all else, with `$0`, `$1` ... for tensors; empty for plain calls.
-        first_shape: the shape of the first tensor; None where the file does not tell.
+        inputs: the sources of its tensors, in order.
+        arguments: its arguments, with `$0`, `$1` ... for tensors; empty if it has only tensors.
+        first_shape: the shape of the first tensor; None if the file does not contain it.
     """
 
     inputs: tuple[Link, ...]
@@ -26,11 +26,7 @@ class Node(Value, frozen=True):
 
 
 def node_of(data: Any) -> Node:
-    """A call as files write it.
-
-    Args:
-        data: `{args, kwargs}` with tensors as dictionaries, or a list of [layer, call, output].
-    """
+    """A call, written as `{args, kwargs}` with tensors as dictionaries, or as a list of links."""
     if isinstance(data, list):
         links = tuple((str(name), int(call), int(output)) for name, call, output, *_ in data)
         return Node(links, {}, None)
@@ -48,18 +44,22 @@ def node_of(data: Any) -> Node:
 
 
 def check_chain(config: dict[str, Any]) -> None:
-    """Refuse a chain whose layers are not what layers are; ValueError, TypeError."""
-    names = [_checked(layer) for layer in config["layers"]]
-    given = [name for name in names if name]
-    if len({*given}) < len(given):
+    """Check the layers of a Sequential model.
+
+    Raises:
+        ValueError, TypeError: an entry is not a layer, or two layers have the same name.
+    """
+    names = [name for layer in config["layers"] if (name := _checked(layer))]
+    if len({*names}) < len(names):
         raise ValueError("two layers have one name")
 
 
 def calls_of(config: dict[str, Any]) -> dict[str, list[Node]]:
-    """The calls of each layer of a functional model, by its name.
+    """The calls of each layer of a functional model, by the layer's name.
 
     Raises:
-        ValueError, TypeError: it cannot be: names twice, edges from nowhere, circles.
+        ValueError, TypeError: two layers have the same name, an edge has no source, or edges form
+            a circle.
     """
     calls: dict[str, list[Node]] = {}
     for layer in config["layers"]:
@@ -78,10 +78,7 @@ def calls_of(config: dict[str, Any]) -> dict[str, list[Node]]:
     for name, call in feeds:
         if (name, call) not in waiting:
             raise ValueError(f"a layer is fed by call {call} of {name[:40]}, which there is not")
-    for name, call, _ in (
-        *port_edges(config["input_layers"]),
-        *port_edges(config["output_layers"]),
-    ):
+    for _, (name, call, _) in (*ports(config["input_layers"]), *ports(config["output_layers"])):
         if name not in calls or not 0 <= call <= max(1, len(calls[name])):
             raise ValueError(f"call {call} of {name[:40]} is an end of the model; there is none")
     _check_circles(waiting, feeds)
@@ -104,7 +101,7 @@ def _check_circles(
 
 
 def _checked(layer: Any) -> str:
-    """The name of a layer that has the parts of one; TypeError, ValueError."""
+    """The name of a layer; raises TypeError or ValueError if it is not a layer."""
     name, config = layer.get("name"), layer["config"]
     if not isinstance(layer["class_name"], str) or not isinstance(config, dict):
         raise TypeError("a layer without class_name or config")
@@ -114,13 +111,8 @@ def _checked(layer: Any) -> str:
     return name
 
 
-def port_edges(links: Any) -> Iterator[Link]:
-    """The inputs or outputs of a model, in the order in which Keras flattens them."""
-    return (link for _, link in ports(links))
-
-
 def ports(links: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str, Link]]:
-    """The same, each with where it stands; see `canonical.port_key`."""
+    """Keys (`canonical.port_key`) and links of a model's inputs or outputs, in Keras's order."""
     if isinstance(links, dict):
         for key in sorted(links):
             yield from ports(links[key], (*path, key))
@@ -141,7 +133,7 @@ def _link(tensor: dict[str, Any]) -> Link:
 
 
 def _leaves(value: Any) -> Iterator[Any]:
-    """Leaves in the order in which Keras flattens: dictionaries by key."""
+    """The leaves of a nested value in Keras's order: dictionaries by key."""
     if _is_tensor(value):
         yield value
     elif isinstance(value, dict) and value.get("class_name") == "__tuple__":

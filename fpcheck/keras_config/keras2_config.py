@@ -1,7 +1,7 @@
-"""The legacy models of Keras 2 in the spelling of Keras 3, which refuses most of them.
+"""Rewrites configurations of Keras 2, most of which Keras 3 refuses, as Keras 3 writes them.
 
-Only spellings are mended: an argument that Keras 3 lacks is dropped where its value is the one
-that Keras 3 implements, and anything else is refused by name rather than read as another model.
+Only the spelling changes: an argument that Keras 3 lacks is removed if Keras 3 implements its
+value. Anything else is refused by name, so that no other model is read.
 """
 
 import re
@@ -11,7 +11,7 @@ from fpcheck.keras_config import builtin_layers
 from fpcheck.keras_config.keras2_graph import Config, Graph, operation, plain_name
 
 # Arguments that Keras 3 lacks: patterns of class and argument, and the values that it implements
-# (none are listed where Keras 2 only keeps a record in the argument, or does not use it).
+# (any value if none is listed, since Keras 2 does not compute with the argument).
 _DROPPED: tuple[tuple[str, str, tuple[object, ...]], ...] = (
     ("(?!InputLayer).*", "batch_input_shape", ()),
     ("SimpleRNN|RNN|LSTM|GRU|ConvLSTM[123]D", "time_major", (False,)),
@@ -41,28 +41,33 @@ _CLASSES = {
     "SyncBatchNormalization": "BatchNormalization",
 }
 _GONE = ("BatchNormalizationV1", "SyncBatchNormalization")
-# What Keras 3 ignores of what is dropped.
+# The removed arguments that Keras 3 ignores.
 _IGNORED = {("BatchNormalization", f"renorm{part}") for part in ("", "_clipping", "_momentum")}
-_CHANGED = ("RandomCrop",)  # crops in training only, in Keras 3
-# What Keras 2 did before it had the argument, where Keras 3 does otherwise by default.
+_CHANGED = ("RandomCrop",)  # in Keras 3, it crops in training only
+# The behaviour of Keras 2 before it had the argument, if Keras 3 has another default.
 _IMPLIED = {"GRU": {"reset_after": False}, "GRUCell": {"reset_after": False}}
 _INNER = ("layer", "backward_layer", "cell", "cells")  # arguments that hold layers
 _POLICIES = ("Policy", "PolicyV1")
 _RECURRENT = ("SimpleRNN", "RNN", "LSTM", "GRU", "ConvLSTM2D", "Bidirectional")
 
 
+def wrote_keras2(version: object) -> bool:
+    """Whether a value of `keras_version`, or None, is a version of Keras 2."""
+    return str(version).startswith("2.")
+
+
 def is_keras2(version: str, backend: str, config: str) -> bool:
-    """Whether a legacy file is of Keras 2, by the attributes that it has.
+    """Whether Keras 2 wrote a legacy file with these attributes.
 
     Raises:
-        ValueError: it is of a Keras whose layers were others.
+        ValueError: the file's layers compute differently from those of Keras 2 and 3.
     """
     if version.startswith(("None", "1.")):
         raise ValueError("it was written by Keras 1, whose layers were others")
-    # Theano turns the kernels of convolutions around; Keras 3 no longer turns them back.
+    # Theano flips the kernels of convolutions; Keras 3 no longer flips them back.
     if backend == "theano" and "Conv" in config:
-        raise ValueError("it holds convolutions of the backend Theano")
-    return version.startswith("2.")
+        raise ValueError("it contains convolutions of the backend Theano")
+    return wrote_keras2(version)
 
 
 def unwrapped(value: Config) -> object:
@@ -79,15 +84,15 @@ def unwrapped(value: Config) -> object:
     return value["value"] if keys == {"type", "value"} and value["type"] == "ndarray" else value
 
 
-class Mender:
-    """Writes the configuration of a model in the spelling of Keras 3.
+class Rewriter:
+    """Rewrites the configuration of a model as Keras 3 writes it.
 
     Args:
-        is_custom: whether a class is not the framework's own.
+        is_custom: whether a class is not Keras's own.
 
     Attributes:
         orders: the layers of each model, in the order of the file.
-        refusals: what it has mended that Keras 3 itself refuses to load, a clause each.
+        refusals: one clause for each rewritten part that Keras 3 itself refuses to load.
     """
 
     def __init__(self, is_custom: Callable[[str], bool]):
@@ -97,7 +102,7 @@ class Mender:
         self.refusals: list[str] = []
 
     def layer(self, entry: Config) -> Config:
-        """A layer or model, with all that it holds."""
+        """A layer or model with everything in it."""
         kind: str = _CLASSES.get(entry["class_name"]) or entry["class_name"]
         config = entry["config"]
         self._note_entry(entry)
@@ -118,21 +123,21 @@ class Mender:
             raise ValueError(f"layer {name}: Keras 3 has no such {kind}, nor custom_objects any")
         if "layers" in config:
             self.orders[name] = [layer["name"] for layer in config["layers"]]
-        mended = {"class_name": kind, "config": config, "name": name}
-        # Keras 3 looks for a class in the module named, and without one among the custom objects.
-        return mended if custom else mended | {"module": module, "registered_name": None}
+        rewritten = {"class_name": kind, "config": config, "name": name}
+        # Keras 3 looks for a class in its module; without a module, among the custom objects.
+        return rewritten if custom else rewritten | {"module": module, "registered_name": None}
 
     def _inner(self, entry: Config) -> Config:
-        """The same for a layer within another, whose only input or output stands bare."""
-        mended = self.layer(entry)
+        """A layer inside another; a single input or output of a model is not in a list."""
+        rewritten = self.layer(entry)
         for end in ("input_layers", "output_layers"):
-            links = mended["config"].get(end)
+            links = rewritten["config"].get(end)
             if isinstance(links, list) and len(links) == 1:
-                mended["config"][end] = links[0]
-        return mended
+                rewritten["config"][end] = links[0]
+        return rewritten
 
     def _note_entry(self, entry: Config) -> None:
-        """Note what Keras 3 refuses of a layer as a whole."""
+        """Note what Keras 3 refuses about a layer as a whole."""
         kind, module, config = entry["class_name"], entry.get("module") or "", entry["config"]
         if isinstance(config, list):
             self.refusals.append(f"the {kind} is a bare list of layers")
@@ -146,21 +151,18 @@ class Mender:
             self.refusals.append(f"there is no layer {kind}")
 
     def _note_argument(self, kind: str, key: str, config: Config, lenient: bool) -> None:
-        """Note an argument that Keras 3 refuses; it accepts some in its oldest form of a layer."""
+        """Note an argument that Keras 3 refuses; if `lenient`, it accepts some of them."""
         accepted = key == "batch_input_shape" or kind == "Lambda"
         if not (accepted and lenient) and (kind, key) not in _IGNORED:
             self.refusals.append(f"layer {config['name']} has the argument {key}")
 
     def _note_calls(self, config: Config, graph: Graph) -> None:
-        """Note calls that Keras 3 does not find, since it counts them from 0."""
+        """Note calls that Keras 3 does not find, since it counts calls from 0."""
         first = graph.first
         inside = graph.named([entry["inbound_nodes"] for entry in config["layers"]])
+        outputs = graph.named(config["output_layers"])
         late = [name for name in inside if first[name]]
-        late += [
-            name
-            for name in graph.named(config["output_layers"])
-            if first[name] > (name in graph.functional)
-        ]
+        late += [name for name in outputs if first[name] > (name in graph.functional)]
         if late:
             self.refusals.append(f"the calls of {late[0]} are counted from {first[late[0]]}")
 
@@ -183,9 +185,9 @@ class Mender:
             elif key in _INNER and value is not None:
                 config[key] = self._inner(value)
             elif key.endswith("_initializer") and isinstance(value, dict):
-                value["config"].pop("dtype", None)  # the values come from the file
+                value["config"].pop("dtype", None)  # initial values are replaced by the file's
             elif key == "axis" and isinstance(value, list):
-                # Keras 3 takes one number where it reads a layer as new, and there only.
+                # Keras 3 takes a number if the layer is in its new form, and only then.
                 if (kind == "BatchNormalization" and not lenient) or (lenient and len(value) > 1):
                     self.refusals.append(f"layer {config['name']} has the axis {value}")
                 config[key] = value[0] if len(value) == 1 else value
@@ -208,7 +210,7 @@ class Mender:
         self._note_calls(config, graph)
         for entry in config["layers"]:
             shared = (entry.get("shared_object_id"), entry["name"])
-            if shared in self._shared:  # Keras 2 has written the connections of one in both
+            if shared in self._shared:  # Keras 2 wrote the connections of one model in both
                 raise ValueError(f"layer {entry['name']} is shared by models: connections are lost")
             if shared[0] is not None and entry["inbound_nodes"]:
                 self._shared.add(shared)
@@ -224,63 +226,53 @@ class Mender:
 
 
 def _lambda(config: Config) -> Config:
-    """A Lambda layer, whose functions are code (run only outside of safe mode)."""
-    mended = dict(config)
+    """The configuration of a Lambda layer; its functions are code, which safe mode never runs."""
+    rewritten = dict(config)
     for part in ("function", "output_shape"):
         value, form = config.get(part), config.get(f"{part}_type")
         if form == "lambda" and isinstance(value, list):
             code = dict(zip(("code", "defaults", "closure"), value, strict=True))
-            mended[part] = {"class_name": "__lambda__", "config": code}
-    return mended
+            rewritten[part] = {"class_name": "__lambda__", "config": code}
+    return rewritten
 
 
 def redefined_builtins(config: Config) -> list[str]:
-    """The uses of names that mean another function in Keras 3 ("layer: attribute hard_sigmoid").
-
-    Args:
-        config: what the attribute `model_config` of a file of Keras 2 holds, parsed.
-    """
-    found = []
+    """Uses of names that are other functions in Keras 3, for example hard_sigmoid."""
+    uses = []
     for key, value in config.items():
         if value == "hard_sigmoid" and key != "name":
-            found.append(f"{config.get('name')}: {key} hard_sigmoid")
+            uses.append(f"{config.get('name')}: {key} hard_sigmoid")
         for inner in value if isinstance(value, list) else [value]:
-            found += redefined_builtins(inner) if isinstance(inner, dict) else []
-    return found
-
-
-def _is_policy(value: object) -> bool:
-    return isinstance(value, dict) and value.get("class_name") in _POLICIES
+            uses += redefined_builtins(inner) if isinstance(inner, dict) else []
+    return uses
 
 
 def has_policy(config: object) -> bool:
-    """Whether a configuration, as the file has it, holds a dtype policy of Keras 2."""
+    """Whether a configuration, as Keras 2 wrote it, contains a dtype policy of Keras 2."""
     if isinstance(config, dict):
-        return _is_policy(config) or any(has_policy(value) for value in config.values())
-    return isinstance(config, list) and any(has_policy(value) for value in config)
+        return config.get("class_name") in _POLICIES or any(map(has_policy, config.values()))
+    return isinstance(config, list) and any(map(has_policy, config))
 
 
-def notes(config: Config, mender: Mender) -> list[str]:
-    """What to know of a file of Keras 2: what Keras 3 computes otherwise, and does not load.
+def notes(config: Config, rewriter: Rewriter) -> list[str]:
+    """What Keras 3 computes differently or does not load of a configuration by Keras 2.
 
-    Args:
-        config: the configuration as the file has it, parsed.
-        mender: has written it in the spelling of Keras 3.
+    `rewriter` has rewritten the configuration.
     """
-    found = list(mender.refusals)
-    if not found and has_policy(config):
-        found = ["its layers have a dtype of the class Policy"]
-    more = f", and {len(found) - 1} more" if len(found) > 1 else ""
-    refused = [
-        f"written by Keras 2; load_model of Keras 3 refuses this file ({found[0]}{more}), although "
-        "fpcheck can read it"
-    ] if found else []  # fmt: skip
-    return redefinitions(config) + refused
+    reasons = list(rewriter.refusals)
+    if not reasons and has_policy(config):
+        reasons = ["its layers have a dtype of the class Policy"]
+    sentences = redefinitions(config)
+    if reasons:
+        more = f", and {len(reasons) - 1} more" if len(reasons) > 1 else ""
+        sentences.append(
+            "written by Keras 2; load_model of Keras 3 refuses this file "
+            f"({reasons[0]}{more}), although fpcheck can read it"
+        )
+    return sentences
 
 
 def redefinitions(config: Config) -> list[str]:
-    """One sentence for each of these uses."""
-    return [
-        f"{use}: Keras 3 computes relu6(x + 3) / 6, Keras 2 computed 0.2 x + 0.5"
-        for use in redefined_builtins(config)
-    ]
+    """One sentence for each use of a redefined function."""
+    changed = "Keras 3 computes relu6(x + 3) / 6, Keras 2 computed 0.2 x + 0.5"
+    return [f"{use}: {changed}" for use in redefined_builtins(config)]

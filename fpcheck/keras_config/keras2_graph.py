@@ -1,4 +1,4 @@
-"""The connections of a Keras 2 model, and TensorFlow functions in them, as Keras 3 writes them."""
+"""The graph of a Keras 2 model, with the TensorFlow functions in it, as Keras 3 writes it."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 
 Config = dict[str, Any]
 
-# TensorFlow functions in a graph, and the operations of Keras 3 (below keras.src.ops) they are.
+# TensorFlow functions in a graph, and the equal operations of Keras 3 (in keras.src.ops).
 _FUNCTIONS = """
     math.abs=numpy.Absolute math.exp=numpy.Exp math.log=numpy.Log math.negative=numpy.Negative
     math.sqrt=numpy.Sqrt math.rsqrt=math.Rsqrt math.square=numpy.Square math.tanh=numpy.Tanh
@@ -23,7 +23,7 @@ _FUNCTIONS = """
     compat.v1.squeeze=numpy.Squeeze compat.v1.transpose=numpy.Transpose
 """
 _OPERATIONS = {function.split("=")[0]: function.split("=")[1] for function in _FUNCTIONS.split()}
-# Their further arguments: those of the call, and those that Keras 3 takes beforehand.
+# Further arguments: those of the call, and those that the operation of Keras 3 has as settings.
 _SECOND = ("y", "b", "slice_spec")
 _SETTINGS = {
     **{name: name for name in ("axis", "keepdims", "dtype")},
@@ -33,18 +33,18 @@ _SETTINGS = {
 
 
 def plain_name(name: Any) -> Any:
-    """A layer's name as Keras 3 allows it."""
-    return name and name.replace("/", "_")  # Keras 3 allows no slash
+    """A layer's name without slashes, which Keras 3 does not allow."""
+    return name and name.replace("/", "_")
 
 
 class Graph:
     """The connections of a functional model, each written as [layer, call, output].
 
-    Keras 2 adds the further arguments of the call, and counts the calls of most nested models
-    from 1. Keras 3 does so at the outputs of the model only, and there for functional ones only.
+    Keras 2 appends further arguments of the call, and counts the calls of most nested models from
+    1. Keras 3 does so only for the outputs of the model that come from functional models.
 
     Attributes:
-        functional: the names of the functional models in it.
+        functional: the names of the functional models in the graph.
         first: the number of the first call of each layer.
     """
 
@@ -70,7 +70,7 @@ class Graph:
                 yield from self._links(item)
 
     def named(self, links: Any) -> list[str]:
-        """The layers whose calls these links are, sorted."""
+        """The names of the layers in links, sorted."""
         return sorted({link[0] for link in self._links(links)} - {"_CONSTANT_VALUE"})
 
     def _rewrite(self, value: Any, write: Callable[[str, int, Any], Any]) -> Any:
@@ -99,11 +99,11 @@ class Graph:
         return {"class_name": "__keras_tensor__", "config": tensor}
 
     def call(self, node: Any, states: bool = False) -> Config:
-        """A call, its further arguments being written after each tensor of the first one.
+        """A call of a layer.
 
         Args:
             node: the call as Keras 2 writes it.
-            states: whether all tensors but the first are the initial state.
+            states: whether all tensors except the first are the initial state.
         """
         link = next(self._links(node), None)
         if link is None:
@@ -125,7 +125,7 @@ def _constant(value: object) -> object:
 
 
 def operation(entry: Config, graph: Graph) -> Config:
-    """A call of a TensorFlow function, as the operation of Keras 3 that it is."""
+    """A call of a TensorFlow function, as an operation of Keras 3."""
     name, symbol, nodes = entry["name"], entry["config"]["function"], entry["inbound_nodes"]
     if symbol not in _OPERATIONS or len(nodes) != 1:
         raise ValueError(f"layer {name} calls tf.{symbol}, for which no operation is known")

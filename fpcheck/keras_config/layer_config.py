@@ -1,4 +1,4 @@
-"""What the configuration of one layer says of it: class, name, dtype, shapes, whose code it is."""
+"""The configuration of one layer: class, name, dtype, shapes, and whose code it is."""
 
 import re
 from typing import Any
@@ -9,14 +9,14 @@ from fpcheck.layout.group_names import snake_case
 
 Config = dict[str, Any]
 FLOAT = "float32"
-# Arguments that list layers, each of which says for itself whose code it is.
+# Arguments that list layers, each of which has its own class.
 _LISTED = ("layers", "cells")
 
 
 def spelled(value: Config) -> Config:
-    """A custom layer of a legacy file as others write it: by the name that its class is known by.
+    """A custom layer of a legacy file with a registered name, as other formats have it.
 
-    A hook for `json`: what has a class and no module is a layer there.
+    A hook for `json`: in legacy files, an object with a class and no module is a layer.
     """
     kind = value.get("class_name")
     bare = isinstance(kind, str) and not kind.startswith("__") and "module" not in value
@@ -26,10 +26,10 @@ def spelled(value: Config) -> Config:
 
 
 def is_framework(layer: Config) -> bool:
-    """Whether a class is the framework's own."""
+    """Whether a class is Keras's own."""
     module, name = layer.get("module"), str(layer["class_name"])
     registered = layer.get("registered_name")
-    # Keras names the module of its own classes; of a user's it may be that of a script.
+    # Keras's own classes have a module; a custom class without one has a registered name.
     if registered not in (None, name) or (module is None and registered is not None):
         return False
     if module is None or module == "builtins":
@@ -38,46 +38,46 @@ def is_framework(layer: Config) -> bool:
 
 
 def is_operation(layer: Config) -> bool:
-    """Whether it is an operation of the framework, not a layer."""
+    """Whether it is an operation of Keras, not a layer."""
     module, name = layer.get("module"), str(layer["class_name"])
-    if module is None:  # Add is both; only layers say whether they are trainable
+    if module is None:  # `Add` is both; only a layer has `trainable`
         bare = not isinstance(layer["config"], dict) or "trainable" not in layer["config"]
         return builtin_layers.is_operation(name) and bare and name != "InputLayer"
     return is_framework(layer) and str(module).startswith("keras.src.ops")
 
 
 def name_of(layer: Config) -> str:
-    """A layer's name; empty where a custom layer does not write its configuration."""
+    """A layer's name; empty if a custom layer does not write its configuration."""
     config = layer["config"] if isinstance(layer["config"], dict) else {}
     return str(layer.get("name") or config.get("name") or "")
 
 
 def kind_of(layer: Config) -> str:
-    """What Keras 3 calls a layer's place in a weight file."""
+    """The name of a layer's group in weight files of Keras 3, without a number."""
     name = str(layer["class_name"]).rpartition(">")[2]
     return snake_case(builtin_layers.proper(name) if is_framework(layer) else name)
 
 
 def class_of(layer: Config) -> tuple[str, bool]:
-    """The class as structures name it, and whether code that is not the framework's takes part."""
+    """The name of the class in structures, and whether the layer has custom code."""
     name = str(layer["class_name"])
     if not is_framework(layer):
         return str(layer.get("registered_name") or name), True
     if is_operation(layer):
         return f"ops.{name}", False
     proper = builtin_layers.proper(name)
-    # A recurrent layer hands all its functions on to the cell that it makes.
-    held = {} if builtin_layers.makes_cell(proper) else layer["config"]
-    return proper, name == "Lambda" or _holds_code(held)
+    # A recurrent layer passes all its functions to the cell that it makes.
+    config = {} if builtin_layers.makes_cell(proper) else layer["config"]
+    return proper, name == "Lambda" or _has_custom_code(config)
 
 
-def _holds_code(value: Any) -> bool:
-    """Whether a configuration names functions or classes that are not the framework's.
+def _has_custom_code(value: Any) -> bool:
+    """Whether a configuration names functions or classes that are not Keras's own.
 
-    What a framework's layer inside holds is that layer's own, as it is of live layers.
+    The functions of an inner Keras layer belong to that layer, as in a live model.
     """
     if isinstance(value, list):
-        return any(_holds_code(item) for item in value)
+        return any(_has_custom_code(item) for item in value)
     if not isinstance(value, dict):
         return False
     name = value.get("class_name")
@@ -93,11 +93,11 @@ def _holds_code(value: Any) -> bool:
     named = (v for k, v in value.items() if k.endswith("activation") and isinstance(v, str))
     if any(not builtin_layers.is_activation(activation) for activation in named):
         return True
-    return any(_holds_code(item) for key, item in value.items() if key not in _LISTED)
+    return any(_has_custom_code(item) for key, item in value.items() if key not in _LISTED)
 
 
 def has_graph(layer: Config) -> bool:
-    """Whether it is a model that says how its layers are connected."""
+    """Whether it is a model whose configuration has a graph."""
     config = layer["config"]
     if not isinstance(config, dict) or not isinstance(config.get("layers"), list):
         return False
@@ -105,11 +105,9 @@ def has_graph(layer: Config) -> bool:
 
 
 def dtype_of(layer: Config, path: str) -> str:
-    """The name of its dtype policy; empty for operations, and where nothing is computed.
+    """The name of a layer's dtype policy; empty for operations, inputs and models.
 
-    Args:
-        layer: as files write it.
-        path: what it is called in the innermost model with a graph, and above it in that.
+    The path is that in the innermost model with a graph.
     """
     if is_operation(layer) or layer["class_name"] == "InputLayer" or has_graph(layer):
         return ""
@@ -122,28 +120,28 @@ def _policy(policy: Any, path: str) -> str:
         return FLOAT
     if not isinstance(policy, dict):
         return str(policy)
-    told = policy.get("config") or {}
+    config = policy.get("config") or {}
     if policy.get("class_name") == "DTypePolicyMap":
-        return _policy(_mapped(told, path), path)
-    if "source_name" in told:
-        return f"{told.get('mode')}_from_{told['source_name']}"
-    return str(told.get("name") or FLOAT)
+        return _policy(_mapped(config, path), path)
+    if "source_name" in config:
+        return f"{config.get('mode')}_from_{config['source_name']}"
+    return str(config.get("name") or FLOAT)
 
 
-def _mapped(told: Config, path: str) -> Any:
-    """What a map of policies says of a path: by the path itself, else by the pattern that fits."""
-    policies = told.get("policy_map") or {}
+def _mapped(config: Config, path: str) -> Any:
+    """The policy of a path in a map of policies: by the path itself, else by a pattern."""
+    policies = config.get("policy_map") or {}
     if path in policies:
         return policies[path]
     try:
         fitting = [key for key in policies if re.fullmatch(key, path)]
     except re.error as error:
         raise ValueError(f"a DTypePolicyMap has a key that is no pattern: {error}") from error
-    return policies[fitting[0]] if fitting else told.get("default_policy")
+    return policies[fitting[0]] if fitting else config.get("default_policy")
 
 
 def roles_of(layer: Config, class_name: str, config: Config, dtype: str) -> list[str] | None:
-    """What it calls its own tensors, in order; None where unknown."""
+    """The roles of a layer's own tensors, in order; None if unknown."""
     if is_operation(layer) or has_graph(layer):
         return []
     return builtin_layers.roles(class_name, config, dtype) if is_framework(layer) else None
@@ -156,7 +154,7 @@ def input_of(config: Config) -> tuple[Shape | None, str]:
 
 
 def shape_of(value: Any) -> Shape | None:
-    """A shape as files write it; None where it is none."""
+    """A shape from a configuration; None if it is not a shape."""
     if isinstance(value, dict) and value.get("class_name") == "__tuple__":
         value = value["items"]
     if not isinstance(value, list | tuple):
@@ -167,7 +165,7 @@ def shape_of(value: Any) -> Shape | None:
 
 
 def built_on(layer: Config) -> Shape | None:
-    """The shape of the first input, as the layer was built on it."""
+    """The shape of the first input with which the layer was built."""
     built = layer.get("build_config") or {}
     shape = built.get("input_shape")
     if isinstance(shape, list) and shape and isinstance(shape[0], list):

@@ -1,23 +1,22 @@
-"""How many dimensions a layer's output has, where a file does not write its shape."""
+"""The rank of a layer's output, if a file does not contain its shape."""
 
 from typing import Any
 
-_FLAT = ("Flatten",)
-# Their output mode says whether they add a dimension, and the length of the last one.
-_ENCODING = ("CategoryEncoding", "Discretization", "Hashing", "HashedCrossing", "StringLookup",
-             "IntegerLookup")  # fmt: skip
+# Layers whose output mode decides the rank.
+_LOOKUPS = ("StringLookup", "IntegerLookup", "Hashing", "HashedCrossing")
+_ENCODING = ("CategoryEncoding", "Discretization", *_LOOKUPS)
 _RECURRENT = ("LSTM", "GRU", "SimpleRNN", "RNN")
-# Their outputs depend on code, or on arguments that are not looked into.
-_UNKNOWN = ("Lambda", "Dot", "Functional", "Sequential", "Model", "TextVectorization")
+# Layers whose output depends on code, or on arguments that this module ignores.
+_UNKNOWN = (
+    *("Lambda", "Dot", "TextVectorization"),
+    *("Functional", "Sequential", "Model", "Pipeline"),
+)
 
 
 def rank_after(class_name: str, config: dict[str, Any], before: int | None) -> int | None:
-    """The rank of a layer's output, batch included; None where it cannot be told.
+    """The rank of a Keras layer's output if `before` is that of its first input; None if unknown.
 
-    Args:
-        class_name: of the layer, which is the framework's own.
-        config: its configuration.
-        before: the rank of its first input.
+    Both include the batch axis.
     """
     if before is None or class_name in _UNKNOWN or class_name.startswith("ops."):
         return None
@@ -27,9 +26,7 @@ def rank_after(class_name: str, config: dict[str, Any], before: int | None) -> i
         return _rank_of_einsum(str(config.get("equation", "")), before)
     if class_name in ("MelSpectrogram", "STFTSpectrogram"):
         return before + 1
-    if class_name == "Pipeline":
-        return None
-    if class_name in _FLAT:
+    if class_name == "Flatten":
         return 2
     if class_name.startswith("Global"):
         return before if config.get("keepdims") else 2
@@ -51,7 +48,7 @@ def rank_after(class_name: str, config: dict[str, Any], before: int | None) -> i
 
 
 def _rank_of_einsum(equation: str, before: int) -> int | None:
-    """By how many letters the result has more than the input; `...` stands for the same in both."""
+    """The rank changes by the difference in letters; `...` means the same axes on both sides."""
     operands, _, result = equation.partition("->")
     given = operands.partition(",")[0]
     if not given or not result:

@@ -1,4 +1,4 @@
-"""Vocabularies of preprocessing layers, as the live layers would tell them."""
+"""Vocabularies of preprocessing layers, as in the live layers."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,19 +9,19 @@ from fpcheck.codec import Array
 
 VOCABULARY = "vocabulary"  # the role of a layer's words
 LOOKUPS = ("StringLookup", "IntegerLookup", "TextVectorization")
-# What TextVectorization does not write, since it cannot be set there.
+# Attributes of the lookup inside TextVectorization, which users cannot set.
 _TEXT = {"mask_token": "", "oov_token": "[UNK]", "num_oov_indices": 1}
 
 
 def vocabulary(
     class_name: str, config: dict[str, Any], lines: Callable[[], list[str] | None]
 ) -> Array | None:
-    """The words of a layer, special ones first: int64, or objects; None if it has none.
+    """The words of a layer, special ones first: int64 or object; None if it has none.
 
     Args:
         class_name: of the layer.
         config: its configuration.
-        lines: reads the file that holds the words where the configuration does not.
+        lines: reads the words from the model file if the configuration does not contain them.
     """
     if class_name not in LOOKUPS:
         return None
@@ -40,19 +40,19 @@ def vocabulary(
 
 
 def given_weights(class_name: str, config: dict[str, Any], words: Array) -> Array | None:
-    """Weights of words that were given with them, as the layer pads them; None if none were.
+    """The weights of words that the user gave, padded as in the layer; None if there are none.
 
     Args:
         class_name: of the layer.
         config: its configuration.
-        words: all that it knows, special ones first.
+        words: all words of the layer, special ones first.
 
     Returns:
-        float32, one for each word: special ones weigh the mean of all others, as in Keras's
-        `IndexLookup.set_vocabulary`; then zeros up to `max_tokens`, if that is asked for.
+        float32, one for each word. Special words have the mean of all weights, as in Keras's
+        `IndexLookup.set_vocabulary`; zeros follow up to `max_tokens` if the layer pads.
 
     Raises:
-        TypeError, ValueError: they are no weights of these words.
+        TypeError, ValueError: they are not weights of these words.
     """
     if config.get("idf_weights") is None:
         return None

@@ -1,1 +1,1 @@
-"""How Keras lays the tensors of a model out in its weight files."""
+"""How Keras stores the tensors of a model in weight files, and what the files do not store."""

@@ -1,7 +1,7 @@
 """Which layer of an architecture each layer of a weights-only file is."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from fpcheck.codec import Value
 from fpcheck.fingerprint.fingerprint import Fingerprint
@@ -9,250 +9,251 @@ from fpcheck.fingerprint.layer_names import stable_paths
 from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.structure import Layer, Structure
 from fpcheck.layout.group_names import public
-from fpcheck.layout.groups import is_model, stores
+from fpcheck.layout.groups import groups_of, is_model
 
-# Models inside whose own file it may be; of more than that, names say nothing.
+# How many inner models are tried; if the file fits more, names say nothing.
 _MOST_INNER = 8
 
 
-class Belonging(Value, frozen=True):
-    """Where the layers of a file belong.
+class LayerMatch(Value, frozen=True):
+    """Which layer of an architecture each layer of a file is.
 
     Attributes:
-        layers: path in the file to path in the architecture, also of layers without tensors.
-        below: the model inside the architecture whose own file it is; None where it is the whole.
+        layers: path in the file to path in the architecture, including layers without tensors.
+        below: the path of the inner model that the file contains; None if it is the whole model.
     """
 
     layers: dict[str, str]
     below: str | None = None
 
 
-def belonging(
+def match_layers(
     file: Fingerprint,
-    bare: Sequence[Layer],
+    empty: Sequence[Layer],
     architecture: Structure,
     contents: Sequence[Measurement],
     own: bool,
-) -> Belonging:
-    """Match by the place in the file, by name, by order and by content.
+) -> LayerMatch:
+    """Match by group in the file, then by name, by order and by content.
 
     Args:
-        file: of a file that holds weights only.
-        bare: layers that the file names and of which it holds no tensor.
-        architecture: where they belong.
+        file: of a weights-only file.
+        empty: layers that the file names without any tensor.
+        architecture: the layers to match.
         contents: weights that the architecture is known to have had.
-        own: whether the architecture is the model's own, and not only that of its golden.
+        own: whether the architecture is the model's own, not that of its golden.
     """
-    held = file.structure.layers
-    weighted = [layer for layer in architecture.layers if has_weights(layer)]
-    told = any(layer.config for layer in held)
-    found = _complete(held, bare, weighted, architecture, told)
-    if found is None and not told:
-        ordered = _by_order(held, weighted)
-        found = Belonging(ordered) if own and ordered else None
-    if found is None:
-        found = _likeliest(file, bare, architecture, contents)
-        if not told and any(layer.path not in found.layers for layer in held):
-            ordered = _by_order(held, weighted)
-            found = Belonging(ordered) if ordered else found
-    if contents and file.weights and any(layer.path not in found.layers for layer in held):
-        more = _by_content(file, architecture, contents, found.layers)
-        found = Belonging({**found.layers, **more}, found.below)
-    return found
+    layers = file.structure.layers
+    has_groups = any(layer.config for layer in layers)
+    ordered = {} if has_groups else _by_order(layers, _weighted(architecture))
+    match = _complete(layers, empty, architecture, has_groups)
+    if match is None and own and ordered:
+        match = LayerMatch(ordered)
+    if match is None:
+        match = _likeliest(file, empty, architecture, contents)
+        if ordered and any(layer.path not in match.layers for layer in layers):
+            match = LayerMatch(ordered)
+    if contents and file.weights and any(layer.path not in match.layers for layer in layers):
+        more = _by_content(file, architecture, contents, match.layers)
+        match = LayerMatch({**match.layers, **more}, match.below)
+    return match
 
 
 def out_of_order(file: Structure, architecture: Structure) -> list[str]:
-    """Layers that a legacy file lists as if they were frozen, or free, and here they are not.
+    """Layers that a legacy file lists as frozen, or as trainable, and that are not in this model.
 
     These files list what is trained first, model by model, and Keras loads them by order.
     """
     if any(layer.config for layer in file.layers):
         return []
-    found = belonging(Fingerprint(file), (), architecture, (), own=True).layers
+    match = match_layers(Fingerprint(file), (), architecture, (), own=True).layers
     layers = architecture.by_path
-    tops: dict[str, list[str]] = {}
-    for path in (found[layer.path] for layer in file.layers if layer.path in found):
+    listed_in: dict[str, list[str]] = {}
+    for path in (match[layer.path] for layer in file.layers if layer.path in match):
         top = path.partition("/")[0]
         if top in layers and is_model(layers[top]):
-            tops.setdefault(top, []).append(path)
+            listed_in.setdefault(top, []).append(path)
     wrong: list[str] = []
-    for listed in tops.values():
-        due = sorted(listed, key=lambda p: (_is_late(layers[p]), list(layers).index(p)))
-        while due and due != listed:
-            # The first that stands elsewhere; without it, the others may be right.
-            late = next(a for a, b in zip(due, listed, strict=True) if a != b)
-            wrong.append(late)
-            due, listed = ([p for p in side if p != late] for side in (due, listed))
+    for listed in listed_in.values():
+        expected = sorted(listed, key=lambda p: (_is_frozen(layers[p]), list(layers).index(p)))
+        while expected and expected != listed:
+            # Without the first layer in another position, the others may be right.
+            moved = next(a for a, b in zip(expected, listed, strict=True) if a != b)
+            wrong.append(moved)
+            expected, listed = ([p for p in side if p != moved] for side in (expected, listed))
     return wrong
 
 
 def out_of_place(file: Structure, architecture: Structure) -> list[str]:
     """Layers whose tensors are in other groups of a file than those in which Keras looks."""
-    places = {path: place for place, path in stores(architecture).items()}
-    theirs = {path: place for place, path in _stores(file.layers).items()}
-    found = belonging(Fingerprint(file), (), architecture, (), own=True)
-    if found.below is not None or not theirs:
+    expected = {path: group for group, path in groups_of(architecture).items()}
+    actual = {path: group for group, path in _groups_in(file.layers).items()}
+    match = match_layers(Fingerprint(file), (), architecture, (), own=True)
+    if match.below is not None or not actual:
         return []
-    pairs = {path: theirs.get(held) for held, path in found.layers.items() if path in places}
-    return [path for path, place in pairs.items() if place != places[path]]
+    groups = {path: actual.get(file_path) for file_path, path in match.layers.items()}
+    return [path for path, group in groups.items() if group != expected.get(path, group)]
 
 
-def _is_late(layer: Layer) -> bool:
+def _is_frozen(layer: Layer) -> bool:
     """Whether none of its tensors is trained."""
-    return layer.training.get("trainable") is False or all(
-        tensor.trainable is False for tensor in layer.tensors
-    )
-
-
-def has_weights(layer: Layer) -> bool:
-    """Whether weight files hold a tensor of it."""
-    return bool(layer.stored)
+    frozen = layer.training.get("trainable") is False
+    return frozen or all(tensor.trainable is False for tensor in layer.tensors)
 
 
 def shapes(layer: Layer) -> list[tuple[int, ...]]:
-    """Of the tensors that weight files hold."""
+    """The shapes of the tensors that weight files contain."""
     return [tensor.shape for tensor in layer.stored]
 
 
+def _weighted(structure: Structure) -> list[Layer]:
+    return [layer for layer in structure.layers if layer.stored]
+
+
 def _complete(
-    held: Sequence[Layer],
-    bare: Sequence[Layer],
-    weighted: Sequence[Layer],
-    architecture: Structure,
-    told: bool,
-) -> Belonging | None:
-    """By the places in which Keras looks, else by path; None where that leaves a layer without."""
-    named = _stable(held, weighted)
-    places = stores(architecture) if told else {}
-    if not places:
-        every = len(named) == len(held) == len(weighted)
-        return Belonging({**_stable(bare, architecture.layers), **named}) if every else None
-    found = _at(_stores([*held, *bare]), places)
-    sought = {layer.path for layer in weighted} & {*places.values()}
-    if sought <= {found[layer.path] for layer in held if layer.path in found}:
-        # Where Keras looks, whatever names say; names tell what is inside custom layers.
-        rest = {p: t for p, t in named.items() if p not in found and t not in found.values()}
-        return Belonging({**found, **rest})
+    layers: Sequence[Layer], empty: Sequence[Layer], architecture: Structure, has_groups: bool
+) -> LayerMatch | None:
+    """By the groups in which Keras looks, else by name; None if a layer has no match then."""
+    weighted = _weighted(architecture)
+    named = _by_name(layers, weighted)
+    groups = groups_of(architecture) if has_groups else {}
+    if not groups:
+        every = len(named) == len(layers) == len(weighted)
+        return LayerMatch(_by_name(empty, architecture.layers) | named) if every else None
+    match = _join(_groups_in([*layers, *empty]), groups)
+    expected = {layer.path for layer in weighted} & {*groups.values()}
+    if expected <= {match[layer.path] for layer in layers if layer.path in match}:
+        # Keras looks by group, whatever the names are. Names match what is inside custom layers.
+        return LayerMatch(_extended(match, named))
     return None
 
 
 def _likeliest(
-    file: Fingerprint, bare: Sequence[Layer], architecture: Structure,
+    file: Fingerprint,
+    empty: Sequence[Layer],
+    architecture: Structure,
     contents: Sequence[Measurement],
-) -> Belonging:  # fmt: skip
-    """The way under which the most tensors equal those known, else have their shapes."""
-    held = file.structure.layers
-    ours = by_layer(architecture, contents) if contents else {}
-    theirs = by_layer(file.structure, file.weights) if file.weights and contents else {}
-    layers = architecture.by_path
+) -> LayerMatch:
+    """The match in which most tensors equal the known contents, then most shapes fit."""
+    layers, own_layers = file.structure.layers, architecture.by_path
+    known = _digests(architecture, contents) if contents else {}
+    present = _digests(file.structure, file.weights) if file.weights and contents else {}
 
-    def score(way: Belonging) -> tuple[int, int]:
-        pairs = [(la, way.layers[la.path]) for la in held if la.path in way.layers]
-        equal = sum(_common(theirs.get(la.path, ()), ours.get(path, ())) for la, path in pairs)
-        return equal, sum(_common(shapes(la), shapes(layers[path])) for la, path in pairs)
+    def score(match: LayerMatch) -> tuple[int, int]:
+        pairs = [(la, match.layers[la.path]) for la in layers if la.path in match.layers]
+        equal = sum(_common(present.get(la.path, ()), known.get(path, ())) for la, path in pairs)
+        return equal, sum(_common(shapes(la), shapes(own_layers[path])) for la, path in pairs)
 
-    # Of equal ones the first: where Keras looks, then the name in the file, then running numbers.
-    best = max(_ways(held, bare, architecture), key=score)
-    names = _stable(held, [la for la in architecture.layers if has_weights(la)])
-    taken = {*best.layers.values()}
-    rest = {p: t for p, t in names.items() if p not in best.layers and t not in taken}
-    return best if best.below is not None else Belonging({**best.layers, **rest})
+    # The first of equal ones: by group, then by the name in the file, then by stable name.
+    best = max(_candidates(layers, empty, architecture), key=score)
+    if best.below is not None:
+        return best
+    return LayerMatch(_extended(best.layers, _by_name(layers, _weighted(architecture))))
 
 
-def _ways(
-    held: Sequence[Layer], bare: Sequence[Layer], architecture: Structure
-) -> Iterator[Belonging]:
-    every = [*held, *bare]
-    places, own = stores(architecture), {layer.path: layer.path for layer in architecture.layers}
-    yield Belonging(_inside(_at(_stores(every), places), every, own))
-    yield Belonging(_at({layer.path: layer.path for layer in every}, own))
-    weighted = [layer for layer in architecture.layers if has_weights(layer)]
-    yield Belonging(_stable(held, weighted))
-    for prefix in _prefixes(_stores(held), places):
-        found = _inside(_at(_stores(every), places, prefix), every, own)
-        yield Belonging(found, places.get(prefix[:-1], ""))
-    for prefix in _prefixes([layer.path for layer in held], own):
-        yield Belonging(_at({la.path: la.path for la in every}, own, prefix), prefix[:-1])
+def _extended(match: dict[str, str], more: Mapping[str, str]) -> dict[str, str]:
+    """A match with more pairs, as far as neither side is matched yet."""
+    matched = {*match.values()}
+    return match | {p: own for p, own in more.items() if p not in match and own not in matched}
 
 
-def _stores(layers: Sequence[Layer]) -> dict[str, str]:
-    """Public place in the file to path in it."""
-    placed = ((layer.path, (layer.config or {}).get("store")) for layer in layers)
-    return {public(str(store)): path for path, store in placed if store}
+def _candidates(
+    layers: Sequence[Layer], empty: Sequence[Layer], architecture: Structure
+) -> Iterator[LayerMatch]:
+    every = [*layers, *empty]
+    groups, own = groups_of(architecture), {la.path: la.path for la in architecture.layers}
+    groups_in_file, paths_in_file = _groups_in(every), {la.path: la.path for la in every}
+    yield LayerMatch(_with_inner(_join(groups_in_file, groups), every, own))
+    yield LayerMatch(_join(paths_in_file, own))
+    yield LayerMatch(_by_name(layers, _weighted(architecture)))
+    for prefix in _prefixes(_groups_in(layers), groups):
+        match = _with_inner(_join(groups_in_file, groups, prefix), every, own)
+        yield LayerMatch(match, groups.get(prefix[:-1], ""))
+    for prefix in _prefixes([layer.path for layer in layers], own):
+        yield LayerMatch(_join(paths_in_file, own, prefix), prefix[:-1])
 
 
-def _at(keys: Mapping[str, str], places: Mapping[str, str], prefix: str = "") -> dict[str, str]:
-    return {path: places[prefix + key] for key, path in keys.items() if prefix + key in places}
+def _groups_in(layers: Sequence[Layer]) -> dict[str, str]:
+    """The public path of each group in a file, and the path of its layer."""
+    groups = ((layer.path, (layer.config or {}).get("store")) for layer in layers)
+    return {public(str(group)): path for path, group in groups if group}
 
 
-def _inside(
-    found: dict[str, str], every: Sequence[Layer], own: Mapping[str, str]
+def _join(
+    in_file: Mapping[str, str], in_architecture: Mapping[str, str], prefix: str = ""
 ) -> dict[str, str]:
-    """With layers inside custom ones, whose places Keras names by attribute: by name below them."""
+    """Path in the file to path in the architecture, where the keys are equal after a prefix."""
+    keys = {path: prefix + key for key, path in in_file.items()}
+    return {path: in_architecture[key] for path, key in keys.items() if key in in_architecture}
+
+
+def _with_inner(
+    match: dict[str, str], every: Sequence[Layer], own: Mapping[str, str]
+) -> dict[str, str]:
+    """A match with layers inside custom ones, whose groups have the names of attributes."""
     for path in sorted(layer.path for layer in every):
         above, _, name = path.rpartition("/")
-        if path not in found and above in found and f"{found[above]}/{name}" in own:
-            found[path] = f"{found[above]}/{name}"
-    return found
+        if path not in match and above in match and f"{match[above]}/{name}" in own:
+            match[path] = f"{match[above]}/{name}"
+    return match
 
 
-def _prefixes(keys: Sequence[str] | Mapping[str, str], places: Mapping[str, str]) -> list[str]:
-    """What stands before the keys of a file in the places of a whole, if it is that of a part."""
-    ends: dict[str, list[str]] = {}
-    for place in places:
-        ends.setdefault(place.rpartition("/")[2], []).append(place)
-    above = Counter(
-        place.removesuffix(key)
+def _prefixes(keys: Iterable[str], whole: Iterable[str]) -> list[str]:
+    """The prefixes that turn most keys of a file into keys of the whole model."""
+    by_name: dict[str, list[str]] = {}
+    for key in whole:
+        by_name.setdefault(key.rpartition("/")[2], []).append(key)
+    counts = Counter(
+        long.removesuffix(key)
         for key in keys
-        for place in ends.get(key.rpartition("/")[2], ())
-        if place.endswith(f"/{key}")
+        for long in by_name.get(key.rpartition("/")[2], ())
+        if long.endswith(f"/{key}")
     )
-    most = max(above.values(), default=0)
-    return [prefix for prefix, count in above.items() if count == most][:_MOST_INNER]
+    most = max(counts.values(), default=0)
+    return [prefix for prefix, count in counts.items() if count == most][:_MOST_INNER]
 
 
-def _stable(held: Sequence[Layer], layers: Sequence[Layer]) -> dict[str, str]:
-    """By path, whatever the running numbers in it."""
-    ours = stable_paths(layer.path for layer in layers)
-    theirs = stable_paths(layer.path for layer in held)
-    named = {ours[layer.path]: layer.path for layer in layers}
-    return {layer.path: named[theirs[layer.path]] for layer in held if theirs[layer.path] in named}
+def _by_name(layers: Sequence[Layer], own_layers: Sequence[Layer]) -> dict[str, str]:
+    """By path, ignoring running numbers."""
+    own = stable_paths(layer.path for layer in own_layers)
+    by_stable = {stable: path for path, stable in own.items()}
+    in_file = stable_paths(layer.path for layer in layers)
+    return {la.path: by_stable[in_file[la.path]] for la in layers if in_file[la.path] in by_stable}
 
 
-def _by_order(held: Sequence[Layer], weighted: Sequence[Layer]) -> dict[str, str]:
-    """The n-th layer with weights in the file is the n-th one of the architecture."""
-    if len(held) != len(weighted):
+def _by_order(layers: Sequence[Layer], weighted: Sequence[Layer]) -> dict[str, str]:
+    """The n-th layer of the file is the n-th layer with weights; empty if their counts differ."""
+    if [len(layer.tensors) for layer in layers] != [len(layer.stored) for layer in weighted]:
         return {}
-    for theirs, ours in zip(held, weighted, strict=True):
-        if len(theirs.tensors) != len(shapes(ours)):
-            return {}
-    return {theirs.path: ours.path for theirs, ours in zip(held, weighted, strict=True)}
+    return {layer.path: own.path for layer, own in zip(layers, weighted, strict=True)}
 
 
 def _by_content(
-    file: Fingerprint, architecture: Structure, contents: Sequence[Measurement],
-    found: Mapping[str, str],
-) -> dict[str, str]:  # fmt: skip
-    """Layers that hold exactly what one layer of the architecture is known to have held."""
+    file: Fingerprint,
+    architecture: Structure,
+    contents: Sequence[Measurement],
+    match: Mapping[str, str],
+) -> dict[str, str]:
+    """Layers whose tensors are exactly those that one layer of the architecture had."""
     owners: dict[tuple[bytes, ...], list[str]] = {}
-    for path, digests in by_layer(architecture, contents).items():
+    for path, digests in _digests(architecture, contents).items():
         owners.setdefault(digests, []).append(path)
-    taken = set(found.values())
-    matched = {}
-    for path, digests in by_layer(file.structure, file.weights or ()).items():
-        free = [owner for owner in owners.get(digests, []) if owner not in taken]
-        if path not in found and len(free) == 1:
-            matched[path] = free[0]
-    return matched
+    matched = set(match.values())
+    more = {}
+    for path, digests in _digests(file.structure, file.weights or ()).items():
+        free = [owner for owner in owners.get(digests, []) if owner not in matched]
+        if path not in match and len(free) == 1:
+            more[path] = free[0]
+    return more
 
 
-def by_layer(structure: Structure, weights: Sequence[Measurement]) -> dict[str, tuple[bytes, ...]]:
-    """By path, the digests of the tensors that weight files hold."""
-    found: dict[str, tuple[bytes, ...]] = {}
+def _digests(structure: Structure, weights: Sequence[Measurement]) -> dict[str, tuple[bytes, ...]]:
+    """By path, the digests of the tensors that weight files contain."""
+    digests: dict[str, tuple[bytes, ...]] = {}
     for (layer, tensor), measured in zip(structure.tensors, weights, strict=True):
         if not tensor.derived:
-            found[layer.path] = (*found.get(layer.path, ()), measured.digest)
-    return found
+            digests[layer.path] = (*digests.get(layer.path, ()), measured.digest)
+    return digests
 
 
 def _common(first: Sequence[object], second: Sequence[object]) -> int:

@@ -1,84 +1,88 @@
-"""Whether a weights-only file holds one part of a model on purpose, or lost what it lacks.
+"""Whether a weights-only file contains a part of a model on purpose, or lost the missing layers.
 
-A part is one of several shards, the file of a model inside the model, its head, its body, or a
-small share of its layers. A file of the whole names every layer, also those without weights; so a
-layer that is named and empty, or named where only the whole has it, shows a file that lost layers.
+A part is one of several shards, the file of an inner model, the head of the model, its body, or a
+small share of its layers. A file of the whole model names every layer, also those without weights.
+So a layer that is named without tensors, or that only a file of the whole names, shows a loss.
 """
 
 from collections import Counter
 from collections.abc import Sequence
 
 from fpcheck.fingerprint.structure import SHARD, Layer, Structure
-from fpcheck.layout.layer_matching import Belonging, has_weights, shapes
+from fpcheck.layout.layer_matching import LayerMatch, shapes
 
-# A file that lost more than three of four layers is not known; files of a few layers are common.
+# No file is known that lost more than three of four layers; files of a few layers are common.
 _SMALL = 1 / 4
 
 
 def is_part(
-    file: Structure, bare: Sequence[Layer], found: Belonging, architecture: Structure
+    file: Structure, empty: Sequence[Layer], match: LayerMatch, architecture: Structure
 ) -> bool:
-    """Whether what a file lacks of an architecture lies elsewhere.
+    """Whether the layers that a file lacks are in other files.
 
     Args:
-        file: of a file that holds weights only.
-        bare: layers that the file names and of which it holds no tensor.
-        found: which layers of the architecture they are.
-        architecture: the whole.
+        file: of a weights-only file.
+        empty: layers that the file names without any tensor.
+        match: which layers of the architecture the layers of the file are.
+        architecture: the whole model.
     """
-    if SHARD in file.untold:
+    if SHARD in file.not_stored:
         return True
-    layers = architecture.by_path
-    weighted = [layer.path for layer in architecture.layers if has_weights(layer)]
-    held = {found.layers[la.path] for la in file.layers if la.path in found.layers}
-    lacking = [path for path in weighted if path not in held]
-    whole = all(
-        la.path in found.layers
-        and Counter(shapes(la)) == Counter(shapes(layers[found.layers[la.path]]))
-        for la in file.layers
-    )
-    named = {found.layers[la.path] for la in bare if la.path in found.layers}
-    if not whole or not held or not lacking or named & {*lacking}:
+    pairs = [
+        (layer, architecture.by_path[match.layers[layer.path]])
+        for layer in file.layers
+        if layer.path in match.layers
+    ]
+    fit = all(Counter(shapes(layer)) == Counter(shapes(own)) for layer, own in pairs)
+    weighted = [layer.path for layer in architecture.layers if layer.stored]
+    present = {own.path for _, own in pairs}
+    missing = [path for path in weighted if path not in present]
+    named = {match.layers[layer.path] for layer in empty if layer.path in match.layers}
+    if len(pairs) < len(file.layers) or not fit or not present or not missing:
         return False
-    if found.below is not None:
-        return held == {path for path in weighted if path.startswith(f"{found.below}/")}
-    order = {layer.path: place for place, layer in enumerate(architecture.layers)}
-    inputs = {port.source.layer for port in architecture.inputs if port.source}
-    if _is_body(held, lacking, named, architecture, order):
+    if named & {*missing}:
+        return False
+    if match.below is not None:
+        return present == {path for path in weighted if path.startswith(f"{match.below}/")}
+    if _is_body(present, missing, named, architecture):
         return True
-    few = len(held) <= _SMALL * len(weighted)
-    return not named & inputs and (few or _is_head(held, lacking, named, architecture, order))
+    inputs = {port.source.layer for port in architecture.inputs if port.source}
+    small = len(present) <= _SMALL * len(weighted)
+    return not named & inputs and (small or _is_head(present, missing, named, architecture))
 
 
 def _is_head(
-    held: set[str], lacking: Sequence[str], named: set[str], architecture: Structure,
-    order: dict[str, int],
-) -> bool:  # fmt: skip
-    """The last layers, and no larger than what comes before them."""
-    if len(held) > len(lacking):
+    present: set[str], missing: Sequence[str], named: set[str], architecture: Structure
+) -> bool:
+    """Whether they are the last layers, and at most as many as the layers before them."""
+    if len(present) > len(missing):
         return False
-    if not architecture.outputs:  # layers stand in no order: the rest is one model inside
-        inside = {path.partition("/")[0] for path in lacking}
-        return len(inside) == 1 and not any(path.partition("/")[0] in inside for path in held)
-    start = max(order[path] for path in lacking)
-    return all(order[path] > start for path in held | named)
+    if not architecture.outputs:  # without a graph, the rest must be one inner model
+        inner = {path.partition("/")[0] for path in missing}
+        return len(inner) == 1 and not any(path.partition("/")[0] in inner for path in present)
+    position = _positions(architecture)
+    start = max(position[path] for path in missing)
+    return all(position[path] > start for path in present | named)
 
 
 def _is_body(
-    held: set[str], lacking: Sequence[str], named: set[str], architecture: Structure,
-    order: dict[str, int],
-) -> bool:  # fmt: skip
-    """The first layers, without any sign of the last.
+    present: set[str], missing: Sequence[str], named: set[str], architecture: Structure
+) -> bool:
+    """Whether they are the first layers, and the file names none of the last.
 
-    Where the one last layer is all that is missing, only a layer without weights beside it, which
-    a file of the whole would name, tells that it was left out on purpose.
+    If only the last layer is missing, the file must also omit a layer without weights after it,
+    which a file of the whole model would name.
     """
     if not architecture.outputs:
         return False
-    end = max(order[path] for path in held)
-    if any(order[path] < end for path in lacking) or any(order[path] > end for path in named):
+    position = _positions(architecture)
+    end = max(position[path] for path in present)
+    if any(position[path] < end for path in missing) or any(position[p] > end for p in named):
         return False
-    behind = [la for la in architecture.layers if order[la.path] > end]
-    beside = [la for la in behind if not has_weights(la) and "/" not in la.path
-              and not la.class_name.startswith("ops.")]  # fmt: skip
-    return len(lacking) > 1 or bool(beside)
+    outer = (layer for layer in architecture.layers[end + 1 :] if "/" not in layer.path)
+    without_weights = (layer.class_name for layer in outer if not layer.stored)
+    return len(missing) > 1 or any(not name.startswith("ops.") for name in without_weights)
+
+
+def _positions(architecture: Structure) -> dict[str, int]:
+    return {layer.path: position for position, layer in enumerate(architecture.layers)}

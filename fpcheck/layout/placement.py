@@ -1,10 +1,10 @@
-"""An architecture with the tensors of a weights-only file in their places."""
+"""An architecture with the tensors of a weights-only file in its layers."""
 
 from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
-from fpcheck.fingerprint.fingerprint import Fingerprint
+from fpcheck.fingerprint.fingerprint import Fingerprint, Place, measured_by_place, weights_of
 from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.structure import (
     ARCHITECTURE,
@@ -15,13 +15,15 @@ from fpcheck.fingerprint.structure import (
     Structure,
     Tensor,
 )
-from fpcheck.layout.layer_matching import belonging, has_weights
+from fpcheck.layout.layer_matching import match_layers, shapes
 from fpcheck.layout.partial_files import is_part
+
+Measured = Mapping[Place, Measurement]
 
 
 def is_weights_only(structure: Structure) -> bool:
-    """Whether it is that of a file which holds weights and no architecture."""
-    return ARCHITECTURE in structure.untold
+    """Whether it is the structure of a file that contains weights and no architecture."""
+    return ARCHITECTURE in structure.not_stored
 
 
 def placed(
@@ -31,134 +33,119 @@ def placed(
     own: bool = False,
     bare: Sequence[Layer] = (),
 ) -> Fingerprint:
-    """The fingerprint of an architecture whose weights are those of a file.
+    """The fingerprint of an architecture with the weights of a file.
 
     Args:
-        file: of a file that holds weights only.
-        architecture: where they belong; its weights, if told, only for state that no file holds.
-        contents: weights that the architecture is known to have had; places what nothing else does.
-        own: whether the architecture is the model's own, and not only that of its golden.
-        bare: layers that the file names and of which it holds no tensor.
+        file: of a weights-only file.
+        architecture: the model; its weights, if any, are used for state that no file contains.
+        contents: weights that the architecture is known to have had, to match layers by content.
+        own: whether the architecture is the model's own, not that of its golden.
+        bare: layers that the file names without any tensor.
     """
-    found = belonging(file, bare, architecture.structure, contents, own)
-    held = {layer.path for layer in file.structure.layers}
-    layers = {path: place for path, place in found.layers.items() if path in held}
-    filled = _assembled(file, architecture, layers, own)
-    if not is_part(file.structure, bare, found, architecture.structure):
+    match = match_layers(file, bare, architecture.structure, contents, own)
+    present = {layer.path for layer in file.structure.layers}
+    layers = {path: name for path, name in match.layers.items() if path in present}
+    filled = _filled(file, architecture, layers, own)
+    if not is_part(file.structure, bare, match, architecture.structure):
         return filled
-    untold = tuple(sorted({*filled.structure.untold, REST} - {SHARD}))
-    return replace(filled, structure=replace(filled.structure, untold=untold))
+    not_stored = tuple(sorted({*filled.structure.not_stored, REST} - {SHARD}))
+    return replace(filled, structure=replace(filled.structure, not_stored=not_stored))
 
 
 def fits(file: Structure, architecture: Structure) -> bool:
-    """Whether every tensor of the file has its place in an architecture, and every place one."""
+    """Whether the tensors of a file and the architecture's weights match one to one."""
     both = placed(Fingerprint(file), Fingerprint(architecture)).structure
-    shapes = [[t.shape for t in la.tensors if not t.derived] for la in architecture.layers]
-    return shapes == [[t.shape for t in la.tensors] for la in both.layers]
+    return [*map(shapes, architecture.layers)] == [*map(shapes, both.layers)]
 
 
 def misfit(filled: Structure, architecture: Structure) -> list[str]:
-    """The layers that a file leaves without weights, where they are half of all or more.
+    """The layers to which a file gives no weights, if they are at least half of all layers.
 
-    Then it is the file of another architecture. Fewer are findings, each by its name.
+    Then the file is of another architecture. Fewer missing layers are reported one by one.
     """
-    held = {layer.path for layer in filled.layers if has_weights(layer)}
-    weighted = [layer.path for layer in architecture.layers if has_weights(layer)]
-    lacking = [path for path in weighted if path not in held]
-    return lacking if 2 * len(lacking) >= len(weighted) else []
+    present = {layer.path for layer in filled.layers if layer.stored}
+    weighted = [layer.path for layer in architecture.layers if layer.stored]
+    missing = [path for path in weighted if path not in present]
+    return missing if 2 * len(missing) >= len(weighted) else []
 
 
-def _assembled(
-    file: Fingerprint, architecture: Fingerprint, found: Mapping[str, str], own: bool
+def _filled(
+    file: Fingerprint, architecture: Fingerprint, match: Mapping[str, str], own: bool
 ) -> Fingerprint:
-    """The architecture with the file's tensors; those without a place stand at the end."""
-    places = architecture.structure
-    taken = {layer.path for layer in places.layers}
+    """The architecture with the file's tensors; layers without a match are at the end."""
+    base = architecture.structure
     names: dict[str, str] = {}
     for layer in file.structure.layers:
-        name = found.get(layer.path, layer.path)
-        while name in names.values() or (name in taken and layer.path not in found):
-            name += "'"  # another layer stands there
+        name = match.get(layer.path, layer.path)
+        while name in names.values() or (name in base.by_path and layer.path not in match):
+            name += "'"  # another layer has this name
         names[layer.path] = name
-    held = {names[layer.path]: layer for layer in file.structure.layers}
-    known = _measured(file, names)
-    derived = _state(architecture) if own else {}
+    from_file = {names[layer.path]: layer for layer in file.structure.layers}
+    derived = _derived(architecture) if own else {}
     layers = [
         replace(
             layer,
-            tensors=_tensors(layer, held.pop(layer.path, None), derived),
-            untold=(*layer.untold, *_not_derived(layer, derived)),
+            tensors=_tensors(layer, from_file.pop(layer.path, None), derived),
+            not_stored=(*layer.not_stored, *_unknown_state(layer, derived)),
         )
-        for layer in places.layers
+        for layer in base.layers
     ]
-    layers += [replace(layer, path=path, config=None) for path, layer in held.items()]
-    untold = places.untold if own else file.structure.untold
-    structure = replace(places, layers=tuple(layers), untold=untold)
+    layers += [replace(layer, path=path, config=None) for path, layer in from_file.items()]
+    not_stored = base.not_stored if own else file.structure.not_stored
+    structure = replace(base, layers=tuple(layers), not_stored=not_stored)
     if file.weights is None:
-        return Fingerprint(_numbered(structure))
-    known = {**derived, **known}
-    weights = tuple(known[layer.path, tensor.index] for layer, tensor in structure.tensors)
-    return Fingerprint(_numbered(structure), weights)
+        return Fingerprint(_renumbered(structure))
+    measured = {(names[path], index): m for (path, index), m in measured_by_place(file).items()}
+    return Fingerprint(_renumbered(structure), weights_of(structure, {**derived, **measured}))
 
 
-def _state(architecture: Fingerprint) -> dict[tuple[str, int], Measurement]:
-    """What layers of the architecture derive, but for what follows from the weights of the file."""
-    known = _measured(architecture, {})
+def _derived(architecture: Fingerprint) -> Measured:
+    """The state that layers of the architecture derive, unless it follows from the file's weights.
+
+    It also contains the architecture's weights, which the file's weights replace.
+    """
     follows = {
         (layer.path, tensor.index)
-        for layer in architecture.structure.layers
-        if has_weights(layer)
-        for tensor in layer.tensors
-        if tensor.derived and tensor.role.startswith(USED)
+        for layer, tensor in architecture.structure.tensors
+        if layer.stored and tensor.derived and tensor.role.startswith(USED)
     }
-    return {place: measured for place, measured in known.items() if place not in follows}
+    measured = measured_by_place(architecture)
+    return {place: one for place, one in measured.items() if place not in follows}
 
 
-def _not_derived(layer: Layer, derived: Mapping[tuple[str, int], Measurement]) -> tuple[str, ...]:
-    """Roles of state that a layer derives, where nothing tells its values."""
+def _unknown_state(layer: Layer, derived: Measured) -> tuple[str, ...]:
+    """The roles of the state that a layer derives and that is not known."""
     return tuple(
         t.role for t in layer.tensors if t.derived and (layer.path, t.index) not in derived
     )
 
 
-def _numbered(structure: Structure) -> Structure:
-    """With tensors counted in the order in which they now stand."""
-    return replace(structure, layers=tuple(
-        replace(layer, tensors=tuple(replace(t, index=i) for i, t in enumerate(layer.tensors)))
-        for layer in structure.layers
-    ))  # fmt: skip
+def _renumbered(structure: Structure) -> Structure:
+    """The structure with the index of each tensor equal to its position in the layer."""
+    layers = []
+    for layer in structure.layers:
+        tensors = (replace(tensor, index=index) for index, tensor in enumerate(layer.tensors))
+        layers.append(replace(layer, tensors=tuple(tensors)))
+    return replace(structure, layers=tuple(layers))
 
 
-def _measured(
-    fingerprint: Fingerprint, names: Mapping[str, str]
-) -> dict[tuple[str, int], Measurement]:
-    places = [
-        (names.get(layer.path, layer.path), tensor.index)
-        for layer, tensor in fingerprint.structure.tensors
-    ]
-    return dict(zip(places, fingerprint.weights, strict=True)) if fingerprint.weights else {}
-
-
-def _tensors(
-    layer: Layer, held: Layer | None, derived: Mapping[tuple[str, int], Measurement]
-) -> tuple[Tensor, ...]:
-    """What the file holds of a layer, under the architecture's names, and what follows from it."""
+def _tensors(layer: Layer, from_file: Layer | None, derived: Measured) -> tuple[Tensor, ...]:
+    """The file's tensors of a layer, with the architecture's roles, and its derived state."""
     state = tuple(t for t in layer.tensors if t.derived and (layer.path, t.index) in derived)
-    if held is None:
+    if from_file is None:
         return state
-    own = _numbered_in(held, [tensor for tensor in layer.tensors if not tensor.derived])
-    if len(own) != len(held.tensors):
-        return held.tensors + state
-    if held.config is None:  # legacy files hold what is trained first
+    own = _numbered(from_file.tensors, layer.stored)
+    if len(own) != len(from_file.tensors):
+        return from_file.tensors + state
+    if from_file.config is None:  # legacy files list what is trained first
         own.sort(key=lambda tensor: tensor.trainable is False)
-    named = [(t, replace(t, shape=h.shape, dtype=h.dtype, index=h.index))
-             for t, h in zip(own, held.tensors, strict=True)]  # fmt: skip
-    named.sort(key=lambda pair: pair[0].index)
-    return (*(tensor for _, tensor in named), *state)
+    pairs = sorted(zip(own, from_file.tensors, strict=True), key=lambda pair: pair[0].index)
+    filled = (replace(t, shape=f.shape, dtype=f.dtype, index=f.index) for t, f in pairs)
+    return (*filled, *state)
 
 
-def _numbered_in(held: Layer, own: list[Tensor]) -> list[Tensor]:
-    """Those of a layer's tensors that a file holds, where the numbers in it tell which are gone."""
-    numbers = [int(t.role[1:]) for t in held.tensors if t.role[1:].isdecimal() and t.role[0] == "#"]
-    gaps = len(numbers) == len(held.tensors) < len(own) and numbers != [*range(len(numbers))]
-    return [own[n] for n in numbers] if gaps and max(numbers) < len(own) else own
+def _numbered(in_file: Sequence[Tensor], own: Sequence[Tensor]) -> list[Tensor]:
+    """A layer's tensors without those that a file lacks, as far as the numbers in it show them."""
+    numbers = [tensor.number for tensor in in_file if tensor.number is not None]
+    gaps = len(numbers) == len(in_file) < len(own) and numbers != [*range(len(numbers))]
+    return [own[n] for n in numbers] if gaps and max(numbers) < len(own) else [*own]

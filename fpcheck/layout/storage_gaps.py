@@ -1,21 +1,22 @@
-"""What a container does not tell, set aside on both sides before two fingerprints are compared.
+"""What files do not store, removed from both fingerprints before they are compared.
 
-A file says less than a live model: a Keras 2 file has no output shapes, and no file has the layers
-inside a custom layer. What is not told is unknown: never a difference. What of it can decide an
-output is never proved either; `comparison.proof` has the list.
+A file stores less than a live model has: a Keras 2 file has no output shapes, and no file has the
+layers inside a custom layer. What is not stored is unknown, not different. Where it can decide
+outputs, it is not proved either; see `comparison.proof`.
 
 - Output shapes follow from configurations, and those of custom layers from their code.
-- Masks that Keras makes follow from the layers that make them; all others stay.
-- Layers inside a custom one, and the graph and the inputs of a model of custom class, follow from
-  its configuration, which is compared, and its code, which is never taken as proved.
-- Files that a custom class saves beside its weights (assets) can decide outputs: see `proof`.
+- Masks that Keras makes follow from the layers that make them; other masks are compared.
+- Layers inside a custom layer, and the graph and the inputs of a model of custom class, follow from
+  its configuration, which is compared, and from its code, which is never proved.
+- Files that a custom class saves beside its weights (assets) can decide outputs.
 """
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from msgspec.structs import replace
 
-from fpcheck.fingerprint.fingerprint import Fingerprint, measured_by_place
+from fpcheck.fingerprint.fingerprint import Fingerprint, measured_by_place, weights_of
 from fpcheck.fingerprint.first_recipe import of_one_recipe
 from fpcheck.fingerprint.layer_names import stable_paths
 from fpcheck.fingerprint.structure import (
@@ -27,159 +28,156 @@ from fpcheck.fingerprint.structure import (
     MASKS,
     OUTPUT_SHAPES,
     ROOT,
-    Call,
-    Edge,
     Layer,
     Structure,
     Tensor,
 )
+from fpcheck.layout.masks import without_masks
 
 
 def alike(first: Fingerprint, second: Fingerprint) -> tuple[Fingerprint, Fingerprint]:
-    """Both fingerprints without what either of them does not tell."""
+    """Both fingerprints without the aspects that either of them does not store."""
     first, second = of_one_recipe(first, second)
-    structures = without(first.structure, second.structure)
+    structures = _alike(first.structure, second.structure)
     return first.restricted(structures[0]), second.restricted(structures[1])
 
 
 def says_less(structure: Structure) -> bool:
-    """Whether a container leaves out what only the live model tells, and what can decide outputs.
+    """Whether a file omits what only the live model has and what can decide outputs.
 
-    Output shapes and masks follow from what it tells.
+    Output shapes and masks follow from what it stores.
     """
-    lacking = any(layer.untold or layer.outside for layer in structure.layers)
-    return lacking or structure.custom_code or ASSETS in structure.untold
+    incomplete = any(layer.not_stored or layer.external_files for layer in structure.layers)
+    return incomplete or structure.custom_code or ASSETS in structure.not_stored
 
 
-def untold_assets(first: Fingerprint, second: Fingerprint) -> list[str]:
-    """Roles of the files of custom classes that one side holds and the other does not tell."""
+def assets_not_stored(first: Fingerprint, second: Fingerprint) -> list[str]:
+    """Roles of the files of custom classes that one side contains and the other does not store."""
     sides = (first.structure, second.structure), (second.structure, first.structure)
     return [
         tensor.role
         for own, other in sides
         for layer, tensor in own.tensors
-        if ASSETS in other.untold and layer.path == ROOT and _is_asset(tensor)
+        if ASSETS in other.not_stored and layer.path == ROOT and _is_asset(tensor)
     ]
 
 
 def completed(fingerprint: Fingerprint, live: Fingerprint) -> Fingerprint:
-    """A fingerprint read from a file, with what the file does not tell taken from the live model.
+    """A fingerprint read from a file, completed by that of the live model.
 
-    Where the live model is built otherwise than the file says, the file stands.
+    If the live model is built differently from the file's description, the fingerprint is
+    unchanged.
 
     Args:
         fingerprint: read from a file.
-        live: of the model that the framework loads from it; its weights only where the file does
-            not tell some state that layers derive.
+        live: of the model that Keras loads from the file; its weights are used only for derived
+            state that the file does not store.
     """
-    own, whole = fingerprint.structure, live.structure
-    ours, theirs = without(own, replace(whole, untold=()))
-    if ours.shape_key != theirs.shape_key:
+    whole = live.structure
+    own_alike, live_alike = _alike(fingerprint.structure, replace(whole, not_stored=()))
+    if own_alike.shape_key != live_alike.shape_key:
         return fingerprint
-    outside = {t.path: o.outside for o, t in zip(ours.layers, theirs.layers, strict=True)}
-    whole = replace(whole, layers=tuple(
-        replace(layer, outside=outside.get(layer.path, ())) for layer in whole.layers
-    ))  # fmt: skip
+    pairs = list(zip(own_alike.layers, live_alike.layers, strict=True))
+    outside = {live_layer.path: layer.external_files for layer, live_layer in pairs}
+    layers = (replace(layer, external_files=outside.get(layer.path, ())) for layer in whole.layers)
+    whole = replace(whole, layers=tuple(layers))
     if fingerprint.weights is None:
         return replace(fingerprint, structure=whole)
-    held, known = measured_by_place(fingerprint), measured_by_place(live)
-    for layer, other in zip(theirs.layers, ours.layers, strict=True):
-        for tensor, read in _same_tensors(layer, other):
-            known[layer.path, tensor.index] = held[other.path, read.index]
-    weights = tuple(known[layer.path, tensor.index] for layer, tensor in whole.tensors)
-    return replace(fingerprint, structure=whole, weights=weights)
+    own, measured = measured_by_place(fingerprint), measured_by_place(live)
+    for layer, live_layer in pairs:
+        for tensor, live_tensor in _tensor_pairs(layer, live_layer):
+            measured[live_layer.path, live_tensor.index] = own[layer.path, tensor.index]
+    return replace(fingerprint, structure=whole, weights=weights_of(whole, measured))
 
 
-def _same_tensors(live: Layer, read: Layer) -> Iterator[tuple[Tensor, Tensor]]:
-    """Weights by their order, derived state by what it is called."""
-    yield from zip(live.stored, read.stored, strict=True)
-    derived = {t.role: t for t in read.tensors if t.derived}
-    yield from ((t, derived[t.role]) for t in live.tensors if t.derived and t.role in derived)
+def _tensor_pairs(layer: Layer, live: Layer) -> Iterator[tuple[Tensor, Tensor]]:
+    """Weights by order, derived state by role."""
+    yield from zip(layer.stored, live.stored, strict=True)
+    derived = {t.role: t for t in layer.tensors if t.derived}
+    yield from ((derived[t.role], t) for t in live.tensors if t.derived and t.role in derived)
 
 
-def without(first: Structure, second: Structure) -> tuple[Structure, Structure]:
-    """Two structures with the aspects set aside that either of them does not tell."""
-    untold = {*first.untold, *second.untold}
-    owners = _owners(first) | _owners(second)
-    for aspect in sorted(untold & {INNER_LAYERS, *_SET_ASIDE}):
-        if aspect == INNER_LAYERS:
-            first, second = _inner_layers(first, owners), _inner_layers(second, owners)
-        else:
-            first, second = _SET_ASIDE[aspect](first), _SET_ASIDE[aspect](second)
+def _alike(first: Structure, second: Structure) -> tuple[Structure, Structure]:
+    """Both structures without the aspects that either of them does not store."""
+    not_stored = {*first.not_stored, *second.not_stored}
+    owners = _closed_layers(first) | _closed_layers(second)
+    removals: dict[str, Callable[[Structure], Structure]] = {
+        OUTPUT_SHAPES: _without_output_shapes,
+        MASKS: without_masks,
+        ASSETS: _without_assets,
+        INPUTS: lambda structure: replace(structure, inputs=()),
+        GRAPH: _without_graph,
+        INNER_LAYERS: lambda structure: _without_inner_layers(structure, owners),
+    }
+    for aspect in sorted(not_stored & removals.keys()):
+        first, second = removals[aspect](first), removals[aspect](second)
     return first, second
 
 
-def _owners(structure: Structure) -> set[str]:
-    """Custom layers that do not say what is in them; one with a graph says it layer by layer."""
-    return {
-        layer.path for layer in structure.layers
-        if layer.custom and "outputs" not in (layer.config or {})
-    }  # fmt: skip
+def _closed_layers(structure: Structure) -> set[str]:
+    """Paths of custom layers without a graph, whose inner layers are therefore unknown."""
+    custom = (layer for layer in structure.layers if layer.custom)
+    return {layer.path for layer in custom if "outputs" not in (layer.config or {})}
 
 
-def _output_shapes(structure: Structure) -> Structure:
-    def bare(layer: Layer) -> Layer:
+def _without_output_shapes(structure: Structure) -> Structure:
+    def without(layer: Layer) -> Layer:
         calls = layer.calls and tuple(replace(call, output_shapes=()) for call in layer.calls)
         return replace(layer, calls=calls)
 
     outputs = tuple(replace(port, shape=None, dtype="") for port in structure.outputs)
-    return replace(structure, outputs=outputs, layers=tuple(map(bare, structure.layers)))
+    return replace(structure, outputs=outputs, layers=tuple(map(without, structure.layers)))
 
 
 def _is_asset(tensor: Tensor) -> bool:
     return tensor.derived and tensor.role.startswith(ASSET)
 
 
-def _assets(structure: Structure) -> Structure:
-    def bare(layer: Layer) -> Layer:
-        return replace(layer, tensors=tuple(
-            t for t in layer.tensors if not _is_asset(t)
-        ))  # fmt: skip
-
-    layers = (bare(la) if la.path == ROOT else la for la in structure.layers)
-    kept = tuple(la for la in layers if la.path != ROOT or la.tensors or la.config)
-    return replace(structure, layers=kept)
-
-
-def _inputs(structure: Structure) -> Structure:
-    return replace(structure, inputs=())
+def _without_assets(structure: Structure) -> Structure:
+    root = structure.by_path.get(ROOT)
+    if root is None:
+        return structure
+    root = replace(root, tensors=tuple(t for t in root.tensors if not _is_asset(t)))
+    layers = (root if layer.path == ROOT else layer for layer in structure.layers)
+    kept = (la for la in layers if la is not root or root.tensors or root.config)
+    return replace(structure, layers=tuple(kept))
 
 
-def _inner_layers(structure: Structure, owners: set[str]) -> Structure:
-    """Layers below a custom one keep their path and their tensors, and nothing else.
+def _without_inner_layers(structure: Structure, owners: set[str]) -> Structure:
+    """Only path and tensors remain of the layers inside custom ones.
 
-    So do layers that a model of custom class has beside its graph, where no layer calls them.
+    The same holds for layers of a model of custom class that its graph does not call.
     """
-    beside = {
-        layer.path for layer in structure.layers
-        if structure.custom and structure.outputs and "/" not in layer.path and not layer.calls
-    } - {ROOT}  # fmt: skip
+    outer = (layer.path for layer in structure.layers if "/" not in layer.path and not layer.calls)
+    uncalled = {*outer} - {ROOT} if structure.custom and structure.outputs else set()
 
     def owner(path: str) -> str | None:
-        above = next((a for a in _ancestors(path) if a in owners), None)
-        return "" if {path, path.partition("/")[0]} & beside else above
+        if {path, path.partition("/")[0]} & uncalled:
+            return ""
+        return next((above for above in _ancestors(path) if above in owners), None)
 
-    return _opened(structure, owner)
-
-
-def _graph(structure: Structure) -> Structure:
-    """Of a model of custom class whose file tells no graph: the same for all of its layers."""
-    opened = _opened(structure, lambda path: None if path == ROOT else "")
-    return replace(opened, inputs=(), outputs=(), custom=True)
+    return _reduced(structure, owner)
 
 
-def _opened(structure: Structure, owner: Callable[[str], str | None]) -> Structure:
-    """Layers with an owner are bared and sorted: files order them otherwise than attributes."""
+def _without_graph(structure: Structure) -> Structure:
+    """Only path and tensors remain of all layers of a model of custom class."""
+    reduced = _reduced(structure, lambda path: None if path == ROOT else "")
+    return replace(reduced, inputs=(), outputs=(), custom=True)
+
+
+def _reduced(structure: Structure, owner: Callable[[str], str | None]) -> Structure:
+    """Layers with an owner reduced to path and tensors, and sorted, since files order them anew."""
     stable = stable_paths(layer.path for layer in structure.layers)
+    unknown: dict[str, Any] = dict.fromkeys(("config", "calls"))
+    unknown |= {"class_name": "", "custom": True, "dtype": "", "training": {}}
     groups: dict[str, list[Layer]] = {}
     for layer in structure.layers:
         above = owner(layer.path)
         if above is None:
             groups[layer.path] = [layer]
         elif stored := layer.stored:
-            bare = replace(layer, class_name="", custom=True, dtype="", config=None, training={},
-                           calls=None, tensors=stored)  # fmt: skip
-            groups.setdefault(f"{above}/", []).append(bare)
+            reduced = replace(layer, tensors=stored, **unknown)
+            groups.setdefault(f"{above}/", []).append(reduced)
     layers: list[Layer] = []
     for group in groups.values():
         layers += sorted(group, key=lambda layer: _natural(stable[layer.path]))
@@ -187,7 +185,7 @@ def _opened(structure: Structure, owner: Callable[[str], str | None]) -> Structu
 
 
 def _natural(path: str) -> list[tuple[str, int]]:
-    """Sorts `dense#10` behind `dense#2`."""
+    """A sort key that puts `dense#2` before `dense#10`."""
     parts = (part.partition("#") for part in path.split("/"))
     return [(stem, int(rank or 0)) for stem, _, rank in parts]
 
@@ -196,99 +194,3 @@ def _ancestors(path: str) -> Iterator[str]:
     while "/" in path:
         path = path.rpartition("/")[0]
         yield path
-
-
-def _masks(structure: Structure) -> Structure:
-    """Without operations by which Keras 3 makes masks, and without these masks in calls."""
-    made = _only_masks(structure)
-    layers = tuple(
-        replace(layer, calls=layer.calls and tuple(_unmasked(c, made) for c in layer.calls))
-        for layer in structure.layers
-        if layer.path not in made
-    )
-    return replace(structure, layers=layers)
-
-
-def _only_masks(structure: Structure) -> set[str]:
-    """Operations whose results serve as masks, or to make masks, and for nothing else.
-
-    They follow from the layers whose inputs they mask. A mask that a user made in another way does
-    not, so it stays.
-    """
-    masked = {
-        (call.inputs, float((layer.config or {}).get("mask_value", 0)))
-        for layer in structure.layers
-        if layer.class_name == "Masking" or (layer.config or {}).get("mask_zero")
-        for call in layer.calls or ()
-    }
-    operations = {la.path for la in structure.layers if _makes_mask(la, masked)}
-    made = operations - {port.source.layer for port in structure.outputs if port.source}
-    while True:
-        used = {
-            edge.layer
-            for layer in structure.layers
-            if layer.path not in made
-            for call in layer.calls or ()
-            for place, edge in enumerate(call.inputs)
-            if place not in _mask_places(call)
-        }
-        if not made & used:
-            return made
-        made -= used
-
-
-# What the layers of Keras call in `compute_mask`, beside the comparison with the masked value.
-_MASK_OPERATIONS = frozenset({"ops.Any", "ops.All", "ops.Concatenate", "ops.ExpandDims", "ops.Cast",
-                              "ops.OnesLike", "ops.ZerosLike", "ops.LogicalOr",
-                              "ops.LogicalAnd", "ops.BroadcastTo"})  # fmt: skip
-
-
-def _makes_mask(layer: Layer, masked: set[tuple[tuple[Edge, ...], float]]) -> bool:
-    if layer.class_name == "ops.NotEqual":
-        given = [(call.inputs, call.arguments.get("args", [])[1:]) for call in layer.calls or ()]
-        return all(len(value) == 1 and (edges, value[0]) in masked for edges, value in given)
-    return layer.class_name in _MASK_OPERATIONS
-
-
-def _mask_places(call: Call) -> set[int]:
-    kwargs = call.arguments.get("kwargs", {})
-    given = [kwargs.get("mask")] if not isinstance(kwargs.get("mask"), list) else kwargs["mask"]
-    return {int(text[1:]) for text in given if isinstance(text, str) and text.startswith("$")}
-
-
-def _unmasked(call: Call, made: set[str]) -> Call:
-    gone = {p for p in _mask_places(call) if call.inputs[p].layer in made}
-    if not gone:
-        return call
-    kept = [place for place in range(len(call.inputs)) if place not in gone]
-    numbers = {f"${old}": f"${new}" for new, old in enumerate(kept)}
-    kwargs = {key: value for key, value in call.arguments["kwargs"].items() if key != "mask"}
-    args = _renumbered(call.arguments["args"], numbers)
-    bare = not kwargs and all(isinstance(a, str) and a in numbers.values() for a in _leaves(args))
-    arguments = {} if bare else {"args": args, "kwargs": _renumbered(kwargs, numbers)}
-    return replace(call, inputs=tuple(call.inputs[p] for p in kept), arguments=arguments)
-
-
-def _renumbered(value: object, numbers: dict[str, str]) -> object:
-    if isinstance(value, list):
-        return [_renumbered(item, numbers) for item in value]
-    if isinstance(value, dict):
-        return {key: _renumbered(item, numbers) for key, item in value.items()}
-    return numbers.get(value, value) if isinstance(value, str) else value
-
-
-def _leaves(value: object) -> Iterator[object]:
-    if isinstance(value, list):
-        for item in value:
-            yield from _leaves(item)
-    else:
-        yield value
-
-
-_SET_ASIDE: dict[str, Callable[[Structure], Structure]] = {
-    OUTPUT_SHAPES: _output_shapes,
-    MASKS: _masks,
-    ASSETS: _assets,
-    INPUTS: _inputs,
-    GRAPH: _graph,
-}

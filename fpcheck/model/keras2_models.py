@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fpcheck.keras_config.keras2_config import Mender, is_keras2, unwrapped
+from fpcheck.keras_config.keras2_config import Rewriter, is_keras2, unwrapped, wrote_keras2
 
 if TYPE_CHECKING:
     import h5py
@@ -38,10 +38,10 @@ def load_legacy_h5(path: Path, custom_objects: dict[str, object], safe_mode: boo
         hard = file.get("model_weights", getclass=True, getlink=True) is h5py.HardLink
         if "model_config" not in file.attrs or not hard:
             raise ValueError(f"{path} holds no full model")
-        config, mender = file.attrs["model_config"], Mender(_registered(custom_objects))
+        config, rewriter = file.attrs["model_config"], Rewriter(_registered(custom_objects))
         old = _is_keras2(file)
         if old:
-            config = mender.layer(json.loads(config, object_hook=unwrapped))
+            config = rewriter.layer(json.loads(config, object_hook=unwrapped))
         else:
             config = json_utils.decode(config)
             # Keras 3 writes its operations (masks, `x + 1`) into these files, and forgets them.
@@ -51,7 +51,7 @@ def load_legacy_h5(path: Path, custom_objects: dict[str, object], safe_mode: boo
             custom_objects = {**bare, **custom_objects}
         with saving_options.keras_option_scope(use_legacy_config=True), SafeModeScope(safe_mode):
             model = saving_utils.model_from_config(config, custom_objects=custom_objects)
-            _check(model, mender.orders)
+            _check(model, rewriter.orders)
             legacy_h5_format.load_weights_from_hdf5_group(file["model_weights"], model)
     if old:
         _finalize(model)
@@ -76,12 +76,12 @@ def load_old_archive(
     """
     import keras
 
-    mender = Mender(_registered(custom_objects))
+    rewriter = Rewriter(_registered(custom_objects))
     with tempfile.TemporaryDirectory(prefix="fpcheck-") as folder:
         copy = Path(folder) / "model.keras"
         with zipfile.ZipFile(path) as old, zipfile.ZipFile(copy, "w") as new:
             config = json.loads(old.read(_CONFIG), object_hook=unwrapped)
-            new.writestr(_CONFIG, json.dumps(mender.layer(config)))
+            new.writestr(_CONFIG, json.dumps(rewriter.layer(config)))
             for name in old.namelist():
                 if name != _CONFIG:
                     with old.open(name) as source, new.open(name, "w", force_zip64=True) as target:
@@ -89,7 +89,7 @@ def load_old_archive(
         model = keras.saving.load_model(
             copy, custom_objects=custom_objects, compile=False, safe_mode=safe_mode
         )
-    _check(model, mender.orders)
+    _check(model, rewriter.orders)
     _finalize(model)
     return model
 
@@ -110,11 +110,11 @@ def load_architecture(
     import keras
 
     text = path.read_text(encoding="utf-8")
-    config, mender = json.loads(text), Mender(_registered(custom_objects))
-    if str(config.get("keras_version", "3")).startswith("2."):
-        config = mender.layer(json.loads(text, object_hook=unwrapped))
+    config, rewriter = json.loads(text), Rewriter(_registered(custom_objects))
+    if wrote_keras2(config.get("keras_version")):
+        config = rewriter.layer(json.loads(text, object_hook=unwrapped))
     model = keras.saving.deserialize_keras_object(config, custom_objects, safe_mode=safe_mode)
-    _check(model, mender.orders)
+    _check(model, rewriter.orders)
     return model
 
 

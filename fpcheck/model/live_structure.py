@@ -60,7 +60,7 @@ def read_structure(model: Any) -> Structure:
         )
     paths = {id(place.layer): place.path for place in places}
     assets = saved_assets(model)
-    untold = [OUTPUT_SHAPES] if is_bare_chain(model) else []
+    not_stored = [OUTPUT_SHAPES] if is_bare_chain(model) else []
     return Structure(
         class_name=_class_name(model),
         # A `call` in the instance was set by a user, so it is custom code.
@@ -71,7 +71,7 @@ def read_structure(model: Any) -> Structure:
             *_root(model, assets or []),
             *(_read_layer(p, paths) for p in places if p.layer is not model),
         ),
-        untold=(*untold, *([ASSETS] if assets is None else [])),
+        not_stored=(*not_stored, *([ASSETS] if assets is None else [])),
     )
 
 

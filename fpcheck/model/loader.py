@@ -15,6 +15,7 @@ from fpcheck.codec import PathText
 from fpcheck.errors import FpcheckError, UnavailableError
 from fpcheck.files.address import shown
 from fpcheck.formats.file_head import ARCHITECTURE, OBJECT, ZIP
+from fpcheck.keras_config.keras2_config import wrote_keras2
 from fpcheck.model.deep_models import built_once
 from fpcheck.model.keras2_models import load_architecture, load_legacy_h5, load_old_archive
 from fpcheck.model.refusal_reasons import is_newer, keras_version, reason, remedy
@@ -157,7 +158,7 @@ def _load_model(path: Path, kind: str, objects: dict[str, Any], safe_mode: bool)
         return load_architecture(path, objects, safe_mode)
     if kind == "keras-h5":
         return load_legacy_h5(path, objects, safe_mode)
-    if (keras_version(path) or "").startswith("2."):
+    if wrote_keras2(keras_version(path)):
         return load_old_archive(path, objects, safe_mode)
     with _suffixed(path, ".keras") as named:
         load_model = keras.saving.load_model

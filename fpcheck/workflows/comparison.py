@@ -170,7 +170,7 @@ def take(
     if unproved is None and not request.full:
         levels["outputs"] = LevelResult("proved", told)
         return candidate, levels
-    if REST in candidate.structure.untold:
+    if REST in candidate.structure.not_stored:
         untold = LevelResult("skipped", "the file holds a part of the model")
     if untold is not None:
         levels["outputs"] = untold

@@ -64,7 +64,7 @@ def _fits(structure: Structure, entry: Entry, head: Head) -> bool:
     """Whether a golden's structure is this one but for names, as far as both are told."""
     if head.shape == digest.text(structure.shape_digest):
         return True
-    if not structure.untold or head.model["parameters"] != structure.parameters:
+    if not structure.not_stored or head.model["parameters"] != structure.parameters:
         return False
     golden = Fingerprint(entry.load().fingerprint.structure)
     if is_weights_only(structure):

@@ -164,7 +164,7 @@ def _from_file(file: ModelFile, parsed: Source, options: Options, workers: _Work
         session.notes += [_frozen(late)] if late else []
         session.notes += [_misplaced(misplaced)] if misplaced else []
         session.notes += _borrowed(session.structure(), options.model)
-        if REST not in session.structure().untold:
+        if REST not in session.structure().not_stored:
             _check_fit(parsed, options.model, misfit(session.structure(), architecture.structure))
     return session
 
@@ -202,7 +202,7 @@ def _misplaced(layers: list[str]) -> str:
 
 def _check_whole(session: Session, parsed: Source, options: Options) -> None:
     """Refuse a part of a model where the whole is asked for."""
-    if REST in session.structure().untold:
+    if REST in session.structure().not_stored:
         raise FpcheckError(
             f"{parsed.text}: holds a part of the weights of --model {shown(options.model or '')}",
             "Give the file that holds all of them, or as --model the part that it was saved from.",

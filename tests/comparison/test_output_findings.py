@@ -56,7 +56,7 @@ def test_what_is_allowed_passes_and_what_is_more_does_not(allowed: float) -> Non
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("allowed", [0.0, 1e30])
-def test_what_is_not_finite_is_never_within(bad: float, allowed: float) -> None:
+def test_values_that_are_not_finite_are_never_within_tolerance(bad: float, allowed: float) -> None:
     holed = moved(bad)
     whole, golden = answering(LOGITS), answering(holed)
     assert compare_outputs(whole, golden, allowed) == [

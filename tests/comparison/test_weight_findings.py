@@ -70,7 +70,7 @@ def test_what_is_allowed_passes_and_what_is_more_does_not(relative: float) -> No
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("allowed", [0.0, 1e-3, 1e30])
-def test_what_is_not_finite_is_never_within(bad: float, allowed: float) -> None:
+def test_values_that_are_not_finite_are_never_within_tolerance(bad: float, allowed: float) -> None:
     values = VALUES["conv2/kernel"].copy()
     values[0, 0, 0, :2] = bad
     assert changed("conv2/kernel", values, allowed) == [

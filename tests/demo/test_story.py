@@ -1,11 +1,11 @@
 """The demo tells the truth: each fault is called what it is."""
 
-from fpcheck.demo.story import CHAPTERS, tell
+from fpcheck.demo.story import CHAPTERS, run
 
 
-def test_the_story_has_a_true_copy_then_faults_that_are_called_what_they_are() -> None:
+def test_the_demonstration_compares_a_copy_then_faults_with_the_right_diagnoses() -> None:
     said: list[object] = []
-    copy, *faults, preprocessing, accuracy = tell(lambda *parts: said.extend(parts))
+    copy, *faults, preprocessing, accuracy = run(lambda *parts: said.extend(parts))
     assert copy.verdict == "match"
     assert copy.levels["outputs"].status == "proved"
     assert [report.verdict for report in faults] == ["mismatch"] * len(CHAPTERS)

@@ -112,7 +112,7 @@ def test_layers_inside_a_custom_one_are_not_called_code_of_your_own(net: Structu
     nested = edited(net, path, custom=True)
     nested = replace(nested, layers=(*nested.layers[:2], inner, *nested.layers[2:]))
     was = fingerprint(nested, outputs=outputs(net, LOGITS))
-    now = fingerprint(replace(nested, untold=(INNER_LAYERS,)), outputs=outputs(net, LOGITS * 2))
+    now = fingerprint(replace(nested, not_stored=(INNER_LAYERS,)), outputs=outputs(net, LOGITS * 2))
     comparison = replace(compared(was, now), closer=Closer(structure=nested))
     assert diagnose(comparison) == []
 

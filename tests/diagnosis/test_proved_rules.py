@@ -98,7 +98,7 @@ def test_layers_that_hold_each_others_weights_are_named(
 def test_without_an_architecture_a_swap_is_as_keras_would_load_it() -> None:
     """Which layer a group of the file is, the golden's architecture says: it may be another."""
     net, values = NETS["convnet"], trained(NETS["convnet"])
-    file = replace(net, untold=(ARCHITECTURE,))
+    file = replace(net, not_stored=(ARCHITECTURE,))
     other = {**values, **exchanged(values, "conv2", "conv3", "kernel", "bias")}
     (found,) = diagnose(compared(fingerprint(net, values), fingerprint(file, other)))
     assert (found.code, found.confidence) == ("layers-swapped", 0.95)

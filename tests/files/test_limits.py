@@ -17,7 +17,8 @@ ROWS: list[tuple[Limits, str, str]] = [
     ({"EXPANSION": 1}, "tiny-deflated.keras", ""),
     ({"EXPANSION": 1, "EXPANSION_FLOOR": 500}, "tiny-deflated.keras",
      "{file}: refused: the archive has a member of 2,124 bytes made from …: config.json"),
-    ({"HDF5_OBJECTS": 5}, "tiny.keras", "{weights}: refused: the file holds more than 5 objects"),
+    ({"HDF5_OBJECTS": 5}, "tiny.keras",
+     "{weights}: refused: the file contains more than 5 objects"),
     ({"HDF5_DEPTH": 2}, "tiny.keras",
      "{weights}: refused: layers/dense/vars lies deeper than 2 groups"),
     ({"RANK": 1}, "tiny.keras", "{weights}: refused: {kernel} has more than 1 dimensions"),
@@ -50,7 +51,7 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> list[Outcome]:
 
 
 @pytest.mark.parametrize("row", range(len(ROWS)), ids=lambda row: "-".join(ROWS[row][0]))
-def test_what_is_beyond_a_limit_is_refused_and_what_is_not_is_read(
+def test_a_file_beyond_a_limit_is_refused_and_one_within_is_read(
     row: int, read: list[Outcome]
 ) -> None:
     fact, found = ROWS[row][2], read[row]

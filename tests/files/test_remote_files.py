@@ -150,7 +150,7 @@ FAILURES = {
 
 
 @pytest.mark.parametrize("address", FAILURES)
-def test_what_cannot_be_had_is_told_with_its_cause(
+def test_a_file_that_cannot_be_read_is_reported_with_the_cause(
     address: str, server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(remote_files, "SILENCE_SECONDS", 0.5)
@@ -161,7 +161,7 @@ def test_what_cannot_be_had_is_told_with_its_cause(
     assert str(raised.value) == f"{place}: {fact}\n{advice}"
 
 
-def test_a_failure_of_tls_is_told(server: str) -> None:
+def test_a_failure_of_tls_is_reported(server: str) -> None:
     place = server.replace("http:", "https:") + "/model.keras"
     with pytest.raises(FpcheckError) as raised:
         remote_files.open_stream(place)
@@ -182,7 +182,7 @@ def test_the_extra_is_named_where_its_package_is_not_installed(
     )
 
 
-def test_a_connection_that_ends_while_the_file_is_read_is_told(server: str) -> None:
+def test_a_connection_that_ends_while_reading_is_reported(server: str) -> None:
     write("weights.h5")
     stream, size = remote_files.open_stream(f"{server}/weights.h5")
     Path("weights.h5").unlink()

@@ -41,7 +41,7 @@ def test_pieces_are_the_values_in_c_order(view: Callable[[Array], Array], limit:
 
 
 @pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)
-def test_any_piece_can_be_asked_for(view: Callable[[Array], Array]) -> None:
+def test_any_piece_can_be_read(view: Callable[[Array], Array]) -> None:
     values = np.asarray(view(CUBE))
     flat = values.ravel()
     for start in range(0, flat.size, 61):
@@ -51,14 +51,14 @@ def test_any_piece_can_be_asked_for(view: Callable[[Array], Array]) -> None:
 
 
 @pytest.mark.parametrize("shape", [(300, 500), (3, 200, 300), (2, 2, 130, 1100), (70_000, 2)])
-def test_large_tensors_are_turned_tile_by_tile(shape: tuple[int, ...]) -> None:
+def test_large_tensors_are_transposed_tile_by_tile(shape: tuple[int, ...]) -> None:
     turned = np.swapaxes(np.random.default_rng(0).normal(size=shape), -1, -2)
     for limit in (50_000, blocks.PIECE):
         found = b"".join(part.tobytes() for part in blocks.pieces(turned, limit))
         assert found == turned.tobytes()
 
 
-def test_what_lies_in_c_order_is_not_copied() -> None:
+def test_contiguous_values_are_not_copied() -> None:
     assert all(np.shares_memory(part, CUBE) for part in blocks.pieces(CUBE, 100))
     one_row = np.arange(9)[None].T
     assert all(np.shares_memory(part, one_row) for part in blocks.pieces(one_row, 4))
@@ -95,7 +95,7 @@ def test_parts_are_merged_in_their_order_and_not_too_many_wait(threads: int) -> 
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_what_goes_wrong_in_a_thread_is_told(threads: int) -> None:
+def test_an_exception_in_a_thread_is_raised(threads: int) -> None:
     class Broken(Recorder):
         def measure(self, part: int) -> int:
             if part == 50:
@@ -106,14 +106,14 @@ def test_what_goes_wrong_in_a_thread_is_told(threads: int) -> None:
         blocks.run(pool, (Broken(),), ahead=5)
 
 
-def test_threads_end_with_their_work() -> None:
+def test_threads_end_with_their_task() -> None:
     before = threading.active_count()
     with blocks.workers(3) as pool:
         assert sum(each.result() for each in [pool.submit(len, "ab") for _ in range(9)]) == 18
     assert threading.active_count() == before
 
 
-def test_one_thread_is_the_own_one() -> None:
+def test_one_thread_is_the_calling_thread() -> None:
     with blocks.workers(1) as pool:
         assert pool.submit(threading.get_ident).result() == threading.get_ident()
 
@@ -144,7 +144,7 @@ def test_a_forked_process_measures_too() -> None:
     assert done.returncode == 0
 
 
-def test_pieces_of_one_room_do_not_outlive_each_other() -> None:
+def test_a_piece_is_valid_until_the_next() -> None:
     """The promise is weak on purpose: a consumer that keeps pieces must copy them."""
 
     def kept() -> Iterator[Array]:

@@ -30,7 +30,7 @@ def decisive(config: dict[str, Any], name: str = "Dense", custom: bool = False) 
     "key", ["name", "trainable", "dtype", "registered_name", "module", "build_config",
             "compile_config", "shared_object_id", "batch_input_shape"],
 )  # fmt: skip
-def test_bookkeeping_is_set_aside(key: str) -> None:
+def test_bookkeeping_is_removed(key: str) -> None:
     assert split_config({key: "x", "units": 3}, "Dense", False) == ({"units": 3}, {})
 
 
@@ -55,7 +55,7 @@ def test_none_and_missing_mean_the_same() -> None:
         ("MultiHeadAttention", "dropout"),
     ],
 )
-def test_training_attributes_stand_apart_unless_the_class_is_custom(name: str, key: str) -> None:
+def test_training_attributes_are_separate_unless_the_class_is_custom(name: str, key: str) -> None:
     assert split_config({key: 5}, name, custom=False) == ({}, {key: 5})
     assert split_config({key: 5}, name, custom=True) == ({key: 5}, {})
 
@@ -156,7 +156,7 @@ def test_a_nested_custom_class_keeps_all(registered: str) -> None:
     }
 
 
-def test_functions_are_told_by_name() -> None:
+def test_functions_are_compared_by_name() -> None:
     function = {
         "module": "builtins",
         "class_name": "function",
@@ -175,7 +175,7 @@ LAMBDAS: dict[str, Callable[[str], Any]] = {
 
 
 @pytest.mark.parametrize("form", LAMBDAS)
-def test_lambdas_are_told_by_their_code_however_keras_writes_them(form: str) -> None:
+def test_lambdas_are_compared_by_their_code_in_every_spelling(form: str) -> None:
     written = LAMBDAS[form]
     assert plain(written("4wE=")) == plain(LAMBDAS["parts"]("4wE=")) != plain(written("4wI="))
     assert plain(written("4wE=")).startswith("lambda:b3:")
@@ -192,7 +192,7 @@ def test_where_a_lambda_was_written_does_not_matter() -> None:
     assert stored("lambda x: x * 2", "a.py") != stored("lambda x: x * 3", "a.py")
 
 
-def test_a_live_object_is_told_by_its_class() -> None:
+def test_a_live_object_is_compared_by_its_class() -> None:
     class Odd:
         pass
 
@@ -204,7 +204,7 @@ def test_a_dictionary_that_only_looks_like_an_object_is_kept() -> None:
     assert plain({"class_name": "a", "config": 3}) == {"class": "a", "config": 3}
 
 
-def test_the_configuration_given_is_left_alone() -> None:
+def test_the_given_configuration_is_not_changed() -> None:
     config = {"layer": keras_object("Dense", units=(3,)), "name": "x"}
     before = repr(config)
     split_config(config, "TimeDistributed", False)

@@ -37,13 +37,13 @@ ROUNDING = ["float16", "bfloat16"]
         ("input-channels-reversed", drawn(3, 3, 4, 2), drawn(3, 3, 4, 2)[:, :, ::-1]),
     ],
 )
-def test_the_mistake_is_foretold(name: str, values: Array, mistake: Array) -> None:
+def test_the_digest_after_the_mistake_is_recorded(name: str, values: Array, mistake: Array) -> None:
     assert foretold(values)[name] == digest.of_array(mistake, "float32")
     assert mistake.tobytes() != values.tobytes() or mistake.shape != values.shape
 
 
 @pytest.mark.parametrize("name", ["flipped", "space-transposed", "input-channels-reversed"])
-def test_the_mistake_undone_is_foretold_too(name: str) -> None:
+def test_the_digest_after_undoing_the_mistake_is_recorded_too(name: str) -> None:
     """Each of these is its own inverse, so a wrong golden names a right candidate as well."""
     mistake = COUNTERFACTUALS[name](IMAGE_KERNEL)
     assert mistake is not None
@@ -71,14 +71,14 @@ def test_the_mistake_undone_is_foretold_too(name: str) -> None:
         (np.full(2, 1e30, np.float32), ROUNDING),
     ],
 )  # fmt: skip
-def test_only_what_applies_and_changes_something_is_foretold(
+def test_only_mistakes_that_apply_and_change_the_tensor_are_recorded(
     values: Array, names: list[str]
 ) -> None:
     assert list(foretold(values, values.dtype.name)) == names
 
 
 @pytest.mark.parametrize("shape", [(600, 700), (3, 3, 200, 300), (5, 5, 3, 9000), (2, 1, 9, 7)])
-def test_a_tensor_of_many_pieces_is_foretold_like_a_small_one(
+def test_large_tensors_have_the_same_digests_as_small_ones(
     shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     values = drawn(*shape)
@@ -88,7 +88,7 @@ def test_a_tensor_of_many_pieces_is_foretold_like_a_small_one(
     assert foretold(values) == foretold(np.asfortranarray(values)) == whole
 
 
-def test_space_of_one_point_cannot_be_mistaken() -> None:
+def test_a_kernel_of_one_point_has_no_spatial_mistakes() -> None:
     point = drawn(1, 1, 8, 8)
     assert COUNTERFACTUALS["flipped"](point) is None
     assert COUNTERFACTUALS["space-transposed"](point) is None

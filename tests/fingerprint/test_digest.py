@@ -43,7 +43,7 @@ def test_the_digest_of_a_value_does_not_depend_on_the_order_of_keys() -> None:
         ("other bytes of the same values", of(BASE.astype(np.float64))),
     ],
 )
-def test_it_changes_with(name: str, other: bytes) -> None:
+def test_the_digest_depends_on(name: str, other: bytes) -> None:
     assert other != of(BASE), name
 
 
@@ -63,7 +63,9 @@ def test_threads_and_pieces_do_not_matter(threads: int | None) -> None:
 
 
 @pytest.mark.parametrize("turn", [np.asfortranarray, lambda values: values[::-1, ::-1]])
-def test_what_does_not_lie_in_order_is_never_copied_as_a_whole(turn: Callable[..., Any]) -> None:
+def test_values_that_are_not_contiguous_are_never_copied_as_a_whole(
+    turn: Callable[..., Any],
+) -> None:
     values = turn(np.zeros((4096, 4096), np.float32))
     tracemalloc.start()
     digest.of_array(values, "float32")
@@ -104,7 +106,7 @@ def test_every_type_is_hashed_by_its_own_bytes(kind: type) -> None:
     assert of(values[:-1], name) != of(values, name)
 
 
-def test_empty_and_scalar_tensors_are_told_apart_by_shape() -> None:
+def test_empty_and_scalar_tensors_have_different_digests() -> None:
     shapes = [(), (1,), (0,), (0, 3), (3, 0), (1, 1)]
     found = [of(np.zeros(shape, np.float32)) for shape in shapes]
     assert len(set(found)) == len(shapes)
@@ -126,5 +128,5 @@ def test_strings_are_hashed_alike_from_every_type_of_array() -> None:
 @pytest.mark.parametrize(
     "other", [["ab", "c", ""], ["a", "b", "c"], ["a", "bc", " "], ["bc", "a", ""], ["a", "bc"]]
 )
-def test_strings_are_told_apart_by_their_borders_and_order(other: list[str]) -> None:
+def test_the_digest_of_strings_depends_on_their_borders_and_order(other: list[str]) -> None:
     assert of(np.array(other, object), "string") != of(np.array(["a", "bc", ""], object), "string")

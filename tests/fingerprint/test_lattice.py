@@ -25,21 +25,21 @@ def spaced(values: Array, steps: int) -> Array:
 
 @pytest.mark.parametrize("most", [7, 127, 128])
 @pytest.mark.parametrize("axis", [None, 3, 2])
-def test_quantised_values_lie_on_a_grid_of_their_steps(most: int, axis: int | None) -> None:
+def test_quantised_values_are_on_a_grid(most: int, axis: int | None) -> None:
     found = grid(symmetric(DRAW, most, axis), axis)
     assert found is not None
     assert found.steps in (2 * most, 2 * most + 2)  # 127 and 128 are told apart by few values only
 
 
 @pytest.mark.parametrize("steps", [15, 255])
-def test_a_grid_need_not_have_zero_on_it(steps: int) -> None:
+def test_a_grid_need_not_contain_zero(steps: int) -> None:
     found = grid(spaced(DRAW, steps), None)
     assert found is not None
     assert found.steps <= steps
 
 
 @pytest.mark.parametrize("most", [7, 127])
-def test_the_error_is_what_rounding_to_the_grid_makes(most: int) -> None:
+def test_the_error_is_that_of_rounding_to_the_grid(most: int) -> None:
     near = symmetric(DRAW, most)
     found = grid(near, None)
     assert found is not None
@@ -60,11 +60,11 @@ def test_the_error_is_what_rounding_to_the_grid_makes(most: int) -> None:
     ],
     ids=["trained", "float16", "zeros", "constant", "scalar", "empty", "two", "too-many-steps"],
 )
-def test_other_values_lie_on_no_grid(values: Array) -> None:
+def test_other_values_are_on_no_grid(values: Array) -> None:
     assert grid(values, None) is None
 
 
-def test_a_grid_for_each_channel_is_none_for_all() -> None:
+def test_grids_per_channel_are_not_one_grid() -> None:
     channels = symmetric(DRAW, 127, axis=3)
     assert grid(channels, None) is None
     assert grid(channels, 3) is not None

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from fpcheck.codec import Array
-from fpcheck.fingerprint.orders import MOST_TIES, found, same, usual
+from fpcheck.fingerprint.orders import MOST_TIES, matching, same, usual
 
 NORMS = np.random.default_rng(2).gamma(3.0, 1.0, 24).astype(np.float32)
 
 
 def named(size: int) -> dict[str, list[int]]:
-    return {order.name: order.taken.tolist() for order in usual(size)}
+    return {order.name: order.indices.tolist() for order in usual(size)}
 
 
 @pytest.mark.parametrize(
@@ -28,13 +28,13 @@ def named(size: int) -> dict[str, list[int]]:
          [0, 1, 4, 5, 6, 7, 8, 9, 10, 11, 2, 3]),
     ],
 )  # fmt: skip
-def test_orders_of_usual_mistakes_have_names(size: int, name: str, taken: list[int]) -> None:
+def test_orders_of_common_mistakes_have_names(size: int, name: str, taken: list[int]) -> None:
     assert named(size)[name] == taken
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 4, 7, 12, 30, 64])
-def test_each_order_is_a_rearrangement_and_stands_once(size: int) -> None:
-    orders = [tuple(order.taken.tolist()) for order in usual(size)]
+def test_each_order_is_a_permutation_and_is_listed_once(size: int) -> None:
+    orders = [tuple(order.indices.tolist()) for order in usual(size)]
     assert len(set(orders)) == len(orders)
     assert tuple(range(size)) not in orders
     assert all(sorted(order) == list(range(size)) for order in orders)
@@ -44,7 +44,7 @@ def test_ten_classes_have_no_order_as_text() -> None:
     assert not any("text" in name for name in named(10))
 
 
-def test_of_very_many_slices_few_orders_are_kept() -> None:
+def test_an_axis_with_very_many_slices_has_few_orders() -> None:
     names = [order.name for order in usual(2**18)]
     assert names[:3] == ["reversed", "shifted down by one", "shifted up by one"]
     assert len(names) == 5
@@ -54,37 +54,37 @@ def test_of_very_many_slices_few_orders_are_kept() -> None:
 def test_the_inverse_puts_slices_back(size: int) -> None:
     right = NORMS[:size]
     for order in usual(size):
-        assert np.array_equal(right[order.taken][order.inverse], right)
+        assert np.array_equal(right[order.indices][order.inverse], right)
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_any_order_is_found_from_profiles(seed: int) -> None:
+def test_profiles_show_any_order(seed: int) -> None:
     taken = np.random.default_rng(seed).permutation(24)
-    orders = [order.taken.tolist() for order in found(NORMS, NORMS[taken])]
+    orders = [order.indices.tolist() for order in matching(NORMS, NORMS[taken])]
     assert orders == [taken.tolist()]
 
 
-def test_a_usual_order_is_found_by_name_first() -> None:
-    first = next(found(NORMS, NORMS[::-1]))
+def test_a_named_order_comes_first() -> None:
+    first = next(matching(NORMS, NORMS[::-1]))
     assert first.name == "reversed"
 
 
 @pytest.mark.parametrize(
     "other", [NORMS * 1.001, NORMS[:12], np.append(NORMS[:-1], 9).astype(np.float32)]
 )
-def test_other_norms_are_no_order(other: Array) -> None:
-    assert list(found(NORMS, other)) == []
+def test_other_norms_match_in_no_order(other: Array) -> None:
+    assert list(matching(NORMS, other)) == []
 
 
 def test_slices_of_equal_norm_are_tried_in_every_order() -> None:
     right = np.array([1.0, 2.0, 2.0, 3.0], np.float32)
-    orders = {tuple(order.taken.tolist()) for order in found(right, right[[3, 1, 2, 0]])}
+    orders = {tuple(order.indices.tolist()) for order in matching(right, right[[3, 1, 2, 0]])}
     assert {(3, 1, 2, 0), (3, 2, 1, 0)} <= orders
 
 
-def test_too_many_ties_are_given_up() -> None:
+def test_too_many_ties_are_not_resolved() -> None:
     right = np.ones(24, np.float32)
-    unnamed = [order for order in found(right, right) if not order.name]
+    unnamed = [order for order in matching(right, right) if not order.name]
     assert len(unnamed) == 1 <= MOST_TIES
 
 

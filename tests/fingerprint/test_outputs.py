@@ -38,7 +38,9 @@ BAD = [np.nan, np.inf, -np.inf]
     [(0.0, b) for b in BAD] + [(b, 0.0) for b in BAD] + [(b, b) for b in BAD],
 )
 @pytest.mark.parametrize("rest", [0.0, 2.0])
-def test_what_is_not_finite_is_never_within(golden: float, other: float, rest: float) -> None:
+def test_values_that_are_not_finite_are_never_within_tolerance(
+    golden: float, other: float, rest: float
+) -> None:
     difference = outputs.relative_difference(np.array([rest, golden]), np.array([rest, other]))
     assert not difference <= 1e30
 
@@ -49,7 +51,7 @@ def test_a_golden_of_zeros_is_measured_absolutely() -> None:
     assert outputs.relative_difference(zeros, np.array([0, 0.25, 0])) == 0.25
 
 
-def test_no_values_do_not_differ() -> None:
+def test_empty_outputs_do_not_differ() -> None:
     assert outputs.relative_difference(np.zeros((4, 0)), np.zeros((4, 0))) == 0
 
 

@@ -60,7 +60,7 @@ def test_a_recipe_gives_these_bytes_for_ever(spec: ProbeInput, wanted: str) -> N
     ids=str,
 )
 @pytest.mark.parametrize("channels", [1, 3, 4])
-def test_no_flip_turn_or_exchange_of_colours_keeps_an_image(
+def test_every_flip_rotation_or_exchange_of_colours_changes_an_image(
     size: tuple[int, int], channels: int
 ) -> None:
     for image in made(replace(IMAGE, shape=(*size, channels))):
@@ -162,7 +162,7 @@ RESCALING = layer("r", "Rescaling", "x", scale=1 / 255)
         ((None,), "float32", (), "values", (), 1, False),
     ],
 )  # fmt: skip
-def test_probes_fit_what_reads_them(
+def test_probes_fit_the_layers_that_read_them(
     shape: tuple[int | None, ...], dtype: str, readers: tuple[Layer, ...], kind: str,
     sizes: tuple[int, ...], limit: int, padded: bool,
 ) -> None:  # fmt: skip
@@ -178,7 +178,7 @@ def test_an_embedding_inside_a_nested_model_is_found() -> None:
     assert fitted((None, 9), "int32", body, inner).limit == 12
 
 
-def test_text_is_made_of_the_models_words_and_of_unknown_ones() -> None:
+def test_text_contains_the_words_of_the_model_and_unknown_words() -> None:
     net = reading((None, 1), "string", layer("t", "TextVectorization", "x"))
     plan = probes.fit(net, 50, WORDS)
     lines = plan.make()[0].ravel().tolist()
@@ -186,7 +186,7 @@ def test_text_is_made_of_the_models_words_and_of_unknown_ones() -> None:
     assert {word for line in lines for word in line.split()} == {*WORDS, *UNKNOWN_WORDS}
 
 
-def test_a_model_that_does_not_tell_its_inputs_gets_no_probes() -> None:
+def test_a_model_without_known_inputs_gets_no_probes() -> None:
     with pytest.raises(UnavailableError) as caught:
         probes.fit(Structure("Subclassed", (), (), ()))
     assert str(caught.value) == (
@@ -213,7 +213,7 @@ def test_given_probes_are_used_as_they_are() -> None:
     assert plan.make()[1] is ARRAY
 
 
-def test_nameless_given_probes_are_taken_in_order() -> None:
+def test_given_probes_without_names_are_used_in_order() -> None:
     plan = probes.given({"arr_0": ARRAY, "arr_1": ARRAY + 1}, ports("a", "b"))
     assert plan.make()[1].tolist() == (ARRAY + 1).tolist()
     assert [spec.name for spec in plan.inputs] == ["a", "b"]

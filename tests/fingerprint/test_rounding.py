@@ -68,7 +68,7 @@ def test_random_values_are_rounded_right(
 
 @pytest.mark.parametrize(("rounds", "through"), BOTH)
 @pytest.mark.parametrize("bad", [np.nan, -np.nan, np.inf, -np.inf, 65_519.9, 65_520.0, -7e4])
-def test_one_value_that_float16_cannot_hold_spoils_no_other(
+def test_a_value_beyond_float16_does_not_affect_other_values(
     rounds: Rounding, through: type, bad: float
 ) -> None:
     values = np.random.default_rng(0).normal(size=300_000).astype(np.float32)
@@ -78,7 +78,9 @@ def test_one_value_that_float16_cannot_hold_spoils_no_other(
 
 @pytest.mark.parametrize(("rounds", "through"), BOTH)
 @pytest.mark.parametrize("size", [0, 1, 2**11, 2**11 + 1, 2**18, 2**18 + 1])
-def test_pieces_have_borders_that_are_not_seen(rounds: Rounding, through: type, size: int) -> None:
+def test_the_borders_of_pieces_do_not_change_the_result(
+    rounds: Rounding, through: type, size: int
+) -> None:
     values = np.random.default_rng(0).normal(size=(size, 1)).astype(np.float32)
     assert joined(rounds(values)) == expected(values, through)
     assert joined(rounds(values[::-1])) == expected(values[::-1], through)

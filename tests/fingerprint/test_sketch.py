@@ -175,5 +175,5 @@ def test_nothing_and_zeros_have_a_sketch_of_zeros(values: Array) -> None:
 
 
 @pytest.mark.parametrize("scale", [5e-324, 1e-310, 1e-200, 1e-30, 1.0, 1e30, 1e150])
-def test_it_holds_at_every_scale(scale: float) -> None:
+def test_it_is_right_at_every_scale(scale: float) -> None:
     assert seen(np.array([scale, 0.0]), np.zeros(2)) == pytest.approx(scale)

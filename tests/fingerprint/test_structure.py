@@ -150,7 +150,7 @@ def test_it_counts_parameters() -> None:
     assert (net.parameters, net.trainable_parameters, net.custom_code) == (11, 6, True)
 
 
-def test_a_layer_tells_what_feeds_it_once_and_whether_it_is_shared() -> None:
+def test_a_layer_lists_its_inputs_once_and_whether_it_is_shared() -> None:
     calls = (
         Call((Edge("b"), Edge("a")), {}, ((None, 3),)),
         Call((Edge("a"),), {}, ((None, 4), (None,))),
@@ -162,14 +162,14 @@ def test_a_layer_tells_what_feeds_it_once_and_whether_it_is_shared() -> None:
     assert (ungraphed.inbound, ungraphed.shared, ungraphed.output_shapes) == ((), False, ())
 
 
-def test_a_fingerprint_tells_its_levels() -> None:
+def test_a_fingerprint_lists_its_levels() -> None:
     full = fingerprint(NET)
     assert full.levels == ("structure", "weights")
     bare = replace(full, weights=None)
     assert (bare.levels, bare.content_id) == (("structure",), None)
 
 
-def test_a_scalar_holds_one_value() -> None:
+def test_a_scalar_has_one_value() -> None:
     assert Tensor("count", 0, (), "int32", False).size == 1
     assert np.prod(dense("a", "b", 3, 4).tensors[0].shape) == 12
 

@@ -59,7 +59,7 @@ def shuffled(values: Array, axis: int, taken: Sequence[int] | Array) -> Array:
         ((3, 3, 3, 2, 4), lambda v: v.transpose(2, 1, 0, 3, 4), (2, 1, 0, 3, 4), ()),
     ],
 )
-def test_exchanged_and_reversed_axes_are_put_back(
+def test_exchanged_and_reversed_axes_are_undone(
     shape: tuple[int, ...],
     change: Callable[[Array], Array],
     exchanged: tuple[int, ...],
@@ -72,7 +72,7 @@ def test_exchanged_and_reversed_axes_are_put_back(
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16, ml_dtypes.bfloat16, np.int8])
-def test_every_type_of_numbers_can_be_put_back(dtype: type) -> None:
+def test_every_numeric_type_is_undone(dtype: type) -> None:
     right = (draw(6, 6) * 50).astype(dtype)
     assert one(right, np.ascontiguousarray(right.T)).how == "turned"
 
@@ -190,7 +190,7 @@ NEAR_MISSES: dict[str, tuple[Array, Array]] = {
 
 
 @pytest.mark.parametrize("name", NEAR_MISSES)
-def test_what_is_no_known_mistake_is_left_alone(name: str) -> None:
+def test_an_unknown_change_is_not_undone(name: str) -> None:
     assert undone(NEAR_MISSES[name]) == (None,)
 
 

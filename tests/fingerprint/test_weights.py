@@ -77,7 +77,7 @@ def test_equal_values_do_not_deviate(value: float) -> None:
     assert found <= 1e-14 * abs(value)
 
 
-def test_nan_and_infinity_are_counted_and_left_out_of_the_figures() -> None:
+def test_nan_and_infinity_are_counted_and_excluded_from_statistics() -> None:
     values = np.array([np.nan, 1, -np.inf, 3, np.inf, np.nan, 0], np.float32)
     found = details(values)
     assert found.statistics == Statistics(
@@ -88,7 +88,7 @@ def test_nan_and_infinity_are_counted_and_left_out_of_the_figures() -> None:
     assert found.quantiles.tolist() == [0.0] * 4 + [0.0, 1.0] + [3.0] * 5
 
 
-def test_a_tensor_of_nothing_but_nan_has_figures_of_zero() -> None:
+def test_the_statistics_of_a_tensor_of_nan_are_zero() -> None:
     found = details(np.full((2, 2), np.nan, np.float32))
     assert found.statistics == Statistics(4, 0, 4, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     assert found.quantiles.tolist() == [0.0] * len(QUANTILES)
@@ -118,7 +118,7 @@ def test_strings_have_a_digest_and_no_figures(words: list[str]) -> None:
     assert measured.digest == digest.of_array(np.array(words, object), "string")
 
 
-def test_what_the_golden_knows_is_not_measured_again() -> None:
+def test_a_tensor_that_the_golden_contains_gets_no_details() -> None:
     values = np.ones((2, 2), np.float32)
     own = digest.of_array(values, "float32")
     assert weights.measure(values, "float32", frozenset({own})).details is None
@@ -160,7 +160,7 @@ def test_memory_order_changes_nothing() -> None:
     assert [p.tobytes() for p in first.profiles] == [p.tobytes() for p in second.profiles]
 
 
-def test_the_tensor_itself_is_left_alone() -> None:
+def test_measuring_does_not_change_the_tensor() -> None:
     values = np.random.default_rng(0).normal(size=(3, 3, 3, 4)).astype(np.float32)
     before = values.tobytes()
     weights.measure(values, "float32")
@@ -231,7 +231,7 @@ def test_it_does_not_depend_on_what_is_done_first(
 
 @pytest.mark.parametrize("bad", [np.nan, -np.inf, 0.0, -0.0, 1e-45, 7e4, 3e38])
 @pytest.mark.parametrize("place", [0, BLOCK, 2 * GROUP + 3, -1])
-def test_unusual_values_do_not_depend_on_threads_either(place: int, bad: float) -> None:
+def test_unusual_values_do_not_depend_on_threads(place: int, bad: float) -> None:
     values = drawn((3 * GROUP + 70,))
     values[place] = bad
     assert measured(values, 2) == measured(values, 7) == measured(values, 1)
@@ -245,7 +245,7 @@ def test_unusual_values_do_not_depend_on_threads_either(place: int, bad: float) 
     assert figures == pytest.approx(expected, rel=1e-9)
 
 
-def test_blocks_that_are_not_finite_leave_their_neighbours_as_they_are() -> None:
+def test_blocks_that_are_not_finite_do_not_affect_other_blocks() -> None:
     values = drawn((GROUP,))
     values[BLOCK : 2 * BLOCK] = np.nan
     values[3 * BLOCK] = np.inf
@@ -288,7 +288,7 @@ def test_a_mapped_file_is_measured_in_little_memory(tmp_path: Path, shape: tuple
     assert most < 60e6
 
 
-def test_threads_may_measure() -> None:
+def test_several_threads_can_measure_at_once() -> None:
     values = drawn((700, 800))
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(measured, values, 2).result(60) == measured(values)

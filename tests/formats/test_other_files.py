@@ -82,7 +82,9 @@ HDF5: dict[str, tuple[Callable[[h5py.File], None], str]] = {
 
 @pytest.mark.parametrize("name", HDF5)
 @pytest.mark.parametrize("suffix", [".h5", ".hdf5", ".keras", ".weights.h5"])
-def test_hdf5_of_others_is_told_by_what_it_contains(name: str, suffix: str, here: Path) -> None:
+def test_other_hdf5_files_are_recognised_by_their_content(
+    name: str, suffix: str, here: Path
+) -> None:
     write, said = HDF5[name]
     path = here / f"{name}{suffix}"
     with h5py.File(path, "w") as file:
@@ -92,7 +94,7 @@ def test_hdf5_of_others_is_told_by_what_it_contains(name: str, suffix: str, here
     assert str(error) == f"{path.name}: {said} no layers\n{GIVE}"
 
 
-def test_a_matlab_file_is_told_by_its_user_block(here: Path) -> None:
+def test_a_matlab_file_is_recognised_by_its_user_block(here: Path) -> None:
     with h5py.File("m.h5", "w", userblock_size=512) as file:
         file["#refs#/a"], file["A"] = np.ones(2), np.ones((2, 2))
         file["A"].attrs["MATLAB_class"] = np.bytes_("double")

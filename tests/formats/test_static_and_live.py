@@ -18,7 +18,7 @@ from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.structure import Structure
 from fpcheck.formats.assembly import NoAssets, assemble
 from fpcheck.formats.model_file import ModelFile
-from fpcheck.formats.tensor_groups import Held
+from fpcheck.formats.tensor_groups import LayerTensors
 from fpcheck.keras_config import builtin_layers
 from fpcheck.keras_config.model_config import draft
 from fpcheck.model import live_structure, loader
@@ -287,7 +287,9 @@ class AllKnown(frozenset[bytes]):
 
 
 @pytest.mark.parametrize(("name", "container"), CASES)
-def test_a_file_tells_what_the_live_model_tells(name: str, container: str, tmp_path: Path) -> None:
+def test_a_file_has_the_structure_of_the_live_model(
+    name: str, container: str, tmp_path: Path
+) -> None:
     model = (OWN.get(name) or getattr(MODELS, name))()
     path = tmp_path / f"model.{container}"
     model.save_weights(path) if container == "weights.h5" else model.save(path)
@@ -310,11 +312,11 @@ class Unfilled(Dataset):
 
 
 @pytest.mark.parametrize("name", APPLICATIONS)
-def test_the_configuration_of_an_application_tells_its_whole_structure(name: str) -> None:
+def test_the_configuration_of_an_application_contains_its_whole_structure(name: str) -> None:
     saving = importlib.import_module("keras.src.saving.saving_lib")
     model = loader.architecture(parse(name))
     alive = live_structure.read_structure(model)
-    shapes: Held = {}
+    shapes: LayerTensors = {}
     for layer, tensor in alive.tensors:
         if not tensor.derived:
             shapes.setdefault(layer.path, []).append((None, Unfilled(tensor.shape, tensor.dtype)))
@@ -336,7 +338,7 @@ def test_the_table_of_layers_is_that_of_the_installed_keras() -> None:
     assert json.loads(path.read_text()) == json.loads(json.dumps(script.described()))
 
 
-def test_a_slice_of_a_tensor_is_told_with_its_bounds(tmp_path: Path) -> None:
+def test_a_slice_of_a_tensor_has_its_bounds(tmp_path: Path) -> None:
     def cut(stop: int) -> keras.Model:
         x = keras.Input((8, 4), name="x")
         return keras.Model(x, kl.Dense(2, name="head")(x[:, stop - 2 : stop]))
@@ -358,7 +360,7 @@ def _slices(start: int, stop: int) -> list[Any]:
 
 @pytest.mark.parametrize("make", [louder, louder_graph, louder_inside])
 @pytest.mark.parametrize("container", ["keras", "h5"])
-def test_what_a_model_is_told_beside_its_layers_is_compared(
+def test_arguments_of_a_model_beside_its_layers_are_compared(
     make: Callable[[float], keras.Model], container: str, tmp_path: Path
 ) -> None:
     first, second = make(1.0), make(9.0)

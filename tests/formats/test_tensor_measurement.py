@@ -143,7 +143,7 @@ def test_every_value_is_read_once_and_little_else(tmp_path: Path) -> None:
     assert places < 20_000
 
 
-def test_only_what_the_golden_does_not_hold_is_measured_in_detail(tmp_path: Path) -> None:
+def test_only_tensors_that_the_golden_does_not_contain_get_details(tmp_path: Path) -> None:
     write(tmp_path / "weights.h5")
     kernel = digest.of_array(KERNEL, "float32")
     found = read(tmp_path / "weights.h5", frozenset([kernel]))

@@ -250,11 +250,11 @@ def test_a_golden_in_another_place_is_refused(tmp_path: Path, moved: str) -> Non
     path = tmp_path / f"{moved}.yaml"
     with pytest.raises(FpcheckError) as caught:
         Entry(path).load()
-    assert str(caught.value) == f"{path}: holds the golden net@1\nMove it to net/1.yaml."
+    assert str(caught.value) == f"{path}: contains the golden net@1\nMove it to net/1.yaml."
 
 
 @pytest.mark.parametrize("suffix", [".yaml", ".h5"])
-def test_a_missing_file_is_told(tmp_path: Path, suffix: str) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path, suffix: str) -> None:
     entry = saved(tmp_path)
     path = entry.path.with_suffix(suffix)
     path.unlink()

@@ -12,7 +12,7 @@ from fpcheck.golden.document import Editable
 BOMB = "a: &a [x, x]\n" + "".join(
     f"{chr(97 + n)}: &{chr(97 + n)} [{', '.join(['*' + chr(96 + n)] * 9)}]\n" for n in range(1, 26)
 )
-PLAIN, MEND = "Write plain keys and values.", "Mend the file."
+PLAIN, CORRECT = "Write plain keys and values.", "Correct the file."
 DEEP = "f.yaml, line 1: nested deeper than 32"
 
 
@@ -32,26 +32,26 @@ class Any(Value, frozen=True):
         ("note: !mine x", "f.yaml, line 1: tags are not allowed", PLAIN),
         ("!!set {note}", "f.yaml, line 1: tags are not allowed", PLAIN),
         ("inner:\n  <<: {a: 1}", "f.yaml, line 2: merge keys are not allowed", PLAIN),
-        ("note: a\nnote: b", "f.yaml, line 2: the key 'note' stands twice", PLAIN),
-        ("note: a\n'note': b", "f.yaml, line 2: the key 'note' stands twice", PLAIN),
-        ("inner: {a: 1,\n b: {c: 1}, a: 2}", "f.yaml, line 2: the key 'a' stands twice", PLAIN),
+        ("note: a\nnote: b", "f.yaml, line 2: the key 'note' is repeated", PLAIN),
+        ("note: a\n'note': b", "f.yaml, line 2: the key 'note' is repeated", PLAIN),
+        ("inner: {a: 1,\n b: {c: 1}, a: 2}", "f.yaml, line 2: the key 'a' is repeated", PLAIN),
         ("[" * 50_000, DEEP, PLAIN),
         ("{a: " * 50_000, DEEP, PLAIN),
         ("- " * 50_000, DEEP, PLAIN),
         ("? " * 50_000, DEEP, PLAIN),
         ("\n".join(" " * n + "a:" for n in range(500)), DEEP.replace("line 1", "line 33"), PLAIN),
-        ("inner:\n  a: [1", "f.yaml, line 3: not YAML: did not find expected ',' or ']'", MEND),
-        ("note: 'abc", "f.yaml, line 1: not YAML: found unexpected end of stream", MEND),
+        ("inner:\n  a: [1", "f.yaml, line 3: not YAML: did not find expected ',' or ']'", CORRECT),
+        ("note: 'abc", "f.yaml, line 1: not YAML: found unexpected end of stream", CORRECT),
         ("note: a\n b: c", "f.yaml, line 2: not YAML: mapping values are not allowed in this "
-         "context", MEND),
-        ("note: a\n---\nnote: b", "f.yaml, line 2: not YAML: but found another document", MEND),
-        ("? [a]\n: b", "f.yaml, line 1: not YAML: found unhashable key", MEND),
-        ("note: \x00", "f.yaml: not YAML: not readable", MEND),
-        ("\x89HDF\r\n\x1a\n\x00", "f.yaml: not YAML: not readable", MEND),
-        ("", "f.yaml: Expected `object`, got `null`", MEND),
-        ("just text", "f.yaml: Expected `object`, got `str`", MEND),
-        ("note: 5", "f.yaml: Expected `str`, got `int` - at `$.note`", MEND),
-        ("noet: a", "f.yaml: Object contains unknown field `noet`", MEND),
+         "context", CORRECT),
+        ("note: a\n---\nnote: b", "f.yaml, line 2: not YAML: but found another document", CORRECT),
+        ("? [a]\n: b", "f.yaml, line 1: not YAML: found unhashable key", CORRECT),
+        ("note: \x00", "f.yaml: not YAML: not readable", CORRECT),
+        ("\x89HDF\r\n\x1a\n\x00", "f.yaml: not YAML: not readable", CORRECT),
+        ("", "f.yaml: Expected `object`, got `null`", CORRECT),
+        ("just text", "f.yaml: Expected `object`, got `str`", CORRECT),
+        ("note: 5", "f.yaml: Expected `str`, got `int` - at `$.note`", CORRECT),
+        ("noet: a", "f.yaml: Object contains unknown field `noet`", CORRECT),
     ],
 )  # fmt: skip
 def test_the_attack_is_refused_quickly(text: str, fact: str, advice: str) -> None:

@@ -92,7 +92,7 @@ def test_outputs_recorded_from_a_file_go_with_its_whole_structure(
 ) -> None:
     request = record.Request(name="digits", preprocess="tf")
     golden = record_source(model, request, Options(), worker).golden
-    assert golden.fingerprint.structure.untold == ()
+    assert golden.fingerprint.structure.not_stored == ()
     assert all(layer.output_shapes for layer in golden.fingerprint.structure.layers)
 
 
