@@ -19,8 +19,8 @@ from fpcheck.golden.golden import Golden
 from fpcheck.layout.placement import is_weights_only
 from fpcheck.layout.storage_gaps import says_less
 from fpcheck.model.environment import environment
-from fpcheck.model.file_session import FileSession
-from fpcheck.model.session import OutputPlan, Session
+from fpcheck.model.opened_model import OpenedModel
+from fpcheck.model.runner import OutputPlan
 from fpcheck.model.source import Kind, Options, Source
 from fpcheck.progress import Progress, silent
 from fpcheck.report.report import CandidateRef, Report
@@ -51,7 +51,7 @@ class Compared(Value, frozen=True, eq=False):
     """A finished comparison whose model is still open."""
 
     report: Report
-    session: Session
+    model: OpenedModel
     structure: Structure
     golden: Golden
 
@@ -75,15 +75,15 @@ def compared(
     progress(f"loading {parsed.text}")
     known = _digests(golden) if golden else None
     runs = golden is not None and _runs(parsed, golden, request, options)
-    with opened(source, parsed, options, remote, bare, known, runs, begun, parts=True) as session:
-        structure = session.structure()
+    with opened(source, parsed, options, remote, bare, known, runs, begun, parts=True) as model:
+        structure = model.contents.structure()
         choice = choice or matched(parsed, request, options, structure)
         golden = _tolerant(golden or choice.entry.load(), request.tolerance)
         preprocess = _preprocess(parsed, golden, request, options)
-        taken = take(session, structure, golden, request, preprocess, progress)
-        notes = [*session.notes, *official_notes(parsed, choice.entry)]
-        report = _report(parsed, session, golden, taken, request, why or choice.why, notes)
-        yield Compared(report, session, structure, golden)
+        taken = take(model, structure, golden, request, preprocess, progress)
+        notes = [*model.notes, *official_notes(parsed, choice.entry)]
+        report = _report(parsed, model, golden, taken, request, why or choice.why, notes)
+        yield Compared(report, model, structure, golden)
 
 
 def compare_with(
@@ -97,24 +97,24 @@ def compare_with(
     """Compare a source with a golden that is at hand."""
     parsed = resolve(source)
     progress(f"loading {parsed.text}")
-    with opened(source, parsed, options, known=_digests(golden), parts=True) as session:
+    with opened(source, parsed, options, known=_digests(golden), parts=True) as model:
         preprocess = _preprocess(parsed, golden, request, options)
-        structure = session.structure()
-        taken = take(session, structure, golden, request, preprocess, progress)
-        return _report(parsed, session, golden, taken, request, why, session.notes)
+        structure = model.contents.structure()
+        taken = take(model, structure, golden, request, preprocess, progress)
+        return _report(parsed, model, golden, taken, request, why, model.notes)
 
 
 def _report(
-    source: Source, session: Session, golden: Golden, taken: Taken, request: Request,
+    source: Source, model: OpenedModel, golden: Golden, taken: Taken, request: Request,
     why: str, notes: list[str],
 ) -> Report:  # fmt: skip
     candidate, levels = taken
-    named = CandidateRef(source.text, session.format, content_id_text(candidate))
+    named = CandidateRef(source.text, model.format, content_id_text(candidate))
     if source.kind is Kind.FILE:
         notes = [*notes, *code_notes(candidate.structure.custom_classes, levels["outputs"])]
     return report_on(
         golden, candidate, levels, asked=request.levels, why=why, named=named, notes=notes,
-        session=session, goldens=request.goldens,
+        model=model, goldens=request.goldens,
     )  # fmt: skip
 
 
@@ -136,7 +136,7 @@ def _digests(golden: Golden) -> frozenset[bytes] | None:
 
 
 def take(
-    session: Session,
+    model: OpenedModel,
     structure: Structure,
     golden: Golden,
     request: Request,
@@ -150,22 +150,21 @@ def take(
         for those that were taken.
     """
     held, asked = golden.fingerprint, request.levels
-    if is_weights_only(structure) and isinstance(session, FileSession):
-        session.place(Fingerprint(held.structure), held.weights or ())
-        structure = session.structure()
+    if is_weights_only(structure) and model.file is not None:
+        model.file.place(Fingerprint(held.structure), held.weights or ())
+        structure = model.file.structure()
     untold = LevelResult("skipped", NO_ARCHITECTURE) if is_weights_only(structure) else None
     levels: dict[Level, LevelResult] = {"structure": untold or LevelResult("pass")}
     candidate = Fingerprint(structure)
     levels["weights"] = skipped("weights", held.levels, asked) or LevelResult("pass")
     if levels["weights"].status == "pass":
         progress("measuring weights")
-        weights = session.weights(_digests(golden) or frozenset())
-        candidate = _with_state(session, held, Fingerprint(session.structure(), weights))
+        weights = model.contents.weights(_digests(golden) or frozenset())
+        candidate = _with_state(model, held, Fingerprint(model.contents.structure(), weights))
     levels["outputs"] = skipped("outputs", held.levels, asked) or LevelResult("pass")
     if levels["outputs"].status != "pass" or held.outputs is None:
         return candidate, levels
-    static = isinstance(session, FileSession) and session.static
-    place, told = proving(held.outputs.environment, environment(session.backend), static)
+    place, told = proving(held.outputs.environment, environment(model.backend), model.static)
     unproved = hindrance(held, candidate, place, preprocess)
     if unproved is None and not request.full:
         levels["outputs"] = LevelResult("proved", told)
@@ -177,23 +176,22 @@ def take(
         return candidate, levels
     progress("running the model on its probes")
     try:
-        outputs = session.outputs(OutputPlan(held.outputs.probes, preprocess))
+        outputs = model.running().outputs(OutputPlan(held.outputs.probes, preprocess))
     except UnavailableError as error:
         why = f"; not proved: {unproved}" if unproved else ""
         levels["outputs"] = LevelResult("skipped", error.fact + why)
         return candidate, levels
-    if isinstance(session, FileSession) and says_less(candidate.structure):
-        whole = session.completed()
-        candidate = whole if candidate.weights else Fingerprint(whole.structure)
+    if says_less(candidate.structure):
+        candidate = model.completed(candidate)
     return msgspec.structs.replace(candidate, outputs=outputs), levels
 
 
-def _with_state(session: Session, golden: Fingerprint, candidate: Fingerprint) -> Fingerprint:
-    """With state that the file does not tell, where that alone is missing and the model loads."""
-    if not isinstance(session, FileSession) or not lacks_state(golden, candidate):
+def _with_state(model: OpenedModel, golden: Fingerprint, candidate: Fingerprint) -> Fingerprint:
+    """With state that the file does not store, where that alone is missing and the model loads."""
+    if not lacks_state(golden, candidate):
         return candidate
     with suppress(FpcheckError):  # then the report says that it was not compared
-        return session.completed()
+        return model.completed(candidate)
     return candidate
 
 

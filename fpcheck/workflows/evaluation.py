@@ -12,7 +12,7 @@ from fpcheck.fingerprint import digest
 from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.levels import LEVELS, Level
 from fpcheck.golden.golden import Golden
-from fpcheck.model.session import Session
+from fpcheck.model.opened_model import OpenedModel
 from fpcheck.report.report import CandidateRef, Diagnosis, GoldenRef, Report
 
 
@@ -36,7 +36,7 @@ def report_on(
     why: str,
     named: CandidateRef,
     notes: list[str],
-    session: Session | None = None,
+    model: OpenedModel | None = None,
     goldens: str | Path | None = None,
 ) -> Report:
     """Compare two fingerprints, judge and diagnose.
@@ -49,7 +49,7 @@ def report_on(
         why: why this golden.
         named: how the report names the candidate.
         notes: what else to say.
-        session: the candidate, where it is still open for a closer look at what differs.
+        model: the candidate, where it is still open for a closer look at what differs.
         goldens: the folder of goldens, one of which the candidate may be.
     """
     comparison = compare_fingerprints(golden.fingerprint, candidate, golden.tolerances)
@@ -69,7 +69,7 @@ def report_on(
         levels=finished,
         first_divergent_layer=comparison.first_divergent_layer if differs else None,
         findings=findings,
-        diagnoses=_diagnosed(comparison, golden, session, goldens) if differs else [],
+        diagnoses=_diagnosed(comparison, golden, model, goldens) if differs else [],
         notes=notes,
         accuracy=None,
         first=golden.first,
@@ -103,14 +103,14 @@ def _of_part(
 
 
 def _diagnosed(
-    comparison: Comparison, golden: Golden, session: Session | None, goldens: str | Path | None
+    comparison: Comparison, golden: Golden, model: OpenedModel | None, goldens: str | Path | None
 ) -> list[Diagnosis]:
     # A match, which is the usual case, needs no rule.
     from fpcheck.diagnosis import diagnose
     from fpcheck.workflows.closer_look import examined, neighbours
 
-    if session is not None:
-        comparison = examined(session, comparison)
+    if model is not None:
+        comparison = examined(model, comparison)
     word = "first" if golden.first else "golden"
     return diagnose(comparison, lambda: neighbours(golden, goldens), word)
 

@@ -14,5 +14,5 @@ def hash_weights(
     """The content id as text, `b3:` and 64 hexadecimal digits."""
     parsed = resolve(source)
     progress(f"loading {parsed.text}")
-    with opened(source, parsed, options, begun=begun) as session:
-        return digest.text(content_id(session.structure(), session.digests()))
+    with opened(source, parsed, options, begun=begun) as model:
+        return digest.text(content_id(model.contents.structure(), model.contents.digests()))

@@ -1,4 +1,4 @@
-"""Opening a source as a session, wherever it is best run."""
+"""Opens a source, wherever it is best run."""
 
 import os
 import tempfile
@@ -23,8 +23,9 @@ from fpcheck.golden.store import shipped
 from fpcheck.layout.layer_matching import out_of_order, out_of_place
 from fpcheck.layout.placement import is_weights_only, misfit
 from fpcheck.model.environment import chosen_backend
-from fpcheck.model.file_session import FileSession
-from fpcheck.model.session import Session
+from fpcheck.model.file_contents import FileContents
+from fpcheck.model.opened_model import OpenedModel
+from fpcheck.model.runner import LiveModel
 from fpcheck.model.source import Kind, Options, Source, parse
 
 if TYPE_CHECKING:  # reading a file needs no worker
@@ -48,8 +49,8 @@ def opened(
     source: object, parsed: Source, options: Options, remote: "RemoteSession | None" = None,
     architecture_only: bool = False, known: frozenset[bytes] | None = None, runs: bool = False,
     begun: ModelFile | None = None, parts: bool = False,
-) -> Iterator[Session]:  # fmt: skip
-    """A session on a source: in this process for a model in memory, read for a file, else a worker.
+) -> Iterator[OpenedModel]:  # fmt: skip
+    """An open model: in this process for a model in memory, read for a file, else in a worker.
 
     Args:
         source: as given.
@@ -71,22 +72,23 @@ def opened(
         if parsed.kind is not Kind.FILE:
             with brought(parsed, options) as (local, given):
                 bare = architecture_only and parsed.kind is Kind.APPLICATION
-                workers.one().open(local, given, bare)
-            yield workers.one()
+                worker = workers.one()
+                worker.open(local, given, bare)
+            yield OpenedModel(worker.model, lambda: worker.model, worker.format, worker.backend)
             return
         if runs and parsed.local and not options.static and not is_address(options.model or ""):
             workers.one().begin(parsed, options)
         file = begun or ModelFile(parsed.target, parsed.text, known)
         with nullcontext() if begun else closing(file):
-            session = _from_file(file, parsed, options, workers)
-            if session.format == ARCHITECTURE and not architecture_only:
+            model = _from_file(file, parsed, options, workers)
+            if model.format == ARCHITECTURE and not architecture_only:
                 raise FpcheckError(
                     f"{parsed.text}: holds an architecture only, no weights",
                     f"Give the file of its weights, with --model {parsed.text}.",
                 )
             if not parts:
-                _check_whole(session, parsed, options)
-            yield session
+                _check_whole(model.contents.structure(), parsed, options)
+            yield model
 
 
 class _Workers:
@@ -146,27 +148,28 @@ def brought(source: Source, options: Options) -> Iterator[tuple[Source, Options]
         )
 
 
-def _from_file(file: ModelFile, parsed: Source, options: Options, workers: _Workers) -> FileSession:
+def _from_file(file: ModelFile, parsed: Source, options: Options, workers: _Workers) -> OpenedModel:
     """What is read of a file; weights alone are placed in the architecture of `--model`."""
 
-    def run() -> "RemoteSession":
+    def start() -> LiveModel:
         with brought(parsed, options) as (local, given):
             workers.one().open(local, given)
-        return workers.one()
+        return workers.one().model
 
+    read = FileContents(file)
     backend = options.backend or chosen_backend()
-    session = FileSession(file, None if options.static else run, backend)
-    if options.model is not None and is_weights_only(session.structure()):
+    model = OpenedModel(read, None if options.static else start, read.format, backend, read)
+    if options.model is not None and is_weights_only(read.structure()):
         architecture = _architecture(options, workers)
-        late = out_of_order(session.structure(), architecture.structure)
-        misplaced = out_of_place(session.structure(), architecture.structure)
-        session.place(architecture, own=True)
-        session.notes += [_frozen(late)] if late else []
-        session.notes += [_misplaced(misplaced)] if misplaced else []
-        session.notes += _borrowed(session.structure(), options.model)
-        if REST not in session.structure().not_stored:
-            _check_fit(parsed, options.model, misfit(session.structure(), architecture.structure))
-    return session
+        late = out_of_order(read.structure(), architecture.structure)
+        misplaced = out_of_place(read.structure(), architecture.structure)
+        read.place(architecture, own=True)
+        model.notes += [_frozen(late)] if late else []
+        model.notes += [_misplaced(misplaced)] if misplaced else []
+        model.notes += _borrowed(read.structure(), options.model)
+        if REST not in read.structure().not_stored:
+            _check_fit(parsed, options.model, misfit(read.structure(), architecture.structure))
+    return model
 
 
 def _borrowed(structure: Structure, model: str) -> list[str]:
@@ -200,9 +203,9 @@ def _misplaced(layers: list[str]) -> str:
     )
 
 
-def _check_whole(session: Session, parsed: Source, options: Options) -> None:
+def _check_whole(structure: Structure, parsed: Source, options: Options) -> None:
     """Refuse a part of a model where the whole is asked for."""
-    if REST in session.structure().not_stored:
+    if REST in structure.not_stored:
         raise FpcheckError(
             f"{parsed.text}: holds a part of the weights of --model {shown(options.model or '')}",
             "Give the file that holds all of them, or as --model the part that it was saved from.",
@@ -230,11 +233,11 @@ def _architecture(options: Options, workers: _Workers) -> Fingerprint:
             return entry.load().fingerprint
     plain = msgspec.structs.replace(options, weights=Options().weights, model=None)
     remote = None if inner.kind is Kind.FILE else workers.one()
-    with opened(None, inner, plain, remote, architecture_only=True) as session:
-        structure = session.structure()
+    with opened(None, inner, plain, remote, architecture_only=True) as model:
+        structure = model.contents.structure()
         if inner.kind is Kind.APPLICATION:
             return Fingerprint(structure)
-        return Fingerprint(structure, tuple(Measurement(d, None) for d in session.digests()))
+        return Fingerprint(structure, tuple(Measurement(d, None) for d in model.contents.digests()))
 
 
 def is_bare(source: Source, options: Options) -> bool:
@@ -242,7 +245,7 @@ def is_bare(source: Source, options: Options) -> bool:
     return source.kind is Kind.APPLICATION and options.weights in ("imagenet", "random")
 
 
-def _in_memory(source: Any, options: Options) -> Session:
+def _in_memory(source: Any, options: Options) -> OpenedModel:
     import keras
 
     from fpcheck.model.keras_session import KerasSession
@@ -252,24 +255,24 @@ def _in_memory(source: Any, options: Options) -> Session:
             f"a {type(source).__name__} is no source",
             "Give a keras.Model, a path, an application's name, or package.module:function.",
         )
-    session = KerasSession(source, "memory")
-    if options.backend not in ("", session.backend):
+    live = KerasSession(source, "memory")
+    if options.backend not in ("", live.backend):
         raise FpcheckError(
-            f"--backend {options.backend}: the model in memory runs on {session.backend}",
+            f"--backend {options.backend}: the model in memory runs on {live.backend}",
             "Leave the backend out, or save the model and give the file.",
         )
-    return session
+    return OpenedModel(live, lambda: live, live.format, live.backend)
 
 
 def chosen_probes(
-    asked: str | None, session: Session, structure: Structure, preprocess: str
+    asked: str | None, model: OpenedModel, structure: Structure, preprocess: str
 ) -> Probes:
     """The probes that `--probes` names: how many, or a file or folder that holds them."""
     if asked is not None and asked.isdecimal() and int(asked) == 0:
         raise FpcheckError("--probes 0: no probes show nothing", "Leave out: --levels LIST.")
     if asked is None or asked.isdecimal():
         return probes.fit(
-            structure, int(asked or probes.COUNT), session.words(), raw_pixels=preprocess != "none"
+            structure, int(asked or probes.COUNT), model.words(), raw_pixels=preprocess != "none"
         )
     from fpcheck.workflows import labelled_data
 

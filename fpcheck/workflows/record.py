@@ -27,9 +27,9 @@ from fpcheck.golden.store import Entry, Store
 from fpcheck.keras_config import builtin_layers
 from fpcheck.layout.placement import is_weights_only
 from fpcheck.model.environment import environment
-from fpcheck.model.file_session import FileSession
 from fpcheck.model.labels import IMAGENET_CLASSES
-from fpcheck.model.session import OutputPlan, Session
+from fpcheck.model.opened_model import OpenedModel
+from fpcheck.model.runner import OutputPlan
 from fpcheck.model.source import Options, Source
 from fpcheck.model.worker_client import RemoteSession
 from fpcheck.progress import Progress, silent
@@ -124,9 +124,9 @@ def unstored(
     progress(f"loading {parsed.text}")
     with opened(
         source, parsed, options, remote, bare, frozenset(), "outputs" in levels, begun
-    ) as session:
-        fingerprint = _take(session, parsed, request, options, progress, kept)
-        record, notes, backend = _record(parsed, session), tuple(session.notes), session.backend
+    ) as model:
+        fingerprint = _take(model, parsed, request, options, progress, kept)
+        record, notes, backend = _record(parsed, model), tuple(model.notes), model.backend
     golden = Golden(
         name=request.name or parsed.name,
         version=1,
@@ -139,21 +139,21 @@ def unstored(
     return Unstored(golden, notes)
 
 
-def _record(source: Source, session: Session) -> SourceRecord:
+def _record(source: Source, model: OpenedModel) -> SourceRecord:
     """What was recorded, with the bytes of a file: of the one that was read, as it was read."""
-    record = SourceRecord(source.text, session.format)
-    if not isinstance(session, FileSession) or not source.local:
+    record = SourceRecord(source.text, model.format)
+    if model.file is None or not source.local:
         return record
-    whole, notes = session.whole(), session.told
+    whole, notes = model.file.whole(), model.file.notes
     return msgspec.structs.replace(record, digest=whole.digest, size=whole.size, notes=notes)
 
 
 def _take(
-    session: Session, source: Source, request: Request, options: Options, progress: Progress,
+    model: OpenedModel, source: Source, request: Request, options: Options, progress: Progress,
     kept: Tolerances | None,
 ) -> Fingerprint:  # fmt: skip
     levels = request.levels or LEVELS
-    structure = session.structure()
+    structure = model.contents.structure()
     if is_weights_only(structure):
         raise FpcheckError(
             f"{source.text}: holds weights only, no architecture",
@@ -162,11 +162,9 @@ def _take(
     fingerprint = Fingerprint(structure)
     if "weights" in levels:
         progress("measuring weights")
-        fingerprint = Fingerprint(structure, session.weights())
-    if "outputs" in levels and isinstance(session, FileSession):
-        whole = session.completed()
-        weights = whole.weights if "weights" in levels else None
-        fingerprint = Fingerprint(whole.structure, weights)
+        fingerprint = Fingerprint(structure, model.contents.weights())
+    if "outputs" in levels:
+        fingerprint = model.completed(fingerprint)
         structure = fingerprint.structure
     preprocess = request.preprocess
     if preprocess == AUTO:
@@ -174,29 +172,29 @@ def _take(
     if "outputs" in levels:
         tolerances = kept_decisions.tolerances(structure, request.tolerance, kept)
         plan = OutputPlan(
-            chosen_probes(request.probes, session, structure, preprocess),
+            chosen_probes(request.probes, model, structure, preprocess),
             preprocess,
             recording=True,
             allowed=tolerances.bound_of_outputs,
         )
         progress("running the model on probes, measuring noise and sensitivity")
-        outputs = measured_outputs(session, source, options, plan, fingerprint.weights)
+        outputs = measured_outputs(model, source, options, plan, fingerprint.weights)
         fingerprint = msgspec.structs.replace(fingerprint, outputs=outputs)
     if request.data is not None:
         progress("predicting the labelled examples")
-        measured = judge(session, structure, Path(request.data), preprocess)
+        measured = judge(model, structure, Path(request.data), preprocess)
         fingerprint = msgspec.structs.replace(fingerprint, accuracy=measured)
     return fingerprint
 
 
 def judge(
-    session: Session, structure: Structure, path: Path, preprocess: str, allow_nan: bool = False
+    model: OpenedModel, structure: Structure, path: Path, preprocess: str, allow_nan: bool = False
 ) -> Accuracy:
     """Predict labelled examples and say how well; NaN is refused unless it is to be judged."""
     examples = labelled_data.load_examples(path, structure)
-    scores = session.predict(examples.images, preprocess)
+    scores = model.running().predict(examples.images, preprocess)
     if scores.shape[1] == IMAGENET_CLASSES:
-        examples = labelled_data.as_imagenet(examples, session.labels())
+        examples = labelled_data.as_imagenet(examples, model.running().labels())
     if not np.isfinite(scores).all() and not allow_nan:
         raise FpcheckError(
             f"{path}: the model gives NaN or infinity on labelled examples",

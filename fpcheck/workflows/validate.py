@@ -67,7 +67,7 @@ def validate_source(
             )
         preprocess = request.preprocess or recorded.preprocess
         progress("predicting the labelled examples")
-        measured = judge(opened.session, opened.structure, path, preprocess, allow_nan=True)
+        measured = judge(opened.model, opened.structure, path, preprocess, allow_nan=True)
     pairs = compare_predictions(recorded, measured)
     if not pairs.compared:
         raise FpcheckError(
