@@ -88,10 +88,11 @@ def record(
     """
     from fpcheck.model.source import Options
     from fpcheck.wording import for_python
-    from fpcheck.workflows.record import Request, record_source
+    from fpcheck.workflows.record import record_source
     from fpcheck.workflows.recording import told_in_python
+    from fpcheck.workflows.request import RecordRequest
 
-    request = Request(
+    request = RecordRequest(
         name=name,
         goldens=goldens,
         levels=None if levels is None else tuple(levels),
@@ -143,9 +144,9 @@ def compare(
     from fpcheck.report.report import told_in_python
     from fpcheck.wording import for_python
     from fpcheck.workflows.compare import compare_source
-    from fpcheck.workflows.request import Request
+    from fpcheck.workflows.request import CompareRequest
 
-    request = Request(
+    request = CompareRequest(
         golden=golden,
         goldens=goldens,
         levels=None if levels is None else tuple(levels),

@@ -1,12 +1,25 @@
-"""Options that several commands share, written once."""
+"""Options that several commands share, written once.
 
+A group of options is one parameter of a command: `loading: opt.Loading`. `expanded` makes of it one
+parameter for each field, as typer needs them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
+from fpcheck.errors import FpcheckError
+
 if TYPE_CHECKING:
     from fpcheck.model.source import Options
+    from fpcheck.workflows.request import CompareRequest
+
+FORMATS = ("text", "json")
 
 SourceArg = Annotated[
     str, typer.Argument(metavar="SOURCE", help="A file, an application's name, or module:function.")
@@ -70,13 +83,9 @@ Note = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only the verdict, or nothing.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show where an error arose.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every finding.")]
-
-
 Static = Annotated[
     bool, typer.Option("--static", help="Read the file only: no framework, nothing is run.")
 ]
-
-
 Backend = Annotated[
     str,
     typer.Option(
@@ -86,30 +95,108 @@ Backend = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class Loading:
+    """How a source is loaded."""
+
+    weights: Weights = "imagenet"
+    seed: Seed = 0
+    model: ModelOption = None
+    custom_objects: CustomObjects = None
+    trust: Trust = False
+    static: Static = False
+    backend: Backend = ""
+
+    def options(self) -> "Options":
+        """The same for the workflows."""
+        from fpcheck.model.source import Options
+
+        return Options(**vars(self))
+
+
+@dataclass(frozen=True)
+class Comparing:
+    """What is compared with which golden."""
+
+    golden: GoldenOption = None
+    goldens: Goldens = None
+    levels: Levels = None
+    full: Full = False
+    tolerance: Tolerance = None
+    preprocess: Preprocess = None
+
+    def request(self) -> "CompareRequest":
+        """The same for the workflows."""
+        from fpcheck.workflows.request import CompareRequest
+
+        return CompareRequest(**{**vars(self), "levels": split_levels(self.levels)})
+
+
+@dataclass(frozen=True)
+class Showing:
+    """How a report is shown."""
+
+    form: Format = "text"
+    output: Output = None
+    verbose: Verbose = False
+    quiet: Quiet = False
+
+    def __post_init__(self) -> None:
+        if self.form not in FORMATS:
+            allowed = f"Allowed: {', '.join(FORMATS)}."
+            raise FpcheckError(f"--format {self.form}: no such format", allowed)
+
+
+@dataclass(frozen=True)
+class Without:
+    """Options of a group that a command does not have: `Annotated[Loading, Without("static")]`."""
+
+    names: tuple[str, ...]
+
+    def __init__(self, *names: str) -> None:
+        object.__setattr__(self, "names", names)
+
+
+def expanded(command: Callable[..., None]) -> Callable[..., None]:
+    """A command as typer takes it: each group of options becomes one parameter for each option.
+
+    Every command also has `--debug`, which `fpcheck.cli` reads from the command line.
+    """
+    groups: dict[str, tuple[type, list[Parameter]]] = {}
+    flat: list[Parameter] = []
+    for parameter in signature(command).parameters.values():
+        kind, without = _group(parameter.annotation)
+        if kind is None:
+            flat.append(parameter.replace(kind=Parameter.KEYWORD_ONLY))
+            continue
+        own = [
+            Parameter(f.name, Parameter.KEYWORD_ONLY, default=f.default, annotation=f.type)
+            for f in fields(kind)
+            if f.name not in without
+        ]
+        groups[parameter.name] = kind, own
+        flat += own
+    flat.append(Parameter("debug", Parameter.KEYWORD_ONLY, default=False, annotation=Debug))
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        del given["debug"]
+        for name, (kind, own) in groups.items():
+            given[name] = kind(**{option.name: given.pop(option.name) for option in own})
+        command(**given)
+
+    run.__signature__ = Signature(flat)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in flat}
+    return run
+
+
+def _group(annotation: Any) -> tuple[type | None, tuple[str, ...]]:
+    """The group that a parameter stands for, if any, and the names of options that it lacks."""
+    kind, *more = get_args(annotation) or (annotation,)
+    without = next((item.names for item in more if isinstance(item, Without)), ())
+    return (kind, without) if is_dataclass(kind) and isinstance(kind, type) else (None, ())
+
+
 def split_levels(levels: str | None) -> tuple[str, ...] | None:
     """`a,b` as a tuple."""
     return None if levels is None else tuple(part.strip() for part in levels.split(","))
-
-
-def loading(
-    weights: str,
-    seed: int,
-    model: str | None,
-    custom_objects: str | None,
-    trust: bool,
-    static: bool = False,
-    backend: str = "",
-) -> "Options":
-    """How a source is loaded, from the options that say so."""
-    from fpcheck.codec import PathText
-    from fpcheck.model.source import Options
-
-    return Options(
-        weights=PathText(weights),
-        seed=seed,
-        model=None if model is None else PathText(model),
-        custom_objects=custom_objects,
-        trust=trust,
-        static=static,
-        backend=backend,
-    )

@@ -1,17 +1,12 @@
-"""Opening a model file once, and reading it through that one descriptor in a child.
-
-A command can begin to read before it has imported the rest: the child then works meanwhile.
-"""
+"""Opening a model file once, and reading it through that one descriptor in a child."""
 
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from fpcheck import startup
 from fpcheck.codec import PathText, Value
 from fpcheck.errors import FpcheckError, as_text
 from fpcheck.files import limits
@@ -41,16 +36,15 @@ class ModelFile:
     Args:
         path: of a regular file, or the address of a remote one.
         label: how messages name it.
-        known: digests whose tensors need no details; None if none need any.
 
     Raises:
         FpcheckError: it cannot be read, or is no regular file.
     """
 
-    def __init__(self, path: str, label: str, known: Known = None) -> None:
-        self._path = path
+    def __init__(self, path: str, label: str) -> None:
+        self.path = path
         self._label = as_text(label)
-        self._known = known
+        self._known: Known = None
         self._reading: Reading | None = None
         if path.startswith(OURS) and not may_fork():
             from fpcheck.files.remote_files import download
@@ -68,9 +62,15 @@ class ModelFile:
         """How many bytes a local file has."""
         return os.fstat(self._descriptor).st_size
 
-    def begin(self) -> None:
-        """Begin to read, of which `reading` will tell."""
-        self._pending = self._start(self._known)
+    def begin(self, known: Known) -> None:
+        """Begin to read, unless that has begun; `reading` gives the result.
+
+        Args:
+            known: digests whose tensors need no details; None if none need any.
+        """
+        if self._pending is None and self._reading is None:
+            self._known = known
+            self._pending = self._start(known)
 
     def begin_whole(self) -> None:
         """Begin to hash, of which `whole` will tell."""
@@ -79,7 +79,7 @@ class ModelFile:
     def _start(self, known: Known, wanted: bytes = b"") -> Pending:
         remote = self._descriptor == NO_FILE
         size = limits.REMOTE_BYTES if remote else self.size
-        place = PathText(self._path if remote else Path(self._path).parent)
+        place = PathText(self.path if remote else Path(self.path).parent)
         return start(Job(self._descriptor, self._label, place, known, wanted), size)
 
     def reading(self, known: Known) -> "Reading":
@@ -128,28 +128,14 @@ class ModelFile:
             self._descriptor = NO_FILE
 
 
-@contextmanager
-def begun(path: str, known: Known = None, whole: bool = False) -> Iterator[ModelFile | None]:
-    """A file that is being read already, where a child can be had at no cost; else None.
-
-    It is open as long as this.
+def open_model_file(path: str, label: str) -> ModelFile:
+    """A model file, open; the one that is being read already where a command has begun it.
 
     Args:
-        path: the source as given.
-        known: digests whose tensors need no details; None if none need any.
-        whole: whether the digest of the file will be asked for.
+        path: absolute, or an address.
+        label: how messages name it.
     """
-    if is_address(path) or not Path(path).is_file() or not may_fork():
-        yield None
-        return
-    with closing(ModelFile(str(Path(path).resolve()), path, known)) as file:
-        if whole:
-            file.begin_whole()
-        # Two processes that import them at the same time take longer than one before.
-        for name in ("numpy", "fpcheck.formats.reading"):
-            import_module(name)
-        file.begin()
-        yield file
+    return startup.take_early(path) or ModelFile(path, label)
 
 
 def digesting(descriptor: int, label: str) -> Pending:

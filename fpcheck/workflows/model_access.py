@@ -1,9 +1,8 @@
 """Opening a source as a session, wherever it is best run."""
 
-import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +11,8 @@ import msgspec
 from fpcheck.codec import PathText
 from fpcheck.errors import FpcheckError
 from fpcheck.files.address import is_address, shown
-from fpcheck.fingerprint import probes
 from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.measurement import Measurement
-from fpcheck.fingerprint.probes import Probes
 from fpcheck.fingerprint.structure import REST, Structure
 from fpcheck.formats.file_head import ARCHITECTURE
 from fpcheck.formats.model_file import ModelFile
@@ -26,67 +23,51 @@ from fpcheck.model.environment import chosen_backend
 from fpcheck.model.file_session import FileSession
 from fpcheck.model.session import Session
 from fpcheck.model.source import Kind, Options, Source, parse
+from fpcheck.wording import some
+from fpcheck.workflows.plan import Plan, file_of
 
 if TYPE_CHECKING:  # reading a file needs no worker
     from fpcheck.model.worker_client import RemoteSession
 
 
-def resolve(source: object) -> Source:
-    """A source as given through the API or the command line.
-
-    Args:
-        source: a name, a path, `package.module:function`, or a `keras.Model`.
-    """
-    if isinstance(source, str | os.PathLike):
-        return parse(os.fspath(source))
-    name = str(getattr(source, "name", "model"))
-    return Source(f"<{type(source).__name__} '{name}'>", Kind.MEMORY, PathText(name))
-
-
 @contextmanager
-def opened(
-    source: object, parsed: Source, options: Options, remote: "RemoteSession | None" = None,
-    architecture_only: bool = False, known: frozenset[bytes] | None = None, runs: bool = False,
-    begun: ModelFile | None = None, parts: bool = False,
-) -> Iterator[Session]:  # fmt: skip
+def opened(plan: Plan, remote: "RemoteSession | None" = None) -> Iterator[Session]:
     """A session on a source: in this process for a model in memory, read for a file, else a worker.
 
     Args:
-        source: as given.
-        parsed: the same, resolved.
-        options: how to load it.
+        plan: how to open it.
         remote: a worker to use where one is needed, which then stays open.
-        architecture_only: weights are not asked for: an application is built without any, and a
-            file may be without.
-        known: digests whose tensors need no details.
-        runs: a file's model is going to be run: it is loaded while the file is read.
-        begun: the file, if it is being read already; stays open.
-        parts: whether a file may hold a part of the architecture's weights.
     """
-    _check_options(parsed, options)
-    if parsed.kind is Kind.MEMORY:
-        yield _in_memory(source, options)
+    _check_options(plan.source, plan.options)
+    if plan.source.kind is Kind.MEMORY:
+        yield _in_memory(plan.given, plan.options)
         return
     with closing(_Workers(remote)) as workers:
-        if parsed.kind is not Kind.FILE:
-            with brought(parsed, options) as (local, given):
-                bare = architecture_only and parsed.kind is Kind.APPLICATION
-                workers.one().open(local, given, bare)
-            yield workers.one()
-            return
-        if runs and parsed.local and not options.static and not is_address(options.model or ""):
-            workers.one().begin(parsed, options)
-        file = begun or ModelFile(parsed.target, parsed.text, known)
-        with nullcontext() if begun else closing(file):
-            session = _from_file(file, parsed, options, workers)
-            if session.format == ARCHITECTURE and not architecture_only:
-                raise FpcheckError(
-                    f"{parsed.text}: holds an architecture only, no weights",
-                    f"Give the file of its weights, with --model {parsed.text}.",
-                )
-            if not parts:
-                _check_whole(session, parsed, options)
-            yield session
+        yield _in_worker(plan, workers) if plan.file is None else _read(plan, plan.file, workers)
+
+
+def _in_worker(plan: Plan, workers: "_Workers") -> Session:
+    bare = plan.bare and plan.source.kind is Kind.APPLICATION
+    with brought(plan.source, plan.options) as (local, given):
+        workers.one().open(local, given, bare)
+    return workers.one()
+
+
+def _read(plan: Plan, file: ModelFile, workers: "_Workers") -> Session:
+    source, options = plan.source, plan.options
+    remote = not source.local or is_address(options.model or "")
+    if plan.runs and not remote and not options.static:
+        workers.one().begin(source, options)
+    file.begin(plan.known)
+    session = _from_file(file, source, options, workers)
+    if session.format == ARCHITECTURE and not plan.bare:
+        raise FpcheckError(
+            f"{source.text}: holds an architecture only, no weights",
+            f"Give the file of its weights, with --model {source.text}.",
+        )
+    if not plan.parts:
+        _check_whole(session, source, options)
+    return session
 
 
 class _Workers:
@@ -171,16 +152,12 @@ def _from_file(file: ModelFile, parsed: Source, options: Options, workers: _Work
 
 def _borrowed(structure: Structure, model: str) -> list[str]:
     """That state which no weights file contains is that of the architecture's source."""
-    from fpcheck.diagnosis.evidence import some
-
     held = [f"{la.path}/{t.role}" for la in structure.layers for t in la.tensors if t.derived]
     taken = f"{some(held)}: taken from --model {shown(model)}, since no weights file contains it"
     return [taken] if held else []
 
 
 def _frozen(layers: list[str]) -> str:
-    from fpcheck.diagnosis.evidence import some
-
     stand = "stands" if len(layers) == 1 else "stand"
     return (
         f"all tensors are there under their names, but {some(layers)} {stand} where trainable was "
@@ -190,8 +167,6 @@ def _frozen(layers: list[str]) -> str:
 
 
 def _misplaced(layers: list[str]) -> str:
-    from fpcheck.diagnosis.evidence import some
-
     stand = "stands" if len(layers) == 1 else "stand"
     return (
         f"all tensors are there under their names, but {some(layers)} {stand} in other groups than "
@@ -212,8 +187,6 @@ def _check_whole(session: Session, parsed: Source, options: Options) -> None:
 def _check_fit(parsed: Source, model: str, lacking: list[str]) -> None:
     """Refuse, as Keras does, a file that was saved from another architecture than `--model`."""
     if lacking:
-        from fpcheck.diagnosis.evidence import some  # and all rules, which a match needs not
-
         raise FpcheckError(
             f"{parsed.text}: does not fit --model {shown(model)}: it holds no weights of "
             f"{some(lacking)}",
@@ -230,16 +203,13 @@ def _architecture(options: Options, workers: _Workers) -> Fingerprint:
             return entry.load().fingerprint
     plain = msgspec.structs.replace(options, weights=Options().weights, model=None)
     remote = None if inner.kind is Kind.FILE else workers.one()
-    with opened(None, inner, plain, remote, architecture_only=True) as session:
-        structure = session.structure()
-        if inner.kind is Kind.APPLICATION:
-            return Fingerprint(structure)
-        return Fingerprint(structure, tuple(Measurement(d, None) for d in session.digests()))
-
-
-def is_bare(source: Source, options: Options) -> bool:
-    """Whether the structure can be had without weights: an application and no file of weights."""
-    return source.kind is Kind.APPLICATION and options.weights in ("imagenet", "random")
+    with file_of(inner) as file:
+        plan = Plan(given=None, source=inner, options=plain, file=file, bare=True)
+        with opened(plan, remote) as session:
+            structure = session.structure()
+            if inner.kind is Kind.APPLICATION:
+                return Fingerprint(structure)
+            return Fingerprint(structure, tuple(Measurement(d, None) for d in session.digests()))
 
 
 def _in_memory(source: Any, options: Options) -> Session:
@@ -259,18 +229,3 @@ def _in_memory(source: Any, options: Options) -> Session:
             "Leave the backend out, or save the model and give the file.",
         )
     return session
-
-
-def chosen_probes(
-    asked: str | None, session: Session, structure: Structure, preprocess: str
-) -> Probes:
-    """The probes that `--probes` names: how many, or a file or folder that holds them."""
-    if asked is not None and asked.isdecimal() and int(asked) == 0:
-        raise FpcheckError("--probes 0: no probes show nothing", "Leave out: --levels LIST.")
-    if asked is None or asked.isdecimal():
-        return probes.fit(
-            structure, int(asked or probes.COUNT), session.words(), raw_pixels=preprocess != "none"
-        )
-    from fpcheck.workflows import labelled_data
-
-    return probes.given(labelled_data.probe_arrays(Path(asked), structure), structure)

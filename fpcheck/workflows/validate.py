@@ -14,10 +14,10 @@ from fpcheck.model.source import Options
 from fpcheck.model.worker_client import RemoteSession
 from fpcheck.progress import Progress, silent
 from fpcheck.report.report import PREDICTIONS, AccuracyResult, Diagnosis, Report, timed
-from fpcheck.workflows.comparison import compared
+from fpcheck.workflows.accuracy_measurement import measured_accuracy
+from fpcheck.workflows.compare import compared
 from fpcheck.workflows.next_commands import to_record_next
-from fpcheck.workflows.record import judge
-from fpcheck.workflows.request import Request
+from fpcheck.workflows.request import CompareRequest
 
 # Rounding may exchange two classes whose scores are this close; it changes no other prediction.
 CLOSE_SCORES = 1e-3
@@ -44,7 +44,7 @@ class Pairs(Value, frozen=True):
 def validate_source(
     source: object,
     path: Path,
-    request: Request,
+    request: CompareRequest,
     options: Options,
     remote: RemoteSession | None = None,
     progress: Progress = silent,
@@ -57,8 +57,8 @@ def validate_source(
     start = time.monotonic()
     if request.levels is None:
         request = msgspec.structs.replace(request, levels=("structure", "weights"))
-    with compared(source, request, options, remote, progress) as opened:
-        golden, report = opened.golden, opened.report
+    with compared(source, request, options, remote, progress) as finished:
+        golden, report, session = finished.plan.golden, finished.report, finished.session
         recorded = golden.fingerprint.accuracy
         if recorded is None:
             raise FpcheckError(
@@ -67,15 +67,14 @@ def validate_source(
             )
         preprocess = request.preprocess or recorded.preprocess
         progress("predicting the labelled examples")
-        measured = judge(opened.session, opened.structure, path, preprocess, allow_nan=True)
+        measured = measured_accuracy(session, session.structure(), path, preprocess, allow_nan=True)
     pairs = compare_predictions(recorded, measured)
     if not pairs.compared:
         raise FpcheckError(
             f"{path}: holds none of the examples that golden {golden.label} recorded",
             "Validate on the data that was recorded, or record anew with --data.",
         )
-    finished = _with_accuracy(report, recorded, measured, pairs)
-    return timed(finished, start)
+    return timed(_with_accuracy(report, recorded, measured, pairs), start)
 
 
 def compare_predictions(recorded: Accuracy, measured: Accuracy) -> Pairs:

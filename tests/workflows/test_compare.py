@@ -18,10 +18,9 @@ from fpcheck.fingerprint import digest
 from fpcheck.formats.model_file import ModelFile, digesting, open_regular
 from fpcheck.model.source import Options
 from fpcheck.processes import limited_process
-from fpcheck.workflows import record
 from fpcheck.workflows.compare import compare_source
 from fpcheck.workflows.record import record_source
-from fpcheck.workflows.request import Request
+from fpcheck.workflows.request import CompareRequest, RecordRequest
 
 STATIC = Options(static=True)
 
@@ -36,7 +35,7 @@ def stored(name: str = "digits.h5") -> Path:
 
 
 def recorded(path: Path, options: Options = STATIC) -> Path:
-    record_source(path, record.Request(name="digits"), options)
+    record_source(path, RecordRequest(name="digits"), options)
     return path
 
 
@@ -47,7 +46,7 @@ def test_a_changed_byte_is_a_mismatch_whether_the_size_changed_or_not(here: Path
     data = bytearray(path.read_bytes())
     data[place] ^= 1
     path.write_bytes(data)
-    report = compare_source(path, Request(golden="digits"), STATIC)
+    report = compare_source(path, CompareRequest(golden="digits"), STATIC)
     assert (report.verdict, report.first_divergent_layer) == ("mismatch", "conv1")
 
 
@@ -61,7 +60,7 @@ def test_an_equal_model_in_a_file_of_other_bytes_matches(here: Path) -> None:
     path = recorded(stored())
     with h5py.File(path, "r+") as file:
         file.attrs["saved"] = "anew"
-    assert compare_source(path, Request(golden="digits"), STATIC).verdict == "match"
+    assert compare_source(path, CompareRequest(golden="digits"), STATIC).verdict == "match"
 
 
 def test_a_damaged_golden_is_refused_though_the_bytes_are_equal(here: Path) -> None:
@@ -69,7 +68,7 @@ def test_a_damaged_golden_is_refused_though_the_bytes_are_equal(here: Path) -> N
     arrays = here / "fingerprints" / "digits" / "1.h5"
     arrays.write_bytes(arrays.read_bytes() + b"\0")
     with pytest.raises(FpcheckError) as raised:
-        compare_source(path, Request(golden="digits"), STATIC)
+        compare_source(path, CompareRequest(golden="digits"), STATIC)
     assert str(raised.value) == (
         f"{arrays}: damaged golden: it is not the file that 1.yaml describes\n"
         "Restore it from version control (git checkout), or record it again."

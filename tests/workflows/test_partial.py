@@ -12,11 +12,10 @@ from keras import layers as kl
 from fpcheck.errors import FpcheckError
 from fpcheck.model.source import Options
 from fpcheck.report.report import Report
-from fpcheck.workflows import record
 from fpcheck.workflows.compare import compare_source
 from fpcheck.workflows.hash_ import hash_weights
 from fpcheck.workflows.record import record_source
-from fpcheck.workflows.request import Request
+from fpcheck.workflows.request import CompareRequest, RecordRequest
 
 STATIC = Options(static=True)
 WITH_MODEL = Options(static=True, model="net.keras")
@@ -65,7 +64,7 @@ def flat() -> keras.Model:
 def recorded(model: keras.Model) -> keras.Model:
     model.save("net.keras")
     model.save_weights("net.weights.h5")
-    record_source("net.keras", record.Request(name="net"), STATIC)
+    record_source("net.keras", RecordRequest(name="net"), STATIC)
     return model
 
 
@@ -79,7 +78,7 @@ def without(*groups: str, path: str = "part.weights.h5") -> str:
 
 
 def compared(path: str, options: Options = STATIC, **asked: object) -> Report:
-    return compare_source(path, Request(golden="net", **asked), options)  # type: ignore[arg-type]
+    return compare_source(path, CompareRequest(golden="net", **asked), options)  # type: ignore[arg-type]
 
 
 def told(report: Report) -> tuple[str, list[str], list[str]]:
@@ -308,7 +307,7 @@ def test_a_head_of_another_name_is_placed_by_its_digests(here: Path) -> None:
 @pytest.mark.parametrize(
     "refused",
     [
-        lambda path: record_source(path, record.Request(name="other"), WITH_MODEL),
+        lambda path: record_source(path, RecordRequest(name="other"), WITH_MODEL),
         lambda path: hash_weights(path, WITH_MODEL),
     ],
     ids=["record", "hash"],

@@ -10,7 +10,7 @@ import fpcheck
 from fpcheck.errors import FpcheckError
 from fpcheck.model.source import Options
 from fpcheck.report.report import Report
-from fpcheck.workflows.request import Request
+from fpcheck.workflows.request import CompareRequest
 from fpcheck.workflows.validate import validate_source
 
 IMAGES = np.random.default_rng(5).integers(0, 256, (40, 16, 16, 3)).astype(np.uint8)
@@ -26,7 +26,7 @@ def model(here: Path) -> object:
 
 
 def validated(model: object, data: Path, **request: str) -> Report:
-    return validate_source(model, data, Request(golden="net", **request), Options())
+    return validate_source(model, data, CompareRequest(golden="net", **request), Options())
 
 
 def test_equal_predictions_match_and_say_so(model: object, here: Path) -> None:
