@@ -68,6 +68,13 @@ def test_ci_calls_the_test_command_and_nothing_else() -> None:
     assert len(lines) == 4
 
 
+def test_the_folders_of_tests_are_those_of_the_package() -> None:
+    folders = {path.parent for path in (ROOT / "tests").rglob("test_*.py")} - {ROOT / "tests"}
+    assert folders
+    for folder in folders:
+        assert (ROOT / "fpcheck" / folder.relative_to(ROOT / "tests") / "__init__.py").is_file()
+
+
 FRAMEWORKS = {"tensorflow", "keras", "jax", "torch"}
 # The only modules that name a framework, and they do so inside functions.
 FRAMEWORK_MODULES = {
@@ -84,7 +91,7 @@ LAYERS = {
     "fingerprint": set(),
     "layout": {"fingerprint"},
     "files": {"fingerprint", "processes", "formats"},
-    "processes": {"files", "fingerprint", "formats"},
+    "processes": set(),
     "keras_config": {"files", "fingerprint", "layout"},
     "formats": READING,
     "comparison": {"fingerprint", "layout"},

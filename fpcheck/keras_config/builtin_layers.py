@@ -1,6 +1,6 @@
 """What the framework's own layers hold: roles of their tensors, and layers inside them.
 
-Checked against the installed Keras by tests/files/test_builtin.py.
+Checked against the installed Keras by tests/formats/test_static_and_live.py.
 """
 
 import json

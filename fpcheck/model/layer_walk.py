@@ -3,7 +3,8 @@
 from typing import Any
 
 from fpcheck.codec import Value
-from fpcheck.fingerprint.structure import ROOT, stable_names
+from fpcheck.fingerprint.layer_names import stable_names
+from fpcheck.fingerprint.structure import ROOT
 
 
 class Place(Value, frozen=True):

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from fpcheck.fingerprint.canonical import plain, telling
-from fpcheck.fingerprint.structure import SEQUENTIAL_INPUT, Call, Edge, Port, Shape, port_key
+from fpcheck.fingerprint.canonical import plain, port_key, telling
+from fpcheck.fingerprint.structure import SEQUENTIAL_INPUT, Call, Edge, Port, Shape
 from fpcheck.model.layer_walk import Place, chain, graph_of
 
 # Path of each layer, by the identity of the live object.

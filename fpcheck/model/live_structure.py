@@ -8,8 +8,10 @@ from msgspec.structs import astuple
 
 from fpcheck.codec import Array
 from fpcheck.errors import FpcheckError
-from fpcheck.fingerprint.canonical import from_the_end, own_config, split_config
+from fpcheck.fingerprint.attribute_rules import from_the_end
+from fpcheck.fingerprint.canonical import own_config, split_config
 from fpcheck.fingerprint.derived import State, tensors_of
+from fpcheck.fingerprint.probe_words import first_words
 from fpcheck.fingerprint.structure import (
     ASSETS,
     CARRIED,
@@ -19,7 +21,6 @@ from fpcheck.fingerprint.structure import (
     Layer,
     Structure,
     Tensor,
-    first_words,
     trains,
 )
 from fpcheck.model.assets import saved_assets

@@ -35,7 +35,7 @@ ROWS: list[tuple[Limits, str, str]] = [
     ({"SLAB_BYTES": 16}, "tiny-compressed.h5", ""),
     ({"SECONDS": 1.0}, "heap-without-end.weights.h5",
      "{file}: reading it took more than 1 s of processor time, so it was ended"),
-    # What `test_child.py` has more of: values may take longer.
+    # What `test_limited_process.py` has more of: values may take longer.
     ({"SECONDS": 0.0, "SECONDS_PER_GB": 1e6}, "tiny.h5", ""),
     ({"ADDRESS_SPACE": 2**25, "ATTRIBUTE_BYTES": 2**30}, "large-attribute.weights.h5",
      "{file}: refused: it asks for more memory than reading may take"),
@@ -61,6 +61,6 @@ def test_what_is_beyond_a_limit_is_refused_and_what_is_not_is_read(
 def test_every_limit_is_tried() -> None:
     named = {name for name in vars(limits) if name.isupper()}
     # A unit; what is expected of remote files, which only adds to the address space; and how long
-    # a child may do nothing, which no file brings about (`test_child.py`).
+    # a child may do nothing, which no file brings about (`test_limited_process.py`).
     others = {"MIB", "REMOTE_BYTES", "STALLED_SECONDS"}
     assert {name for held, _, _ in ROWS for name in held} == named - others

@@ -20,7 +20,7 @@ from fpcheck.workflows.record import record_source
 from fpcheck.workflows.request import CompareRequest, RecordRequest
 
 STATIC = Options(static=True, model="model.json")
-legacy = importlib.import_module("workflows.test_weights_only").legacy
+legacy = importlib.import_module("layout.test_layer_matching").legacy
 
 
 def running() -> Options:
