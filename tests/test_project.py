@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -112,7 +113,8 @@ def _imports(path: Path) -> list[tuple[str, bool]]:
     found = []
     for node in ast.walk(tree):
         names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
-        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         found += [(name, id(node) in top) for name in names]
     return found
 
@@ -134,6 +136,32 @@ def test_a_folder_imports_only_what_it_may(folder: str) -> None:
             parts = module.split(".")
             if parts[0] == "fpcheck" and len(parts) > 1 and parts[1] in LAYERS:
                 assert parts[1] in LAYERS[folder] | {folder}, f"{path}: {module}"
+
+
+def test_child_processes_know_nothing_of_models() -> None:
+    imported = {
+        module.split(".")[1]
+        for path in (ROOT / "fpcheck" / "processes").rglob("*.py")
+        for module, _ in _imports(path)
+        if module.startswith("fpcheck.")
+    }
+    assert imported == {"codec", "errors", "processes"}
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    paths = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts): path
+        for path in (ROOT / "fpcheck").rglob("*.py")
+    }
+    graph = {
+        name: {module for module, _ in _imports(path) if module in paths}
+        for name, path in paths.items()
+    }
+    graph["fpcheck.report.report"].discard("fpcheck.report.text")  # a report prints itself
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
 
 
 @pytest.mark.parametrize("module", ["fpcheck", "fpcheck.cli", "fpcheck.workflows.compare"])

@@ -1,4 +1,4 @@
-"""A live Keras model as a session: in this process, or at the far end of a worker."""
+"""A Keras model in memory: in the user's own process, or in a worker."""
 
 from contextlib import nullcontext
 from typing import Any
@@ -29,20 +29,20 @@ from fpcheck.model.execution import predicted, run
 from fpcheck.model.labels import Label, imagenet_labels
 from fpcheck.model.preprocessing import applied, mistakes, prepare, right_step
 from fpcheck.model.recorder import running_backend
+from fpcheck.model.runner import OutputPlan
 from fpcheck.model.sensitivity import reach
-from fpcheck.model.session import OutputPlan
 
 # Examples that go through the model at once when it predicts.
 PREDICT_BATCH = 32
 
 
 class KerasSession:
-    """Answers from a live `keras.Model`; see `Session`.
+    """Answers from a live `keras.Model`; see `LiveModel`.
 
     Args:
         model: a built Keras model.
         kind: the name of its format.
-        disposable: whether this process may be risked.
+        disposable: whether this process may crash.
     """
 
     def __init__(self, model: Any, kind: str, disposable: bool = False) -> None:
@@ -53,24 +53,24 @@ class KerasSession:
         self.notes: list[str] = []
 
     def structure(self) -> Structure:
-        """See `Session`."""
+        """See `Contents`."""
         return live_structure.read_structure(self.model)
 
     def weights(self, known: frozenset[bytes] = frozenset()) -> tuple[Measurement, ...]:
-        """See `Session`."""
+        """See `Contents`."""
         return tuple(
             measure(values, dtype, known)
             for values, dtype in live_structure.read_tensors(self.model)
         )
 
     def digests(self) -> tuple[bytes, ...]:
-        """See `Session`."""
+        """See `Contents`."""
         return tuple(
             of_array(values, dtype) for values, dtype in live_structure.read_tensors(self.model)
         )
 
     def undone(self, wanted: tuple[Wanted, ...]) -> tuple[Undone | None, ...]:
-        """See `Session`."""
+        """See `Contents`."""
         asked = {item.candidate.digest for item in wanted}
         held = {
             own: values
@@ -80,11 +80,11 @@ class KerasSession:
         return undo(wanted, lambda digest: nullcontext(held[digest]))
 
     def words(self) -> tuple[str, ...]:
-        """See `Session`."""
+        """See `Contents`."""
         return live_structure.vocabulary_words(self.model)
 
     def outputs(self, plan: OutputPlan) -> Outputs:
-        """See `Session`."""
+        """See `Runner`."""
         raw = plan.probes.make()
         arrays = prepare(plan.probes, raw, plan.preprocess)
         answers, activations = run(self.model, arrays, activations=True)
@@ -105,21 +105,21 @@ class KerasSession:
         )
 
     def answers(self, plan: OutputPlan) -> tuple[Answer, ...]:
-        """See `Session`."""
+        """See `Runner`."""
         return run(self.model, prepare(plan.probes, plan.probes.make(), plan.preprocess))[0]
 
     def reach(self, plan: OutputPlan) -> Reach:
-        """See `Session`."""
+        """See `Runner`."""
         arrays = prepare(plan.probes, plan.probes.make(), plan.preprocess)
         return reach(self.model, arrays, plan.allowed, self.disposable)
 
     def noise(self, plan: OutputPlan) -> Noise:
-        """See `Session`."""
+        """See `Runner`."""
         arrays = prepare(plan.probes, plan.probes.make(), plan.preprocess)
         return self._noise(arrays, *run(self.model, arrays, activations=True))
 
     def predict(self, images: Array, preprocess: str) -> Array:
-        """See `Session`."""
+        """See `Runner`."""
         prepared = applied(preprocess, images)
         parts: list[Array] = []
         for start in range(0, len(prepared), PREDICT_BATCH):
@@ -139,7 +139,7 @@ class KerasSession:
         return np.concatenate(parts)
 
     def labels(self) -> tuple[Label, ...]:
-        """See `Session`."""
+        """See `Runner`."""
         return imagenet_labels()
 
     def _noise(
@@ -148,12 +148,13 @@ class KerasSession:
         logits = tuple(a.logits for a in answers)
         again, then = run(self.model, arrays, activations=True)
         final, steady = tuple(a.final for a in answers), predicted(self.model, arrays)
+        pairs = zip(activations, then, strict=False)
+        varies = (a.layer for a, b in pairs if not np.array_equal(a.sketch, b.sketch))
         noise = Noise(
             largest_difference(logits, tuple(a.logits for a in again)),
             predict=None if steady is None else largest_difference(final, steady),
-            where=next((a.layer for a, b in zip(activations, then, strict=False)
-                        if not np.array_equal(a.sketch, b.sketch)), None),
-        )  # fmt: skip
+            where=next(varies, None),
+        )
         count = len(arrays[0])
         # Neither a fixed batch nor an output over the whole batch can be taken apart.
         if any(size is not None for size in live_graph.fixed_batches(self.model)) or any(

@@ -1,190 +1,52 @@
 """The child process in which the framework and a stranger's model run.
 
-It reads requests from its standard input and writes replies to the file that was its standard
-output. Whatever a model prints goes to standard error instead, so that it cannot disturb them.
+It receives questions and sends replies through one connection. Its standard output is the log of
+the parent, so what a model prints cannot disturb them.
 """
 
 import os
-import struct
 import sys
-import traceback
-from typing import Any, BinaryIO
+from contextlib import suppress
+from functools import partial
+from multiprocessing.connection import Connection
+from typing import Any
 
-from fpcheck.codec import Array, Value, pack, unpack
-from fpcheck.errors import FpcheckError, UnavailableError, as_text
-from fpcheck.fingerprint.undone import Wanted
+from fpcheck.codec import pack, unpack
+from fpcheck.errors import FpcheckError, UnavailableError
 from fpcheck.model.deep_models import allow_depth
-from fpcheck.model.session import OutputPlan
+from fpcheck.model.question import Host, Question
+from fpcheck.model.runner import LiveModel
 from fpcheck.model.source import Options, Source
 from fpcheck.model.user_code import CORRECT, raised
-
-_LENGTH = struct.Struct("<Q")
-
-
-class Open(Value, frozen=True, tag=True):
-    """Load a source in place of the one that was open; the reply is its format."""
-
-    source: Source
-    options: Options
-    architecture_only: bool = False
-
-
-class AskStructure(Value, frozen=True, tag=True):
-    """The reply is a `Structure`."""
-
-
-class AskWeights(Value, frozen=True, tag=True):
-    """The reply is a tuple of `Measurement`."""
-
-    known: frozenset[bytes] = frozenset()
-
-
-class AskDigests(Value, frozen=True, tag=True):
-    """The reply is a tuple of digests."""
-
-
-class AskUndone(Value, frozen=True, tag=True, eq=False):
-    """The reply is a tuple of `Undone`, or None, for each."""
-
-    wanted: tuple[Wanted, ...]
-
-
-class AskWords(Value, frozen=True, tag=True):
-    """The reply is a tuple of words."""
-
-
-class AskOutputs(Value, frozen=True, tag=True, eq=False):
-    """The reply is `Outputs`."""
-
-    plan: OutputPlan
-
-
-class AskAnswers(Value, frozen=True, tag=True, eq=False):
-    """The reply is a tuple of `Answer`."""
-
-    plan: OutputPlan
-
-
-class AskNoise(Value, frozen=True, tag=True, eq=False):
-    """The reply is `Noise`."""
-
-    plan: OutputPlan
-
-
-class AskReach(Value, frozen=True, tag=True, eq=False):
-    """The reply is `Reach`."""
-
-    plan: OutputPlan
-
-
-class AskPredictions(Value, frozen=True, tag=True, eq=False):
-    """The reply is `Predictions`."""
-
-    images: Array
-    preprocess: str
-
-
-class AskLabels(Value, frozen=True, tag=True):
-    """The reply is a tuple of `Label`."""
-
-
-Request = (
-    Open
-    | AskStructure
-    | AskWeights
-    | AskDigests
-    | AskUndone
-    | AskWords
-    | AskOutputs
-    | AskAnswers
-    | AskNoise
-    | AskReach
-    | AskPredictions
-    | AskLabels
-)
-
-
-class Reply(Value, frozen=True):
-    """What a worker answers: a packed result, or a fact and an advice.
-
-    Attributes:
-        result: the packed result; empty after an error.
-        fact: what is wrong; empty otherwise.
-        advice: what to do about it.
-        unavailable: the level cannot be had, but comparing can go on.
-        trace: where it happened, for --debug.
-    """
-
-    result: bytes = b""
-    fact: str = ""
-    advice: str = ""
-    unavailable: bool = False
-    trace: str = ""
-
-
-def send(stream: BinaryIO, data: bytes) -> None:
-    """Write one message: its length, then its bytes."""
-    stream.write(_LENGTH.pack(len(data)) + data)
-    stream.flush()
-
-
-def receive(stream: BinaryIO) -> bytes | None:
-    """Read one message; None at the end of the stream."""
-    head = stream.read(_LENGTH.size)
-    if len(head) < _LENGTH.size:
-        return None
-    size = _LENGTH.unpack(head)[0]
-    data = stream.read(size)
-    return data if len(data) == size else None
+from fpcheck.processes.packed_call import call
+from fpcheck.processes.reply import reply_of
 
 
 class Worker:
-    """Holds the open model and answers requests."""
+    """Holds the open model and answers questions."""
 
     def __init__(self) -> None:
-        self.session: Any = None
+        self._model: LiveModel | None = None
 
-    def answer(self, request: Request) -> Any:
-        """The result of one request."""
-        match request:
-            case Open():
-                return self._open(request)
-            case AskStructure():
-                return self.session.structure()
-            case AskWeights(known):
-                return self.session.weights(known)
-            case AskDigests():
-                return self.session.digests()
-            case AskUndone(wanted):
-                return self.session.undone(wanted)
-            case AskWords():
-                return self.session.words()
-            case AskOutputs(plan):
-                return self.session.outputs(plan)
-            case AskAnswers(plan):
-                return self.session.answers(plan)
-            case AskNoise(plan):
-                return self.session.noise(plan)
-            case AskReach(plan):
-                return self.session.reach(plan)
-            case AskPredictions(images, preprocess):
-                return self.session.predict(images, preprocess)
-            case AskLabels():
-                return self.session.labels()
+    def answer(self, asked: Question) -> bytes:
+        """The packed result of a question."""
+        target = self if asked.method == "open" else self._model
+        return call(getattr(target, asked.method), asked.arguments, getattr(Host, asked.method))
 
-    def _open(self, request: Open) -> str:
+    def open(self, source: Source, options: Options, architecture_only: bool) -> str:
+        """See `Host`."""
         keras = _framework()
         from fpcheck.model import loader
         from fpcheck.model.keras_session import KerasSession
 
-        self.session = None
+        self._model = None
         # Frees the last model, and numbers nameless layers as a fresh process would.
         keras.utils.clear_session()
-        if request.architecture_only:
-            loaded = loader.Loaded(loader.architecture(request.source), "application")
+        if architecture_only:
+            loaded = loader.Loaded(loader.architecture(source), "application")
         else:
-            loaded = loader.load(request.source, request.options)
-        self.session = KerasSession(loaded.model, loaded.format, disposable=True)
+            loaded = loader.load(source, options)
+        self._model = KerasSession(loaded.model, loaded.format, disposable=True)
         return loaded.format
 
 
@@ -206,31 +68,27 @@ def _framework() -> Any:
     return keras
 
 
-def reply_to(worker: Worker, request: Request) -> Reply:
-    """Answer a request; every error becomes a reply."""
-    try:
-        return Reply(pack(worker.answer(request)))
-    except FpcheckError as error:
-        unavailable = isinstance(error, UnavailableError)
-        return Reply(b"", error.fact, error.advice, unavailable, as_text(traceback.format_exc()))
-    except Exception as error:  # a worker must answer; the parent says what happened
-        told = raised(error, lambda cause: str(cause)[:300])
-        fact = f"the model's code raised {told}" if told else (
-            f"the model's process failed: {type(error).__name__}: {error}"[:500]
-        )  # fmt: skip
-        advice = CORRECT if told else "--debug shows where."
-        return Reply(b"", as_text(fact), advice, False, as_text(traceback.format_exc()))
+def _explained(error: Exception) -> FpcheckError:
+    """What the parent raises where a model's code, or fpcheck's, raised an unexpected exception."""
+    told = raised(error, lambda cause: str(cause)[:300])
+    if told:
+        return FpcheckError(f"the model's code raised {told}", CORRECT)
+    fact = f"the model's process failed: {type(error).__name__}: {error}"
+    return FpcheckError(fact[:500], "--debug shows where.")
 
 
 def main() -> None:
-    """Serve until standard input ends."""
-    requests = sys.stdin.buffer
-    replies = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
+    """Answer questions until the parent closes its end of the connection."""
+    descriptor = int(sys.argv[1])
+    os.set_inheritable(descriptor, False)  # a process of the model's would keep it open
+    connection = Connection(descriptor)
     allow_depth()
     worker = Worker()
-    while (data := receive(requests)) is not None:
-        send(replies, pack(reply_to(worker, unpack(data, Request))))  # type: ignore[arg-type]
+    with suppress(EOFError):
+        while True:
+            asked = unpack(connection.recv_bytes(), Question)
+            reply = reply_of(partial(worker.answer, asked), _explained)
+            connection.send_bytes(pack(reply))
 
 
 if __name__ == "__main__":

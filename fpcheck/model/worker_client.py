@@ -1,135 +1,74 @@
-"""The parent's side of a worker: start it, ask it, survive its end."""
+"""The parent's side of a worker: starts it, asks it, survives its end."""
 
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, cast
 
-from fpcheck.codec import Array, pack, unpack
+from fpcheck.codec import pack, unpack
 from fpcheck.errors import FpcheckError, UnavailableError
 from fpcheck.files import NO_PLUGINS
-from fpcheck.fingerprint.measurement import Measurement
-from fpcheck.fingerprint.outputs import Answer, Noise, Outputs, Reach
-from fpcheck.fingerprint.structure import Structure
-from fpcheck.fingerprint.undone import Undone, Wanted
-from fpcheck.model import worker
 from fpcheck.model.environment import chosen_backend
-from fpcheck.model.labels import Label
-from fpcheck.model.session import OutputPlan
+from fpcheck.model.question import Question, question, result_type
+from fpcheck.model.runner import LiveModel
 from fpcheck.model.source import Options, Source
-from fpcheck.model.worker import Reply
 from fpcheck.processes.limited_process import how_ended
+from fpcheck.processes.reply import Reply, result_of
 
-T = TypeVar("T")
+if TYPE_CHECKING:  # only where a worker is used
+    from multiprocessing.connection import Connection
+
 # Chatter of the framework; errors reach users through replies.
 _QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", **NO_PLUGINS}
 # PyTorch's threads would spin while they wait, and starve whatever else runs: a recording took four
 # times as long beside another process.
 _PATIENT = {"OMP_WAIT_POLICY": "PASSIVE"}
+# The largest replies are predictions: 4 kB for each example of a model with 1,000 classes.
+REPLY_BYTES = 4 * 2**30
 
 
 class RemoteSession:
-    """A model opened in a worker process; see `Session`.
+    """A worker process, in which one model at a time is open.
 
     Args:
         settings: environment variables of the worker, beside those of this process.
+
+    Attributes:
+        model: the open model: each question to it is answered by the worker.
+        format: the name of its format.
+        backend: what it runs on.
     """
 
     def __init__(self, settings: dict[str, str] | None = None) -> None:
+        self.model = cast(LiveModel, _Asking(self._ask))
         self.format = ""
-        self.notes: list[str] = []
         self.backend = chosen_backend()
         self._settings = settings or {}
         self._process: subprocess.Popen[bytes] | None = None
-        self._begun: worker.Open | None = None
-
-    def _start(self) -> "subprocess.Popen[bytes]":
-        """Start the process, if it does not run yet: importing the framework takes seconds."""
-        if self._process is None:
-            self._log = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", worker.__name__],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._log,
-                env=self._environment(),
-            )
-        return self._process
-
-    def _environment(self) -> dict[str, str]:
-        backend = {"KERAS_BACKEND": self.backend}
-        return {**_PATIENT, **os.environ, **_QUIET, **backend, **self._settings}
+        self._connection: Connection
+        self._begun: Question | None = None
 
     def begin(self, source: Source, options: Options) -> None:
         """Begin to load a source that `open` will ask for, and do not wait."""
         self._use(options.backend)
-        self._begun = worker.Open(source, options)
+        self._begun = question("open", source, options)
         self._send(self._begun)
 
     def open(self, source: Source, options: Options, architecture_only: bool = False) -> None:
         """Load a source in the worker, in place of the one that was open."""
         self._use(options.backend)
-        request = worker.Open(source, options, architecture_only)
+        asked = question("open", source, options, architecture_only)
         begun, self._begun = self._begun, None
-        if begun is not None and begun != request:
+        if begun is not None and begun != asked:
             self.close()  # it is busy with what nobody wants
-        if begun != request:
-            self._send(request)
-        self.format = self._received(str)
-
-    def _use(self, asked: str) -> None:
-        """Have a process with this backend: Keras cannot change it once it is imported."""
-        wanted = asked or chosen_backend()
-        if wanted != self.backend:
-            self.close()
-        self.backend = wanted
-
-    def structure(self) -> Structure:
-        """See `Session`."""
-        return self._ask(worker.AskStructure(), Structure)
-
-    def weights(self, known: frozenset[bytes] = frozenset()) -> tuple[Measurement, ...]:
-        """See `Session`."""
-        return self._ask(worker.AskWeights(known), tuple[Measurement, ...])
-
-    def digests(self) -> tuple[bytes, ...]:
-        """See `Session`."""
-        return self._ask(worker.AskDigests(), tuple[bytes, ...])
-
-    def undone(self, wanted: tuple[Wanted, ...]) -> tuple[Undone | None, ...]:
-        """See `Session`."""
-        return self._ask(worker.AskUndone(wanted), tuple[Undone | None, ...])
-
-    def words(self) -> tuple[str, ...]:
-        """See `Session`."""
-        return self._ask(worker.AskWords(), tuple[str, ...])
-
-    def outputs(self, plan: OutputPlan) -> Outputs:
-        """See `Session`."""
-        return self._ask(worker.AskOutputs(plan), Outputs)
-
-    def answers(self, plan: OutputPlan) -> tuple[Answer, ...]:
-        """See `Session`."""
-        return self._ask(worker.AskAnswers(plan), tuple[Answer, ...])
-
-    def reach(self, plan: OutputPlan) -> Reach:
-        """See `Session`."""
-        return self._ask(worker.AskReach(plan), Reach)
-
-    def noise(self, plan: OutputPlan) -> Noise:
-        """See `Session`."""
-        return self._ask(worker.AskNoise(plan), Noise)
-
-    def predict(self, images: Array, preprocess: str) -> Array:
-        """See `Session`."""
-        return self._ask(worker.AskPredictions(images, preprocess), Array)
-
-    def labels(self) -> tuple[Label, ...]:
-        """See `Session`."""
-        return self._ask(worker.AskLabels(), tuple[Label, ...])
+        if begun != asked:
+            self._send(asked)
+        self.format = self._received("open")
 
     def close(self) -> None:
         """End the worker."""
@@ -138,12 +77,8 @@ class RemoteSession:
         if process is None:
             return
         process.kill()
-        if process.stdin is not None:
-            with suppress(OSError):  # a worker that died has left bytes unread
-                process.stdin.close()
         process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
+        self._connection.close()
         self._log.close()
 
     def __enter__(self) -> "RemoteSession":
@@ -157,35 +92,57 @@ class RemoteSession:
     ) -> None:
         self.close()
 
-    def _ask(self, request: Any, kind: type[T]) -> T:
-        self._send(request)
-        return self._received(kind)
+    def _use(self, asked: str) -> None:
+        """Have a process with this backend: Keras cannot change it once it is imported."""
+        wanted = asked or chosen_backend()
+        if wanted != self.backend:
+            self.close()
+        self.backend = wanted
 
-    def _send(self, request: Any) -> None:
-        process = self._start()
-        assert process.stdin is not None
-        with suppress(BrokenPipeError):  # told when the answer is missing
-            worker.send(process.stdin, pack(request))  # type: ignore[arg-type]
+    def _start(self) -> "subprocess.Popen[bytes]":
+        """Start the process, if it does not run yet: importing the framework takes seconds."""
+        if self._process is None:
+            from multiprocessing.connection import Pipe
 
-    def _received(self, kind: type[T]) -> T:
+            self._connection, theirs = Pipe()
+            self._log = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
+            backend = {"KERAS_BACKEND": self.backend}
+            with theirs:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-P", "-m", "fpcheck.model.worker", str(theirs.fileno())],
+                    stdin=subprocess.DEVNULL,
+                    stdout=self._log,
+                    stderr=self._log,
+                    pass_fds=(theirs.fileno(),),
+                    env={**_PATIENT, **os.environ, **_QUIET, **backend, **self._settings},
+                )
+        return self._process
+
+    def _ask(self, method: str, *arguments: Any, **named: Any) -> Any:
+        self._send(question(method, *arguments, **named))
+        return self._received(method)
+
+    def _send(self, asked: Question) -> None:
+        self._start()
+        with suppress(BrokenPipeError, ConnectionResetError):  # the missing reply is reported
+            self._connection.send_bytes(pack(asked))
+
+    def _received(self, method: str) -> Any:
         process = self._start()
-        assert process.stdout is not None
         try:
-            data = worker.receive(process.stdout)  # type: ignore[arg-type]
-        except ConnectionResetError:
-            data = None
-        if data is None:
-            raise self._died(process)
-        reply = unpack(data, Reply)
-        if not reply.fact:
-            return unpack(reply.result, kind)
-        raised = UnavailableError if reply.unavailable else FpcheckError
-        error = raised(reply.fact, reply.advice)
-        error.add_note(reply.trace)
-        raise error
+            data = self._connection.recv_bytes(REPLY_BYTES)
+        except (EOFError, ConnectionError):
+            raise self._died(process) from None
+        except OSError:  # the connection is of no more use
+            self.close()
+            raise FpcheckError(
+                f"the process that loads the model gave a reply of more than {REPLY_BYTES:,} bytes",
+                "Give fewer examples or probes.",
+            ) from None
+        return unpack(result_of(unpack(data, Reply)), result_type(method))
 
     def _died(self, process: "subprocess.Popen[bytes]") -> UnavailableError:
-        """Say how; the next question starts another process."""
+        """How the worker ended; the next question starts another one."""
         code = process.wait()
         self._log.seek(0)
         said = self._log.read()[-2000:].decode(errors="replace")
@@ -196,3 +153,13 @@ class RemoteSession:
         error.add_note(said)
         self.close()
         return error
+
+
+class _Asking:
+    """Stands for a model elsewhere: each method of `LiveModel` is a question to a worker."""
+
+    def __init__(self, ask: Callable[..., Any]) -> None:
+        self._ask = ask
+
+    def __getattr__(self, method: str) -> Callable[..., Any]:
+        return partial(self._ask, method)

@@ -9,18 +9,18 @@ from fpcheck.fingerprint import accuracy
 from fpcheck.fingerprint.accuracy import Accuracy
 from fpcheck.fingerprint.structure import Structure
 from fpcheck.model.labels import IMAGENET_CLASSES
-from fpcheck.model.session import Session
+from fpcheck.model.opened_model import OpenedModel
 from fpcheck.workflows import labelled_data
 
 
 def measured_accuracy(
-    session: Session, structure: Structure, path: Path, preprocess: str, allow_nan: bool = False
+    model: OpenedModel, structure: Structure, path: Path, preprocess: str, allow_nan: bool = False
 ) -> Accuracy:
     """Predict labelled examples and say how well; NaN is refused unless it is to be judged."""
     examples = labelled_data.load_examples(path, structure)
-    scores = session.predict(examples.images, preprocess)
+    scores = model.running().predict(examples.images, preprocess)
     if scores.shape[1] == IMAGENET_CLASSES:
-        examples = labelled_data.as_imagenet(examples, session.labels())
+        examples = labelled_data.as_imagenet(examples, model.running().labels())
     if not np.isfinite(scores).all() and not allow_nan:
         raise FpcheckError(
             f"{path}: the model gives NaN or infinity on labelled examples",

@@ -19,8 +19,8 @@ from fpcheck.fingerprint.structure import REST
 from fpcheck.layout.placement import is_weights_only
 from fpcheck.layout.storage_gaps import says_less
 from fpcheck.model.environment import BACKENDS, environment, lacking
-from fpcheck.model.file_session import FileSession
-from fpcheck.model.session import OutputPlan, Session
+from fpcheck.model.opened_model import OpenedModel
+from fpcheck.model.runner import OutputPlan
 from fpcheck.progress import Progress
 from fpcheck.workflows.plan import ComparePlan
 
@@ -42,21 +42,22 @@ class Candidate(Value, frozen=True, eq=False):
     levels: Levels
 
 
-def measured(session: Session, plan: ComparePlan, progress: Progress) -> Candidate:
+def measured(model: OpenedModel, plan: ComparePlan, progress: Progress) -> Candidate:
     """Measure what the golden contains and the verdict asks for, and no more."""
     golden = plan.golden.fingerprint
     levels = _levels(golden.levels, plan.request.levels)
-    if is_weights_only(session.structure()) and isinstance(session, FileSession):
-        session.place(Fingerprint(golden.structure), golden.weights or ())
-    fingerprint = Fingerprint(session.structure())
+    if is_weights_only(model.contents.structure()) and model.file is not None:
+        model.file.place(Fingerprint(golden.structure), golden.weights or ())
+    fingerprint = Fingerprint(model.contents.structure())
     if is_weights_only(fingerprint.structure):
         levels["structure"] = LevelResult("skipped", NO_ARCHITECTURE)
     if levels["weights"].status == "pass":
         progress("measuring weights")
-        weights = session.weights(plan.known or frozenset())
-        fingerprint = _with_state(session, golden, Fingerprint(session.structure(), weights))
+        weights = model.contents.weights(plan.known or frozenset())
+        read = Fingerprint(model.contents.structure(), weights)
+        fingerprint = _with_state(model, golden, read)
     if levels["outputs"].status == "pass":
-        fingerprint, levels["outputs"] = _with_outputs(session, fingerprint, plan, progress)
+        fingerprint, levels["outputs"] = _with_outputs(model, fingerprint, plan, progress)
     return Candidate(fingerprint, levels)
 
 
@@ -73,23 +74,22 @@ def _levels(held: Collection[Level], asked: Collection[str] | None) -> Levels:
     return {"structure": LevelResult("pass"), "weights": of("weights"), "outputs": of("outputs")}
 
 
-def _with_state(session: Session, golden: Fingerprint, candidate: Fingerprint) -> Fingerprint:
+def _with_state(model: OpenedModel, golden: Fingerprint, candidate: Fingerprint) -> Fingerprint:
     """With state that the file does not contain, if only that is missing and the model loads."""
-    if not isinstance(session, FileSession) or not lacks_state(golden, candidate):
-        return candidate
-    with suppress(FpcheckError):  # then the report says that it was not compared
-        return session.completed()
+    if lacks_state(golden, candidate):
+        with suppress(FpcheckError):  # then the report says that it was not compared
+            return model.completed(candidate)
     return candidate
 
 
 def _with_outputs(
-    session: Session, candidate: Fingerprint, plan: ComparePlan, progress: Progress
+    model: OpenedModel, candidate: Fingerprint, plan: ComparePlan, progress: Progress
 ) -> tuple[Fingerprint, LevelResult]:
     """The outputs, unless they are proved or cannot be had."""
     golden = plan.golden.fingerprint
     assert golden.outputs is not None
-    static = isinstance(session, FileSession) and session.static
-    here, reason = _proving(golden.outputs.environment, environment(session.backend), static)
+    here = environment(model.backend)
+    here, reason = _proving(golden.outputs.environment, here, model.static)
     unproved = hindrance(golden, candidate, here, plan.preprocess)
     if unproved is None and not plan.request.full:
         return candidate, LevelResult("proved", reason)
@@ -99,13 +99,12 @@ def _with_outputs(
         return candidate, LevelResult("skipped", NO_ARCHITECTURE)
     progress("running the model on its probes")
     try:
-        outputs = session.outputs(OutputPlan(golden.outputs.probes, plan.preprocess))
+        outputs = model.running().outputs(OutputPlan(golden.outputs.probes, plan.preprocess))
     except UnavailableError as error:
         why = f"; not proved: {unproved}" if unproved else ""
         return candidate, LevelResult("skipped", error.fact + why)
-    if isinstance(session, FileSession) and says_less(candidate.structure):
-        whole = session.completed()
-        candidate = whole if candidate.weights else Fingerprint(whole.structure)
+    if says_less(candidate.structure):
+        candidate = model.completed(candidate)
     return msgspec.structs.replace(candidate, outputs=outputs), LevelResult("pass")
 
 

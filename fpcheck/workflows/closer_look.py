@@ -14,55 +14,55 @@ from fpcheck.fingerprint.structure import Structure
 from fpcheck.fingerprint.undone import Undone, Wanted
 from fpcheck.golden.golden import Golden
 from fpcheck.golden.store import Entry
-from fpcheck.model.file_session import FileSession
-from fpcheck.model.session import OutputPlan, Session
+from fpcheck.model.opened_model import OpenedModel
+from fpcheck.model.runner import OutputPlan
 from fpcheck.workflows.golden_lookup import reachable
 
 # More tensors than this are not each looked at: what befell so many shows in the first of them.
 MOST_TENSORS = 2000
 
 
-def examined(session: Session, comparison: Comparison) -> Comparison:
+def examined(model: OpenedModel, comparison: Comparison) -> Comparison:
     """The comparison with what a closer look has shown; as it is where nothing differs."""
     if not comparison.errors:
         return comparison
     ran = comparison.candidate.outputs is not None
     closer = Closer(
-        _undone(session, comparison),
-        session.others if isinstance(session, FileSession) else {},
-        _live(session) if ran else None,
-        _noise(session, comparison) if ran else None,
+        _undone(model, comparison),
+        model.file.others if model.file else {},
+        _live(model) if ran else None,
+        _noise(model, comparison) if ran else None,
     )
     return replace(comparison, closer=closer)
 
 
-def _undone(session: Session, comparison: Comparison) -> dict[tuple[str, int], Undone]:
+def _undone(model: OpenedModel, comparison: Comparison) -> dict[tuple[str, int], Undone]:
     items = [i for i in comparison.changed if i.both is not None and not i.tensor.derived]
     items = items[:MOST_TENSORS]
     if not items and not any(error.level == "weights" for error in comparison.errors):
         return {}
     wanted = tuple(Wanted(item.candidate, item.golden, item.tensor.dtype) for item in items)
     try:
-        found = zip(items, session.undone(wanted), strict=True)
+        found = zip(items, model.contents.undone(wanted), strict=True)
     except FpcheckError:  # what differs is known; how it came about then stays open
         return {}
     return {item.place: undone for item, undone in found if undone is not None}
 
 
-def _live(session: Session) -> Structure | None:
+def _live(model: OpenedModel) -> Structure | None:
     """The structure of what really runs, which may have other code than a file names."""
     try:
-        return (session.running() if isinstance(session, FileSession) else session).structure()
+        return model.running().structure()
     except FpcheckError:
         return None
 
 
-def _noise(session: Session, comparison: Comparison) -> Noise | None:
+def _noise(model: OpenedModel, comparison: Comparison) -> Noise | None:
     golden, candidate = comparison.golden.outputs, comparison.candidate.outputs
     if golden is None or candidate is None or not comparison.only_outputs:
         return None
     try:
-        return session.noise(OutputPlan(golden.probes, candidate.preprocess))
+        return model.running().noise(OutputPlan(golden.probes, candidate.preprocess))
     except FpcheckError:  # it ran once; what it does now is no evidence
         return None
 

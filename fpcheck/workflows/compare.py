@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from fpcheck.codec import Value
-from fpcheck.model.session import Session
+from fpcheck.model.opened_model import OpenedModel
 from fpcheck.model.source import Options
 from fpcheck.progress import Progress, silent
 from fpcheck.report.report import Report, timed
@@ -27,7 +27,7 @@ class Compared(Value, frozen=True, eq=False):
 
     plan: ComparePlan
     report: Report
-    session: Session
+    model: OpenedModel
 
 
 def compare_source(
@@ -68,8 +68,8 @@ def compared(
     """Compare as `compare_source` does, and keep the model open for more."""
     with comparison_plan(source, request, options, choice) as plan:
         progress(f"loading {plan.source.text}")
-        with opened(plan, remote) as session:
+        with opened(plan, remote) as model:
             if plan.choice is None:
-                plan = with_golden(plan, matched(plan, session.structure()))
-            candidate = measured(session, plan, progress)
-            yield Compared(plan, evaluate(plan, candidate, session), session)
+                plan = with_golden(plan, matched(plan, model.contents.structure()))
+            candidate = measured(model, plan, progress)
+            yield Compared(plan, evaluate(plan, candidate, model), model)

@@ -15,7 +15,7 @@ from fpcheck.fingerprint.levels import LEVELS
 from fpcheck.golden import official
 from fpcheck.golden.golden import Golden
 from fpcheck.golden.store import shipped
-from fpcheck.model.session import Session
+from fpcheck.model.opened_model import OpenedModel
 from fpcheck.model.source import Kind, Source
 from fpcheck.report.report import CandidateRef, Diagnosis, GoldenRef, Report
 from fpcheck.wording import some
@@ -35,25 +35,25 @@ def content_id_text(fingerprint: Fingerprint) -> str | None:
     return digest.text(own) if own else None
 
 
-def evaluate(plan: ComparePlan, candidate: Candidate, session: Session) -> Report:
+def evaluate(plan: ComparePlan, candidate: Candidate, model: OpenedModel) -> Report:
     """The report on a source that was measured by a plan.
 
     Args:
         plan: how it was compared.
         candidate: what was measured.
-        session: the model, still open for a closer look at what differs.
+        model: the model, still open for a closer look at what differs.
     """
     assert plan.choice is not None
     source, fingerprint = plan.source, candidate.fingerprint
-    named = CandidateRef(source.text, session.format, content_id_text(fingerprint))
-    notes = [*session.notes, *_official(source, plan.golden), *_code(source, candidate)]
+    named = CandidateRef(source.text, model.format, content_id_text(fingerprint))
+    notes = [*model.notes, *_official(source, plan.golden), *_code(source, candidate)]
     return report_on(
         plan.choice,
         candidate,
         named,
         asked=plan.request.levels,
         notes=notes,
-        session=session,
+        model=model,
         goldens=plan.request.goldens,
     )
 
@@ -65,7 +65,7 @@ def report_on(
     *,
     asked: tuple[str, ...] | None = None,
     notes: Sequence[str] = (),
-    session: Session | None = None,
+    model: OpenedModel | None = None,
     goldens: str | Path | None = None,
 ) -> Report:
     """Compare two fingerprints, judge each level, and diagnose what differs.
@@ -76,7 +76,7 @@ def report_on(
         named: how the report names the candidate.
         asked: the levels that the verdict asks for.
         notes: what else to say.
-        session: the candidate, where it is still open for a closer look at what differs.
+        model: the candidate, where it is still open for a closer look at what differs.
         goldens: the folder of goldens, one of which the candidate may be.
     """
     golden, stood = choice.golden, candidate.levels
@@ -93,7 +93,7 @@ def report_on(
         levels=levels,
         first_divergent_layer=comparison.first_divergent_layer if differs else None,
         findings=[f for f in comparison.findings if _is_shown(f, stood, levels)],
-        diagnoses=_diagnosed(comparison, golden, session, goldens) if differs else [],
+        diagnoses=_diagnosed(comparison, golden, model, goldens) if differs else [],
         notes=[*notes],
         accuracy=None,
         first=golden.first,
@@ -144,14 +144,14 @@ def _of_part(
 
 
 def _diagnosed(
-    comparison: Comparison, golden: Golden, session: Session | None, goldens: str | Path | None
+    comparison: Comparison, golden: Golden, model: OpenedModel | None, goldens: str | Path | None
 ) -> list[Diagnosis]:
     # A match, which is the usual case, needs no rule.
     from fpcheck.diagnosis import diagnose
     from fpcheck.workflows.closer_look import examined, neighbours
 
-    if session is not None:
-        comparison = examined(session, comparison)
+    if model is not None:
+        comparison = examined(model, comparison)
     word = "first" if golden.first else "golden"
     return diagnose(comparison, lambda: neighbours(golden, goldens), word)
 

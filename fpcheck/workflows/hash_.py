@@ -14,5 +14,5 @@ def hash_weights(source: object, options: Options, progress: Progress = silent) 
     progress(f"loading {parsed.text}")
     with file_of(parsed) as file:
         plan = Plan(given=source, source=parsed, options=options, file=file)
-        with opened(plan) as session:
-            return digest.text(content_id(session.structure(), session.digests()))
+        with opened(plan) as model:
+            return digest.text(content_id(model.contents.structure(), model.contents.digests()))

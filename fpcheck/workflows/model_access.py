@@ -1,4 +1,4 @@
-"""Opening a source as a session, wherever it is best run."""
+"""Opens a source, wherever it is best run."""
 
 import tempfile
 from collections.abc import Iterator
@@ -20,8 +20,9 @@ from fpcheck.golden.store import shipped
 from fpcheck.layout.layer_matching import out_of_order, out_of_place
 from fpcheck.layout.placement import is_weights_only, misfit
 from fpcheck.model.environment import chosen_backend
-from fpcheck.model.file_session import FileSession
-from fpcheck.model.session import Session
+from fpcheck.model.file_contents import FileContents
+from fpcheck.model.opened_model import OpenedModel
+from fpcheck.model.runner import LiveModel
 from fpcheck.model.source import Kind, Options, Source, parse
 from fpcheck.wording import some
 from fpcheck.workflows.plan import Plan, file_of
@@ -31,8 +32,8 @@ if TYPE_CHECKING:  # reading a file needs no worker
 
 
 @contextmanager
-def opened(plan: Plan, remote: "RemoteSession | None" = None) -> Iterator[Session]:
-    """A session on a source: in this process for a model in memory, read for a file, else a worker.
+def opened(plan: Plan, remote: "RemoteSession | None" = None) -> Iterator[OpenedModel]:
+    """An open model: in this process for a model in memory, read for a file, else in a worker.
 
     Args:
         plan: how to open it.
@@ -46,28 +47,29 @@ def opened(plan: Plan, remote: "RemoteSession | None" = None) -> Iterator[Sessio
         yield _in_worker(plan, workers) if plan.file is None else _read(plan, plan.file, workers)
 
 
-def _in_worker(plan: Plan, workers: "_Workers") -> Session:
+def _in_worker(plan: Plan, workers: "_Workers") -> OpenedModel:
     bare = plan.bare and plan.source.kind is Kind.APPLICATION
+    worker = workers.one()
     with brought(plan.source, plan.options) as (local, given):
-        workers.one().open(local, given, bare)
-    return workers.one()
+        worker.open(local, given, bare)
+    return OpenedModel(worker.model, lambda: worker.model, worker.format, worker.backend)
 
 
-def _read(plan: Plan, file: ModelFile, workers: "_Workers") -> Session:
+def _read(plan: Plan, file: ModelFile, workers: "_Workers") -> OpenedModel:
     source, options = plan.source, plan.options
     remote = not source.local or is_address(options.model or "")
     if plan.runs and not remote and not options.static:
         workers.one().begin(source, options)
     file.begin(plan.known)
-    session = _from_file(file, source, options, workers)
-    if session.format == ARCHITECTURE and not plan.bare:
+    model = _from_file(file, source, options, workers)
+    if model.format == ARCHITECTURE and not plan.bare:
         raise FpcheckError(
             f"{source.text}: holds an architecture only, no weights",
             f"Give the file of its weights, with --model {source.text}.",
         )
     if not plan.parts:
-        _check_whole(session, source, options)
-    return session
+        _check_whole(model.contents.structure(), source, options)
+    return model
 
 
 class _Workers:
@@ -127,27 +129,28 @@ def brought(source: Source, options: Options) -> Iterator[tuple[Source, Options]
         )
 
 
-def _from_file(file: ModelFile, parsed: Source, options: Options, workers: _Workers) -> FileSession:
+def _from_file(file: ModelFile, parsed: Source, options: Options, workers: _Workers) -> OpenedModel:
     """What is read of a file; weights alone are placed in the architecture of `--model`."""
 
-    def run() -> "RemoteSession":
+    def start() -> LiveModel:
         with brought(parsed, options) as (local, given):
             workers.one().open(local, given)
-        return workers.one()
+        return workers.one().model
 
+    read = FileContents(file)
     backend = options.backend or chosen_backend()
-    session = FileSession(file, None if options.static else run, backend)
-    if options.model is not None and is_weights_only(session.structure()):
+    model = OpenedModel(read, None if options.static else start, read.format, backend, read)
+    if options.model is not None and is_weights_only(read.structure()):
         architecture = _architecture(options, workers)
-        late = out_of_order(session.structure(), architecture.structure)
-        misplaced = out_of_place(session.structure(), architecture.structure)
-        session.place(architecture, own=True)
-        session.notes += [_frozen(late)] if late else []
-        session.notes += [_misplaced(misplaced)] if misplaced else []
-        session.notes += _borrowed(session.structure(), options.model)
-        if REST not in session.structure().untold:
-            _check_fit(parsed, options.model, misfit(session.structure(), architecture.structure))
-    return session
+        late = out_of_order(read.structure(), architecture.structure)
+        misplaced = out_of_place(read.structure(), architecture.structure)
+        read.place(architecture, own=True)
+        model.notes += [_frozen(late)] if late else []
+        model.notes += [_misplaced(misplaced)] if misplaced else []
+        model.notes += _borrowed(read.structure(), options.model)
+        if REST not in read.structure().untold:
+            _check_fit(parsed, options.model, misfit(read.structure(), architecture.structure))
+    return model
 
 
 def _borrowed(structure: Structure, model: str) -> list[str]:
@@ -175,9 +178,9 @@ def _misplaced(layers: list[str]) -> str:
     )
 
 
-def _check_whole(session: Session, parsed: Source, options: Options) -> None:
+def _check_whole(structure: Structure, parsed: Source, options: Options) -> None:
     """Refuse a part of a model where the whole is asked for."""
-    if REST in session.structure().untold:
+    if REST in structure.untold:
         raise FpcheckError(
             f"{parsed.text}: holds a part of the weights of --model {shown(options.model or '')}",
             "Give the file that holds all of them, or as --model the part that it was saved from.",
@@ -205,14 +208,15 @@ def _architecture(options: Options, workers: _Workers) -> Fingerprint:
     remote = None if inner.kind is Kind.FILE else workers.one()
     with file_of(inner) as file:
         plan = Plan(given=None, source=inner, options=plain, file=file, bare=True)
-        with opened(plan, remote) as session:
-            structure = session.structure()
+        with opened(plan, remote) as model:
+            structure = model.contents.structure()
             if inner.kind is Kind.APPLICATION:
                 return Fingerprint(structure)
-            return Fingerprint(structure, tuple(Measurement(d, None) for d in session.digests()))
+            digests = model.contents.digests()
+            return Fingerprint(structure, tuple(Measurement(d, None) for d in digests))
 
 
-def _in_memory(source: Any, options: Options) -> Session:
+def _in_memory(source: Any, options: Options) -> OpenedModel:
     import keras
 
     from fpcheck.model.keras_session import KerasSession
@@ -222,10 +226,10 @@ def _in_memory(source: Any, options: Options) -> Session:
             f"a {type(source).__name__} is no source",
             "Give a keras.Model, a path, an application's name, or package.module:function.",
         )
-    session = KerasSession(source, "memory")
-    if options.backend not in ("", session.backend):
+    live = KerasSession(source, "memory")
+    if options.backend not in ("", live.backend):
         raise FpcheckError(
-            f"--backend {options.backend}: the model in memory runs on {session.backend}",
+            f"--backend {options.backend}: the model in memory runs on {live.backend}",
             "Leave the backend out, or save the model and give the file.",
         )
-    return session
+    return OpenedModel(live, lambda: live, live.format, live.backend)

@@ -10,7 +10,8 @@ from fpcheck.comparison.weight_findings import relative_distance
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.outputs import Outputs, Reach, largest_difference
-from fpcheck.model.session import OutputPlan, Session
+from fpcheck.model.opened_model import OpenedModel
+from fpcheck.model.runner import OutputPlan
 from fpcheck.model.source import Kind, Options, Source
 from fpcheck.model.worker_client import RemoteSession
 from fpcheck.workflows.model_access import brought
@@ -28,12 +29,12 @@ LARGEST_NOISE = 0.01
 
 
 def measured_outputs(
-    session: Session, source: Source, options: Options, plan: OutputPlan, weights: Weights | None
+    model: OpenedModel, source: Source, options: Options, plan: OutputPlan, weights: Weights | None
 ) -> Outputs:
     """What a model gives, how much that varies, and which layers the probes reach.
 
     Args:
-        session: the model.
+        model: the model.
         source: what is recorded.
         options: how it is loaded.
         plan: how to take the outputs.
@@ -44,13 +45,13 @@ def measured_outputs(
             other weights each time.
     """
     if source.kind is Kind.MEMORY:
-        outputs = session.outputs(plan)
+        outputs = model.running().outputs(plan)
         _check_sound(source, outputs, plan.allowed)
-        return msgspec.structs.replace(outputs, reach=session.reach(plan))
-    known = (weights or session.weights()) if source.kind is Kind.CALLABLE else None
+        return msgspec.structs.replace(outputs, reach=model.running().reach(plan))
+    known = (weights or model.contents.weights()) if source.kind is Kind.CALLABLE else None
     with ThreadPoolExecutor(1) as pool:
         elsewhere = pool.submit(_measured_elsewhere, source, options, plan, known)
-        outputs = session.outputs(plan)
+        outputs = model.running().outputs(plan)
         _check_sound(source, outputs, plan.allowed)
         other = elsewhere.result()
     threads = largest_difference(tuple(a.logits for a in outputs.answers), other.logits)
@@ -81,11 +82,11 @@ def _measured_elsewhere(
     with RemoteSession(OTHER_ARITHMETIC) as other, brought(source, options) as (local, given):
         other.open(local, given)
         if known is not None:
-            check_weights(source, known, other.weights(frozenset(m.digest for m in known)))
-        logits = tuple(a.logits for a in other.answers(plan))
-        weighted = [layer.path for layer in other.structure().layers if layer.tensors]
+            check_weights(source, known, other.model.weights(frozenset(m.digest for m in known)))
+        logits = tuple(a.logits for a in other.model.answers(plan))
+        weighted = [layer.path for layer in other.model.structure().layers if layer.tensors]
         try:
-            return _Elsewhere(logits, other.reach(plan))
+            return _Elsewhere(logits, other.model.reach(plan))
         except FpcheckError:  # the process has crashed; the recording need not
             return _Elsewhere(logits, Reach(untried=tuple(weighted)))
 

@@ -20,8 +20,8 @@ from fpcheck.golden.golden import Golden, Provenance, SourceRecord
 from fpcheck.golden.store import Entry
 from fpcheck.layout.placement import is_weights_only
 from fpcheck.model.environment import environment
-from fpcheck.model.file_session import FileSession
-from fpcheck.model.session import OutputPlan, Session
+from fpcheck.model.opened_model import OpenedModel
+from fpcheck.model.runner import OutputPlan
 from fpcheck.model.source import Options, Source
 from fpcheck.model.worker_client import RemoteSession
 from fpcheck.progress import Progress, silent
@@ -80,61 +80,58 @@ def unstored(
 
 def _carried_out(plan: RecordPlan, remote: RemoteSession | None, progress: Progress) -> Unstored:
     progress(f"loading {plan.source.text}")
-    with opened(plan, remote) as session:
-        fingerprint = _measured(session, plan, progress)
+    with opened(plan, remote) as model:
+        fingerprint = _measured(model, plan, progress)
         golden = Golden(
             name=plan.name,
             version=plan.version,
             fingerprint=fingerprint,
             note=plan.request.note,
             tolerances=plan.tolerances(fingerprint.structure),
-            provenance=_provenance(session.backend),
-            source=_record(plan.source, session),
+            provenance=_provenance(model.backend),
+            source=_record(plan.source, model),
         )
-        return Unstored(golden, tuple(session.notes))
+        return Unstored(golden, tuple(model.notes))
 
 
-def _measured(session: Session, plan: RecordPlan, progress: Progress) -> Fingerprint:
+def _measured(model: OpenedModel, plan: RecordPlan, progress: Progress) -> Fingerprint:
     """What was asked for, cheapest first."""
-    fingerprint = Fingerprint(session.structure())
+    fingerprint = Fingerprint(model.contents.structure())
     if is_weights_only(fingerprint.structure):
         raise FpcheckError(
             f"{plan.source.text}: holds weights only, no architecture", NAME_ARCHITECTURE
         )
     if "weights" in plan.levels:
         progress("measuring weights")
-        fingerprint = Fingerprint(fingerprint.structure, session.weights())
+        fingerprint = Fingerprint(fingerprint.structure, model.contents.weights())
     if "outputs" in plan.levels:
-        fingerprint = _with_outputs(session, plan, fingerprint, progress)
+        fingerprint = _with_outputs(model, plan, fingerprint, progress)
     if plan.request.data is not None:
         progress("predicting the labelled examples")
         data, structure = Path(plan.request.data), fingerprint.structure
-        accuracy = measured_accuracy(session, structure, data, plan.preprocess)
+        accuracy = measured_accuracy(model, structure, data, plan.preprocess)
         fingerprint = msgspec.structs.replace(fingerprint, accuracy=accuracy)
     return fingerprint
 
 
 def _with_outputs(
-    session: Session, plan: RecordPlan, fingerprint: Fingerprint, progress: Progress
+    model: OpenedModel, plan: RecordPlan, fingerprint: Fingerprint, progress: Progress
 ) -> Fingerprint:
     """With the outputs, and with what only the live model says of structure and weights."""
-    if isinstance(session, FileSession):
-        whole = session.completed()
-        weights = whole.weights if "weights" in plan.levels else None
-        fingerprint = Fingerprint(whole.structure, weights)
+    fingerprint = model.completed(fingerprint)
     structure = fingerprint.structure
     how = OutputPlan(
-        _probes(plan, session, structure),
+        _probes(plan, model, structure),
         plan.preprocess,
         recording=True,
         allowed=plan.tolerances(structure).bound_of_outputs,
     )
     progress("running the model on probes, measuring noise and sensitivity")
-    outputs = measured_outputs(session, plan.source, plan.options, how, fingerprint.weights)
+    outputs = measured_outputs(model, plan.source, plan.options, how, fingerprint.weights)
     return msgspec.structs.replace(fingerprint, outputs=outputs)
 
 
-def _probes(plan: RecordPlan, session: Session, structure: Structure) -> Probes:
+def _probes(plan: RecordPlan, model: OpenedModel, structure: Structure) -> Probes:
     """The probes that `--probes` names: how many, or a file or folder that contains them."""
     asked = plan.request.probes
     if asked is not None and not asked.isdecimal():
@@ -143,15 +140,15 @@ def _probes(plan: RecordPlan, session: Session, structure: Structure) -> Probes:
     if number == 0:
         raise FpcheckError("--probes 0: no probes show nothing", "Leave out: --levels LIST.")
     raw = plan.preprocess != "none"
-    return probes.fit(structure, number, session.words(), raw_pixels=raw)
+    return probes.fit(structure, number, model.words(), raw_pixels=raw)
 
 
-def _record(source: Source, session: Session) -> SourceRecord:
+def _record(source: Source, model: OpenedModel) -> SourceRecord:
     """What was recorded, with the bytes of a file: of the one that was read, as it was read."""
-    record = SourceRecord(source.text, session.format)
-    if not isinstance(session, FileSession) or not source.local:
+    record = SourceRecord(source.text, model.format)
+    if model.file is None or not source.local:
         return record
-    whole, notes = session.whole(), session.told
+    whole, notes = model.file.whole(), model.file.notes
     return msgspec.structs.replace(record, digest=whole.digest, size=whole.size, notes=notes)
 
 

@@ -58,7 +58,7 @@ def validate_source(
     if request.levels is None:
         request = msgspec.structs.replace(request, levels=("structure", "weights"))
     with compared(source, request, options, remote, progress) as finished:
-        golden, report, session = finished.plan.golden, finished.report, finished.session
+        golden, report, model = finished.plan.golden, finished.report, finished.model
         recorded = golden.fingerprint.accuracy
         if recorded is None:
             raise FpcheckError(
@@ -67,7 +67,8 @@ def validate_source(
             )
         preprocess = request.preprocess or recorded.preprocess
         progress("predicting the labelled examples")
-        measured = measured_accuracy(session, session.structure(), path, preprocess, allow_nan=True)
+        structure = model.contents.structure()
+        measured = measured_accuracy(model, structure, path, preprocess, allow_nan=True)
     pairs = compare_predictions(recorded, measured)
     if not pairs.compared:
         raise FpcheckError(

@@ -92,4 +92,4 @@ def test_a_graph_deeper_than_python_allows_is_loaded(here: Path, worker: RemoteS
     finally:
         sys.setrecursionlimit(allowed)
     worker.open(parse("deep.keras"), Options())
-    assert len(worker.structure().layers) == DEEP + 1
+    assert len(worker.model.structure().layers) == DEEP + 1

@@ -9,7 +9,7 @@ from fpcheck.comparison.finding import Finding
 from fpcheck.comparison.output_findings import compare_outputs
 from fpcheck.demo import MODEL
 from fpcheck.golden.golden import Golden
-from fpcheck.model.session import OutputPlan
+from fpcheck.model.runner import OutputPlan
 from fpcheck.model.source import Options
 from fpcheck.model.worker_client import RemoteSession
 from fpcheck.workflows.compare import compare_source
@@ -163,6 +163,6 @@ def test_a_model_whose_session_measures_itself_again_gives_the_same_outputs(
     from fpcheck.model.source import parse
 
     worker.open(parse(str(MODEL)), Options())
-    plan = OutputPlan(probes.fit(worker.structure()), "tf")
-    first, second = worker.answers(plan), worker.answers(plan)
+    plan = OutputPlan(probes.fit(worker.model.structure()), "tf")
+    first, second = worker.model.answers(plan), worker.model.answers(plan)
     assert [a.logits.tobytes() for a in first] == [a.logits.tobytes() for a in second]
