@@ -11,7 +11,7 @@ from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
-import typer
+from typer import Argument, Option
 
 from fpcheck.errors import FpcheckError
 
@@ -20,90 +20,42 @@ if TYPE_CHECKING:
     from fpcheck.workflows.request import CompareRequest
 
 FORMATS = ("text", "json")
+_SOURCE = "A file, an application's name, or module:function."
+_GOLDENS = "Folder of goldens. [default: the nearest fingerprints/]"
+_LEVELS = "Levels to compare: structure,weights,outputs. [default: all]"
+_PREPROCESS = "auto|none|caffe|tf|torch|MODULE:FUNCTION"
+_TOLERANCE = "Row of the tolerance table, such as float16."
+_STATIC = "Read the file only: no framework, nothing is run."
+_BACKEND = "Keras backend that runs the model. [default: as Keras chooses]"
 
-SourceArg = Annotated[
-    str, typer.Argument(metavar="SOURCE", help="A file, an application's name, or module:function.")
-]
-Goldens = Annotated[
-    Path | None,
-    typer.Option(metavar="DIR", help="Folder of goldens. [default: the nearest fingerprints/]"),
-]
-GoldenOption = Annotated[
-    str | None,
-    typer.Option(
-        "--golden", metavar="NAME[@VERSION]", help="Golden to compare with, or its YAML file."
-    ),
-]
-Levels = Annotated[
-    str | None,
-    typer.Option(
-        metavar="LIST", help="Levels to compare: structure,weights,outputs. [default: all]"
-    ),
-]
-Full = Annotated[
-    bool,
-    typer.Option("--full", help="Run the model even where its outputs are proved."),
-]
-Format = Annotated[str, typer.Option("--format", metavar="text|json", help="Format of the report.")]
-Output = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report there.")]
-Trust = Annotated[bool, typer.Option("--trust", help="Allow code stored in the model file.")]
-CustomObjects = Annotated[
-    str | None, typer.Option(metavar="MODULE", help="Module of the file's custom layers.")
-]
-ModelOption = Annotated[
-    str | None,
-    typer.Option("--model", metavar="SOURCE", help="Architecture for a weights-only file."),
-]
-Weights = Annotated[
-    str, typer.Option(metavar="imagenet|random|FILE", help="Weights of an application.")
-]
-Seed = Annotated[int, typer.Option(metavar="N", help="Seed for --weights random.")]
-Probes = Annotated[
-    str | None, typer.Option(metavar="N|FILE|DIR", help="How many probes, or the probes.")
-]
-Preprocess = Annotated[
-    str | None,
-    typer.Option(
-        metavar="auto|none|caffe|tf|torch|MODULE:FUNCTION", help="How raw images become inputs."
-    ),
-]
-Data = Annotated[
-    Path | None, typer.Option(metavar="PATH", help="Labelled examples: .npz, or a folder a class.")
-]
-Tolerance = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Row of the tolerance table, such as float16.")
-]
-Note = Annotated[
-    str,
-    typer.Option(
-        metavar="TEXT",
-        help="Why this model is good. On an unchanged model: updates the newest version.",
-    ),
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only the verdict, or nothing.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show where an error arose.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every finding.")]
-Static = Annotated[
-    bool, typer.Option("--static", help="Read the file only: no framework, nothing is run.")
-]
-Backend = Annotated[
-    str,
-    typer.Option(
-        metavar="tensorflow|jax|torch",
-        help="Keras backend that runs the model. [default: as Keras chooses]",
-    ),
-]
+Text = str | None
+SourceArg = Annotated[str, Argument(metavar="SOURCE", help=_SOURCE)]
+Goldens = Annotated[Path | None, Option(metavar="DIR", help=_GOLDENS)]
+Levels = Annotated[Text, Option(metavar="LIST", help=_LEVELS)]
+Preprocess = Annotated[Text, Option(metavar=_PREPROCESS, help="How raw images become inputs.")]
+Tolerance = Annotated[Text, Option(metavar="NAME", help=_TOLERANCE)]
+Static = Annotated[bool, Option("--static", help=_STATIC)]
+Backend = Annotated[str, Option(metavar="tensorflow|jax|torch", help=_BACKEND)]
+Verbose = Annotated[bool, Option("--verbose", "-v", help="Show every finding.")]
+Quiet = Annotated[bool, Option("--quiet", "-q", help="Only the verdict, or nothing.")]
+Debug = Annotated[bool, Option("--debug", help="Show where an error arose.")]
 
 
 @dataclass(frozen=True)
 class Loading:
-    """How a source is loaded."""
+    """How a source is loaded: the fields of `Options`."""
 
-    weights: Weights = "imagenet"
-    seed: Seed = 0
-    model: ModelOption = None
-    custom_objects: CustomObjects = None
-    trust: Trust = False
+    weights: Annotated[
+        str, Option(metavar="imagenet|random|FILE", help="Weights of an application.")
+    ] = "imagenet"
+    seed: Annotated[int, Option(metavar="N", help="Seed for --weights random.")] = 0
+    model: Annotated[
+        Text, Option("--model", metavar="SOURCE", help="Architecture for a weights-only file.")
+    ] = None
+    custom_objects: Annotated[
+        Text, Option(metavar="MODULE", help="Module of the file's custom layers.")
+    ] = None
+    trust: Annotated[bool, Option("--trust", help="Allow code stored in the model file.")] = False
     static: Static = False
     backend: Backend = ""
 
@@ -116,12 +68,19 @@ class Loading:
 
 @dataclass(frozen=True)
 class Comparing:
-    """What is compared with which golden."""
+    """What is compared with which golden: the fields of `CompareRequest`."""
 
-    golden: GoldenOption = None
+    golden: Annotated[
+        Text,
+        Option(
+            "--golden", metavar="NAME[@VERSION]", help="Golden to compare with, or its YAML file."
+        ),
+    ] = None
     goldens: Goldens = None
     levels: Levels = None
-    full: Full = False
+    full: Annotated[
+        bool, Option("--full", help="Run the model even where its outputs are proved.")
+    ] = False
     tolerance: Tolerance = None
     preprocess: Preprocess = None
 
@@ -136,8 +95,10 @@ class Comparing:
 class Showing:
     """How a report is shown."""
 
-    form: Format = "text"
-    output: Output = None
+    form: Annotated[
+        str, Option("--format", metavar="|".join(FORMATS), help="Format of the report.")
+    ] = "text"
+    output: Annotated[Path | None, Option(metavar="FILE", help="Write the report there.")] = None
     verbose: Verbose = False
     quiet: Quiet = False
 
@@ -147,14 +108,8 @@ class Showing:
             raise FpcheckError(f"--format {self.form}: no such format", allowed)
 
 
-@dataclass(frozen=True)
-class Without:
-    """Options of a group that a command does not have: `Annotated[Loading, Without("static")]`."""
-
-    names: tuple[str, ...]
-
-    def __init__(self, *names: str) -> None:
-        object.__setattr__(self, "names", names)
+class Without(frozenset[str]):
+    """Options that a command lacks of a group: `Annotated[opt.Loading, opt.Without({"static"})]`."""
 
 
 def expanded(command: Callable[..., None]) -> Callable[..., None]:
@@ -190,11 +145,11 @@ def expanded(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def _group(annotation: Any) -> tuple[type | None, tuple[str, ...]]:
+def _group(annotation: Any) -> tuple[type | None, frozenset[str]]:
     """The group that a parameter stands for, if any, and the names of options that it lacks."""
     kind, *more = get_args(annotation) or (annotation,)
-    without = next((item.names for item in more if isinstance(item, Without)), ())
-    return (kind, without) if is_dataclass(kind) and isinstance(kind, type) else (None, ())
+    without = next((item for item in more if isinstance(item, Without)), Without())
+    return (kind, without) if is_dataclass(kind) and isinstance(kind, type) else (None, without)
 
 
 def split_levels(levels: str | None) -> tuple[str, ...] | None:

@@ -20,10 +20,21 @@ def record(
     levels: opt.Levels = None,
     loading: opt.Loading,
     preprocess: opt.Preprocess = "auto",
-    probes: opt.Probes = None,
-    data: opt.Data = None,
+    probes: Annotated[
+        str | None, typer.Option(metavar="N|FILE|DIR", help="How many probes, or the probes.")
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Labelled examples: .npz, or a folder a class."),
+    ] = None,
     tolerance: opt.Tolerance = None,
-    note: opt.Note = "",
+    note: Annotated[
+        str,
+        typer.Option(
+            metavar="TEXT",
+            help="Why this model is good. On an unchanged model: updates the newest version.",
+        ),
+    ] = "",
     quiet: opt.Quiet = False,
 ) -> None:
     """Take the fingerprint of SOURCE and store it as the next version of golden NAME."""

@@ -14,8 +14,8 @@ from fpcheck.workflows.validate import validate_source
 def validate(
     source: opt.SourceArg,
     data: Annotated[Path, typer.Option(metavar="PATH", help="An .npz, or a folder a class.")],
-    asked: Annotated[opt.Comparing, opt.Without("full", "tolerance")],
-    loading: Annotated[opt.Loading, opt.Without("static")],
+    asked: Annotated[opt.Comparing, opt.Without({"full", "tolerance"})],
+    loading: Annotated[opt.Loading, opt.Without({"static"})],
     showing: opt.Showing,
 ) -> None:
     """Predict labelled data with SOURCE and compare with the golden, example by example."""

@@ -24,17 +24,6 @@ from fpcheck.workflows.golden_lookup import Choice
 from fpcheck.workflows.plan import ComparePlan
 
 
-def reference(golden: Golden) -> CandidateRef:
-    """A golden as the candidate's side of a comparison."""
-    return CandidateRef(golden.label, "golden", content_id_text(golden.fingerprint))
-
-
-def content_id_text(fingerprint: Fingerprint) -> str | None:
-    """The content id as users see it; None where weights were not taken."""
-    own = fingerprint.content_id
-    return digest.text(own) if own else None
-
-
 def evaluate(plan: ComparePlan, candidate: Candidate, model: OpenedModel) -> Report:
     """The report on a source that was measured by a plan.
 
@@ -162,7 +151,7 @@ def compare_goldens(choice: Choice, other: Fingerprint, named: CandidateRef) -> 
     levels: Levels = {}
     for level in LEVELS:
         both = level in golden.levels and level in other.levels
-        levels[level] = LevelResult("pass") if both else LevelResult("skipped", _ONE_SIDE)
+        levels[level] = LevelResult("pass") if both else LevelResult("skipped", "not on both sides")
     if levels["outputs"].status == "pass" and not _same_probes(golden, other):
         levels["outputs"] = LevelResult("skipped", "other probes or preprocessing")
         other = msgspec.structs.replace(other, outputs=None)
@@ -179,4 +168,12 @@ def _same_probes(first: Fingerprint, second: Fingerprint) -> bool:
     return all(np.array_equal(a, b) for a, b in made)
 
 
-_ONE_SIDE = "not on both sides"
+def reference(golden: Golden) -> CandidateRef:
+    """A golden as the candidate's side of a comparison."""
+    return CandidateRef(golden.label, "golden", content_id_text(golden.fingerprint))
+
+
+def content_id_text(fingerprint: Fingerprint) -> str | None:
+    """The content id as users see it; None where weights were not taken."""
+    own = fingerprint.content_id
+    return digest.text(own) if own else None

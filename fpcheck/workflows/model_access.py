@@ -1,8 +1,9 @@
 """Opens a source, wherever it is best run."""
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +28,10 @@ from fpcheck.model.source import Kind, Options, Source, parse
 from fpcheck.wording import some
 from fpcheck.workflows.plan import Plan, file_of
 
-if TYPE_CHECKING:  # reading a file needs no worker
+if TYPE_CHECKING:
     from fpcheck.model.worker_client import RemoteSession
+
+Worker = Callable[[], "RemoteSession"]
 
 
 @contextmanager
@@ -43,25 +46,24 @@ def opened(plan: Plan, remote: "RemoteSession | None" = None) -> Iterator[Opened
     if plan.source.kind is Kind.MEMORY:
         yield _in_memory(plan.given, plan.options)
         return
-    with closing(_Workers(remote)) as workers:
-        yield _in_worker(plan, workers) if plan.file is None else _read(plan, plan.file, workers)
+    with _worker(remote) as worker:
+        yield _in_worker(plan, worker()) if plan.file is None else _read(plan, plan.file, worker)
 
 
-def _in_worker(plan: Plan, workers: "_Workers") -> OpenedModel:
+def _in_worker(plan: Plan, worker: "RemoteSession") -> OpenedModel:
     bare = plan.bare and plan.source.kind is Kind.APPLICATION
-    worker = workers.one()
     with brought(plan.source, plan.options) as (local, given):
         worker.open(local, given, bare)
     return OpenedModel(worker.model, lambda: worker.model, worker.format, worker.backend)
 
 
-def _read(plan: Plan, file: ModelFile, workers: "_Workers") -> OpenedModel:
+def _read(plan: Plan, file: ModelFile, worker: Worker) -> OpenedModel:
     source, options = plan.source, plan.options
     remote = not source.local or is_address(options.model or "")
     if plan.runs and not remote and not options.static:
-        workers.one().begin(source, options)
+        worker().begin(source, options)
     file.begin(plan.known)
-    model = _from_file(file, source, options, workers)
+    model = _from_file(file, source, options, worker)
     if model.format == ARCHITECTURE and not plan.bare:
         raise FpcheckError(
             f"{source.text}: holds an architecture only, no weights",
@@ -72,27 +74,20 @@ def _read(plan: Plan, file: ModelFile, workers: "_Workers") -> OpenedModel:
     return model
 
 
-class _Workers:
-    """At most one worker: the one that was lent, or one that is made when it is needed."""
+@contextmanager
+def _worker(lent: "RemoteSession | None") -> Iterator[Worker]:
+    """Gives the worker: the one that was lent, or one that is made when it is first asked for."""
+    with ExitStack() as own:
 
-    def __init__(self, lent: "RemoteSession | None") -> None:
-        self._lent = lent
-        self._own: RemoteSession | None = None
+        @cache
+        def worker() -> "RemoteSession":
+            if lent is not None:
+                return lent
+            from fpcheck.model.worker_client import RemoteSession  # reading a file needs none
 
-    def one(self) -> "RemoteSession":
-        """The worker."""
-        if self._lent is None and self._own is None:
-            from fpcheck.model.worker_client import RemoteSession
+            return own.enter_context(RemoteSession())
 
-            self._own = RemoteSession()
-        worker = self._lent or self._own
-        assert worker is not None
-        return worker
-
-    def close(self) -> None:
-        """End it, unless it was lent."""
-        if self._own is not None:
-            self._own.close()
+        yield worker
 
 
 def _check_options(parsed: Source, options: Options) -> None:
@@ -129,19 +124,19 @@ def brought(source: Source, options: Options) -> Iterator[tuple[Source, Options]
         )
 
 
-def _from_file(file: ModelFile, parsed: Source, options: Options, workers: _Workers) -> OpenedModel:
+def _from_file(file: ModelFile, parsed: Source, options: Options, worker: Worker) -> OpenedModel:
     """What is read of a file; weights alone are placed in the architecture of `--model`."""
 
     def start() -> LiveModel:
         with brought(parsed, options) as (local, given):
-            workers.one().open(local, given)
-        return workers.one().model
+            worker().open(local, given)
+        return worker().model
 
     read = FileContents(file)
     backend = options.backend or chosen_backend()
     model = OpenedModel(read, None if options.static else start, read.format, backend, read)
     if options.model is not None and is_weights_only(read.structure()):
-        architecture = _architecture(options, workers)
+        architecture = _architecture(options, worker)
         late = out_of_order(read.structure(), architecture.structure)
         misplaced = out_of_place(read.structure(), architecture.structure)
         read.place(architecture, own=True)
@@ -197,7 +192,7 @@ def _check_fit(parsed: Source, model: str, lacking: list[str]) -> None:
         )
 
 
-def _architecture(options: Options, workers: _Workers) -> Fingerprint:
+def _architecture(options: Options, worker: Worker) -> Fingerprint:
     """The structure that `--model` names, and state that a weight file does not hold."""
     inner = parse(options.model or "")
     if inner.kind is Kind.APPLICATION:
@@ -205,7 +200,7 @@ def _architecture(options: Options, workers: _Workers) -> Fingerprint:
         if entry is not None:
             return entry.load().fingerprint
     plain = msgspec.structs.replace(options, weights=Options().weights, model=None)
-    remote = None if inner.kind is Kind.FILE else workers.one()
+    remote = None if inner.kind is Kind.FILE else worker()
     with file_of(inner) as file:
         plan = Plan(given=None, source=inner, options=plain, file=file, bare=True)
         with opened(plan, remote) as model:
