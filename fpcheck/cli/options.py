@@ -109,7 +109,7 @@ class Showing:
 
 
 class Without(frozenset[str]):
-    """Options that a command lacks of a group: `Annotated[opt.Loading, opt.Without({"static"})]`."""
+    """Options of a group that a command lacks: `Annotated[Loading, Without({"static"})]`."""
 
 
 def expanded(command: Callable[..., None]) -> Callable[..., None]:
