@@ -6,22 +6,17 @@ Nothing here changes a result: without this module every command does the same, 
 
 import gc
 import os
-from contextlib import closing
+import sys
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from fpcheck.files import NO_PLUGINS
-
-if TYPE_CHECKING:
-    from fpcheck.formats.model_file import ModelFile
 
 # Two processes that import these at the same time take longer than one that does so first.
 _BEFORE_READING = ("numpy", "fpcheck.formats.reading")
 # What recording needs last. It is imported while the child still reads.
 _WHILE_RECORDING = ("fpcheck.golden.arrays", "fpcheck.report.text")
-# The file that is being read before the command has asked for it.
-_early: "ModelFile | None" = None
 
 
 def prepare() -> None:
@@ -45,36 +40,28 @@ def read_early(source: str, *, record: bool = False) -> None:
             whole file is taken by a second child.
     """
     from fpcheck.files.address import is_address
-    from fpcheck.formats.model_file import ModelFile
+    from fpcheck.formats.model_file import ModelFile, keep_for_opening
     from fpcheck.processes.limited_process import may_fork
 
-    global _early
     if is_address(source) or not Path(source).is_file() or not may_fork():
         return
-    _early = ModelFile(str(Path(source).resolve()), source)
+    file = ModelFile(str(Path(source).resolve()), source)
+    keep_for_opening(file)
     if record:
-        _early.begin_whole()
+        file.begin_whole()
     for name in _BEFORE_READING:
         import_module(name)
-    _early.begin(frozenset() if record else None)
+    file.begin(frozenset() if record else None)
     if record:
         for name in _WHILE_RECORDING:
             import_module(name)
 
 
-def take_early(path: str) -> "ModelFile | None":
-    """The file of this path, if it is being read already. The caller closes it."""
-    global _early
-    file, _early = _early, None
-    if file is None or file.path == path:
-        return file
-    with closing(file):
-        return None
-
-
 def end_early() -> None:
-    """End a child whose file no command has taken, such as after an error."""
-    take_early("")
+    """End a child whose file the command has not opened, such as after an error."""
+    model_file = sys.modules.get("fpcheck.formats.model_file")
+    if model_file is not None:
+        model_file.keep_for_opening(None)
 
 
 def leave(status: int) -> NoReturn:

@@ -3,13 +3,16 @@
 import shutil
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from fpcheck import demo, startup
+from fpcheck.formats import model_file
 from fpcheck.formats.model_file import ModelFile, open_model_file
 from fpcheck.model.source import Options
+from fpcheck.processes import limited_process
 from fpcheck.workflows.record import record_source
 from fpcheck.workflows.request import RecordRequest
 
@@ -59,14 +62,17 @@ def test_a_command_imports_only_what_it_needs(
     assert done.stdout.splitlines()[-1] == "0 []", done.stderr
 
 
-def test_the_file_that_is_read_early_is_the_one_that_the_command_opens(recorded: Path) -> None:
+def test_the_file_that_is_read_early_is_the_one_that_the_command_opens(
+    recorded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limited_process, "may_fork", lambda: True)
+    monkeypatch.setattr(ModelFile, "begin", lambda *_: None)
     startup.read_early("digits.keras")
-    early = startup._early
-    file = open_model_file(str(recorded / "digits.keras"), "digits.keras")
-    assert isinstance(file, ModelFile)
-    assert (file is early, startup._early) == (early is not None, None)
-    assert file.reading(None).format == "keras"
-    file.close()
+    early = model_file._early
+    assert early is not None
+    with closing(open_model_file(str(recorded / "digits.keras"), "digits.keras")) as file:
+        assert file is early
+        assert model_file._early is None
 
 
 def test_a_file_that_no_command_opens_is_closed(
@@ -75,13 +81,17 @@ def test_a_file_that_no_command_opens_is_closed(
     closed: list[str] = []
     monkeypatch.setattr(ModelFile, "close", lambda file: closed.append(file.path))
     early = ModelFile(str(recorded / "digits.keras"), "digits.keras")
-    monkeypatch.setattr(startup, "_early", early)
-    assert startup.take_early("another.keras") is None
+    model_file.keep_for_opening(early)
+    shutil.copy("digits.keras", "other.keras")
+    assert open_model_file(str(recorded / "other.keras"), "other.keras") is not early
     startup.end_early()
-    assert closed == [early.path]
+    assert (closed, model_file._early) == ([early.path], None)
 
 
 @pytest.mark.parametrize("source", ["resnet50", "nosuch.keras", "https://host/model.keras", "."])
-def test_only_a_local_file_is_read_early(source: str, here: Path) -> None:
+def test_only_a_local_file_is_read_early(
+    source: str, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limited_process, "may_fork", lambda: True)
     startup.read_early(source)
-    assert startup._early is None
+    assert model_file._early is None

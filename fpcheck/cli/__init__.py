@@ -1,4 +1,4 @@
-"""The command line: one small module a command, each a call of the public workflows."""
+"""The command line: one small module a command, each calls one workflow."""
 
 import errno
 import io
@@ -31,7 +31,7 @@ COMMANDS = {
 
 
 class _Commands(TyperGroup):
-    """Imports a command's module when it is asked for: a gate's time is mostly its imports."""
+    """Imports only the module of the command that runs, since imports take most of its time."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
@@ -55,7 +55,7 @@ class _Commands(TyperGroup):
             raise typer.Exit(_unwritten(error)) from None
 
 
-# What writing to a stream raises; of a file's errors the name tells.
+# Errors of writing to a stream. Those of a file have its name.
 _UNWRITABLE = (errno.EPIPE, errno.ENOSPC, errno.EIO)
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
 app = typer.Typer(

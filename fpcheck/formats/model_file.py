@@ -6,7 +6,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from fpcheck import startup
 from fpcheck.codec import PathText, Value, pack
 from fpcheck.errors import FpcheckError, as_text
 from fpcheck.files import NO_PLUGINS, limits
@@ -166,14 +165,30 @@ class ModelFile:
             self._descriptor = NO_FILE
 
 
+# A file that is being read before it is asked for.
+_early: ModelFile | None = None
+
+
+def keep_for_opening(file: ModelFile | None) -> None:
+    """Keep a file that is being read already, in place of the one that was kept; see `startup`."""
+    global _early
+    if _early is not None:
+        _early.close()
+    _early = file
+
+
 def open_model_file(path: str, label: str) -> ModelFile:
-    """A model file, open; the one that is being read already where a command has begun it.
+    """A model file, open: the one that is kept if it has this path. The caller closes it.
 
     Args:
         path: absolute, or an address.
         label: how messages name it.
     """
-    return startup.take_early(path) or ModelFile(path, label)
+    global _early
+    if _early is not None and _early.path == path:
+        file, _early = _early, None
+        return file
+    return ModelFile(path, label)
 
 
 def _state(descriptor: int) -> tuple[int, int] | None:

@@ -24,7 +24,7 @@ def measured_accuracy(
     if not np.isfinite(scores).all() and not allow_nan:
         raise FpcheckError(
             f"{path}: the model gives NaN or infinity on labelled examples",
-            "Mend the model, or its preprocessing, before it is approved.",
+            "Fix the model, or its preprocessing, before you approve it.",
         )
     if examples.labels.min() < 0 or examples.labels.max() >= scores.shape[1]:
         raise FpcheckError(

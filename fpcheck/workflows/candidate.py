@@ -25,7 +25,7 @@ from fpcheck.progress import Progress
 from fpcheck.workflows.plan import ComparePlan
 
 # Why levels are skipped for a file of weights alone.
-NO_ARCHITECTURE = "the file holds weights only; name its architecture with --model"
+NO_ARCHITECTURE = "the file contains weights only; name its architecture with --model"
 
 Levels = dict[Level, LevelResult]
 
@@ -94,7 +94,7 @@ def _with_outputs(
     if unproved is None and not plan.request.full:
         return candidate, LevelResult("proved", reason)
     if REST in candidate.structure.untold:
-        return candidate, LevelResult("skipped", "the file holds a part of the model")
+        return candidate, LevelResult("skipped", "the file contains a part of the model")
     if is_weights_only(candidate.structure):
         return candidate, LevelResult("skipped", NO_ARCHITECTURE)
     progress("running the model on its probes")

@@ -45,7 +45,7 @@ def compare_source(
         request: what is asked.
         options: how to load it.
         remote: a worker to use where one is needed, which then stays open.
-        progress: is told what is being done.
+        progress: receives what is being done.
         choice: the golden, if the caller has one.
 
     Raises:

@@ -120,12 +120,14 @@ def _is_shown(finding: Finding, stood: Levels, finished: Levels) -> bool:
 def _of_part(
     comparison: Comparison, levels: Levels, notes: Sequence[str]
 ) -> tuple[Levels, list[str]]:
-    """How levels ended for a file that holds a part of a model, and what it does not hold."""
+    """How levels ended for a file that contains a part of a model, and what it lacks."""
     layers = comparison.golden.structure.layers
     every = [la.path for la in layers if any(not t.derived for t in la.tensors)]
     held = [path for path in every if path not in comparison.rest]
     told = f"{len(held)} of {len(every)} layers with weights ({some(held)})"
-    note = f"the file holds a part of the model: {told}; not compared: {some(comparison.rest, 5)}"
+    note = (
+        f"the file contains a part of the model: {told}; not compared: {some(comparison.rest, 5)}"
+    )
     if levels["weights"].status == "pass":
         equal = LevelResult("skipped", f"a part of the model: {told}, equal to the golden's")
         levels = {**levels, "weights": equal}
@@ -146,7 +148,7 @@ def _diagnosed(
 
 
 def compare_goldens(choice: Choice, other: Fingerprint, named: CandidateRef) -> Report:
-    """The report on two fingerprints that are both at hand."""
+    """The report on two fingerprints, neither of which is an open model."""
     golden = choice.golden.fingerprint
     levels: Levels = {}
     for level in LEVELS:
@@ -174,6 +176,6 @@ def reference(golden: Golden) -> CandidateRef:
 
 
 def content_id_text(fingerprint: Fingerprint) -> str | None:
-    """The content id as users see it; None where weights were not taken."""
+    """The content id as users see it; None where weights were not measured."""
     own = fingerprint.content_id
     return digest.text(own) if own else None

@@ -66,14 +66,14 @@ def gate(
     options: Options | None = None,
     levels: tuple[str, ...] | None = None,
 ) -> list[Outcome]:
-    """Judge each file; without any, every file that `fpcheck.yaml` names.
+    """Compare each file; without any, every file that `fpcheck.yaml` names.
 
     Args:
         paths: models and goldens; all others are passed over.
         goldens: the folder of goldens.
-        progress: is told what is being done.
+        progress: receives what is being done.
         options: how models are loaded.
-        levels: those that verdicts ask for; None for all that each golden holds.
+        levels: those that verdicts ask for; None for all that each golden contains.
     """
     check_levels(levels)
     located = locate(Path.cwd())

@@ -62,7 +62,7 @@ def _to_compare(plan: ComparePlan, golden: str) -> str:
 
 
 def _fits(structure: Structure, entry: Entry, head: Head) -> bool:
-    """Whether a golden's structure is this one but for names, as far as both are told."""
+    """Whether a golden's structure is this one except for names, as far as both are known."""
     if head.shape == digest.text(structure.shape_digest):
         return True
     if not structure.untold or head.model["parameters"] != structure.parameters:
@@ -114,7 +114,5 @@ def _likeness(golden: Golden, structure: Structure, share: float) -> str:
             tops = ", ".join(diagnosis.layers)
             return f"this is a {proper} body, its top is missing ({tops})"
     if share == 1.0:
-        return (
-            "all weights have the same shapes, but the layers are configured or connected otherwise"
-        )
+        return "all weights have the same shapes, but the configuration or the connections of layers differ"
     return f"{share:.0%} of the layers with weights have the same shapes"

@@ -45,14 +45,14 @@ def _of_weights(golden: Golden) -> Iterator[str]:
     structure, weights = golden.fingerprint.structure, golden.fingerprint.weights
     for (layer, tensor), measured in zip(structure.tensors, weights or (), strict=bool(weights)):
         if measured.details and measured.details.statistics.non_finite:
-            yield f"{layer.path}/{tensor.role} holds NaN or infinity"
+            yield f"{layer.path}/{tensor.role} contains NaN or infinity"
 
 
 def _of_layers(golden: Golden) -> Iterator[str]:
     for layer in golden.fingerprint.structure.layers:
         if _lacks_weights(layer):
             yield (
-                f"{layer.path} holds no weights: it was saved before it was built, and loads as "
+                f"{layer.path} contains no weights: it was saved before it was built, and loads as "
                 "random"
             )
 

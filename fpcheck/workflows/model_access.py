@@ -32,6 +32,16 @@ if TYPE_CHECKING:
     from fpcheck.model.worker_client import RemoteSession
 
 Worker = Callable[[], "RemoteSession"]
+# What Keras would do with a file of weights alone whose tensors fpcheck finds by their names.
+_FROZEN = (
+    "every tensor is in the file under its name, but trainable was different for {} when the file "
+    "was saved: load_weights of Keras goes by order, so set trainable as it was before you load"
+)
+_MISPLACED = (
+    "every tensor is in the file under its name, but load_weights of Keras looks for {} in other "
+    "groups, so it will refuse the file: save the weights again from the model that you load them "
+    "into"
+)
 
 
 @contextmanager
@@ -66,7 +76,7 @@ def _read(plan: Plan, file: ModelFile, worker: Worker) -> OpenedModel:
     model = _from_file(file, source, options, worker)
     if model.format == ARCHITECTURE and not plan.bare:
         raise FpcheckError(
-            f"{source.text}: holds an architecture only, no weights",
+            f"{source.text}: contains an architecture only, no weights",
             f"Give the file of its weights, with --model {source.text}.",
         )
     if not plan.parts:
@@ -140,8 +150,8 @@ def _from_file(file: ModelFile, parsed: Source, options: Options, worker: Worker
         late = out_of_order(read.structure(), architecture.structure)
         misplaced = out_of_place(read.structure(), architecture.structure)
         read.place(architecture, own=True)
-        model.notes += [_frozen(late)] if late else []
-        model.notes += [_misplaced(misplaced)] if misplaced else []
+        model.notes += [_FROZEN.format(some(late))] if late else []
+        model.notes += [_MISPLACED.format(some(misplaced))] if misplaced else []
         model.notes += _borrowed(read.structure(), options.model)
         if REST not in read.structure().untold:
             _check_fit(parsed, options.model, misfit(read.structure(), architecture.structure))
@@ -155,30 +165,12 @@ def _borrowed(structure: Structure, model: str) -> list[str]:
     return [taken] if held else []
 
 
-def _frozen(layers: list[str]) -> str:
-    stand = "stands" if len(layers) == 1 else "stand"
-    return (
-        f"all tensors are there under their names, but {some(layers)} {stand} where trainable was "
-        "another when the file was saved: load_weights of Keras goes by order, so set trainable as "
-        "it was before you load"
-    )
-
-
-def _misplaced(layers: list[str]) -> str:
-    stand = "stands" if len(layers) == 1 else "stand"
-    return (
-        f"all tensors are there under their names, but {some(layers)} {stand} in other groups than "
-        "those in which load_weights of Keras looks, so it will refuse the file: save the weights "
-        "again from the model that you load them into"
-    )
-
-
 def _check_whole(structure: Structure, parsed: Source, options: Options) -> None:
     """Refuse a part of a model where the whole is asked for."""
     if REST in structure.untold:
         raise FpcheckError(
-            f"{parsed.text}: holds a part of the weights of --model {shown(options.model or '')}",
-            "Give the file that holds all of them, or as --model the part that it was saved from.",
+            f"{parsed.text}: contains a part of the weights of --model {shown(options.model or '')}",
+            "Give the file that contains all of them, or as --model the part that it was saved from.",
         )
 
 
@@ -186,14 +178,14 @@ def _check_fit(parsed: Source, model: str, lacking: list[str]) -> None:
     """Refuse, as Keras does, a file that was saved from another architecture than `--model`."""
     if lacking:
         raise FpcheckError(
-            f"{parsed.text}: does not fit --model {shown(model)}: it holds no weights of "
+            f"{parsed.text}: does not fit --model {shown(model)}: it contains no weights of "
             f"{some(lacking)}",
             "Name the architecture that it was saved from.",
         )
 
 
 def _architecture(options: Options, worker: Worker) -> Fingerprint:
-    """The structure that `--model` names, and state that a weight file does not hold."""
+    """The structure that `--model` names, and state that no weights file contains."""
     inner = parse(options.model or "")
     if inner.kind is Kind.APPLICATION:
         entry = shipped().entry(inner.name)  # nothing need be built for it

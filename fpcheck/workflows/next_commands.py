@@ -41,7 +41,7 @@ def to_accept(
     """How to store what was compared as the golden's next version; None where nothing is to be.
 
     Args:
-        report: on the comparison; only a mismatch is to be accepted.
+        report: on the comparison; only a mismatch can be accepted.
         request: what was asked.
         options: how the source was loaded.
         data: the labelled examples that it was judged on.
@@ -67,7 +67,7 @@ def to_record_next(
         entry = find(request.golden or report.golden.label, request.goldens)
         head = entry.head()
         asked |= _place(entry, head, request, options)
-    except FpcheckError:  # removed meanwhile, or configured: the options alone must do
+    except FpcheckError:  # the golden was removed: the options alone must do
         pass
     if report.candidate.format in _WEIGHTS_ONLY and not _has_model(report, options):
         model = _architecture(head)

@@ -60,7 +60,7 @@ def record_source(
         request: what is asked.
         options: how to load it.
         remote: a worker to use where one is needed, which then stays open.
-        progress: is told what is being done.
+        progress: receives what is being done.
 
     Raises:
         FpcheckError: it cannot be read, or must not be approved.
@@ -99,7 +99,7 @@ def _measured(model: OpenedModel, plan: RecordPlan, progress: Progress) -> Finge
     fingerprint = Fingerprint(model.contents.structure())
     if is_weights_only(fingerprint.structure):
         raise FpcheckError(
-            f"{plan.source.text}: holds weights only, no architecture", NAME_ARCHITECTURE
+            f"{plan.source.text}: contains weights only, no architecture", NAME_ARCHITECTURE
         )
     if "weights" in plan.levels:
         progress("measuring weights")
@@ -138,7 +138,10 @@ def _probes(plan: RecordPlan, model: OpenedModel, structure: Structure) -> Probe
         return probes.given(labelled_data.probe_arrays(Path(asked), structure), structure)
     number = int(asked or probes.COUNT)
     if number == 0:
-        raise FpcheckError("--probes 0: no probes show nothing", "Leave out: --levels LIST.")
+        raise FpcheckError(
+            "--probes 0: outputs need at least one probe",
+            "To record no outputs, give --levels LIST.",
+        )
     raw = plan.preprocess != "none"
     return probes.fit(structure, number, model.words(), raw_pixels=raw)
 

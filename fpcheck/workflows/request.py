@@ -16,7 +16,7 @@ class CompareRequest(Value, frozen=True, kw_only=True):
     Attributes:
         golden: NAME[@VERSION] or a YAML file; chosen by the contract's rules if None.
         goldens: the folder of goldens.
-        levels: those that the verdict asks for; None for all that the golden holds.
+        levels: those that the verdict asks for; None for all that the golden contains.
         full: run the model even where its outputs are proved.
         tolerance: a row of the table, for weights and outputs; None for the golden's own.
         preprocess: None for the golden's own.
@@ -55,7 +55,7 @@ class RecordRequest(Value, frozen=True, kw_only=True):
 
 
 def check_levels(levels: Collection[str] | None) -> None:
-    """Refuse levels that there are not."""
+    """Refuse an unknown level."""
     if levels is not None and not levels:
         raise FpcheckError("--levels: no level named", f"Allowed: {', '.join(LEVELS)}.")
     for name in levels or ():

@@ -34,7 +34,7 @@ class Change(Value, frozen=True):
 
 
 class Pairs(Value, frozen=True):
-    """Examples on both sides: how many, whose prediction changed, how many were labelled anew."""
+    """Examples on both sides: how many, whose prediction changed, how many have another label."""
 
     compared: int
     changed: list[Change]
@@ -72,14 +72,14 @@ def validate_source(
     pairs = compare_predictions(recorded, measured)
     if not pairs.compared:
         raise FpcheckError(
-            f"{path}: holds none of the examples that golden {golden.label} recorded",
-            "Validate on the data that was recorded, or record anew with --data.",
+            f"{path}: contains none of the examples that golden {golden.label} recorded",
+            "Use the data that was recorded, or record the golden again with --data.",
         )
     return timed(_with_accuracy(report, recorded, measured, pairs), start)
 
 
 def compare_predictions(recorded: Accuracy, measured: Accuracy) -> Pairs:
-    """Compare the examples that both sides hold, paired by their content."""
+    """Compare the examples that both sides contain, paired by their content."""
     places = {row.tobytes(): place for place, row in enumerate(recorded.examples)}
     pairs = [
         (places[row.tobytes()], place)

@@ -68,7 +68,7 @@ def test_another_activation_in_it_is_found(here: Path) -> None:
 def test_another_architecture_is_refused(here: Path) -> None:
     written(image_net())
     nested_net().save_weights("net.weights.h5")
-    with pytest.raises(FpcheckError, match=r"does not fit --model model\.json: it holds no"):
+    with pytest.raises(FpcheckError, match=r"does not fit --model model\.json: it contains no"):
         hash_weights("net.weights.h5", STATIC)
 
 
@@ -88,7 +88,7 @@ def test_it_is_no_model_itself(here: Path) -> None:
         with pytest.raises(FpcheckError) as caught:
             record_source("model.json", RecordRequest(name="net"), options)
         assert str(caught.value) == (
-            "model.json: holds an architecture only, no weights\n"
+            "model.json: contains an architecture only, no weights\n"
             "Give the file of its weights, with --model model.json."
         )
 

@@ -96,7 +96,7 @@ def test_without_an_architecture_the_structure_is_skipped_and_the_verdict_incomp
     model: keras.Model,
 ) -> None:
     report = compared("net.weights.h5", levels=None)
-    reason = "the file holds weights only; name its architecture with --model"
+    reason = "the file contains weights only; name its architecture with --model"
     assert report.verdict == "incomplete"
     assert [(n, la.status, la.reason) for n, la in report.levels.items()] == [
         ("structure", "skipped", reason),
@@ -124,7 +124,7 @@ def test_a_file_without_the_weights_of_its_architecture_is_refused(model: keras.
         with pytest.raises(FpcheckError) as raised:
             refused()
         assert str(raised.value) == (
-            "other.weights.h5: does not fit --model net.keras: it holds no weights of "
+            "other.weights.h5: does not fit --model net.keras: it contains no weights of "
             "inner/inner_dense, tower/low, tower/high and 2 more\n"
             "Name the architecture that it was saved from."
         )
@@ -235,8 +235,8 @@ def test_groups_that_keras_would_not_look_into_are_told(group: str, model: keras
         "match",
         [],
         [
-            "all tensors are there under their names, but shared, age, kind and 3 more stand in "
-            "other groups than those in which load_weights of Keras looks, so it will refuse the "
-            "file: save the weights again from the model that you load them into"
+            "every tensor is in the file under its name, but load_weights of Keras looks for "
+            "shared, age, kind and 3 more in other groups, so it will refuse the file: save the "
+            "weights again from the model that you load them into"
         ],
     )

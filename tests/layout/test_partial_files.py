@@ -148,7 +148,7 @@ def test_a_shard_alone_is_a_part(options: Options, here: Path) -> None:
     assert report.verdict == "incomplete"
     assert report.levels["weights"].reason == f"a part of the model: {part}, equal to the golden's"
     assert report.notes == [
-        f"the file holds a part of the model: {part}; not compared: ln_0, up_0, up_1, down_1, "
+        f"the file contains a part of the model: {part}; not compared: ln_0, up_0, up_1, down_1, "
         "ln_2 and 6 more"
     ]
 
@@ -216,7 +216,7 @@ def test_a_head_without_its_body_is_a_part(options: Options, here: Path) -> None
         "a part of the model: 1 of 4 layers with weights (predictions), equal to the golden's"
     )
     assert report.notes == [
-        "the file holds a part of the model: 1 of 4 layers with weights (predictions); not "
+        "the file contains a part of the model: 1 of 4 layers with weights (predictions); not "
         "compared: backbone/conv1, backbone/norm1, backbone/conv2"
     ]
 
@@ -259,7 +259,7 @@ def test_a_body_saved_by_itself_is_a_part(options: Options, here: Path) -> None:
     report = compared("body.weights.h5", options)
     assert told(report) == ("incomplete", [], [])
     assert report.notes == [
-        "the file holds a part of the model: 3 of 4 layers with weights (backbone/conv1, "
+        "the file contains a part of the model: 3 of 4 layers with weights (backbone/conv1, "
         "backbone/norm1, backbone/conv2); not compared: predictions"
     ]
 
@@ -317,6 +317,6 @@ def test_a_part_is_not_recorded_as_the_whole(refused: Callable[[str], object], h
     with pytest.raises(FpcheckError) as raised:
         refused("body.weights.h5")
     assert str(raised.value) == (
-        "body.weights.h5: holds a part of the weights of --model net.keras\n"
-        "Give the file that holds all of them, or as --model the part that it was saved from."
+        "body.weights.h5: contains a part of the weights of --model net.keras\n"
+        "Give the file that contains all of them, or as --model the part that it was saved from."
     )

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 NOTE = (
-    "all tensors are there under their names, but inner/norm1 stands where trainable was another "
-    "when the file was saved: load_weights of Keras goes by order, so set trainable as it was "
-    "before you load"
+    "every tensor is in the file under its name, but trainable was different for inner/norm1 when "
+    "the file was saved: load_weights of Keras goes by order, so set trainable as it was before "
+    "you load"
 )
 
 

@@ -50,7 +50,7 @@ def test_a_layer_that_was_saved_before_it_was_built_is_told(here: Path) -> None:
     late.save("late.keras")
     found = record_source("late.keras", RecordRequest(name="late"), STATIC)
     assert found.warnings == (
-        "dense holds no weights: it was saved before it was built, and loads as random",
+        "dense contains no weights: it was saved before it was built, and loads as random",
     )
 
 
@@ -169,7 +169,7 @@ def test_files_that_are_equal_are_not_run_to_be_compared(
 REFUSED = {
     "resnet50": "--static: resnet50 is no file, so it cannot be had without the framework\n"
     "Give a model file, or leave out --static.",
-    "weights.h5": "weights.h5: holds weights only, no architecture\nName the architecture: --model "
+    "weights.h5": "weights.h5: contains weights only, no architecture\nName the architecture: --model "
     "resnet50, --model FILE.keras or --model package.module:function.",
 }
 

@@ -72,7 +72,7 @@ def test_a_part_of_the_recorded_examples_is_incomplete(model: object, here: Path
 
 def test_other_images_are_refused(model: object, here: Path) -> None:
     np.savez(here / "other.npz", x=255 - IMAGES, y=LABELS)
-    with pytest.raises(FpcheckError, match="holds none of the examples"):
+    with pytest.raises(FpcheckError, match="contains none of the examples"):
         validated(model, here / "other.npz")
 
 
