@@ -114,5 +114,5 @@ def _likeness(golden: Golden, structure: Structure, share: float) -> str:
             tops = ", ".join(diagnosis.layers)
             return f"this is a {proper} body, its top is missing ({tops})"
     if share == 1.0:
-        return "all weights have the same shapes, but the configuration or the connections of layers differ"
+        return "all weights have the same shapes, but configurations or connections differ"
     return f"{share:.0%} of the layers with weights have the same shapes"

@@ -168,9 +168,10 @@ def _borrowed(structure: Structure, model: str) -> list[str]:
 def _check_whole(structure: Structure, parsed: Source, options: Options) -> None:
     """Refuse a part of a model where the whole is asked for."""
     if REST in structure.untold:
+        model = shown(options.model or "")
         raise FpcheckError(
-            f"{parsed.text}: contains a part of the weights of --model {shown(options.model or '')}",
-            "Give the file that contains all of them, or as --model the part that it was saved from.",
+            f"{parsed.text}: contains a part of the weights of --model {model}",
+            "Give the file that contains them all, or as --model the part that it was saved from.",
         )
 
 

@@ -318,5 +318,5 @@ def test_a_part_is_not_recorded_as_the_whole(refused: Callable[[str], object], h
         refused("body.weights.h5")
     assert str(raised.value) == (
         "body.weights.h5: contains a part of the weights of --model net.keras\n"
-        "Give the file that contains all of them, or as --model the part that it was saved from."
+        "Give the file that contains them all, or as --model the part that it was saved from."
     )

@@ -169,8 +169,8 @@ def test_files_that_are_equal_are_not_run_to_be_compared(
 REFUSED = {
     "resnet50": "--static: resnet50 is no file, so it cannot be had without the framework\n"
     "Give a model file, or leave out --static.",
-    "weights.h5": "weights.h5: contains weights only, no architecture\nName the architecture: --model "
-    "resnet50, --model FILE.keras or --model package.module:function.",
+    "weights.h5": "weights.h5: contains weights only, no architecture\nName the architecture: "
+    "--model resnet50, --model FILE.keras or --model package.module:function.",
 }
 
 
