@@ -63,7 +63,7 @@ def record(
     note: str = "",
     **loading: Any,
 ) -> "Recording":
-    """Take the fingerprint of a good model and store it as the next version of a golden.
+    """Measure a good model and store it as the next version of a golden.
 
     Nothing is stored where the newest version already says the same.
 
@@ -88,10 +88,11 @@ def record(
     """
     from fpcheck.model.source import Options
     from fpcheck.wording import for_python
-    from fpcheck.workflows.record import Request, record_source
+    from fpcheck.workflows.record import record_source
     from fpcheck.workflows.recording import told_in_python
+    from fpcheck.workflows.request import RecordRequest
 
-    request = Request(
+    request = RecordRequest(
         name=name,
         goldens=goldens,
         levels=None if levels is None else tuple(levels),
@@ -124,7 +125,7 @@ def compare(
             fpcheck.yaml maps the source to, else of the same name, else the only one whose
             structure matches.
         goldens: folder; the nearest `fingerprints/` from the working folder up if None.
-        levels: what the verdict asks for; all that the golden holds if None.
+        levels: what the verdict asks for; all that the golden contains if None.
         full: run the model even where its outputs follow from equal weights.
         tolerance: a row of the tolerance table (`exact`, `float32`, `tf32`, `float16`, `bfloat16`,
             `int8`); the golden's own if None. Weights: relative L2 distance. Outputs:
@@ -143,9 +144,9 @@ def compare(
     from fpcheck.report.report import told_in_python
     from fpcheck.wording import for_python
     from fpcheck.workflows.compare import compare_source
-    from fpcheck.workflows.request import Request
+    from fpcheck.workflows.request import CompareRequest
 
-    request = Request(
+    request = CompareRequest(
         golden=golden,
         goldens=goldens,
         levels=None if levels is None else tuple(levels),

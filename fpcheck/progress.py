@@ -1,4 +1,4 @@
-"""Telling a person what goes on, without anything below the command line printing."""
+"""Progress for a person: only the command line prints, and all else calls a function."""
 
 from collections.abc import Callable
 

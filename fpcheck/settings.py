@@ -1,4 +1,4 @@
-"""`fpcheck.yaml`: which golden a model file is held against, and how it is loaded."""
+"""`fpcheck.yaml`: which golden a model file is compared with, and how it is loaded."""
 
 from fnmatch import fnmatch
 from pathlib import Path
@@ -12,7 +12,7 @@ FILE = "fpcheck.yaml"
 
 
 class ModelSettings(Value, frozen=True):
-    """What the configuration says of the files that a pattern names."""
+    """What the configuration says about the files that match a pattern."""
 
     golden: str
     preprocess: str | None = None
@@ -27,7 +27,7 @@ class Settings(Value, frozen=True):
 
     Attributes:
         models: pattern (`models/*.keras`) to settings.
-        ignore: patterns of model files that the gate lets pass unseen.
+        ignore: patterns of model files that the gate does not look at.
         goldens: the folder of goldens.
     """
 
@@ -49,7 +49,7 @@ class Located(Value, frozen=True):
         return next(fitting, None)
 
     def ignores(self, path: Path) -> bool:
-        """Whether the gate lets a file pass unseen."""
+        """Whether the gate does not look at a file."""
         name = self._relative(path)
         return any(fnmatch(name, pattern) for pattern in self.settings.ignore)
 
@@ -68,7 +68,7 @@ def locate(start: Path) -> Located:
     """The nearest configuration from a folder up; an empty one where there is none.
 
     Raises:
-        FpcheckError: it cannot be read, or says something that fpcheck does not know.
+        FpcheckError: it cannot be read, or contains an unknown key.
     """
     start = start.resolve()
     for folder in (start, *start.parents):

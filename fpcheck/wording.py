@@ -7,7 +7,7 @@ reads its text.
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,9 +20,20 @@ from fpcheck.files.address import shown
 _PROSE = {"and", "or", "to", "with", "of", "is", "says", "names"}
 _FLAGS = {"static", "trust", "full"}
 _WITH_VALUE = {
-    "levels", "weights", "seed", "model", "custom-objects", "backend", "preprocess", "probes",
-    "data", "tolerance", "note", "golden", "goldens",
-}  # fmt: skip
+    "levels",
+    "weights",
+    "seed",
+    "model",
+    "custom-objects",
+    "backend",
+    "preprocess",
+    "probes",
+    "data",
+    "tolerance",
+    "note",
+    "golden",
+    "goldens",
+}
 # Options that Python needs no argument for.
 _ELSEWHERE = {"debug": "the traceback", "verbose": "report.findings"}
 _OPTION = re.compile(r"(?<![\w/.=-])--([a-z][a-z-]*)(?: ('[^']*'|[^\s']+))?")
@@ -60,6 +71,13 @@ def given(values: msgspec.Struct) -> dict[str, Any]:
         for field in msgspec.structs.fields(values)
         if (value := getattr(values, field.name)) != field.default
     }
+
+
+def some(names: Iterable[str], most: int = 3) -> str:
+    """A few names for a sentence: `a, b, c and 4 more`."""
+    every = list(names)
+    first = ", ".join(every[:most])
+    return first if len(every) <= most else f"{first} and {len(every) - most} more"
 
 
 def in_python(text: str) -> str:

@@ -30,7 +30,8 @@ from fpcheck.layout.storage_gaps import alike
 from fpcheck.model import live_structure
 from fpcheck.model.applications import APPLICATIONS
 from fpcheck.model.source import Options
-from fpcheck.workflows.record import Request, record_source
+from fpcheck.workflows.record import record_source
+from fpcheck.workflows.request import RecordRequest
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "fingerprints"
@@ -127,9 +128,9 @@ def regenerate() -> None:
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / FILE).write_text(HEADER + yaml.safe_dump(official_files()))
     for name, note, model in applications():
-        request = Request(name=name, goldens=FOLDER, levels=("structure",), note=note)
+        request = RecordRequest(name=name, goldens=FOLDER, levels=("structure",), note=note)
         _tell(record_source(model, request, Options()))
-    request = Request(
+    request = RecordRequest(
         name=DEMO, goldens=FOLDER, preprocess=demo.PREPROCESS, data=demo.TEST_IMAGES,
         note="The bundled digits model of fpcheck demo.",
     )  # fmt: skip

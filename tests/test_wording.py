@@ -10,7 +10,7 @@ import pytest
 from fpcheck.errors import FpcheckError
 from fpcheck.model.source import Options
 from fpcheck.wording import command, for_python, given, in_python
-from fpcheck.workflows.request import Request
+from fpcheck.workflows.request import CompareRequest
 
 PACKAGE = Path(__file__).parents[1] / "fpcheck"
 
@@ -46,7 +46,7 @@ def test_what_the_user_gave_is_what_differs_from_the_defaults() -> None:
     assert given(Options(model="a b.keras", static=True, seed=3)) == {
         "seed": 3, "model": "a b.keras", "static": True,
     }  # fmt: skip
-    assert given(Request(golden="a@1", levels=("weights",))) == {
+    assert given(CompareRequest(golden="a@1", levels=("weights",))) == {
         "golden": "a@1", "levels": ("weights",),
     }  # fmt: skip
 

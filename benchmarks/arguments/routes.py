@@ -26,10 +26,10 @@ from fpcheck.model.source import Options
 from fpcheck.processes.packed_call import named
 from fpcheck.report.report import Report
 from fpcheck.workflows import evaluation
-from fpcheck.workflows.comparison import compare_with
-from fpcheck.workflows.record import Request as Recording
+from fpcheck.workflows.compare import compare_source
+from fpcheck.workflows.golden_lookup import Choice
 from fpcheck.workflows.record import unstored
-from fpcheck.workflows.request import Request
+from fpcheck.workflows.request import CompareRequest, RecordRequest
 
 # How the candidate is given, and whether it is held against the golden of a file of its own kind.
 SUFFIXES = {"keras": ".keras", "h5": ".h5", "weights": ".weights.h5"}
@@ -131,7 +131,7 @@ class Meeting:
             path = folder / f"golden{SUFFIXES[kind]}"
             try:
                 model.save(path)
-                request = Recording(levels=("structure", "weights"))
+                request = RecordRequest(levels=("structure", "weights"))
                 self.files[kind] = unstored(str(path), request, Options(static=True)).golden
             except FpcheckError as error:
                 self.files[kind] = f"refused {error.fact}"
@@ -192,7 +192,8 @@ def _said(
 ) -> Said:
     with mock.patch.object(evaluation, "_diagnosed", return_value=[]):
         try:
-            report = compare_with(source, golden, Request(levels=levels), options, "")
+            asked, choice = CompareRequest(levels=levels), Choice(golden, "")
+            report = compare_source(source, asked, options, choice=choice)
         except FpcheckError as error:
             return Said("refused", text=str(error)[:200])
     return _of(report)

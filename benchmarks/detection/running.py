@@ -21,7 +21,14 @@ from fpcheck.report.report import Report
 from fpcheck.workflows import compare
 
 # Goldens depend on these; with other sources they are recorded again.
-_SOURCES = ("codec.py", "fingerprint", "golden", "model", "workflows/record.py")
+_SOURCES = (
+    "codec.py",
+    "fingerprint",
+    "golden",
+    "model",
+    "workflows/record.py",
+    "workflows/record_plan.py",
+)
 
 
 @dataclass(frozen=True)
@@ -144,7 +151,7 @@ class Bench:
             if isinstance(candidate, keras.Model) or options.get("static"):
                 return fpcheck.compare(candidate, subject.name, goldens=goldens, **options)
             asked = {key: options.pop(key) for key in ("full",) if key in options}
-            request = compare.Request(golden=subject.name, goldens=goldens, **asked)
+            request = compare.CompareRequest(golden=subject.name, goldens=goldens, **asked)
             worker = self._worker(case.environment)
             return compare.compare_source(candidate, request, Options(**options), worker)
         except FpcheckError as error:

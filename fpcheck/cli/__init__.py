@@ -1,7 +1,6 @@
-"""The command line: one small module a command, each a call of the public workflows."""
+"""The command line: one small module a command, each calls one workflow."""
 
 import errno
-import gc
 import io
 import os
 import sys
@@ -12,14 +11,9 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from fpcheck import startup
+from fpcheck.cli.options import expanded
 from fpcheck.errors import EXIT_ERROR, FpcheckError
-from fpcheck.files import NO_PLUGINS
-
-# Imports make many objects that stay; looking through them again and again takes time.
-gc.set_threshold(100_000, 50, 50)
-# Before anything imports h5py: files must not load plug-ins.
-for _name, _value in NO_PLUGINS.items():
-    os.environ.setdefault(_name, _value)
 
 # Command, and the module and function that it is.
 COMMANDS = {
@@ -37,7 +31,7 @@ COMMANDS = {
 
 
 class _Commands(TyperGroup):
-    """Imports a command's module when it is asked for: a gate's time is mostly its imports."""
+    """Imports only the module of the command that runs, since imports take most of its time."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
@@ -47,7 +41,8 @@ class _Commands(TyperGroup):
             return None
         module, function = COMMANDS[cmd_name]
         alone = typer.Typer(add_completion=False, context_settings=_SETTINGS)
-        alone.command(cmd_name)(getattr(import_module(f"fpcheck.cli.{module}"), function))
+        command = getattr(import_module(f"fpcheck.cli.{module}"), function)
+        alone.command(cmd_name)(expanded(command))
         return typer.main.get_command(alone)
 
     def invoke(self, ctx: Any) -> Any:
@@ -60,7 +55,7 @@ class _Commands(TyperGroup):
             raise typer.Exit(_unwritten(error)) from None
 
 
-# What writing to a stream raises; of a file's errors the name tells.
+# Errors of writing to a stream. Those of a file have its name.
 _UNWRITABLE = (errno.EPIPE, errno.ENOSPC, errno.EIO)
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
 app = typer.Typer(
@@ -86,17 +81,18 @@ def version(
 
 
 def main() -> None:
-    """The entry point. Ends the process at once: taking Python down takes longer than comparing."""
+    """The entry point."""
     status = run()
     try:
         sys.stdout.flush()
     except OSError as error:
         status = status if status == EXIT_ERROR else _unwritten(error)
-    os._exit(status)
+    startup.leave(status)
 
 
 def run() -> int:
-    """Runs the command that `sys.argv` names; gives its exit code, errors told in two lines."""
+    """Run the command that `sys.argv` names. Returns its exit code; an error is two lines."""
+    startup.prepare()
     _discard_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -111,11 +107,11 @@ def run() -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:
-        _complain(FpcheckError(
-            f"fpcheck itself failed: {type(error).__name__}: {error}",
-            "This is a bug: please report it with what --debug shows.",
-        ))  # fmt: skip
+        fact = f"fpcheck itself failed: {type(error).__name__}: {error}"
+        _complain(FpcheckError(fact, "This is a bug: please report it with what --debug shows."))
         _trace(error)
+    finally:
+        startup.end_early()
     return EXIT_ERROR
 
 

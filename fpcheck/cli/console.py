@@ -18,7 +18,8 @@ from fpcheck.report.report import Report
 if TYPE_CHECKING:  # the library for terminals takes time to import, and JSON does not need it
     from rich.console import Console, RenderableType
 
-FORMATS = ("text", "json")
+    from fpcheck.cli.options import Showing
+
 # What ends sooner needs no progress display.
 PATIENCE_SECONDS = 1.0
 
@@ -52,12 +53,10 @@ def err() -> "Console":
     return Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 
-def show(
-    report: Report, form: str, output: Path | None, quiet: bool = False, verbose: bool = False,
-    accept: str | None = None,
-) -> None:  # fmt: skip
+def show(report: Report, showing: "Showing", accept: str | None = None) -> None:
     """Print a report, or write it to a file; `accept` says how to store what differs."""
-    if form == "json":
+    output, verbose = showing.output, showing.verbose
+    if showing.form == "json":
         text = json_report.render(report) + "\n"
         write(output, text) if output is not None else sys.stdout.write(text)
         return
@@ -67,7 +66,7 @@ def show(
     if output is not None:
         last = "" if again is None else f"\n  next: {again}\n"
         write(output, f"{plain_text(report, verbose)}\n{last}")
-    elif not quiet:
+    elif not showing.quiet:
         put_report(report, verbose, again)
 
 
@@ -115,12 +114,6 @@ def _command(arguments: list[str]) -> str:
     return as_text(shlex.join(["fpcheck", *map(shown, arguments)]))
 
 
-def check_format(form: str) -> None:
-    """Refuse a format that there is not, before any work is done."""
-    if form not in FORMATS:
-        raise FpcheckError(f"--format {form}: no such format", f"Allowed: {', '.join(FORMATS)}.")
-
-
 def write(path: Path, text: str) -> None:
     """Write a report to a file."""
     try:
@@ -154,10 +147,8 @@ def progress(quiet: bool = False) -> Iterator[Step]:
 
     from fpcheck.report.text import clean
 
-    shown = Progress(
-        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(),
-        console=err(), transient=True,
-    )  # fmt: skip
+    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+    shown = Progress(*columns, console=err(), transient=True)
     task = shown.add_task("starting", total=None)
     timer = threading.Timer(PATIENCE_SECONDS, shown.start)
     timer.start()

@@ -5,7 +5,7 @@ from fpcheck.cli.console import progress, put
 from fpcheck.demo.story import run
 
 
-def demo(quiet: opt.Quiet = False, debug: opt.Debug = False) -> None:
+def demo(quiet: opt.Quiet = False) -> None:
     """Record the bundled model, then compare a true copy and copies with real faults."""
     with progress(quiet) as step:
         run(put, step)

@@ -23,7 +23,6 @@ def gate(
     backend: opt.Backend = "",
     verbose: opt.Verbose = False,
     quiet: opt.Quiet = False,
-    debug: opt.Debug = False,
 ) -> None:
     """Check changed model files against their goldens, and changed goldens for integrity."""
     options = Options(static=static, backend=backend)

@@ -15,7 +15,7 @@ from fpcheck.report.text import clean
 from fpcheck.workflows.golden_lookup import HOW_TO_RECORD, find, goldens_folder, stores
 
 
-def list_goldens(goldens: opt.Goldens = None, debug: opt.Debug = False) -> None:
+def list_goldens(goldens: opt.Goldens = None) -> None:
     """List the goldens: those of the folder, then those that come with fpcheck."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
     for column in ("golden", "versions", "levels", "parameters", "note"):
@@ -23,24 +23,21 @@ def list_goldens(goldens: opt.Goldens = None, debug: opt.Debug = False) -> None:
     for store in stores(goldens):
         for entry in store.newest():
             golden = entry.head()
-            note = entry.note()
-            table.add_row(
-                Text(clean(golden.name)), str(len(store.versions(golden.name))),
-                ",".join(golden.levels), f"{golden.model['parameters']:,}", Text(clean(note)),
-            )  # fmt: skip
+            versions, levels = str(len(store.versions(golden.name))), ",".join(golden.levels)
+            name, note = Text(clean(golden.name)), Text(clean(entry.note()))
+            table.add_row(name, versions, levels, f"{golden.model['parameters']:,}", note)
     put(table)
 
 
 def show(
     name: Annotated[str, typer.Argument(metavar="NAME[@VERSION]")],
     goldens: opt.Goldens = None,
-    debug: opt.Debug = False,
 ) -> None:
     """Show one golden: where it comes from, its layers and what it allows."""
     put(render_golden(find(name, goldens).load()))
 
 
-def verify(goldens: opt.Goldens = None, debug: opt.Debug = False) -> None:
+def verify(goldens: opt.Goldens = None) -> None:
     """Check the integrity of every version of every golden in the folder."""
     sound = damaged = 0
     folder = goldens_folder(goldens)

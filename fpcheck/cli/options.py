@@ -1,117 +1,158 @@
-"""Options that several commands share, written once."""
+"""Options that several commands share, written once.
 
+A group of options is one parameter of a command: `loading: opt.Loading`. `expanded` makes of it one
+parameter for each field, as typer needs them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
-import typer
+from typer import Argument, Option
 
 from fpcheck.backends import BACKENDS
+from fpcheck.errors import FpcheckError
 
 if TYPE_CHECKING:
     from fpcheck.model.source import Options
+    from fpcheck.workflows.request import CompareRequest
 
-SourceArg = Annotated[
-    str, typer.Argument(metavar="SOURCE", help="A file, an application's name, or module:function.")
-]
-Goldens = Annotated[
-    Path | None,
-    typer.Option(metavar="DIR", help="Folder of goldens. [default: the nearest fingerprints/]"),
-]
-GoldenOption = Annotated[
-    str | None,
-    typer.Option(
-        "--golden", metavar="NAME[@VERSION]", help="Golden to compare with, or its YAML file."
-    ),
-]
-Levels = Annotated[
-    str | None,
-    typer.Option(
-        metavar="LIST", help="Levels to compare: structure,weights,outputs. [default: all]"
-    ),
-]
-Full = Annotated[
-    bool,
-    typer.Option("--full", help="Run the model even where its outputs are proved."),
-]
-Format = Annotated[str, typer.Option("--format", metavar="text|json", help="Format of the report.")]
-Output = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report there.")]
-Trust = Annotated[bool, typer.Option("--trust", help="Allow code stored in the model file.")]
-CustomObjects = Annotated[
-    str | None, typer.Option(metavar="MODULE", help="Module of the file's custom layers.")
-]
-ModelOption = Annotated[
-    str | None,
-    typer.Option("--model", metavar="SOURCE", help="Architecture for a weights-only file."),
-]
-Weights = Annotated[
-    str, typer.Option(metavar="imagenet|random|FILE", help="Weights of an application.")
-]
-Seed = Annotated[int, typer.Option(metavar="N", help="Seed for --weights random.")]
-Probes = Annotated[
-    str | None, typer.Option(metavar="N|FILE|DIR", help="How many probes, or the probes.")
-]
-Preprocess = Annotated[
-    str | None,
-    typer.Option(
-        metavar="auto|none|caffe|tf|torch|MODULE:FUNCTION", help="How raw images become inputs."
-    ),
-]
-Data = Annotated[
-    Path | None, typer.Option(metavar="PATH", help="Labelled examples: .npz, or a folder a class.")
-]
-Tolerance = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Row of the tolerance table, such as float16.")
-]
-Note = Annotated[
-    str,
-    typer.Option(
-        metavar="TEXT",
-        help="Why this model is good. On an unchanged model: updates the newest version.",
-    ),
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only the verdict, or nothing.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show where an error arose.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every finding.")]
+FORMATS = ("text", "json")
+_SOURCE = "A file, an application's name, or module:function."
+_GOLDENS = "Folder of goldens. [default: the nearest fingerprints/]"
+_LEVELS = "Levels to compare: structure,weights,outputs. [default: all]"
+_PREPROCESS = "auto|none|caffe|tf|torch|MODULE:FUNCTION"
+_TOLERANCE = "Row of the tolerance table, such as float16."
+_STATIC = "Read the file only: no framework, nothing is run."
+_BACKEND = "Keras backend that runs the model. [default: as Keras chooses]"
+
+Text = str | None
+SourceArg = Annotated[str, Argument(metavar="SOURCE", help=_SOURCE)]
+Goldens = Annotated[Path | None, Option(metavar="DIR", help=_GOLDENS)]
+Levels = Annotated[Text, Option(metavar="LIST", help=_LEVELS)]
+Preprocess = Annotated[Text, Option(metavar=_PREPROCESS, help="How raw images become inputs.")]
+Tolerance = Annotated[Text, Option(metavar="NAME", help=_TOLERANCE)]
+Static = Annotated[bool, Option("--static", help=_STATIC)]
+Backend = Annotated[str, Option(metavar="|".join(BACKENDS), help=_BACKEND)]
+Verbose = Annotated[bool, Option("--verbose", "-v", help="Show every finding.")]
+Quiet = Annotated[bool, Option("--quiet", "-q", help="Only the verdict, or nothing.")]
+Debug = Annotated[bool, Option("--debug", help="Show where an error arose.")]
 
 
-Static = Annotated[
-    bool, typer.Option("--static", help="Read the file only: no framework, nothing is run.")
-]
+@dataclass(frozen=True)
+class Loading:
+    """How a source is loaded: the fields of `Options`."""
+
+    weights: Annotated[
+        str, Option(metavar="imagenet|random|FILE", help="Weights of an application.")
+    ] = "imagenet"
+    seed: Annotated[int, Option(metavar="N", help="Seed for --weights random.")] = 0
+    model: Annotated[
+        Text, Option("--model", metavar="SOURCE", help="Architecture for a weights-only file.")
+    ] = None
+    custom_objects: Annotated[
+        Text, Option(metavar="MODULE", help="Module of the file's custom layers.")
+    ] = None
+    trust: Annotated[bool, Option("--trust", help="Allow code stored in the model file.")] = False
+    static: Static = False
+    backend: Backend = ""
+
+    def options(self) -> "Options":
+        """The same for the workflows."""
+        from fpcheck.model.source import Options
+
+        return Options(**vars(self))
 
 
-Backend = Annotated[
-    str,
-    typer.Option(
-        metavar="|".join(BACKENDS),
-        help="Keras backend that runs the model. [default: as Keras chooses]",
-    ),
-]
+@dataclass(frozen=True)
+class Comparing:
+    """What is compared with which golden: the fields of `CompareRequest`."""
+
+    golden: Annotated[
+        Text,
+        Option(
+            "--golden", metavar="NAME[@VERSION]", help="Golden to compare with, or its YAML file."
+        ),
+    ] = None
+    goldens: Goldens = None
+    levels: Levels = None
+    full: Annotated[
+        bool, Option("--full", help="Run the model even where its outputs are proved.")
+    ] = False
+    tolerance: Tolerance = None
+    preprocess: Preprocess = None
+
+    def request(self) -> "CompareRequest":
+        """The same for the workflows."""
+        from fpcheck.workflows.request import CompareRequest
+
+        return CompareRequest(**{**vars(self), "levels": split_levels(self.levels)})
+
+
+@dataclass(frozen=True)
+class Showing:
+    """How a report is shown."""
+
+    form: Annotated[
+        str, Option("--format", metavar="|".join(FORMATS), help="Format of the report.")
+    ] = "text"
+    output: Annotated[Path | None, Option(metavar="FILE", help="Write the report there.")] = None
+    verbose: Verbose = False
+    quiet: Quiet = False
+
+    def __post_init__(self) -> None:
+        if self.form not in FORMATS:
+            allowed = f"Allowed: {', '.join(FORMATS)}."
+            raise FpcheckError(f"--format {self.form}: no such format", allowed)
+
+
+class Without(frozenset[str]):
+    """Options of a group that a command lacks: `Annotated[Loading, Without({"static"})]`."""
+
+
+def expanded(command: Callable[..., None]) -> Callable[..., None]:
+    """A command as typer takes it: each group of options becomes one parameter for each option.
+
+    Every command also has `--debug`, which `fpcheck.cli` reads from the command line.
+    """
+    groups: dict[str, tuple[type, list[Parameter]]] = {}
+    flat: list[Parameter] = []
+    for parameter in signature(command).parameters.values():
+        kind, without = _group(parameter.annotation)
+        if kind is None:
+            flat.append(parameter.replace(kind=Parameter.KEYWORD_ONLY))
+            continue
+        own = [
+            Parameter(f.name, Parameter.KEYWORD_ONLY, default=f.default, annotation=f.type)
+            for f in fields(kind)
+            if f.name not in without
+        ]
+        groups[parameter.name] = kind, own
+        flat += own
+    flat.append(Parameter("debug", Parameter.KEYWORD_ONLY, default=False, annotation=Debug))
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        del given["debug"]
+        for name, (kind, own) in groups.items():
+            given[name] = kind(**{option.name: given.pop(option.name) for option in own})
+        command(**given)
+
+    run.__signature__ = Signature(flat)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in flat}
+    return run
+
+
+def _group(annotation: Any) -> tuple[type | None, frozenset[str]]:
+    """The group that a parameter stands for, if any, and the names of options that it lacks."""
+    kind, *more = get_args(annotation) or (annotation,)
+    without = next((item for item in more if isinstance(item, Without)), Without())
+    return (kind, without) if is_dataclass(kind) and isinstance(kind, type) else (None, without)
 
 
 def split_levels(levels: str | None) -> tuple[str, ...] | None:
     """`a,b` as a tuple."""
     return None if levels is None else tuple(part.strip() for part in levels.split(","))
-
-
-def loading(
-    weights: str,
-    seed: int,
-    model: str | None,
-    custom_objects: str | None,
-    trust: bool,
-    static: bool = False,
-    backend: str = "",
-) -> "Options":
-    """How a source is loaded, from the options that say so."""
-    from fpcheck.codec import PathText
-    from fpcheck.model.source import Options
-
-    return Options(
-        weights=PathText(weights),
-        seed=seed,
-        model=None if model is None else PathText(model),
-        custom_objects=custom_objects,
-        trust=trust,
-        static=static,
-        backend=backend,
-    )

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fpcheck import startup
 from fpcheck.cli import options as opt
-from fpcheck.formats.model_file import begun
 
 if TYPE_CHECKING:
     from fpcheck.workflows.recording import Recording
@@ -15,37 +15,46 @@ if TYPE_CHECKING:
 def record(
     source: opt.SourceArg,
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Of the golden.")] = None,
+    *,
     goldens: opt.Goldens = None,
     levels: opt.Levels = None,
-    weights: opt.Weights = "imagenet",
-    seed: opt.Seed = 0,
-    model: opt.ModelOption = None,
-    custom_objects: opt.CustomObjects = None,
-    trust: opt.Trust = False,
-    static: opt.Static = False,
-    backend: opt.Backend = "",
+    loading: opt.Loading,
     preprocess: opt.Preprocess = "auto",
-    probes: opt.Probes = None,
-    data: opt.Data = None,
+    probes: Annotated[
+        str | None, typer.Option(metavar="N|FILE|DIR", help="How many probes, or the probes.")
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Labelled examples: .npz, or a folder a class."),
+    ] = None,
     tolerance: opt.Tolerance = None,
-    note: opt.Note = "",
+    note: Annotated[
+        str,
+        typer.Option(
+            metavar="TEXT",
+            help="Why this model is good. On an unchanged model: updates the newest version.",
+        ),
+    ] = "",
     quiet: opt.Quiet = False,
-    debug: opt.Debug = False,
 ) -> None:
     """Take the fingerprint of SOURCE and store it as the next version of golden NAME."""
-    # It is read while all below is imported.
-    with begun(source, frozenset(), whole=True) as file:
-        import fpcheck.report.text  # noqa: F401  # for what is told when all else is done
-        from fpcheck.cli.console import progress
-        from fpcheck.workflows.record import Request, record_source
+    startup.read_early(source, record=True)
+    from fpcheck.cli.console import progress
+    from fpcheck.workflows.record import record_source
+    from fpcheck.workflows.request import RecordRequest
 
-        request = Request(
-            name=name, goldens=goldens, levels=opt.split_levels(levels), data=data, note=note,
-            preprocess=preprocess or "auto", probes=probes, tolerance=tolerance,
-        )  # fmt: skip
-        loading = opt.loading(weights, seed, model, custom_objects, trust, static, backend)
-        with progress(quiet) as step:
-            recording = record_source(source, request, loading, progress=step, begun=file)
+    request = RecordRequest(
+        name=name,
+        goldens=goldens,
+        levels=opt.split_levels(levels),
+        preprocess=preprocess or "auto",
+        probes=probes,
+        data=data,
+        tolerance=tolerance,
+        note=note,
+    )
+    with progress(quiet) as step:
+        recording = record_source(source, request, loading.options(), progress=step)
     if not quiet:
         _show(recording, goldens)
 

@@ -17,10 +17,9 @@ from fpcheck.progress import Progress, silent
 from fpcheck.report.report import Report
 from fpcheck.report.text import render
 from fpcheck.wording import command
-from fpcheck.workflows import record
 from fpcheck.workflows.compare import compare_source
 from fpcheck.workflows.record import record_source
-from fpcheck.workflows.request import Request
+from fpcheck.workflows.request import CompareRequest, RecordRequest
 from fpcheck.workflows.validate import validate_source
 
 Print = Callable[[RenderableType], None]
@@ -62,7 +61,7 @@ class Demonstration:
     def record(self) -> None:
         """Record the golden."""
         shutil.copy(MODEL, self.copy)
-        asked = record.Request(goldens=self.goldens, preprocess=PREPROCESS, data=TEST_IMAGES)
+        asked = RecordRequest(goldens=self.goldens, preprocess=PREPROCESS, data=TEST_IMAGES)
         golden = record_source(MODEL, asked, Options(), self.remote, self.step).golden
         self._title("fpcheck record digits.keras --preprocess tf --data digits_test.npz")
         own = golden.fingerprint
@@ -76,7 +75,7 @@ class Demonstration:
     def compare(self, source: str | Path, title: str, preprocess: str | None = None) -> Report:
         """Compare a source with the golden."""
         self._title(title)
-        asked = Request(golden="digits", goldens=self.goldens, preprocess=preprocess)
+        asked = CompareRequest(golden="digits", goldens=self.goldens, preprocess=preprocess)
         report = compare_source(source, asked, Options(), self.remote, self.step)
         self.say(render(report))
         return report
@@ -84,7 +83,7 @@ class Demonstration:
     def validate(self, title: str, preprocess: str) -> Report:
         """Compare the accuracy with one preprocessing."""
         self._title(title)
-        asked = Request(golden="digits", goldens=self.goldens, preprocess=preprocess)
+        asked = CompareRequest(golden="digits", goldens=self.goldens, preprocess=preprocess)
         report = validate_source(self.copy, TEST_IMAGES, asked, Options(), self.remote, self.step)
         self.say(render(report))
         return report

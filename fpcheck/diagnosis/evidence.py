@@ -5,16 +5,10 @@ from collections.abc import Callable, Iterable, Iterator
 from fpcheck.comparison.weight_findings import Changed
 from fpcheck.diagnosis.case import Case
 from fpcheck.report.report import Diagnosis
+from fpcheck.wording import some as some
 
 # Lines of evidence; what is beyond is counted.
 MOST_LINES = 5
-
-
-def some(names: Iterable[str], most: int = 3) -> str:
-    """A few names for a sentence: `a, b, c and 4 more`."""
-    every = list(names)
-    shown = ", ".join(every[:most])
-    return shown if len(every) <= most else f"{shown} and {len(every) - most} more"
 
 
 def count(number: int, word: str) -> str:

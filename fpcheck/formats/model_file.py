@@ -1,13 +1,7 @@
-"""Opens a model file once; a child with limits reads it through that one descriptor.
-
-A command can begin to read before it has imported the rest: the child works meanwhile.
-"""
+"""Opens a model file once; a child with limits reads it through that one descriptor."""
 
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -63,16 +57,15 @@ class ModelFile:
     Args:
         path: of a regular file, or the address of a remote one.
         label: how messages name it.
-        known: digests whose tensors need no details; None if none need any.
 
     Raises:
         FpcheckError: it cannot be read, or is no regular file.
     """
 
-    def __init__(self, path: str, label: str, known: Known = None) -> None:
-        self._path = path
+    def __init__(self, path: str, label: str) -> None:
+        self.path = path
         self._label = as_text(label)
-        self._known = known
+        self._known: Known = None
         self._reading: Reading | None = None
         if path.startswith(OURS) and not may_fork():
             from fpcheck.files.remote_files import download
@@ -90,9 +83,15 @@ class ModelFile:
         """How many bytes a local file has."""
         return os.fstat(self._descriptor).st_size
 
-    def begin(self) -> None:
-        """Begin to read what `reading` returns."""
-        self._pending = self._start(self._known)
+    def begin(self, known: Known) -> None:
+        """Begin to read, unless that has begun; `reading` gives the result.
+
+        Args:
+            known: digests whose tensors need no details; None if none need any.
+        """
+        if self._pending is None and self._reading is None:
+            self._known = known
+            self._pending = self._start(known)
 
     def begin_whole(self) -> None:
         """Begin to hash what `whole` returns."""
@@ -100,7 +99,7 @@ class ModelFile:
 
     def _start(self, known: Known, wanted: bytes = b"") -> LimitedProcess:
         remote = self._descriptor == NO_FILE
-        place = PathText(self._path if remote else Path(self._path).parent)
+        place = PathText(self.path if remote else Path(self.path).parent)
         return start(
             "fpcheck.formats.reader:read",
             (Job(self._descriptor, self._label, place, known, wanted),),
@@ -166,28 +165,30 @@ class ModelFile:
             self._descriptor = NO_FILE
 
 
-@contextmanager
-def begun(path: str, known: Known = None, whole: bool = False) -> Iterator[ModelFile | None]:
-    """A file that is being read already, where a child can be had at no cost; else None.
+# A file that is being read before it is asked for.
+_early: ModelFile | None = None
 
-    It is open as long as this.
+
+def keep_for_opening(file: ModelFile | None) -> None:
+    """Keep a file that is being read already, in place of the one that was kept; see `startup`."""
+    global _early
+    if _early is not None:
+        _early.close()
+    _early = file
+
+
+def open_model_file(path: str, label: str) -> ModelFile:
+    """A model file, open: the one that is kept if it has this path. The caller closes it.
 
     Args:
-        path: the source as given.
-        known: digests whose tensors need no details; None if none need any.
-        whole: whether the digest of the file will be asked for.
+        path: absolute, or an address.
+        label: how messages name it.
     """
-    if is_address(path) or not Path(path).is_file() or not may_fork():
-        yield None
-        return
-    with closing(ModelFile(str(Path(path).resolve()), path, known)) as file:
-        if whole:
-            file.begin_whole()
-        # Two processes that import them at the same time take longer than one before.
-        for name in ("numpy", "fpcheck.formats.reading"):
-            import_module(name)
-        file.begin()
-        yield file
+    global _early
+    if _early is not None and _early.path == path:
+        file, _early = _early, None
+        return file
+    return ModelFile(path, label)
 
 
 def _state(descriptor: int) -> tuple[int, int] | None:

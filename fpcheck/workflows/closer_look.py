@@ -1,4 +1,4 @@
-"""A closer look at a candidate that differs, while its model is still at hand."""
+"""A closer look at a candidate that differs, while its model is still open."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,7 +18,7 @@ from fpcheck.model.opened_model import OpenedModel
 from fpcheck.model.runner import OutputPlan
 from fpcheck.workflows.golden_lookup import reachable
 
-# More tensors than this are not each looked at: what befell so many shows in the first of them.
+# At most so many tensors are looked at: what happened to more shows in the first of them.
 MOST_TENSORS = 2000
 
 

@@ -5,20 +5,21 @@ from pathlib import Path
 
 import msgspec
 
-from fpcheck.comparison.proof import unlike
-from fpcheck.comparison.verdict import LevelResult
 from fpcheck.errors import FpcheckError
 from fpcheck.files.address import is_address
 from fpcheck.golden.golden import Golden
 from fpcheck.model.source import Kind, Options, parse
 from fpcheck.progress import Progress, silent
 from fpcheck.report.report import CandidateRef, Report, timed
-from fpcheck.workflows.comparison import compare_with
-from fpcheck.workflows.evaluation import compare_goldens, reference
-from fpcheck.workflows.golden_lookup import find, stores
-from fpcheck.workflows.model_access import resolve
-from fpcheck.workflows.record import Request, unstored
-from fpcheck.workflows.request import Request as CompareRequest
+from fpcheck.workflows.candidate import proved_equal
+from fpcheck.workflows.compare import compare_source
+from fpcheck.workflows.evaluation import compare_goldens, content_id_text, reference, report_on
+from fpcheck.workflows.golden_lookup import Choice, find, stores
+from fpcheck.workflows.plan import resolve
+from fpcheck.workflows.record import unstored
+from fpcheck.workflows.request import CompareRequest, RecordRequest
+
+WHY = "the first of the two"
 
 
 def diff_sources(
@@ -31,55 +32,48 @@ def diff_sources(
 ) -> Report:
     """Compare two; the first is the reference. `NAME@VERSION` names a golden, all else a source."""
     start = time.monotonic()
-    return timed(_diffed(first, second, goldens, preprocess, options, progress), start)
+    ours, theirs = _golden(first, goldens), _golden(second, goldens)
+    report = None
+    if ours is None and theirs is None:
+        report = _equal_files(first, second, options, progress)
+    if report is None:
+        request = RecordRequest(goldens=goldens, preprocess=preprocess)
+        choice = _choice(first, ours or unstored(first, request, options, progress).golden)
+        if theirs is not None:
+            report = compare_goldens(choice, theirs.fingerprint, reference(theirs))
+        else:
+            asked = CompareRequest(goldens=goldens)
+            report = compare_source(second, asked, options, None, progress, choice)
+    return timed(report, start)
 
 
-def _diffed(
-    first: object,
-    second: object,
-    goldens: str | Path | None,
-    preprocess: str,
-    options: Options,
-    progress: Progress,
-) -> Report:
-    request = Request(goldens=goldens, preprocess=preprocess)
-    golden, other = _golden(first, goldens), _golden(second, goldens)
-    why, given = "the first of the two", first if golden else resolve(first).text
-    if golden is None and other is None:
-        equal = _equal_files(first, second, request, options, why, progress)
-        if equal is not None:
-            return equal
-    golden = golden or unstored(first, request, options, progress).golden
-    golden = msgspec.structs.replace(golden, first=str(given))
-    if other is not None:
-        return compare_goldens(golden, other.fingerprint, reference(other), why)
-    return compare_with(second, golden, CompareRequest(goldens=goldens), options, why, progress)
+def _choice(first: object, golden: Golden) -> Choice:
+    """The first of the two, as the side that is compared with."""
+    given = first if golden.path is not None else resolve(first).text
+    return Choice(msgspec.structs.replace(golden, first=str(given)), WHY)
 
 
 def _equal_files(
-    first: object, second: object, request: Request, options: Options, why: str, progress: Progress
+    first: object, second: object, options: Options, progress: Progress
 ) -> Report | None:
     """The report on two files that are read and found to be equal: neither model need be run."""
     files = [resolve(source).kind is Kind.FILE for source in (first, second)]
     if options.static or options.model is not None or not all(files):
         return None
     reading = msgspec.structs.replace(options, static=True)
-    request = msgspec.structs.replace(request, levels=("structure", "weights"))
-    golden = unstored(first, request, reading, progress).golden
-    golden = msgspec.structs.replace(golden, first=resolve(first).text)
+    request = RecordRequest(levels=("structure", "weights"))
+    choice = _choice(first, unstored(first, request, reading, progress).golden)
     try:
         taken = unstored(second, request, reading, progress)
     except FpcheckError:  # weights alone, perhaps, which take the architecture of the first
         return None
     other = taken.golden
-    if unlike(golden.fingerprint, other.fingerprint) is not None:
+    equal = proved_equal(choice.golden.fingerprint, other.fingerprint)
+    if equal is None:
         return None
-    report = compare_goldens(golden, other.fingerprint, reference(other), why)
-    told = CandidateRef(other.source.text, other.source.format, report.candidate.content_id)
-    proved = LevelResult("proved", "same weights and configuration, no custom code")
-    return msgspec.structs.replace(
-        report, candidate=told, levels={**report.levels, "outputs": proved}, notes=[*taken.notes]
-    )
+    own = content_id_text(other.fingerprint)
+    named = CandidateRef(other.source.text, other.source.format, own)
+    return report_on(choice, equal, named, notes=taken.notes)
 
 
 def _golden(source: object, goldens: str | Path | None) -> Golden | None:

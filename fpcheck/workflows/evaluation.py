@@ -1,5 +1,6 @@
-"""Judging fingerprints that are at hand: compare, judge the levels, diagnose."""
+"""From two fingerprints to the report: compare, judge the levels, diagnose."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -7,78 +8,109 @@ import numpy as np
 
 from fpcheck.comparison.compare import Comparison, compare_fingerprints
 from fpcheck.comparison.finding import NOT_COMPARED, Finding
-from fpcheck.comparison.verdict import LevelResult, judged, verdict
+from fpcheck.comparison.verdict import NOT_ASKED, NOT_HELD, LevelResult, judged, verdict
 from fpcheck.fingerprint import digest
 from fpcheck.fingerprint.fingerprint import Fingerprint
-from fpcheck.fingerprint.levels import LEVELS, Level
+from fpcheck.fingerprint.levels import LEVELS
+from fpcheck.golden import official
 from fpcheck.golden.golden import Golden
+from fpcheck.golden.store import shipped
 from fpcheck.model.opened_model import OpenedModel
+from fpcheck.model.source import Kind, Source
 from fpcheck.report.report import CandidateRef, Diagnosis, GoldenRef, Report
+from fpcheck.wording import some
+from fpcheck.workflows.candidate import Candidate, Levels
+from fpcheck.workflows.golden_lookup import Choice
+from fpcheck.workflows.plan import ComparePlan
 
 
-def reference(golden: Golden) -> CandidateRef:
-    """A golden as the candidate's side of a comparison."""
-    return CandidateRef(golden.label, "golden", content_id_text(golden.fingerprint))
+def evaluate(plan: ComparePlan, candidate: Candidate, model: OpenedModel) -> Report:
+    """The report on a source that was measured by a plan.
 
-
-def content_id_text(fingerprint: Fingerprint) -> str | None:
-    """The content id as users see it; None where weights were not taken."""
-    own = fingerprint.content_id
-    return digest.text(own) if own else None
+    Args:
+        plan: how it was compared.
+        candidate: what was measured.
+        model: the model, still open for a closer look at what differs.
+    """
+    assert plan.choice is not None
+    source, fingerprint = plan.source, candidate.fingerprint
+    named = CandidateRef(source.text, model.format, content_id_text(fingerprint))
+    notes = [*model.notes, *_official(source, plan.golden), *_code(source, candidate)]
+    return report_on(
+        plan.choice,
+        candidate,
+        named,
+        asked=plan.request.levels,
+        notes=notes,
+        model=model,
+        goldens=plan.request.goldens,
+    )
 
 
 def report_on(
-    golden: Golden,
-    candidate: Fingerprint,
-    levels: dict[Level, LevelResult],
-    *,
-    asked: tuple[str, ...] | None,
-    why: str,
+    choice: Choice,
+    candidate: Candidate,
     named: CandidateRef,
-    notes: list[str],
+    *,
+    asked: tuple[str, ...] | None = None,
+    notes: Sequence[str] = (),
     model: OpenedModel | None = None,
     goldens: str | Path | None = None,
 ) -> Report:
-    """Compare two fingerprints, judge and diagnose.
+    """Compare two fingerprints, judge each level, and diagnose what differs.
 
     Args:
-        golden: the reference.
+        choice: the golden, and why that one.
         candidate: what was measured.
-        levels: how each level stands before findings are known.
-        asked: the levels that the verdict asks for.
-        why: why this golden.
         named: how the report names the candidate.
+        asked: the levels that the verdict asks for.
         notes: what else to say.
         model: the candidate, where it is still open for a closer look at what differs.
         goldens: the folder of goldens, one of which the candidate may be.
     """
-    comparison = compare_fingerprints(golden.fingerprint, candidate, golden.tolerances)
-    finished = {
-        name: judged(name, stands, comparison.findings, asked) for name, stands in levels.items()
-    }
+    golden, stood = choice.golden, candidate.levels
+    comparison = compare_fingerprints(golden.fingerprint, candidate.fingerprint, golden.tolerances)
+    levels = {n: judged(n, result, comparison.findings, asked) for n, result in stood.items()}
     if comparison.rest:
-        finished, notes = _of_part(comparison, finished, notes)
-    findings = [f for f in comparison.findings if _is_shown(f, levels, finished)]
-    differs = any(result.status == "fail" for result in finished.values())
+        levels, notes = _of_part(comparison, levels, notes)
+    differs = any(result.status == "fail" for result in levels.values())
+    own = content_id_text(golden.fingerprint)
     return Report(
-        verdict=verdict(finished, golden.fingerprint.levels, asked),
-        golden=GoldenRef(
-            golden.name, golden.version, content_id_text(golden.fingerprint), why, golden.note
-        ),
+        verdict=verdict(levels, golden.fingerprint.levels, asked),
+        golden=GoldenRef(golden.name, golden.version, own, choice.why, golden.note),
         candidate=named,
-        levels=finished,
+        levels=levels,
         first_divergent_layer=comparison.first_divergent_layer if differs else None,
-        findings=findings,
+        findings=[f for f in comparison.findings if _is_shown(f, stood, levels)],
         diagnoses=_diagnosed(comparison, golden, model, goldens) if differs else [],
-        notes=notes,
+        notes=[*notes],
         accuracy=None,
         first=golden.first,
     )
 
 
-def _is_shown(
-    finding: Finding, stood: dict[Level, LevelResult], finished: dict[Level, LevelResult]
-) -> bool:
+def _official(source: Source, golden: Golden) -> list[str]:
+    """Whether a file is one of Keras's own, where its name or its golden suggests the question."""
+    if not source.local or golden.first:
+        return []
+    path = Path(source.target)
+    bundled = golden.path is not None and golden.path.is_relative_to(shipped().folder)
+    if not bundled and path.name not in official.official_files():
+        return []
+    return [official.recognise(path) or "It is none of Keras's official weight files."]
+
+
+def _code(source: Source, candidate: Candidate) -> list[str]:
+    """That code decides outputs too, where nothing else says so and no file contains the code."""
+    custom = candidate.fingerprint.structure.custom_classes
+    outputs = candidate.levels["outputs"]
+    if source.kind is not Kind.FILE or not custom or outputs.reason not in (NOT_HELD, NOT_ASKED):
+        return []
+    shown = ", ".join(custom[:3]) + (", …" if len(custom) > 3 else "")
+    return [f"not compared: the code of {shown}, which no model file contains"]
+
+
+def _is_shown(finding: Finding, stood: Levels, finished: Levels) -> bool:
     """Whether its level was looked at; what was left out of it is shown too."""
     if finding.code == NOT_COMPARED:
         return stood[finding.level].status == "pass"
@@ -86,16 +118,16 @@ def _is_shown(
 
 
 def _of_part(
-    comparison: Comparison, levels: dict[Level, LevelResult], notes: list[str]
-) -> tuple[dict[Level, LevelResult], list[str]]:
-    """How levels ended for a file that holds a part of a model, and what it does not hold."""
-    from fpcheck.diagnosis.evidence import some
-
+    comparison: Comparison, levels: Levels, notes: Sequence[str]
+) -> tuple[Levels, list[str]]:
+    """How levels ended for a file that contains a part of a model, and what it lacks."""
     layers = comparison.golden.structure.layers
     every = [la.path for la in layers if any(not t.derived for t in la.tensors)]
     held = [path for path in every if path not in comparison.rest]
     told = f"{len(held)} of {len(every)} layers with weights ({some(held)})"
-    note = f"the file holds a part of the model: {told}; not compared: {some(comparison.rest, 5)}"
+    note = (
+        f"the file contains a part of the model: {told}; not compared: {some(comparison.rest, 5)}"
+    )
     if levels["weights"].status == "pass":
         equal = LevelResult("skipped", f"a part of the model: {told}, equal to the golden's")
         levels = {**levels, "weights": equal}
@@ -115,16 +147,17 @@ def _diagnosed(
     return diagnose(comparison, lambda: neighbours(golden, goldens), word)
 
 
-def compare_goldens(golden: Golden, other: Fingerprint, named: CandidateRef, why: str) -> Report:
-    """The report on two fingerprints that are both at hand; the golden is the reference."""
-    levels: dict[Level, LevelResult] = {}
+def compare_goldens(choice: Choice, other: Fingerprint, named: CandidateRef) -> Report:
+    """The report on two fingerprints, neither of which is an open model."""
+    golden = choice.golden.fingerprint
+    levels: Levels = {}
     for level in LEVELS:
-        both = level in golden.fingerprint.levels and level in other.levels
-        levels[level] = LevelResult("pass") if both else LevelResult("skipped", _ONE_SIDE)
-    if levels["outputs"].status == "pass" and not _same_probes(golden.fingerprint, other):
+        both = level in golden.levels and level in other.levels
+        levels[level] = LevelResult("pass") if both else LevelResult("skipped", "not on both sides")
+    if levels["outputs"].status == "pass" and not _same_probes(golden, other):
         levels["outputs"] = LevelResult("skipped", "other probes or preprocessing")
         other = msgspec.structs.replace(other, outputs=None)
-    return report_on(golden, other, levels, asked=None, why=why, named=named, notes=[])
+    return report_on(choice, Candidate(other, levels), named)
 
 
 def _same_probes(first: Fingerprint, second: Fingerprint) -> bool:
@@ -137,4 +170,12 @@ def _same_probes(first: Fingerprint, second: Fingerprint) -> bool:
     return all(np.array_equal(a, b) for a, b in made)
 
 
-_ONE_SIDE = "not on both sides"
+def reference(golden: Golden) -> CandidateRef:
+    """A golden as the candidate's side of a comparison."""
+    return CandidateRef(golden.label, "golden", content_id_text(golden.fingerprint))
+
+
+def content_id_text(fingerprint: Fingerprint) -> str | None:
+    """The content id as users see it; None where weights were not measured."""
+    own = fingerprint.content_id
+    return digest.text(own) if own else None

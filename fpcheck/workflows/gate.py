@@ -23,7 +23,7 @@ from fpcheck.report.report import Report
 from fpcheck.settings import FILE, locate
 from fpcheck.workflows.compare import compare_source
 from fpcheck.workflows.golden_lookup import goldens_folder
-from fpcheck.workflows.request import Request, check_levels
+from fpcheck.workflows.request import CompareRequest, check_levels
 
 # The worst outcome decides: what could not be judged weighs more than what was judged bad.
 _ORDER = (EXIT_MATCH, EXIT_INCOMPLETE, EXIT_MISMATCH, EXIT_ERROR)
@@ -66,14 +66,14 @@ def gate(
     options: Options | None = None,
     levels: tuple[str, ...] | None = None,
 ) -> list[Outcome]:
-    """Judge each file; without any, every file that `fpcheck.yaml` names.
+    """Compare each file; without any, every file that `fpcheck.yaml` names.
 
     Args:
         paths: models and goldens; all others are passed over.
         goldens: the folder of goldens.
-        progress: is told what is being done.
+        progress: receives what is being done.
         options: how models are loaded.
-        levels: those that verdicts ask for; None for all that each golden holds.
+        levels: those that verdicts ask for; None for all that each golden contains.
     """
     check_levels(levels)
     located = locate(Path.cwd())
@@ -87,7 +87,7 @@ def gate(
     stored = sorted({p.with_suffix(".yaml") for p in chosen if _in_folder(p, folder)})
     outcomes = [_check_golden(path) for path in stored]
     models = [p for p in chosen if not _in_folder(p, folder)]
-    request = Request(goldens=goldens, levels=levels)
+    request = CompareRequest(goldens=goldens, levels=levels)
     with RemoteSession() as remote:  # one worker for all, started where outputs must be run
         for path in models:
             if located.ignores(path) or _is_other(path):
@@ -132,7 +132,7 @@ def _check_rewritten(path: Path) -> None:
 
 
 def _check_model(
-    path: Path, request: Request, remote: RemoteSession, progress: Progress, options: Options
+    path: Path, request: CompareRequest, remote: RemoteSession, progress: Progress, options: Options
 ) -> Outcome:
     try:
         report = compare_source(path, request, options, remote, progress)
@@ -145,7 +145,7 @@ def _check_model(
     return Outcome(path, report)
 
 
-def _is_expected(path: Path, request: Request) -> bool:
+def _is_expected(path: Path, request: CompareRequest) -> bool:
     """Whether a model should lie there: `fpcheck.yaml` or one of the user's goldens says so."""
     if locate(Path.cwd()).of(path) is not None:
         return True

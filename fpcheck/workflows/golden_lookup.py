@@ -5,16 +5,17 @@ from pathlib import Path
 
 from fpcheck.codec import Value
 from fpcheck.errors import FpcheckError
+from fpcheck.golden.golden import Golden
 from fpcheck.golden.store import Entry, Store, nearest_folder, shipped
 from fpcheck.model.source import Source
 from fpcheck.settings import locate
 from fpcheck.wording import command
 
 
-class Choice(Value, frozen=True):
-    """A golden and why it was taken."""
+class Choice(Value, frozen=True, eq=False):
+    """A golden, and why it is the one to compare with."""
 
-    entry: Entry
+    golden: Golden
     why: str
 
 
@@ -68,15 +69,13 @@ def find(name: str, goldens: str | Path | None = None) -> Entry:
         if entry is not None:
             return entry
     known = [n for store in stores(goldens)[:1] for n in store.names()]
-    raise FpcheckError(
-        f"{name}: no such golden in {goldens_folder(goldens)}",
-        f"There: {', '.join(known[:8])}. All: {command('list', goldens=goldens)}" if known
-        else HOW_TO_RECORD,
-    )  # fmt: skip
+    there = f"There: {', '.join(known[:8])}. All: {command('list', goldens=goldens)}"
+    fact = f"{name}: no such golden in {goldens_folder(goldens)}"
+    raise FpcheckError(fact, there if known else HOW_TO_RECORD)
 
 
 def by_name(source: Source, asked: str | None, goldens: str | Path | None) -> Choice | None:
-    """The golden that names decide; None where only structures do (`matching.matched`).
+    """The golden that names decide; None where only structures do (`golden_search.matched`).
 
     Args:
         source: what is compared.
@@ -87,9 +86,9 @@ def by_name(source: Source, asked: str | None, goldens: str | Path | None) -> Ch
         FpcheckError: there is none of the name that is asked for.
     """
     if asked is not None:
-        return Choice(find(asked, goldens), "named by --golden")
+        return Choice(find(asked, goldens).load(), "named by --golden")
     for store in stores(goldens):
         entry = store.entry(source.name)
         if entry is not None:
-            return Choice(entry, "the golden of the same name")
+            return Choice(entry.load(), "the golden of the same name")
     return None

@@ -16,52 +16,53 @@ from fpcheck.layout import placement
 from fpcheck.layout.placement import is_weights_only
 from fpcheck.layout.storage_gaps import alike
 from fpcheck.model.applications import APPLICATIONS
-from fpcheck.model.source import Options, Source
 from fpcheck.workflows.golden_lookup import Choice, stores
 from fpcheck.workflows.next_commands import to_compare, to_record
-from fpcheck.workflows.request import Request
+from fpcheck.workflows.plan import ComparePlan
 
 
-def matched(source: Source, request: Request, options: Options, structure: Structure) -> Choice:
+def matched(plan: ComparePlan, structure: Structure) -> Choice:
     """The golden whose structure is that of a source.
 
     Args:
-        source: what is compared.
-        request: what was asked, for the command that helps where no golden or several fit.
-        options: how the source was loaded, for the same.
+        plan: how the source is compared.
         structure: of the source.
 
     Raises:
-        FpcheckError: there is none, or there are several; names the nearest.
+        FpcheckError: there is none, or there are several. The message names the nearest.
     """
-    for store in stores(request.goldens):
-        choice = _by_structure(source, store, structure, request, options)
+    for store in stores(plan.request.goldens):
+        choice = _by_structure(store, structure, plan)
         if choice is not None:
             return choice
-    raise _none(source, structure, request, options)
+    raise _none(structure, plan)
 
 
-def _by_structure(
-    source: Source, store: Store, structure: Structure, request: Request, options: Options
-) -> Choice | None:
+def _by_structure(store: Store, structure: Structure, plan: ComparePlan) -> Choice | None:
     heads = [(entry, entry.head()) for entry in store.newest()]
     fitting = [(entry, head) for entry, head in heads if _fits(structure, entry, head)]
     if len(fitting) > 1:
         named = digest.text(structure.digest)
         fitting = [(e, h) for e, h in fitting if h.structure == named] or fitting
     if len({head.content_id for _, head in fitting}) == 1 and len(fitting) > 1:
-        return Choice(fitting[0][0], "the first of several equal goldens whose structure matches")
+        why = "the first of several equal goldens whose structure matches"
+        return Choice(fitting[0][0].load(), why)
     if len(fitting) > 1:
         names = ", ".join(entry.label for entry, _ in fitting)
         raise FpcheckError(
-            f"{source.text}: its structure matches several goldens: {names}",
-            f"Name one: {to_compare(source.text, fitting[0][0].label, request, options)}",
+            f"{plan.source.text}: its structure matches several goldens: {names}",
+            f"Name one: {_to_compare(plan, fitting[0][0].label)}",
         )
-    return Choice(fitting[0][0], "the only golden whose structure matches") if fitting else None
+    why = "the only golden whose structure matches"
+    return Choice(fitting[0][0].load(), why) if fitting else None
+
+
+def _to_compare(plan: ComparePlan, golden: str) -> str:
+    return to_compare(plan.source.text, golden, plan.request, plan.options)
 
 
 def _fits(structure: Structure, entry: Entry, head: Head) -> bool:
-    """Whether a golden's structure is this one but for names, as far as both are told."""
+    """Whether a golden's structure is this one except for names, as far as both are known."""
     if head.shape == digest.text(structure.shape_digest):
         return True
     if not structure.not_stored or head.model["parameters"] != structure.parameters:
@@ -73,17 +74,17 @@ def _fits(structure: Structure, entry: Entry, head: Head) -> bool:
     return ours.structure.shape_key == theirs.structure.shape_key
 
 
-def _none(source: Source, structure: Structure, request: Request, options: Options) -> FpcheckError:
+def _none(structure: Structure, plan: ComparePlan) -> FpcheckError:
+    source, request = plan.source.text, plan.request
     found = nearest(structure, request.goldens)
-    fact = f"{source.text}: no golden of that name, and none has its structure"
+    fact = f"{source}: no golden of that name, and none has its structure"
     if found is None:
-        return FpcheckError(
-            fact, to_record(source.text, is_weights_only(structure), request, options)
-        )
+        bare = is_weights_only(structure)
+        return FpcheckError(fact, to_record(source, bare, request, plan.options))
     golden, share = found
     return FpcheckError(
         f"{fact}; nearest is {golden.label}: {_likeness(golden, structure, share)}",
-        f"Compare with it: {to_compare(source.text, golden.label, request, options)}",
+        f"Compare with it: {_to_compare(plan, golden.label)}",
     )
 
 
@@ -113,7 +114,5 @@ def _likeness(golden: Golden, structure: Structure, share: float) -> str:
             tops = ", ".join(diagnosis.layers)
             return f"this is a {proper} body, its top is missing ({tops})"
     if share == 1.0:
-        return (
-            "all weights have the same shapes, but the layers are configured or connected otherwise"
-        )
+        return "all weights have the same shapes, but configurations or connections differ"
     return f"{share:.0%} of the layers with weights have the same shapes"

@@ -40,13 +40,13 @@ def load_examples(path: Path, structure: Structure) -> Examples:
     arrays = _npz(path, "--data")
     if not {"x", "y"} <= arrays.keys():
         raise FpcheckError(
-            f"{path}: holds {sorted(arrays)}, not x and y",
+            f"{path}: contains {sorted(arrays)}, not x and y",
             "Give an .npz with x (images) and y (class numbers), or a folder per class.",
         )
     images, labels = arrays["x"], arrays["y"].reshape(-1)
     if len(images) != len(labels) or not len(labels):
         raise FpcheckError(
-            f"{path}: {len(images)} images, {len(labels)} labels", "Give one label an image."
+            f"{path}: {len(images)} images, {len(labels)} labels", "Give one label for each image."
         )
     classes = tuple(str(name) for name in arrays.get("labels", ()))
     return Examples(images, labels.astype(np.int64), classes)
@@ -55,7 +55,7 @@ def load_examples(path: Path, structure: Structure) -> Examples:
 def as_imagenet(examples: Examples, labels: tuple[Label, ...]) -> Examples:
     """Examples for a model of ImageNet's classes: folders named by class are numbered as it does.
 
-    Without the list of labels, or where the folders bear other names, they stay as they are.
+    Without the list of labels, or where the folders have other names, they stay as they are.
     """
     if not labels:
         return examples
@@ -75,7 +75,9 @@ def probe_arrays(path: Path, structure: Structure) -> dict[str, Array]:
     if path.is_dir():
         files = _images_in(path)
         if not files:
-            raise FpcheckError(f"{path}: holds no images", f"Allowed: {', '.join(IMAGE_SUFFIXES)}.")
+            raise FpcheckError(
+                f"{path}: contains no images", f"Allowed: {', '.join(IMAGE_SUFFIXES)}."
+            )
         return {"image": _load_images(files, structure)}
     if path.suffix == ".npy":
         return {"probe": _numpy(path, "--probes")}
@@ -136,7 +138,9 @@ def _load_images(files: list[Path], structure: Structure) -> Array:
             with Image.open(file) as opened:
                 image = opened.convert(mode)
         except (OSError, UnidentifiedImageError) as error:
-            raise FpcheckError(f"{file}: not a readable image", "Remove or mend it.") from error
+            raise FpcheckError(
+                f"{file}: not a readable image", "Remove it, or replace it."
+            ) from error
         size = size or image.size
         resized = image if image.size == size else image.resize(size, Image.Resampling.BILINEAR)
         pixels = np.asarray(resized, np.uint8)

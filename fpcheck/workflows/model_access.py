@@ -1,9 +1,9 @@
 """Opens a source, wherever it is best run."""
 
-import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +12,8 @@ import msgspec
 from fpcheck.codec import PathText
 from fpcheck.errors import FpcheckError
 from fpcheck.files.address import is_address, shown
-from fpcheck.fingerprint import probes
 from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.measurement import Measurement
-from fpcheck.fingerprint.probes import Probes
 from fpcheck.fingerprint.structure import REST, Structure
 from fpcheck.formats.file_head import ARCHITECTURE
 from fpcheck.formats.model_file import ModelFile
@@ -27,91 +25,79 @@ from fpcheck.model.file_contents import FileContents
 from fpcheck.model.opened_model import OpenedModel
 from fpcheck.model.runner import LiveModel
 from fpcheck.model.source import Kind, Options, Source, parse
+from fpcheck.wording import some
+from fpcheck.workflows.plan import Plan, file_of
 
-if TYPE_CHECKING:  # reading a file needs no worker
+if TYPE_CHECKING:
     from fpcheck.model.worker_client import RemoteSession
 
-
-def resolve(source: object) -> Source:
-    """A source as given through the API or the command line.
-
-    Args:
-        source: a name, a path, `package.module:function`, or a `keras.Model`.
-    """
-    if isinstance(source, str | os.PathLike):
-        return parse(os.fspath(source))
-    name = str(getattr(source, "name", "model"))
-    return Source(f"<{type(source).__name__} '{name}'>", Kind.MEMORY, PathText(name))
+Worker = Callable[[], "RemoteSession"]
+# What Keras would do with a file of weights alone whose tensors fpcheck finds by their names.
+_FROZEN = (
+    "every tensor is in the file under its name, but trainable was different for {} when the file "
+    "was saved: load_weights of Keras goes by order, so set trainable as it was before you load"
+)
+_MISPLACED = (
+    "every tensor is in the file under its name, but load_weights of Keras looks for {} in other "
+    "groups, so it will refuse the file: save the weights again from the model that you load them "
+    "into"
+)
 
 
 @contextmanager
-def opened(
-    source: object, parsed: Source, options: Options, remote: "RemoteSession | None" = None,
-    architecture_only: bool = False, known: frozenset[bytes] | None = None, runs: bool = False,
-    begun: ModelFile | None = None, parts: bool = False,
-) -> Iterator[OpenedModel]:  # fmt: skip
+def opened(plan: Plan, remote: "RemoteSession | None" = None) -> Iterator[OpenedModel]:
     """An open model: in this process for a model in memory, read for a file, else in a worker.
 
     Args:
-        source: as given.
-        parsed: the same, resolved.
-        options: how to load it.
+        plan: how to open it.
         remote: a worker to use where one is needed, which then stays open.
-        architecture_only: weights are not asked for: an application is built without any, and a
-            file may be without.
-        known: digests whose tensors need no details.
-        runs: a file's model is going to be run: it is loaded while the file is read.
-        begun: the file, if it is being read already; stays open.
-        parts: whether a file may hold a part of the architecture's weights.
     """
-    _check_options(parsed, options)
-    if parsed.kind is Kind.MEMORY:
-        yield _in_memory(source, options)
+    _check_options(plan.source, plan.options)
+    if plan.source.kind is Kind.MEMORY:
+        yield _in_memory(plan.given, plan.options)
         return
-    with closing(_Workers(remote)) as workers:
-        if parsed.kind is not Kind.FILE:
-            with brought(parsed, options) as (local, given):
-                bare = architecture_only and parsed.kind is Kind.APPLICATION
-                worker = workers.one()
-                worker.open(local, given, bare)
-            yield OpenedModel(worker.model, lambda: worker.model, worker.format, worker.backend)
-            return
-        if runs and parsed.local and not options.static and not is_address(options.model or ""):
-            workers.one().begin(parsed, options)
-        file = begun or ModelFile(parsed.target, parsed.text, known)
-        with nullcontext() if begun else closing(file):
-            model = _from_file(file, parsed, options, workers)
-            if model.format == ARCHITECTURE and not architecture_only:
-                raise FpcheckError(
-                    f"{parsed.text}: holds an architecture only, no weights",
-                    f"Give the file of its weights, with --model {parsed.text}.",
-                )
-            if not parts:
-                _check_whole(model.contents.structure(), parsed, options)
-            yield model
+    with _worker(remote) as worker:
+        yield _in_worker(plan, worker()) if plan.file is None else _read(plan, plan.file, worker)
 
 
-class _Workers:
-    """At most one worker: the one that was lent, or one that is made when it is needed."""
+def _in_worker(plan: Plan, worker: "RemoteSession") -> OpenedModel:
+    bare = plan.bare and plan.source.kind is Kind.APPLICATION
+    with brought(plan.source, plan.options) as (local, given):
+        worker.open(local, given, bare)
+    return OpenedModel(worker.model, lambda: worker.model, worker.format, worker.backend)
 
-    def __init__(self, lent: "RemoteSession | None") -> None:
-        self._lent = lent
-        self._own: RemoteSession | None = None
 
-    def one(self) -> "RemoteSession":
-        """The worker."""
-        if self._lent is None and self._own is None:
-            from fpcheck.model.worker_client import RemoteSession
+def _read(plan: Plan, file: ModelFile, worker: Worker) -> OpenedModel:
+    source, options = plan.source, plan.options
+    remote = not source.local or is_address(options.model or "")
+    if plan.runs and not remote and not options.static:
+        worker().begin(source, options)
+    file.begin(plan.known)
+    model = _from_file(file, source, options, worker)
+    if model.format == ARCHITECTURE and not plan.bare:
+        raise FpcheckError(
+            f"{source.text}: contains an architecture only, no weights",
+            f"Give the file of its weights, with --model {source.text}.",
+        )
+    if not plan.parts:
+        _check_whole(model.contents.structure(), source, options)
+    return model
 
-            self._own = RemoteSession()
-        worker = self._lent or self._own
-        assert worker is not None
-        return worker
 
-    def close(self) -> None:
-        """End it, unless it was lent."""
-        if self._own is not None:
-            self._own.close()
+@contextmanager
+def _worker(lent: "RemoteSession | None") -> Iterator[Worker]:
+    """Gives the worker: the one that was lent, or one that is made when it is first asked for."""
+    with ExitStack() as own:
+
+        @cache
+        def worker() -> "RemoteSession":
+            if lent is not None:
+                return lent
+            from fpcheck.model.worker_client import RemoteSession  # reading a file needs none
+
+            return own.enter_context(RemoteSession())
+
+        yield worker
 
 
 def _check_options(parsed: Source, options: Options) -> None:
@@ -148,24 +134,24 @@ def brought(source: Source, options: Options) -> Iterator[tuple[Source, Options]
         )
 
 
-def _from_file(file: ModelFile, parsed: Source, options: Options, workers: _Workers) -> OpenedModel:
+def _from_file(file: ModelFile, parsed: Source, options: Options, worker: Worker) -> OpenedModel:
     """What is read of a file; weights alone are placed in the architecture of `--model`."""
 
     def start() -> LiveModel:
         with brought(parsed, options) as (local, given):
-            workers.one().open(local, given)
-        return workers.one().model
+            worker().open(local, given)
+        return worker().model
 
     read = FileContents(file)
     backend = options.backend or chosen_backend()
     model = OpenedModel(read, None if options.static else start, read.format, backend, read)
     if options.model is not None and is_weights_only(read.structure()):
-        architecture = _architecture(options, workers)
+        architecture = _architecture(options, worker)
         late = out_of_order(read.structure(), architecture.structure)
         misplaced = out_of_place(read.structure(), architecture.structure)
         read.place(architecture, own=True)
-        model.notes += [_frozen(late)] if late else []
-        model.notes += [_misplaced(misplaced)] if misplaced else []
+        model.notes += [_FROZEN.format(some(late))] if late else []
+        model.notes += [_MISPLACED.format(some(misplaced))] if misplaced else []
         model.notes += _borrowed(read.structure(), options.model)
         if REST not in read.structure().not_stored:
             _check_fit(parsed, options.model, misfit(read.structure(), architecture.structure))
@@ -174,75 +160,48 @@ def _from_file(file: ModelFile, parsed: Source, options: Options, workers: _Work
 
 def _borrowed(structure: Structure, model: str) -> list[str]:
     """That state which no weights file contains is that of the architecture's source."""
-    from fpcheck.diagnosis.evidence import some
-
     held = [f"{la.path}/{t.role}" for la in structure.layers for t in la.tensors if t.derived]
     taken = f"{some(held)}: taken from --model {shown(model)}, since no weights file contains it"
     return [taken] if held else []
 
 
-def _frozen(layers: list[str]) -> str:
-    from fpcheck.diagnosis.evidence import some
-
-    stand = "stands" if len(layers) == 1 else "stand"
-    return (
-        f"all tensors are there under their names, but {some(layers)} {stand} where trainable was "
-        "another when the file was saved: load_weights of Keras goes by order, so set trainable as "
-        "it was before you load"
-    )
-
-
-def _misplaced(layers: list[str]) -> str:
-    from fpcheck.diagnosis.evidence import some
-
-    stand = "stands" if len(layers) == 1 else "stand"
-    return (
-        f"all tensors are there under their names, but {some(layers)} {stand} in other groups than "
-        "those in which load_weights of Keras looks, so it will refuse the file: save the weights "
-        "again from the model that you load them into"
-    )
-
-
 def _check_whole(structure: Structure, parsed: Source, options: Options) -> None:
     """Refuse a part of a model where the whole is asked for."""
     if REST in structure.not_stored:
+        model = shown(options.model or "")
         raise FpcheckError(
-            f"{parsed.text}: holds a part of the weights of --model {shown(options.model or '')}",
-            "Give the file that holds all of them, or as --model the part that it was saved from.",
+            f"{parsed.text}: contains a part of the weights of --model {model}",
+            "Give the file that contains them all, or as --model the part that it was saved from.",
         )
 
 
 def _check_fit(parsed: Source, model: str, lacking: list[str]) -> None:
     """Refuse, as Keras does, a file that was saved from another architecture than `--model`."""
     if lacking:
-        from fpcheck.diagnosis.evidence import some  # and all rules, which a match needs not
-
         raise FpcheckError(
-            f"{parsed.text}: does not fit --model {shown(model)}: it holds no weights of "
+            f"{parsed.text}: does not fit --model {shown(model)}: it contains no weights of "
             f"{some(lacking)}",
             "Name the architecture that it was saved from.",
         )
 
 
-def _architecture(options: Options, workers: _Workers) -> Fingerprint:
-    """The structure that `--model` names, and state that a weight file does not hold."""
+def _architecture(options: Options, worker: Worker) -> Fingerprint:
+    """The structure that `--model` names, and state that no weights file contains."""
     inner = parse(options.model or "")
     if inner.kind is Kind.APPLICATION:
         entry = shipped().entry(inner.name)  # nothing need be built for it
         if entry is not None:
             return entry.load().fingerprint
     plain = msgspec.structs.replace(options, weights=Options().weights, model=None)
-    remote = None if inner.kind is Kind.FILE else workers.one()
-    with opened(None, inner, plain, remote, architecture_only=True) as model:
-        structure = model.contents.structure()
-        if inner.kind is Kind.APPLICATION:
-            return Fingerprint(structure)
-        return Fingerprint(structure, tuple(Measurement(d, None) for d in model.contents.digests()))
-
-
-def is_bare(source: Source, options: Options) -> bool:
-    """Whether the structure can be had without weights: an application and no file of weights."""
-    return source.kind is Kind.APPLICATION and options.weights in ("imagenet", "random")
+    remote = None if inner.kind is Kind.FILE else worker()
+    with file_of(inner) as file:
+        plan = Plan(given=None, source=inner, options=plain, file=file, bare=True)
+        with opened(plan, remote) as model:
+            structure = model.contents.structure()
+            if inner.kind is Kind.APPLICATION:
+                return Fingerprint(structure)
+            digests = model.contents.digests()
+            return Fingerprint(structure, tuple(Measurement(d, None) for d in digests))
 
 
 def _in_memory(source: Any, options: Options) -> OpenedModel:
@@ -262,18 +221,3 @@ def _in_memory(source: Any, options: Options) -> OpenedModel:
             "Leave the backend out, or save the model and give the file.",
         )
     return OpenedModel(live, lambda: live, live.format, live.backend)
-
-
-def chosen_probes(
-    asked: str | None, model: OpenedModel, structure: Structure, preprocess: str
-) -> Probes:
-    """The probes that `--probes` names: how many, or a file or folder that holds them."""
-    if asked is not None and asked.isdecimal() and int(asked) == 0:
-        raise FpcheckError("--probes 0: no probes show nothing", "Leave out: --levels LIST.")
-    if asked is None or asked.isdecimal():
-        return probes.fit(
-            structure, int(asked or probes.COUNT), model.words(), raw_pixels=preprocess != "none"
-        )
-    from fpcheck.workflows import labelled_data
-
-    return probes.given(labelled_data.probe_arrays(Path(asked), structure), structure)

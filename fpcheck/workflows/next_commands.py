@@ -10,7 +10,8 @@ from fpcheck.model.source import Kind, Options, parse
 from fpcheck.report.report import Report
 from fpcheck.wording import command, given
 from fpcheck.workflows.golden_lookup import find, goldens_folder
-from fpcheck.workflows.request import Request, configured_loading
+from fpcheck.workflows.plan import completed, settings_of
+from fpcheck.workflows.request import CompareRequest
 
 NAME_ARCHITECTURE = (
     "Name the architecture: --model resnet50, --model FILE.keras or "
@@ -21,12 +22,12 @@ _WEIGHTS_ONLY = ("keras-h5-weights", "weights-h5", "weights-json")
 _WHOLE = ("keras", "keras-h5", "application", "callable")
 
 
-def to_compare(source: str, golden: str, request: Request, options: Options) -> str:
+def to_compare(source: str, golden: str, request: CompareRequest, options: Options) -> str:
     """The same comparison, with a golden that is named."""
     return command("compare", source, **given(request) | {"golden": golden}, **given(options))
 
 
-def to_record(source: str, weights_only: bool, request: Request, options: Options) -> str:
+def to_record(source: str, weights_only: bool, request: CompareRequest, options: Options) -> str:
     """How to record a model that has no golden, if it is good."""
     if weights_only and options.model is None:
         return f"If it is good, record it. {NAME_ARCHITECTURE}"
@@ -35,12 +36,12 @@ def to_record(source: str, weights_only: bool, request: Request, options: Option
 
 
 def to_accept(
-    report: Report, request: Request, options: Options, data: Path | None = None
+    report: Report, request: CompareRequest, options: Options, data: Path | None = None
 ) -> str | None:
     """How to store what was compared as the golden's next version; None where nothing is to be.
 
     Args:
-        report: on the comparison; only a mismatch is to be accepted.
+        report: on the comparison; only a mismatch can be accepted.
         request: what was asked.
         options: how the source was loaded.
         data: the labelled examples that it was judged on.
@@ -52,7 +53,7 @@ def to_accept(
 
 
 def to_record_next(
-    lead: str, report: Report, request: Request, options: Options, data: Path | None = None
+    lead: str, report: Report, request: CompareRequest, options: Options, data: Path | None = None
 ) -> str:
     """How to record what was compared as the golden's next version; `lead` says what for."""
     name, own = report.golden.name, given(options)
@@ -66,7 +67,7 @@ def to_record_next(
         entry = find(request.golden or report.golden.label, request.goldens)
         head = entry.head()
         asked |= _place(entry, head, request, options)
-    except FpcheckError:  # removed meanwhile, or configured: the options alone must do
+    except FpcheckError:  # the golden was removed: the options alone must do
         pass
     if report.candidate.format in _WEIGHTS_ONLY and not _has_model(report, options):
         model = _architecture(head)
@@ -77,7 +78,7 @@ def to_record_next(
 
 
 def _place(
-    entry: Entry, head: Head, request: Request, options: Options
+    entry: Entry, head: Head, request: CompareRequest, options: Options
 ) -> dict[str, Path | tuple[str, ...]]:
     """Where the golden lies, and its levels, as far as `record` would choose others."""
     folder = entry.path.parent.parent.resolve()
@@ -93,8 +94,7 @@ def _place(
 
 def _has_model(report: Report, options: Options) -> bool:
     """Whether the architecture of a file of weights is given, or configured."""
-    configured = configured_loading(parse(report.candidate.source), options)[1]
-    return configured.model is not None
+    return completed(options, settings_of(parse(report.candidate.source))).model is not None
 
 
 def _architecture(head: Head | None) -> str | None:

@@ -31,9 +31,9 @@ class Recording(Value, frozen=True, eq=False):
         """What became of it, in a few words."""
         if self.stored:
             return "stored"
-        return f"nothing stored but the {' and '.join(self.edited)}" if self.edited else (
-            "nothing stored: the newest version says the same"
-        )  # fmt: skip
+        if self.edited:
+            return f"nothing stored but the {' and '.join(self.edited)}"
+        return "nothing stored: the newest version says the same"
 
     def __repr__(self) -> str:
         return f"<Recording {self.golden.label}: {self.outcome}; {len(self.warnings)} warnings>"

@@ -14,10 +14,10 @@ from fpcheck.model.source import Options
 from fpcheck.model.worker_client import RemoteSession
 from fpcheck.progress import Progress, silent
 from fpcheck.report.report import PREDICTIONS, AccuracyResult, Diagnosis, Report, timed
-from fpcheck.workflows.comparison import compared
+from fpcheck.workflows.accuracy_measurement import measured_accuracy
+from fpcheck.workflows.compare import compared
 from fpcheck.workflows.next_commands import to_record_next
-from fpcheck.workflows.record import judge
-from fpcheck.workflows.request import Request
+from fpcheck.workflows.request import CompareRequest
 
 # Rounding may exchange two classes whose scores are this close; it changes no other prediction.
 CLOSE_SCORES = 1e-3
@@ -34,7 +34,7 @@ class Change(Value, frozen=True):
 
 
 class Pairs(Value, frozen=True):
-    """Examples on both sides: how many, whose prediction changed, how many were labelled anew."""
+    """Examples on both sides: how many, whose prediction changed, how many have another label."""
 
     compared: int
     changed: list[Change]
@@ -44,7 +44,7 @@ class Pairs(Value, frozen=True):
 def validate_source(
     source: object,
     path: Path,
-    request: Request,
+    request: CompareRequest,
     options: Options,
     remote: RemoteSession | None = None,
     progress: Progress = silent,
@@ -57,8 +57,8 @@ def validate_source(
     start = time.monotonic()
     if request.levels is None:
         request = msgspec.structs.replace(request, levels=("structure", "weights"))
-    with compared(source, request, options, remote, progress) as opened:
-        golden, report = opened.golden, opened.report
+    with compared(source, request, options, remote, progress) as finished:
+        golden, report, model = finished.plan.golden, finished.report, finished.model
         recorded = golden.fingerprint.accuracy
         if recorded is None:
             raise FpcheckError(
@@ -67,19 +67,19 @@ def validate_source(
             )
         preprocess = request.preprocess or recorded.preprocess
         progress("predicting the labelled examples")
-        measured = judge(opened.model, opened.structure, path, preprocess, allow_nan=True)
+        structure = model.contents.structure()
+        measured = measured_accuracy(model, structure, path, preprocess, allow_nan=True)
     pairs = compare_predictions(recorded, measured)
     if not pairs.compared:
         raise FpcheckError(
-            f"{path}: holds none of the examples that golden {golden.label} recorded",
-            "Validate on the data that was recorded, or record anew with --data.",
+            f"{path}: contains none of the examples that golden {golden.label} recorded",
+            "Use the data that was recorded, or record the golden again with --data.",
         )
-    finished = _with_accuracy(report, recorded, measured, pairs)
-    return timed(finished, start)
+    return timed(_with_accuracy(report, recorded, measured, pairs), start)
 
 
 def compare_predictions(recorded: Accuracy, measured: Accuracy) -> Pairs:
-    """Compare the examples that both sides hold, paired by their content."""
+    """Compare the examples that both sides contain, paired by their content."""
     places = {row.tobytes(): place for place, row in enumerate(recorded.examples)}
     pairs = [
         (places[row.tobytes()], place)

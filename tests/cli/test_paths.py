@@ -17,9 +17,8 @@ from fpcheck.errors import FpcheckError, as_text
 from fpcheck.model.source import Kind, Options, Source, parse
 from fpcheck.workflows.compare import compare_source
 from fpcheck.workflows.hash_ import hash_weights
-from fpcheck.workflows.record import Request as Recorded
 from fpcheck.workflows.record import record_source
-from fpcheck.workflows.request import Request
+from fpcheck.workflows.request import CompareRequest, RecordRequest
 
 LINUX = sys.platform == "linux"  # the file systems of others take no bytes that are not UTF-8
 NAME = os.fsdecode(b"caf\xe9\x1b[31m.keras") if LINUX else "cafe\x1b[31m.keras"
@@ -92,8 +91,8 @@ def test_errors_show_it_escaped(model: str) -> None:
 
 
 def test_the_worker_opens_it_and_tells_of_it(model: str, worker: object) -> None:
-    record_source(model, Recorded(name="digits"), Options(), worker)  # type: ignore[arg-type]
-    request = Request(golden="digits", full=True)
+    record_source(model, RecordRequest(name="digits"), Options(), worker)  # type: ignore[arg-type]
+    request = CompareRequest(golden="digits", full=True)
     report = compare_source(model, request, Options(), worker)  # type: ignore[arg-type]
     assert (report.verdict, report.levels["outputs"].status) == ("match", "pass")
     Path(model).write_bytes(b"PK\3\4")

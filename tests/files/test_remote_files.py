@@ -21,11 +21,10 @@ from fpcheck.errors import FpcheckError
 from fpcheck.files import remote_files
 from fpcheck.files.address import beside, shown
 from fpcheck.model.source import Options
-from fpcheck.workflows import record
 from fpcheck.workflows.compare import compare_source
 from fpcheck.workflows.hash_ import hash_weights
 from fpcheck.workflows.record import record_source
-from fpcheck.workflows.request import Request
+from fpcheck.workflows.request import CompareRequest, RecordRequest
 
 STATIC = Options(static=True)
 
@@ -104,9 +103,9 @@ def test_state_of_training_is_not_fetched(server: str) -> None:
 def test_a_file_in_memory_is_compared_with_its_golden(here: Path) -> None:
     from fpcheck import demo
 
-    record_source(demo.MODEL, record.Request(name="digits"), STATIC)
+    record_source(demo.MODEL, RecordRequest(name="digits"), STATIC)
     fsspec.filesystem("memory").pipe("/models/digits.keras", demo.MODEL.read_bytes())
-    report = compare_source("memory://models/digits.keras", Request(), STATIC)
+    report = compare_source("memory://models/digits.keras", CompareRequest(), STATIC)
     assert (report.verdict, report.golden.name) == ("match", "digits")
 
 

@@ -7,10 +7,9 @@ import pytest
 
 from fpcheck.model.source import Options
 from fpcheck.model.worker_client import RemoteSession
-from fpcheck.workflows import record
 from fpcheck.workflows.compare import compare_source
 from fpcheck.workflows.record import record_source
-from fpcheck.workflows.request import Request
+from fpcheck.workflows.request import CompareRequest, RecordRequest
 
 KINDS = importlib.import_module("models").KINDS
 CASES = [
@@ -38,11 +37,14 @@ def test_a_saved_model_matches_the_golden_of_the_living_one(
     models = importlib.import_module("models")
     model = getattr(models, kind)()
     goldens = folder / kind
-    golden = record_source(model, record.Request(name=kind, goldens=goldens), Options()).golden
+    golden = record_source(model, RecordRequest(name=kind, goldens=goldens), Options()).golden
     path = folder / f"{kind}.{container}"
     model.save_weights(path) if container == "weights.h5" else model.save(path)
     report = compare_source(
-        path, Request(golden=kind, goldens=goldens, full=True), _options(kind, container), worker
+        path,
+        CompareRequest(golden=kind, goldens=goldens, full=True),
+        _options(kind, container),
+        worker,
     )
     assert report.verdict == "match", str(report)
     assert {level.status for level in report.levels.values()} == {"pass"}
@@ -57,11 +59,11 @@ def test_recording_the_saved_model_again_stores_nothing(
 ) -> None:
     models = importlib.import_module("models")
     model, goldens = getattr(models, kind)(), folder / f"again-{kind}"
-    record_source(model, record.Request(name=kind, goldens=goldens), Options())
+    record_source(model, RecordRequest(name=kind, goldens=goldens), Options())
     path = folder / f"again-{kind}.keras"
     model.save(path)
     again = record_source(
-        path, record.Request(name=kind, goldens=goldens), _options(kind, "keras"), worker
+        path, RecordRequest(name=kind, goldens=goldens), _options(kind, "keras"), worker
     )
     assert not again.stored
     assert again.golden.label == f"{kind}@1"

@@ -14,11 +14,10 @@ from models import filled, image_net, nested_net, sequential_net, text_net
 from fpcheck.errors import FpcheckError
 from fpcheck.model.source import Options, parse
 from fpcheck.model.worker_client import RemoteSession
-from fpcheck.workflows import record
 from fpcheck.workflows.compare import compare_source
 from fpcheck.workflows.hash_ import hash_weights
 from fpcheck.workflows.record import record_source
-from fpcheck.workflows.request import Request
+from fpcheck.workflows.request import CompareRequest, RecordRequest
 
 STATIC = Options(static=True, model="model.json")
 legacy = importlib.import_module("layout.test_layer_matching").legacy
@@ -42,26 +41,26 @@ def test_weights_with_it_are_those_of_the_whole_model(
     here: Path, make: Callable[[], keras.Model], weights: str
 ) -> None:
     written(make())
-    record_source("net.keras", record.Request(name="net"), Options(static=True))
-    report = compare_source(weights, Request(golden="net"), STATIC)
+    record_source("net.keras", RecordRequest(name="net"), Options(static=True))
+    report = compare_source(weights, CompareRequest(golden="net"), STATIC)
     assert (report.verdict, report.findings, report.notes) == ("match", [], [])
     assert {report.levels[level].status for level in ("structure", "weights")} == {"pass"}
 
 
 def test_weights_with_it_can_be_recorded_and_run(here: Path, worker: RemoteSession) -> None:
     written(nested_net())
-    record_source("net.weights.h5", record.Request(name="net"), running(), worker)
-    request = Request(golden="net", full=True)
+    record_source("net.weights.h5", RecordRequest(name="net"), running(), worker)
+    request = CompareRequest(golden="net", full=True)
     report = compare_source("net.keras", request, Options(), worker)
     assert (report.verdict, report.levels["outputs"].status) == ("match", "pass")
 
 
 def test_another_activation_in_it_is_found(here: Path) -> None:
     written(image_net())
-    record_source("net.keras", record.Request(name="net"), Options(static=True))
+    record_source("net.keras", RecordRequest(name="net"), Options(static=True))
     text = Path("model.json").read_text().replace('"softmax"', '"sigmoid"')
     Path("model.json").write_text(text)
-    report = compare_source("net.weights.h5", Request(golden="net"), STATIC)
+    report = compare_source("net.weights.h5", CompareRequest(golden="net"), STATIC)
     assert report.verdict == "mismatch"
     assert [(f.code, f.where) for f in report.errors] == [("config-changed", "head")]
 
@@ -69,7 +68,7 @@ def test_another_activation_in_it_is_found(here: Path) -> None:
 def test_another_architecture_is_refused(here: Path) -> None:
     written(image_net())
     nested_net().save_weights("net.weights.h5")
-    with pytest.raises(FpcheckError, match=r"does not fit --model model\.json: it holds no"):
+    with pytest.raises(FpcheckError, match=r"does not fit --model model\.json: it contains no"):
         hash_weights("net.weights.h5", STATIC)
 
 
@@ -78,8 +77,8 @@ def test_state_that_no_file_holds_hinders_the_match(here: Path, worker: RemoteSe
     normal.adapt(np.arange(12.0).reshape(3, 4))
     x = keras.Input((4,), name="x")
     written(filled(keras.Model(x, kl.Dense(2, name="y")(normal(x)))))
-    record_source("net.keras", record.Request(name="net"), Options(), worker)
-    report = compare_source("net.weights.h5", Request(golden="net"), STATIC)
+    record_source("net.keras", RecordRequest(name="net"), Options(), worker)
+    report = compare_source("net.weights.h5", CompareRequest(golden="net"), STATIC)
     assert report.errors == []
 
 
@@ -87,9 +86,9 @@ def test_it_is_no_model_itself(here: Path) -> None:
     written(image_net())
     for options in (Options(static=True), Options()):
         with pytest.raises(FpcheckError) as caught:
-            record_source("model.json", record.Request(name="net"), options)
+            record_source("model.json", RecordRequest(name="net"), options)
         assert str(caught.value) == (
-            "model.json: holds an architecture only, no weights\n"
+            "model.json: contains an architecture only, no weights\n"
             "Give the file of its weights, with --model model.json."
         )
 
@@ -103,9 +102,9 @@ def test_an_architecture_of_keras2_is_read_in_its_spelling(
     Path("model.json").write_text(json.dumps({**said, "backend": "tensorflow"}))
     net = keras.Sequential([keras.Input((4,)), kl.Dense(2, "tanh", name="y")], name="net")
     legacy("net.h5", filled(net))
-    record_source("net.h5", record.Request(name="net"), running(), worker)
+    record_source("net.h5", RecordRequest(name="net"), running(), worker)
     net.save("net.keras")
-    report = compare_source("net.keras", Request(golden="net", full=True), Options(), worker)
+    report = compare_source("net.keras", CompareRequest(golden="net", full=True), Options(), worker)
     assert (report.verdict, report.levels["outputs"].status) == ("match", "pass")
 
 

@@ -32,7 +32,8 @@ def write(path: Path, **options: object) -> None:
 
 
 def read(path: Path, known: frozenset[bytes] | None = None) -> Reading:
-    file = ModelFile(str(path), path.name, known)
+    file = ModelFile(str(path), path.name)
+    file.begin(known)
     try:
         return file.reading(known)
     finally:

@@ -13,11 +13,10 @@ from fpcheck.codec import PathText
 from fpcheck.errors import FpcheckError
 from fpcheck.model.source import Options
 from fpcheck.report.report import Report
-from fpcheck.workflows import record
 from fpcheck.workflows.compare import compare_source
 from fpcheck.workflows.hash_ import hash_weights
 from fpcheck.workflows.record import record_source
-from fpcheck.workflows.request import Request
+from fpcheck.workflows.request import CompareRequest, RecordRequest
 
 MODELS = importlib.import_module("models")
 STATIC = Options(static=True)
@@ -30,7 +29,7 @@ def model(here: Path) -> keras.Model:
     model.save("net.keras")
     model.save_weights("net.weights.h5")
     legacy("net.h5", model)
-    record_source("net.keras", record.Request(name="net"), STATIC)
+    record_source("net.keras", RecordRequest(name="net"), STATIC)
     return model
 
 
@@ -53,7 +52,7 @@ def names(group: h5py.Group, attribute: str) -> list[str]:
 
 
 def compared(path: str, levels: tuple[str, ...] | None = ("weights",)) -> Report:
-    return compare_source(path, Request(golden="net", levels=levels), STATIC)
+    return compare_source(path, CompareRequest(golden="net", levels=levels), STATIC)
 
 
 @pytest.mark.parametrize("path", ["net.weights.h5", "net.h5"])
@@ -97,7 +96,7 @@ def test_without_an_architecture_the_structure_is_skipped_and_the_verdict_incomp
     model: keras.Model,
 ) -> None:
     report = compared("net.weights.h5", levels=None)
-    reason = "the file holds weights only; name its architecture with --model"
+    reason = "the file contains weights only; name its architecture with --model"
     assert report.verdict == "incomplete"
     assert [(n, la.status, la.reason) for n, la in report.levels.items()] == [
         ("structure", "skipped", reason),
@@ -108,7 +107,7 @@ def test_without_an_architecture_the_structure_is_skipped_and_the_verdict_incomp
 
 def test_with_an_architecture_both_levels_are_checked(model: keras.Model) -> None:
     options = Options(static=True, model="net.keras")
-    report = compare_source("net.weights.h5", Request(golden="net"), options)
+    report = compare_source("net.weights.h5", CompareRequest(golden="net"), options)
     assert (report.verdict, report.findings) == ("match", [])
     assert report.levels["structure"].status == "pass"
 
@@ -118,14 +117,14 @@ def test_a_file_without_the_weights_of_its_architecture_is_refused(model: keras.
     other.save_weights("other.weights.h5")
     options = Options(static=True, model="net.keras")
     for refused in (
-        lambda: compare_source("other.weights.h5", Request(golden="net"), options),
-        lambda: record_source("other.weights.h5", record.Request(), options),
+        lambda: compare_source("other.weights.h5", CompareRequest(golden="net"), options),
+        lambda: record_source("other.weights.h5", RecordRequest(), options),
         lambda: hash_weights("other.weights.h5", options),
     ):
         with pytest.raises(FpcheckError) as raised:
             refused()
         assert str(raised.value) == (
-            "other.weights.h5: does not fit --model net.keras: it holds no weights of "
+            "other.weights.h5: does not fit --model net.keras: it contains no weights of "
             "inner/inner_dense, tower/low, tower/high and 2 more\n"
             "Name the architecture that it was saved from."
         )
@@ -133,7 +132,7 @@ def test_a_file_without_the_weights_of_its_architecture_is_refused(model: keras.
 
 def test_the_only_golden_that_it_fits_is_found(model: keras.Model) -> None:
     Path("net.h5").rename("downloaded.h5")
-    report = compare_source("downloaded.h5", Request(levels=("weights",)), STATIC)
+    report = compare_source("downloaded.h5", CompareRequest(levels=("weights",)), STATIC)
     assert (report.verdict, report.golden.name) == ("match", "net")
 
 
@@ -146,7 +145,7 @@ def both_ways(here: Path) -> keras.Model:
     model = MODELS.filled(keras.Model(x, layer(x)))
     model.save("net.keras")
     model.save_weights("net.weights.h5")
-    record_source("net.keras", record.Request(name="net"), STATIC)
+    record_source("net.keras", RecordRequest(name="net"), STATIC)
     return model
 
 
@@ -181,7 +180,7 @@ def test_layers_of_one_class_in_a_model_inside_are_told_apart_without_names(here
     model = MODELS.filled(keras.Sequential([kl.Input((4, 4, 2)), base, kl.Dense(2, name="head")]))
     model.save("net.keras")
     model.save_weights("net.weights.h5")
-    record_source("net.keras", record.Request(name="net"), STATIC)
+    record_source("net.keras", RecordRequest(name="net"), STATIC)
     with h5py.File("net.weights.h5", "r+") as file:
         nameless(file)
     assert compared("net.weights.h5").verdict == "match"
@@ -193,7 +192,7 @@ def test_tensors_of_quantised_layers_stand_in_another_order_in_legacy_files(here
     model.quantize("int8")
     model.save("net.keras")
     legacy("net.h5", model)
-    record_source("net.keras", record.Request(name="net"), STATIC)
+    record_source("net.keras", RecordRequest(name="net"), STATIC)
     report = compared("net.h5")
     assert (report.verdict, report.candidate.content_id) == ("match", report.golden.content_id)
 
@@ -201,7 +200,7 @@ def test_tensors_of_quantised_layers_stand_in_another_order_in_legacy_files(here
 def test_a_model_without_weights_has_files_of_weights_too(here: Path) -> None:
     model = keras.Sequential([kl.Input((4,)), kl.ReLU(name="bend")])
     model.save("net.keras")
-    record_source("net.keras", record.Request(name="net"), STATIC)
+    record_source("net.keras", RecordRequest(name="net"), STATIC)
     model.save_weights("net.weights.h5")
     model.save_weights("net.weights.json", max_shard_size=1)
     legacy("net.h5", model)
@@ -217,8 +216,8 @@ def test_a_tensor_that_a_legacy_file_holds_once_stands_at_both_of_its_layers(
     model = keras.Sequential([kl.Input((4,)), limited, kl.Dense(2, name="head")])
     model.save("net.keras")
     legacy("net.h5", model)
-    record_source("net.keras", record.Request(name="net"), STATIC)
-    report = compare_source("net.h5", Request(golden="net", levels=("weights",)), options)
+    record_source("net.keras", RecordRequest(name="net"), STATIC)
+    report = compare_source("net.h5", CompareRequest(golden="net", levels=("weights",)), options)
     assert (report.verdict, report.findings) == ("match", [])
     assert hash_weights("net.h5", STATIC) == hash_weights("net.keras", STATIC)
 
@@ -231,13 +230,13 @@ def test_groups_that_keras_would_not_look_into_are_told(group: str, model: keras
     with pytest.raises(ValueError, match="expected"):
         model.load_weights("moved.weights.h5")
     options = Options(static=True, model=PathText("net.keras"))
-    report = compare_source("moved.weights.h5", Request(golden="net"), options)
+    report = compare_source("moved.weights.h5", CompareRequest(golden="net"), options)
     assert (report.verdict, report.findings, report.notes) == (
         "match",
         [],
         [
-            "all tensors are there under their names, but shared, age, kind and 3 more stand in "
-            "other groups than those in which load_weights of Keras looks, so it will refuse the "
-            "file: save the weights again from the model that you load them into"
+            "every tensor is in the file under its name, but load_weights of Keras looks for "
+            "shared, age, kind and 3 more in other groups, so it will refuse the file: save the "
+            "weights again from the model that you load them into"
         ],
     )

@@ -12,11 +12,10 @@ from keras import layers as kl
 from fpcheck.errors import FpcheckError
 from fpcheck.model.source import Options
 from fpcheck.report.report import Report
-from fpcheck.workflows import record
 from fpcheck.workflows.compare import compare_source
 from fpcheck.workflows.hash_ import hash_weights
 from fpcheck.workflows.record import record_source
-from fpcheck.workflows.request import Request
+from fpcheck.workflows.request import CompareRequest, RecordRequest
 
 STATIC = Options(static=True)
 WITH_MODEL = Options(static=True, model="net.keras")
@@ -65,7 +64,7 @@ def flat() -> keras.Model:
 def recorded(model: keras.Model) -> keras.Model:
     model.save("net.keras")
     model.save_weights("net.weights.h5")
-    record_source("net.keras", record.Request(name="net"), STATIC)
+    record_source("net.keras", RecordRequest(name="net"), STATIC)
     return model
 
 
@@ -79,7 +78,7 @@ def without(*groups: str, path: str = "part.weights.h5") -> str:
 
 
 def compared(path: str, options: Options = STATIC, **asked: object) -> Report:
-    return compare_source(path, Request(golden="net", **asked), options)  # type: ignore[arg-type]
+    return compare_source(path, CompareRequest(golden="net", **asked), options)  # type: ignore[arg-type]
 
 
 def told(report: Report) -> tuple[str, list[str], list[str]]:
@@ -149,7 +148,7 @@ def test_a_shard_alone_is_a_part(options: Options, here: Path) -> None:
     assert report.verdict == "incomplete"
     assert report.levels["weights"].reason == f"a part of the model: {part}, equal to the golden's"
     assert report.notes == [
-        f"the file holds a part of the model: {part}; not compared: ln_0, up_0, up_1, down_1, "
+        f"the file contains a part of the model: {part}; not compared: ln_0, up_0, up_1, down_1, "
         "ln_2 and 6 more"
     ]
 
@@ -217,7 +216,7 @@ def test_a_head_without_its_body_is_a_part(options: Options, here: Path) -> None
         "a part of the model: 1 of 4 layers with weights (predictions), equal to the golden's"
     )
     assert report.notes == [
-        "the file holds a part of the model: 1 of 4 layers with weights (predictions); not "
+        "the file contains a part of the model: 1 of 4 layers with weights (predictions); not "
         "compared: backbone/conv1, backbone/norm1, backbone/conv2"
     ]
 
@@ -260,7 +259,7 @@ def test_a_body_saved_by_itself_is_a_part(options: Options, here: Path) -> None:
     report = compared("body.weights.h5", options)
     assert told(report) == ("incomplete", [], [])
     assert report.notes == [
-        "the file holds a part of the model: 3 of 4 layers with weights (backbone/conv1, "
+        "the file contains a part of the model: 3 of 4 layers with weights (backbone/conv1, "
         "backbone/norm1, backbone/conv2); not compared: predictions"
     ]
 
@@ -308,7 +307,7 @@ def test_a_head_of_another_name_is_placed_by_its_digests(here: Path) -> None:
 @pytest.mark.parametrize(
     "refused",
     [
-        lambda path: record_source(path, record.Request(name="other"), WITH_MODEL),
+        lambda path: record_source(path, RecordRequest(name="other"), WITH_MODEL),
         lambda path: hash_weights(path, WITH_MODEL),
     ],
     ids=["record", "hash"],
@@ -318,6 +317,6 @@ def test_a_part_is_not_recorded_as_the_whole(refused: Callable[[str], object], h
     with pytest.raises(FpcheckError) as raised:
         refused("body.weights.h5")
     assert str(raised.value) == (
-        "body.weights.h5: holds a part of the weights of --model net.keras\n"
-        "Give the file that holds all of them, or as --model the part that it was saved from."
+        "body.weights.h5: contains a part of the weights of --model net.keras\n"
+        "Give the file that contains them all, or as --model the part that it was saved from."
     )

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 NOTE = (
-    "all tensors are there under their names, but inner/norm1 stands where trainable was another "
-    "when the file was saved: load_weights of Keras goes by order, so set trainable as it was "
-    "before you load"
+    "every tensor is in the file under its name, but trainable was different for inner/norm1 when "
+    "the file was saved: load_weights of Keras goes by order, so set trainable as it was before "
+    "you load"
 )
 
 
@@ -50,13 +50,17 @@ def test_weights_match_with_and_without_an_architecture(
     from fpcheck.model.source import Options
     from fpcheck.workflows import record
     from fpcheck.workflows.compare import compare_source
-    from fpcheck.workflows.request import Request
+    from fpcheck.workflows.request import CompareRequest, RecordRequest
 
     monkeypatch.chdir(folder)
-    record.record_source("net.h5", record.Request(name="net"), Options(static=True))
-    report = compare_source(file, Request(golden="net"), Options(static=True, model="net.h5"))
+    record.record_source("net.h5", RecordRequest(name="net"), Options(static=True))
+    report = compare_source(
+        file, CompareRequest(golden="net"), Options(static=True, model="net.h5")
+    )
     assert (report.verdict, report.findings, report.notes) == ("match", [], notes)
-    report = compare_source(file, Request(golden="net", levels=("weights",)), Options(static=True))
+    report = compare_source(
+        file, CompareRequest(golden="net", levels=("weights",)), Options(static=True)
+    )
     assert (report.verdict, report.notes) == ("match", [])
 
 

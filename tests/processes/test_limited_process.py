@@ -268,3 +268,16 @@ def test_a_recording_may_take_longer_than_reading_its_file(tmp_path: Path) -> No
     _, err = recording.communicate()
     assert (recording.returncode, err) == (0, "")
     assert time.monotonic() - begun > 2.0  # the limits
+
+
+@pytest.mark.parametrize(
+    ("loaded", "safe"), [("json", True), ("tensorflow", False), ("jax", False), ("torch", False)]
+)
+def test_forking_is_not_safe_beside_a_framework(loaded: str, safe: bool) -> None:
+    code = (
+        f"import sys; sys.modules[{loaded!r}] = sys; "
+        "from fpcheck.processes.limited_process import may_fork; "
+        "print(may_fork())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{safe}\n"

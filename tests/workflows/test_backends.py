@@ -23,10 +23,9 @@ from fpcheck.model.environment import environment
 from fpcheck.model.source import Options, parse
 from fpcheck.model.worker_client import RemoteSession
 from fpcheck.report.report import Report
-from fpcheck.workflows import record
 from fpcheck.workflows.compare import compare_source
 from fpcheck.workflows.record import record_source
-from fpcheck.workflows.request import Request
+from fpcheck.workflows.request import CompareRequest, RecordRequest
 
 OTHERS = ("jax", "torch")
 # Recurrence, masks and attention; kernels; statistics.
@@ -68,7 +67,7 @@ def test_a_golden_recorded_on_tensorflow_matches_elsewhere(
     name: str, backend: str, goldens: Path, workers: dict[str, RemoteSession]
 ) -> None:
     report = compare_source(
-        on_tensorflow(name, goldens), Request(golden=name, goldens=goldens),
+        on_tensorflow(name, goldens), CompareRequest(golden=name, goldens=goldens),
         Options(backend=backend), workers[backend],
     )  # fmt: skip
     assert (statuses(report), report.findings) == (MATCH, [])
@@ -79,7 +78,7 @@ def test_a_golden_recorded_elsewhere_matches_on_tensorflow_and_is_proved_there(
     backend: str, here: Path, workers: dict[str, RemoteSession]
 ) -> None:
     models.normalized_net().save("net.keras")
-    asked = record.Request(name="net")
+    asked = RecordRequest(name="net")
     recorded = record_source("net.keras", asked, Options(backend=backend), workers[backend])
     golden, outputs = recorded.golden, recorded.golden.fingerprint.outputs
     assert outputs is not None
@@ -90,7 +89,7 @@ def test_a_golden_recorded_elsewhere_matches_on_tensorflow_and_is_proved_there(
     )  # fmt: skip
     assert (outputs.reach.unreached, outputs.reach.untried) == ((), ())
     assert outputs.noise.largest < 1e-5
-    request = Request(golden="net")
+    request = CompareRequest(golden="net")
     for other, expected in [("tensorflow", "pass"), (backend, "proved")]:
         report = compare_source("net.keras", request, Options(backend=other), workers[other])
         assert statuses(report) == ("match", "pass", "pass", expected), other
@@ -109,7 +108,7 @@ def test_a_fault_is_found_on_every_backend(
     layer.set_weights([w + 0.01 for w in layer.get_weights()])
     model.save(tmp_path / "changed.keras")
     report = compare_source(
-        tmp_path / "changed.keras", Request(golden="normalized_net", goldens=goldens),
+        tmp_path / "changed.keras", CompareRequest(golden="normalized_net", goldens=goldens),
         Options(backend=backend), workers[backend],
     )  # fmt: skip
     assert statuses(report) == ("mismatch", "pass", "fail", "fail")
@@ -120,7 +119,7 @@ def test_what_a_backend_computes_otherwise_is_a_mismatch_at_the_layer_that_does(
     goldens: Path, workers: dict[str, RemoteSession]
 ) -> None:
     file = on_tensorflow("padded_mean_net", goldens)
-    request = Request(golden="padded_mean_net", goldens=goldens)
+    request = CompareRequest(golden="padded_mean_net", goldens=goldens)
     jax, torch = (
         compare_source(file, request, Options(backend=b), workers[b]) for b in ("jax", "torch")
     )
@@ -135,7 +134,7 @@ def test_a_live_model_has_the_structure_and_weights_of_tensorflows(
 ) -> None:
     on_tensorflow("normalized_net", goldens)
     report = compare_source(
-        "models:normalized_net", Request(golden="normalized_net", goldens=goldens),
+        "models:normalized_net", CompareRequest(golden="normalized_net", goldens=goldens),
         Options(backend=backend), workers[backend],
     )  # fmt: skip
     assert (statuses(report), report.findings) == (MATCH, [])
@@ -154,7 +153,9 @@ def test_a_file_that_another_backend_wrote_is_the_same(goldens: Path, tmp_path: 
         for name in ("metadata.json", "config.json", "model.weights.h5"):
             archive.write(tmp_path / name, name)
     report = compare_source(
-        tmp_path / "there.keras", Request(golden="normalized_net", goldens=goldens), Options()
+        tmp_path / "there.keras",
+        CompareRequest(golden="normalized_net", goldens=goldens),
+        Options(),
     )
     assert statuses(report) == ("match", "pass", "pass", "proved")
 
@@ -168,7 +169,7 @@ def test_a_model_that_takes_text_is_run_on_tensorflow_only(
     model.save("words.keras")
     fpcheck.record(model, "words")
     report = compare_source(
-        "words.keras", Request(golden="words"), Options(backend=backend), workers[backend]
+        "words.keras", CompareRequest(golden="words"), Options(backend=backend), workers[backend]
     )
     assert statuses(report) == ("incomplete", "pass", "pass", "skipped")
     reason = report.levels["outputs"].reason or ""

@@ -10,10 +10,9 @@ from keras import layers as kl
 
 from fpcheck.model.source import Options
 from fpcheck.report.report import Report
-from fpcheck.workflows import record
 from fpcheck.workflows.compare import compare_source
 from fpcheck.workflows.record import record_source
-from fpcheck.workflows.request import Request
+from fpcheck.workflows.request import CompareRequest, RecordRequest
 
 STATIC = Options(static=True)
 FILES = ("raw.keras", "raw.h5", "raw.weights.h5")
@@ -34,12 +33,12 @@ def averaged(here: Path) -> keras.Model:
     model.save_weights(FILES[2])
     model.optimizer.finalize_variable_values(model.trainable_variables)
     model.save("net.keras")
-    record_source("net.keras", record.Request(name="net"), STATIC)
+    record_source("net.keras", RecordRequest(name="net"), STATIC)
     return model
 
 
 def compared(path: str) -> Report:
-    return compare_source(path, Request(golden="net"), STATIC)
+    return compare_source(path, CompareRequest(golden="net"), STATIC)
 
 
 @pytest.mark.parametrize("path", FILES)
@@ -63,7 +62,7 @@ def test_a_constant_in_the_optimizer_is_no_evidence(here: Path) -> None:
     """Momentum that was never used is zero, and so is a fresh bias."""
     model = keras.Sequential([kl.Input((4,)), kl.Dense(3, name="head")])
     model.save("net.keras")
-    record_source("net.keras", record.Request(name="net"), STATIC)
+    record_source("net.keras", RecordRequest(name="net"), STATIC)
     model.compile("adam", "mse")
     model.optimizer.build(model.trainable_variables)
     model.layers[0].bias.assign([1.0, 2.0, 3.0])

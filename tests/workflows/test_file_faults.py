@@ -15,10 +15,9 @@ from keras import layers as kl
 from fpcheck.errors import FpcheckError
 from fpcheck.model.source import Options
 from fpcheck.report.report import Report
-from fpcheck.workflows import record
 from fpcheck.workflows.compare import compare_source
 from fpcheck.workflows.record import record_source
-from fpcheck.workflows.request import Request
+from fpcheck.workflows.request import CompareRequest, RecordRequest
 
 STATIC = Options(static=True)
 Change = Callable[[Path], None]
@@ -34,12 +33,12 @@ def pair(*names: str) -> keras.Model:
 
 
 def compared(path: str, **options: object) -> Report:
-    return compare_source(path, Request(golden="net"), Options(static=True, **options))  # type: ignore[arg-type]
+    return compare_source(path, CompareRequest(golden="net"), Options(static=True, **options))  # type: ignore[arg-type]
 
 
 def recorded(model: keras.Model, path: str = "net.keras") -> None:
     model.save(path)
-    record_source(path, record.Request(name="net"), STATIC)
+    record_source(path, RecordRequest(name="net"), STATIC)
 
 
 def differing(report: Report) -> list[str]:
@@ -93,7 +92,9 @@ def test_an_extra_layer_is_found_even_where_its_name_is_like_anothers(here: Path
     more = keras.Sequential([kl.Input((4,)), *(kl.Dense(4, name=f"dense_{n}") for n in (1, 5))])
     more.set_weights([*golden, *golden])
     more.save_weights("more.weights.h5")
-    report = compare_source("more.weights.h5", Request(golden="net", levels=("weights",)), STATIC)
+    report = compare_source(
+        "more.weights.h5", CompareRequest(golden="net", levels=("weights",)), STATIC
+    )
     assert [f.code for f in report.errors] == ["tensor-added", "tensor-added"]
 
 
@@ -197,7 +198,7 @@ def test_a_policy_of_the_process_is_no_difference(policy: str, here: Path) -> No
     try:
         x = keras.Input((4,), name="x")
         model = keras.Model(x, kl.Dense(2, name="head")(x))
-        request = record.Request(name="net", levels=("structure", "weights"))
+        request = RecordRequest(name="net", levels=("structure", "weights"))
         record_source(model, request, Options())
         model.save("net.keras")
     finally:
@@ -249,7 +250,7 @@ def test_projections_of_attention_are_read_under_their_private_names(
     model.save_weights("net.weights.h5")
     rewritten(f"net.{container}", f"same.{container}", made_private)
     rewritten(f"net.{container}", f"other.{container}", made_private_and_changed)
-    request = Request(golden="net", levels=("weights",))
+    request = CompareRequest(golden="net", levels=("weights",))
     assert compare_source(f"same.{container}", request, STATIC).verdict == "match"
     report = compare_source(f"other.{container}", request, STATIC)
     assert differing(report) == ["many/key/kernel"]
@@ -305,7 +306,7 @@ class Gained(kl.Dense):
 def test_only_the_weight_that_keras_does_not_save_is_missing(here: Path) -> None:
     x = keras.Input((4,), name="x")
     model = keras.Model(x, Gained(2, name="head")(x))
-    request = record.Request(name="net", levels=("structure", "weights"))
+    request = RecordRequest(name="net", levels=("structure", "weights"))
     record_source(model, request, Options())
     model.save("net.keras")
     assert {f.where for f in compared("net.keras").errors} == {"head/gain"}

@@ -14,7 +14,8 @@ from fpcheck.errors import FpcheckError
 from fpcheck.golden.store import Store
 from fpcheck.model.source import Options
 from fpcheck.workflows.gate import Outcome, exit_code, gate
-from fpcheck.workflows.record import Request, record_source
+from fpcheck.workflows.record import record_source
+from fpcheck.workflows.request import RecordRequest
 
 STATIC = Options(static=True)
 DATA = "an HDF5 file, not a Keras model: it contains the data sets x, y and no layers"
@@ -42,7 +43,7 @@ def test_a_data_set_is_passed_over_with_a_note(
 
 
 def test_it_stops_the_gate_where_the_configuration_names_it(data: Path) -> None:
-    record_source(MODEL, Request(name="digits"), STATIC)
+    record_source(MODEL, RecordRequest(name="digits"), STATIC)
     Path("fpcheck.yaml").write_text("models:\n  train*.h5:\n    golden: digits\n")
     (outcome,) = outcomes = checked(data)
     assert exit_code(outcomes) == 2
@@ -53,7 +54,7 @@ def test_it_stops_the_gate_where_the_configuration_names_it(data: Path) -> None:
 
 def test_it_stops_the_gate_where_an_approved_model_lay(data: Path) -> None:
     shutil.copy(MODEL, "reader.keras")
-    record_source("reader.keras", Request(name="digits"), STATIC)
+    record_source("reader.keras", RecordRequest(name="digits"), STATIC)
     shutil.copy(data, "reader.keras")
     shutil.copy(data, "digits.h5")
     assert [o.exit_code for o in checked(Path("reader.keras"), Path("digits.h5"), data)] == [
@@ -76,7 +77,7 @@ def test_what_stands_for_a_model_or_is_a_damaged_one_stops_the_gate(
 
 def test_levels_narrow_the_verdict(here: Path) -> None:
     shutil.copy(MODEL, "digits.keras")
-    golden = record_source("digits.keras", Request(), STATIC).golden
+    golden = record_source("digits.keras", RecordRequest(), STATIC).golden
     (outcome,) = checked(Path("digits.keras"))
     assert (outcome.exit_code, golden.label) == (0, "digits@1")
     bare = replace(golden, version=2, fingerprint=replace(golden.fingerprint, weights=None))

@@ -40,7 +40,7 @@ def test_grey_models_get_grey_images_and_free_ones_the_size_of_the_first(tmp_pat
 
 
 ERRORS = [
-    ({"x": np.zeros((2, 3))}, "holds ['x'], not x and y"),
+    ({"x": np.zeros((2, 3))}, "contains ['x'], not x and y"),
     ({"x": np.zeros((2, 3)), "y": np.zeros(3)}, "2 images, 3 labels"),
 ]
 

@@ -12,10 +12,9 @@ from fpcheck.golden.golden import Golden
 from fpcheck.model.runner import OutputPlan
 from fpcheck.model.source import Options
 from fpcheck.model.worker_client import RemoteSession
-from fpcheck.workflows import record
 from fpcheck.workflows.compare import compare_source
 from fpcheck.workflows.record import record_source
-from fpcheck.workflows.request import Request
+from fpcheck.workflows.request import CompareRequest, RecordRequest
 
 SEEDED = Options(weights="random", seed=0)
 SOURCES = {
@@ -35,13 +34,13 @@ def goldens(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module", params=SOURCES)
 def golden(request: pytest.FixtureRequest, goldens: Path, worker: RemoteSession) -> Golden:
     source, options = SOURCES[request.param]
-    asked = record.Request(name=request.param, goldens=goldens)
+    asked = RecordRequest(name=request.param, goldens=goldens)
     return record_source(source, asked, options, worker).golden
 
 
 def _errors(golden: Golden, remote: RemoteSession, goldens: Path) -> list[Finding]:
     source, options = SOURCES[golden.name]
-    request = Request(golden=golden.name, goldens=goldens, full=True)
+    request = CompareRequest(golden=golden.name, goldens=goldens, full=True)
     report = compare_source(source, request, options, remote)
     assert report.levels["outputs"].status in ("pass", "fail"), "the outputs were not run"
     return report.errors
@@ -98,7 +97,9 @@ def test_equal_weights_in_an_equal_environment_prove_the_outputs(
     golden: Golden, goldens: Path, worker: RemoteSession
 ) -> None:
     source, options = SOURCES[golden.name]
-    report = compare_source(source, Request(golden=golden.name, goldens=goldens), options, worker)
+    report = compare_source(
+        source, CompareRequest(golden=golden.name, goldens=goldens), options, worker
+    )
     assert report.verdict == "match"
     assert report.levels["outputs"].status == "proved"
     assert report.levels["outputs"].reason == (
@@ -119,7 +120,7 @@ def test_recording_twice_gives_equal_bytes(
     golden: Golden, tmp_path: Path, worker: RemoteSession
 ) -> None:
     source, options = SOURCES[golden.name]
-    asked = record.Request(name=golden.name, goldens=tmp_path)
+    asked = RecordRequest(name=golden.name, goldens=tmp_path)
     again = record_source(source, asked, options, worker).golden
     assert golden.path is not None
     assert again.path is not None
@@ -127,7 +128,7 @@ def test_recording_twice_gives_equal_bytes(
 
 
 def test_a_resnet50_golden_takes_at_most_one_megabyte(goldens: Path, worker: RemoteSession) -> None:
-    asked = record.Request(name="resnet50", goldens=goldens)
+    asked = RecordRequest(name="resnet50", goldens=goldens)
     golden = record_source("resnet50", asked, SEEDED, worker).golden
     assert golden.path is not None
     assert golden.path.stat().st_size + golden.path.with_suffix(".h5").stat().st_size < 1_000_000
@@ -141,14 +142,14 @@ def test_one_value_changed_by_one_unit_in_the_last_place_is_found(
     import keras
 
     model = keras.saving.load_model(MODEL, compile=False)
-    record_source(model, record.Request(name="d", goldens=tmp_path), Options())
+    record_source(model, RecordRequest(name="d", goldens=tmp_path), Options())
     for variable in model.get_layer(layer).weights:
         values = variable.numpy()
         changed = values.copy()
         flat = changed.reshape(-1)
         flat[place] = np.nextafter(flat[place], np.float32(np.inf), dtype=np.float32)
         variable.assign(changed)
-        report = compare_source(model, Request(golden="d", goldens=tmp_path), Options())
+        report = compare_source(model, CompareRequest(golden="d", goldens=tmp_path), Options())
         found = [(f.level, f.code, f.where) for f in report.errors]
         assert ("weights", "tensor-changed", f"{layer}/{variable.name}") in found
         assert report.verdict == "mismatch"

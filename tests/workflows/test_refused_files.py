@@ -16,10 +16,9 @@ from fpcheck.errors import FpcheckError
 from fpcheck.model.source import Options
 from fpcheck.model.worker_client import RemoteSession
 from fpcheck.report.report import Report
-from fpcheck.workflows import record
 from fpcheck.workflows.compare import compare_source
 from fpcheck.workflows.record import record_source
-from fpcheck.workflows.request import Request
+from fpcheck.workflows.request import CompareRequest, RecordRequest
 
 STATIC = Options(static=True)
 MISFIT = "Its weights do not fit its layers: save it again from the model that it was made of."
@@ -55,7 +54,7 @@ def outputs(report: Report) -> tuple[str, str | None]:
 def recorded(here: Path, worker: RemoteSession) -> str:
     """The name of a file whose golden has outputs."""
     net().save("net.keras")
-    record_source("net.keras", record.Request(name="net"), Options(), worker)
+    record_source("net.keras", RecordRequest(name="net"), Options(), worker)
     return "net.keras"
 
 
@@ -63,7 +62,7 @@ def test_a_group_that_is_missing_is_told_by_what_was_read(
     recorded: str, worker: RemoteSession
 ) -> None:
     rewritten(recorded, "model.weights.h5", without_normalization)
-    report = compare_source(recorded, Request(golden="net"), Options(), worker)
+    report = compare_source(recorded, CompareRequest(golden="net"), Options(), worker)
     assert (report.verdict, report.diagnoses[0].code) == ("mismatch", "tensors-missing")
     assert outputs(report) == (
         "skipped",
@@ -80,7 +79,7 @@ def test_recording_a_file_that_cannot_be_loaded_stays_an_error(
 ) -> None:
     rewritten(recorded, "model.weights.h5", without_normalization)
     with pytest.raises(FpcheckError, match=r"^net\.keras: cannot be loaded: A total") as caught:
-        record_source(recorded, record.Request(name="other"), Options(), worker)
+        record_source(recorded, RecordRequest(name="other"), Options(), worker)
     assert caught.value.advice == MISFIT
 
 
@@ -89,9 +88,9 @@ def test_a_missing_custom_class_leaves_equal_levels_incomplete(
 ) -> None:
     custom_net().save("custom.keras")
     known = Options(custom_objects="models")
-    record_source("custom.keras", record.Request(name="custom"), known, worker)
+    record_source("custom.keras", RecordRequest(name="custom"), known, worker)
     worker.close()  # in which the classes are registered
-    report = compare_source("custom.keras", Request(golden="custom"), Options(), worker)
+    report = compare_source("custom.keras", CompareRequest(golden="custom"), Options(), worker)
     assert (report.verdict, report.exit_code) == ("incomplete", 3)
     assert {name: level.status for name, level in report.levels.items()} == {
         "structure": "pass", "weights": "pass", "outputs": "skipped",
@@ -111,9 +110,9 @@ def test_a_missing_custom_class_leaves_equal_levels_incomplete(
 def test_a_module_that_is_not_there_stays_an_error(here: Path, worker: RemoteSession) -> None:
     custom_net().save("custom.keras")
     known, wrong = Options(custom_objects="models"), Options(custom_objects="modles")
-    record_source("custom.keras", record.Request(name="custom"), known, worker)
+    record_source("custom.keras", RecordRequest(name="custom"), known, worker)
     with pytest.raises(FpcheckError, match="cannot import modles: No module named 'modles'"):
-        compare_source("custom.keras", Request(golden="custom"), wrong, worker)
+        compare_source("custom.keras", CompareRequest(golden="custom"), wrong, worker)
 
 
 def test_code_that_is_not_trusted_leaves_equal_levels_incomplete(
@@ -122,8 +121,8 @@ def test_code_that_is_not_trusted_leaves_equal_levels_incomplete(
     x = keras.Input((4,), name="x")
     twice = kl.Lambda(lambda tensor: tensor * 2, name="twice")(x)
     filled(keras.Model(x, kl.Dense(2, name="y")(twice))).save("code.keras")
-    request = Request(golden="code", full=True)
-    record_source("code.keras", record.Request(name="code"), Options(trust=True), worker)
+    request = CompareRequest(golden="code", full=True)
+    record_source("code.keras", RecordRequest(name="code"), Options(trust=True), worker)
     report = compare_source("code.keras", request, Options(), worker)
     assert report.verdict == "incomplete"
     assert (outputs(report)[1] or "").startswith(
@@ -148,10 +147,10 @@ def with_an_argument_of_tomorrow(data: bytes) -> bytes:
 
 def test_a_file_of_a_newer_keras_is_told_as_that(recorded: str, worker: RemoteSession) -> None:
     rewritten(recorded, "metadata.json", of_a_newer_keras)
-    report = compare_source(recorded, Request(golden="net", full=True), Options(), worker)
+    report = compare_source(recorded, CompareRequest(golden="net", full=True), Options(), worker)
     assert report.verdict == "match"  # it loads all the same
     rewritten(recorded, "config.json", with_an_argument_of_tomorrow)
-    report = compare_source(recorded, Request(golden="net", full=True), Options(), worker)
+    report = compare_source(recorded, CompareRequest(golden="net", full=True), Options(), worker)
     assert outputs(report) == (
         "skipped",
         "net.keras: cannot be loaded (written by Keras 99.1.0, and Keras "
@@ -169,7 +168,7 @@ def test_a_legacy_file_of_a_newer_keras_is_told_as_that(here: Path, worker: Remo
         config["config"]["layers"][-1]["config"]["sharding"] = "rows"
         file.attrs["model_config"] = json.dumps(config)
     with pytest.raises(FpcheckError) as caught:
-        record_source("net.h5", record.Request(name="net"), Options(), worker)
+        record_source("net.h5", RecordRequest(name="net"), Options(), worker)
     assert str(caught.value) == (
         f"net.h5: cannot be loaded (written by Keras 99.1.0, and Keras {keras.__version__} is "
         "installed): Unrecognized keyword arguments passed to Dense: {'sharding': 'rows'}\n"
@@ -196,9 +195,9 @@ def test_a_worker_that_dies_leaves_what_was_read(
 
     filled(keras.Sequential([keras.Input((4,)), dying.Same(), kl.Dense(2)])).save("dying.keras")
     options = Options(custom_objects="dying")
-    record_source("dying.keras", record.Request(name="dying"), options)
+    record_source("dying.keras", RecordRequest(name="dying"), options)
     Path("dying.py").write_text(DYING.format("os._exit(9)"))
-    report = compare_source("dying.keras", Request(golden="dying"), options)
+    report = compare_source("dying.keras", CompareRequest(golden="dying"), options)
     assert report.verdict == "incomplete"
     assert outputs(report) == (
         "skipped",
@@ -213,12 +212,12 @@ def test_a_vocabulary_that_no_file_holds_is_told(here: Path, worker: RemoteSessi
     x = keras.Input((1,), dtype="string", name="x")
     keras.Model(x, kl.Embedding(4, 2, name="y")(words(x))).save("words.h5")
     with pytest.raises(FpcheckError) as caught:
-        record_source("words.h5", record.Request(name="words"), Options(), worker)
+        record_source("words.h5", RecordRequest(name="words"), Options(), worker)
     assert (caught.value.fact, caught.value.advice) == (
         "the model cannot be run: the vocabulary of a lookup layer is not in its file",
         "Save the model as .keras, which keeps vocabularies, or leave outputs out: --levels "
         "structure,weights.",
     )
     levels = ("structure", "weights")
-    found = record_source("words.h5", record.Request(name="words", levels=levels), Options())
+    found = record_source("words.h5", RecordRequest(name="words", levels=levels), Options())
     assert found.stored

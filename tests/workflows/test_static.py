@@ -13,12 +13,12 @@ from fpcheck.comparison.verdict import LevelResult
 from fpcheck.errors import FpcheckError
 from fpcheck.model.source import Options
 from fpcheck.model.worker_client import RemoteSession
-from fpcheck.workflows import comparison, record
+from fpcheck.workflows import candidate
 from fpcheck.workflows.compare import compare_source
 from fpcheck.workflows.diff import diff_sources
 from fpcheck.workflows.hash_ import hash_weights
 from fpcheck.workflows.record import record_source
-from fpcheck.workflows.request import Request
+from fpcheck.workflows.request import CompareRequest, RecordRequest
 
 STATIC = Options(static=True)
 
@@ -38,7 +38,7 @@ def model(here: Path) -> Path:
 
 @pytest.mark.parametrize("options", [STATIC, Options()], ids=["static", "plain"])
 def test_an_unchanged_file_is_proved_without_a_framework(options: Options, model: Path) -> None:
-    report = compare_source(model, Request(golden="demo-digits"), options, NeverStarted())
+    report = compare_source(model, CompareRequest(golden="demo-digits"), options, NeverStarted())
     assert report.verdict == "match"
     assert {name: level.status for name, level in report.levels.items()} == {
         "structure": "pass", "weights": "pass", "outputs": "proved",
@@ -48,9 +48,9 @@ def test_an_unchanged_file_is_proved_without_a_framework(options: Options, model
 def test_a_layer_that_was_saved_before_it_was_built_is_told(here: Path) -> None:
     late = keras.Sequential([keras.layers.Dense(3, name="dense"), keras.layers.ReLU(name="relu")])
     late.save("late.keras")
-    found = record_source("late.keras", record.Request(name="late"), STATIC)
+    found = record_source("late.keras", RecordRequest(name="late"), STATIC)
     assert found.warnings == (
-        "dense holds no weights: it was saved before it was built, and loads as random",
+        "dense contains no weights: it was saved before it was built, and loads as random",
     )
 
 
@@ -60,7 +60,9 @@ def test_a_changed_file_fails_and_its_outputs_are_said_to_be_skipped(model: Path
         [w * 0 + 1 for w in changed.get_layer("bn1").get_weights()]
     )
     changed.save("changed.keras")
-    report = compare_source("changed.keras", Request(golden="demo-digits"), STATIC, NeverStarted())
+    report = compare_source(
+        "changed.keras", CompareRequest(golden="demo-digits"), STATIC, NeverStarted()
+    )
     assert (report.verdict, report.first_divergent_layer) == ("mismatch", "bn1")
     assert (report.levels["outputs"].status, report.levels["outputs"].reason) == (
         "skipped", "--static; not proved: the model differs",
@@ -72,7 +74,7 @@ def test_a_file_is_hashed_without_a_framework(model: Path) -> None:
 
 
 def test_a_golden_without_outputs_is_recorded_without_a_framework(model: Path) -> None:
-    request = record.Request(name="digits")
+    request = RecordRequest(name="digits")
     golden = record_source(model, request, STATIC, NeverStarted()).golden
     assert golden.fingerprint.levels == ("structure", "weights")
     assert not record_source(model, request, STATIC, NeverStarted()).stored
@@ -80,17 +82,17 @@ def test_a_golden_without_outputs_is_recorded_without_a_framework(model: Path) -
 
 def test_a_golden_read_from_a_file_matches_the_live_model_and_the_reverse(model: Path) -> None:
     alive = keras.models.load_model(model)
-    record_source(model, record.Request(name="read"), STATIC)
-    record_source(alive, record.Request(name="alive", levels=("structure", "weights")), Options())
+    record_source(model, RecordRequest(name="read"), STATIC)
+    record_source(alive, RecordRequest(name="alive", levels=("structure", "weights")), Options())
     for source, golden in ((alive, "read"), (model, "alive")):
-        report = compare_source(source, Request(golden=golden), Options())
+        report = compare_source(source, CompareRequest(golden=golden), Options())
         assert (report.verdict, report.findings) == ("match", []), golden
 
 
 def test_outputs_recorded_from_a_file_go_with_its_whole_structure(
     model: Path, worker: RemoteSession
 ) -> None:
-    request = record.Request(name="digits", preprocess="tf")
+    request = RecordRequest(name="digits", preprocess="tf")
     golden = record_source(model, request, Options(), worker).golden
     assert golden.fingerprint.structure.not_stored == ()
     assert all(layer.output_shapes for layer in golden.fingerprint.structure.layers)
@@ -108,7 +110,7 @@ def without_keras(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_outputs_are_skipped_where_keras_is_not_installed(model: Path, without_keras: None) -> None:
-    report = compare_source(model, Request(golden="demo-digits", full=True), Options())
+    report = compare_source(model, CompareRequest(golden="demo-digits", full=True), Options())
     assert report.verdict == "incomplete"
     assert report.levels["weights"].status == "pass"
     assert report.levels["outputs"] == LevelResult(
@@ -120,7 +122,7 @@ def test_recording_outputs_says_that_keras_is_not_installed(
     model: Path, without_keras: None
 ) -> None:
     with pytest.raises(FpcheckError) as raised:
-        record_source(model, record.Request(), Options())
+        record_source(model, RecordRequest(), Options())
     assert str(raised.value) == (
         "Keras is not installed, and the model must be run\n"
         "Install it: pip install tensorflow. Or do not run the model: --static."
@@ -133,8 +135,8 @@ def test_static_says_why_outputs_were_not_proved(
     recorded = load_golden("demo-digits").fingerprint.outputs
     assert recorded is not None
     other = {**recorded.environment, "keras": "4.0.0"}
-    monkeypatch.setattr(comparison, "environment", lambda backend: other)
-    report = compare_source(model, Request(golden="demo-digits"), STATIC, NeverStarted())
+    monkeypatch.setattr(candidate, "environment", lambda backend: other)
+    report = compare_source(model, CompareRequest(golden="demo-digits"), STATIC, NeverStarted())
     assert report.levels["outputs"] == LevelResult(
         "skipped",
         f"--static; not proved: other environment: keras {recorded.environment['keras']} in the "
@@ -167,8 +169,8 @@ def test_files_that_are_equal_are_not_run_to_be_compared(
 REFUSED = {
     "resnet50": "--static: resnet50 is no file, so it cannot be had without the framework\n"
     "Give a model file, or leave out --static.",
-    "weights.h5": "weights.h5: holds weights only, no architecture\nName the architecture: --model "
-    "resnet50, --model FILE.keras or --model package.module:function.",
+    "weights.h5": "weights.h5: contains weights only, no architecture\nName the architecture: "
+    "--model resnet50, --model FILE.keras or --model package.module:function.",
 }
 
 
@@ -177,12 +179,12 @@ def test_what_cannot_be_recorded_statically_is_refused(source: str, model: Path)
     with h5py.File(model.parent / "weights.h5", "w") as file:
         file["layers/dense/vars/0"] = [1.0, 2.0]
     with pytest.raises(FpcheckError) as raised:
-        record_source(source, record.Request(), STATIC)
+        record_source(source, RecordRequest(), STATIC)
     assert str(raised.value) == REFUSED[source]
 
 
 def test_what_needs_a_run_is_refused_with_static(model: Path) -> None:
-    for request in (record.Request(levels=("outputs",)), record.Request(data="test.npz")):
+    for request in (RecordRequest(levels=("outputs",)), RecordRequest(data="test.npz")):
         with pytest.raises(FpcheckError) as raised:
             record_source(model, request, STATIC)
         assert str(raised.value) == (

@@ -10,7 +10,7 @@ import fpcheck
 from fpcheck.errors import FpcheckError
 from fpcheck.model.source import Options
 from fpcheck.report.report import Report
-from fpcheck.workflows.request import Request
+from fpcheck.workflows.request import CompareRequest
 from fpcheck.workflows.validate import validate_source
 
 IMAGES = np.random.default_rng(5).integers(0, 256, (40, 16, 16, 3)).astype(np.uint8)
@@ -26,7 +26,7 @@ def model(here: Path) -> object:
 
 
 def validated(model: object, data: Path, **request: str) -> Report:
-    return validate_source(model, data, Request(golden="net", **request), Options())
+    return validate_source(model, data, CompareRequest(golden="net", **request), Options())
 
 
 def test_equal_predictions_match_and_say_so(model: object, here: Path) -> None:
@@ -72,7 +72,7 @@ def test_a_part_of_the_recorded_examples_is_incomplete(model: object, here: Path
 
 def test_other_images_are_refused(model: object, here: Path) -> None:
     np.savez(here / "other.npz", x=255 - IMAGES, y=LABELS)
-    with pytest.raises(FpcheckError, match="holds none of the examples"):
+    with pytest.raises(FpcheckError, match="contains none of the examples"):
         validated(model, here / "other.npz")
 
 

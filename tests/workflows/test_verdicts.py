@@ -19,11 +19,10 @@ from fpcheck.model.worker_client import RemoteSession
 from fpcheck.report import json as json_report
 from fpcheck.report.report import MismatchError, Report
 from fpcheck.report.text import plain_text
-from fpcheck.workflows import record
 from fpcheck.workflows.compare import compare_source
 from fpcheck.workflows.diff import diff_sources
 from fpcheck.workflows.record import record_source
-from fpcheck.workflows.request import Request
+from fpcheck.workflows.request import CompareRequest, RecordRequest
 
 STATIC = Options(static=True)
 NONE = "the golden does not hold it"
@@ -44,13 +43,13 @@ def files(here: Path) -> Path:
     net(5).save_weights("wide.weights.h5")
     net(activation="gelu").save("gelu.keras")
     keras.models.clone_model(net()).save("fresh.keras")
-    record_source("net.keras", record.Request(name="arch", levels=("structure",)), STATIC)
-    record_source("net.keras", record.Request(name="net"), STATIC)
+    record_source("net.keras", RecordRequest(name="arch", levels=("structure",)), STATIC)
+    record_source("net.keras", RecordRequest(name="net"), STATIC)
     return here
 
 
 def compared(path: str, golden: str, *levels: str, options: Options = STATIC) -> Report:
-    return compare_source(path, Request(golden=golden, levels=levels or None), options)
+    return compare_source(path, CompareRequest(golden=golden, levels=levels or None), options)
 
 
 def lines(report: Report) -> list[str]:
@@ -110,14 +109,14 @@ def test_the_shipped_architectures_match_as_structures_only(
     here: Path, worker: RemoteSession
 ) -> None:
     for levels, verdict in ((None, "incomplete"), (("structure",), "match")):
-        request = Request(levels=levels)
+        request = CompareRequest(levels=levels)
         report = compare_source("mobilenet", request, Options(weights="random"), worker)
         assert (report.verdict, report.golden.name) == (verdict, "mobilenet")
         assert report.levels["structure"].status == "pass"
 
 
 def test_two_structures_in_a_diff_are_incomplete(files: Path) -> None:
-    record_source("wide.keras", record.Request(name="wide", levels=("structure",)), STATIC)
+    record_source("wide.keras", RecordRequest(name="wide", levels=("structure",)), STATIC)
     same = diff_sources("arch@1", "arch@1", None, "none", STATIC)
     assert same.verdict == "incomplete"
     assert lines(same) == [
@@ -138,7 +137,7 @@ def test_two_structures_in_a_diff_are_incomplete(files: Path) -> None:
 
 
 def test_recording_a_structure_again_stores_nothing(files: Path) -> None:
-    request = record.Request(name="arch", levels=("structure",))
+    request = RecordRequest(name="arch", levels=("structure",))
     assert not record_source("fresh.keras", request, STATIC).stored
 
 
@@ -275,7 +274,7 @@ def test_outputs_follow_where_they_were_recorded_if_nothing_can_run_them_here(
     here: Path, worker: RemoteSession, bare: Callable[[], None]
 ) -> None:
     net().save("net.keras")
-    golden = record_source("net.keras", record.Request(name="net"), Options(), worker).golden
+    golden = record_source("net.keras", RecordRequest(name="net"), Options(), worker).golden
     taken_in = golden.provenance.environment
     bare()
     report = compared("net.keras", "net")
@@ -291,7 +290,7 @@ def test_they_do_not_follow_in_another_environment_here(
     here: Path, worker: RemoteSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     net().save("net.keras")
-    record_source("net.keras", record.Request(name="net"), Options(), worker)
+    record_source("net.keras", RecordRequest(name="net"), Options(), worker)
     monkeypatch.setattr(environment, "_version", lambda name: "9.9")
     report = compared("net.keras", "net")
     assert (report.verdict, report.levels["outputs"].status) == ("incomplete", "skipped")
@@ -301,7 +300,7 @@ def test_other_weights_prove_nothing_anywhere(
     here: Path, worker: RemoteSession, bare: Callable[[], None]
 ) -> None:
     net().save("net.keras")
-    record_source("net.keras", record.Request(name="net"), Options(), worker)
+    record_source("net.keras", RecordRequest(name="net"), Options(), worker)
     bare()
     keras.models.clone_model(net()).save("net.keras")
     report = compared("net.keras", "net")

@@ -11,14 +11,15 @@ from fpcheck.errors import FpcheckError
 from fpcheck.golden.golden import Golden
 from fpcheck.golden.store import Entry
 from fpcheck.model.source import Options
-from fpcheck.workflows.record import Request, record_source
+from fpcheck.workflows.record import record_source
 from fpcheck.workflows.recording import Recording
+from fpcheck.workflows.request import RecordRequest
 
 STATIC = Options(static=True)
 
 
 def recorded(path: str, **asked: str) -> Recording:
-    return record_source(path, Request(name="net", **asked), STATIC)
+    return record_source(path, RecordRequest(name="net", **asked), STATIC)
 
 
 def changed(path: str, by: float) -> None:
@@ -92,8 +93,8 @@ def test_what_the_configuration_says_of_a_file_is_how_it_is_recorded(here: Path)
     Path("fpcheck.yaml").write_text(
         "models:\n  w.weights.h5:\n    golden: sequence\n    model: arch.keras\n"
     )
-    found = record_source("w.weights.h5", Request(), STATIC)
+    found = record_source("w.weights.h5", RecordRequest(), STATIC)
     assert (found.stored, found.golden.label) == (True, "sequence@1")
     assert found.golden.fingerprint.levels == ("structure", "weights")
-    named = record_source("w.weights.h5", Request(name="other"), STATIC)
+    named = record_source("w.weights.h5", RecordRequest(name="other"), STATIC)
     assert named.golden.label == "other@1"
