@@ -138,8 +138,12 @@ def fresh(net: Structure) -> Values:
     for item in net.layers:
         if item.class_name == "BatchNormalization":
             ones = ("gamma", "moving_variance")
-            found |= {f"{item.path}/{t.role}": (np.ones if t.role in ones else np.zeros)(
-                t.shape, np.float32) for t in item.tensors}  # fmt: skip
+            found |= {
+                f"{item.path}/{t.role}": (np.ones if t.role in ones else np.zeros)(
+                    t.shape, np.float32
+                )
+                for t in item.tensors
+            }
         elif item.tensors:
             found |= glorot(net, item.path, len(found))
     return found

@@ -29,13 +29,13 @@ def first_divergent(
     """
     structure = golden.structure
     differing = {f.layer for f in findings if f.severity == "error" and f.level != "outputs"}
-    found = {whole(structure, path) for path in differing if path}
+    found = {visible_layer(structure, path) for path in differing if path}
     ours, theirs = golden.outputs, candidate.outputs
     # With other preprocessing, what is fed differs already.
     if ours is not None and theirs is not None and ours.preprocess == theirs.preprocess:
         allowed = tolerances.allowed_outputs(ours)
         computed = by_activations(ours, theirs, structure, pairing, allowed)
-        found |= {whole(structure, computed)} if computed is not None else set()
+        found |= {visible_layer(structure, computed)} if computed is not None else set()
     places = _places(structure, candidate.structure, pairing)
     known = [path for path in found if path in places]
     return min(known, key=places.__getitem__, default=None)
@@ -54,7 +54,7 @@ def _places(golden: Structure, candidate: Structure, pairing: Pairing) -> dict[s
     return places
 
 
-def whole(structure: Structure, path: str) -> str:
+def visible_layer(structure: Structure, path: str) -> str:
     """The layer whose configuration says all of this one: the LSTM around its cell."""
     layers = structure.by_path
     while path in layers and layers[path].config is None:

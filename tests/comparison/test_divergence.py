@@ -15,11 +15,11 @@ from builders import (
     outputs,
     perceptron,
     trained,
-)  # fmt: skip
+)
 from msgspec.structs import replace
 
 from fpcheck.comparison.compare import compare_fingerprints
-from fpcheck.comparison.divergence import whole
+from fpcheck.comparison.divergence import visible_layer
 from fpcheck.comparison.tolerance import Tolerances
 from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.outputs import Outputs
@@ -51,16 +51,22 @@ def computed(net: Structure, *differing: str, calls: int = 1) -> str | None:
 
 def residual() -> Structure:
     return network(
-        layer("in", "InputLayer"), dense("a", "in", 8, 8), dense("b", "a", 8, 8),
-        layer("add", "Add", "a", "b"), dense("last", "add", 8, 10),
-    )  # fmt: skip
+        layer("in", "InputLayer"),
+        dense("a", "in", 8, 8),
+        dense("b", "a", 8, 8),
+        layer("add", "Add", "a", "b"),
+        dense("last", "add", 8, 10),
+    )
 
 
 def branched() -> Structure:
     return network(
-        layer("in", "InputLayer"), dense("left", "in", 8, 8), dense("right", "in", 8, 8),
-        layer("join", "Concatenate", "left", "right"), dense("last", "join", 16, 10),
-    )  # fmt: skip
+        layer("in", "InputLayer"),
+        dense("left", "in", 8, 8),
+        dense("right", "in", 8, 8),
+        layer("join", "Concatenate", "left", "right"),
+        dense("last", "join", 16, 10),
+    )
 
 
 def shared() -> Structure:
@@ -68,9 +74,12 @@ def shared() -> Structure:
     twin = dense("twin", "in", 8, 8)
     calls = tuple(Call((Edge(source),), {}, ((None, 8),)) for source in ("in", "before"))
     return network(
-        layer("in", "InputLayer"), dense("before", "in", 8, 8), replace(twin, calls=calls),
-        layer("join", "Concatenate", "twin"), dense("last", "join", 16, 10),
-    )  # fmt: skip
+        layer("in", "InputLayer"),
+        dense("before", "in", 8, 8),
+        replace(twin, calls=calls),
+        layer("join", "Concatenate", "twin"),
+        dense("last", "join", 16, 10),
+    )
 
 
 def nested() -> Structure:
@@ -191,8 +200,15 @@ def test_what_is_equal_diverges_nowhere(net: Structure) -> None:
     golden = fingerprint(net, outputs=answered(net))
     assert first(golden, golden) is None
     infinite = tuple(replace(a, sketch=np.full(32, np.nan)) for a in answered(net).activations)
-    assert first(golden, replace(golden, outputs=outputs(
-        net, answered(net).answers[0].logits, activations=infinite))) is None  # fmt: skip
+    assert (
+        first(
+            golden,
+            replace(
+                golden, outputs=outputs(net, answered(net).answers[0].logits, activations=infinite)
+            ),
+        )
+        is None
+    )
 
 
 @pytest.mark.parametrize("net", [perceptron(), branched()])
@@ -217,4 +233,4 @@ def test_activations_that_are_no_numbers_differ_from_numbers(net: Structure) -> 
     ],
 )
 def test_a_cell_is_told_as_the_layer_around_it(net: Structure, path: str, expected: str) -> None:
-    assert whole(net, path) == expected
+    assert visible_layer(net, path) == expected

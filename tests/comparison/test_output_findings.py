@@ -13,7 +13,7 @@ from fpcheck.comparison.output_findings import (
     METRIC,
     compare_outputs,
     matching_alternative,
-)  # fmt: skip
+)
 from fpcheck.comparison.pairing import pair
 from fpcheck.comparison.tolerance import Tolerances
 from fpcheck.fingerprint import outputs as measuring
@@ -49,9 +49,16 @@ def test_what_is_allowed_passes_and_what_is_more_does_not(allowed: float) -> Non
     assert compare_outputs(golden, answering(moved(0.9 * allowed * RMS)), allowed) == []
     found = compare_outputs(golden, answering(moved(1.1 * allowed * RMS)), allowed)
     assert found == [
-        Finding("outputs", "output-changed", "y0", "logits", METRIC,
-                actual=pytest.approx(1.1 * allowed, rel=1e-2), tolerance=allowed)
-    ]  # fmt: skip
+        Finding(
+            "outputs",
+            "output-changed",
+            "y0",
+            "logits",
+            METRIC,
+            actual=pytest.approx(1.1 * allowed, rel=1e-2),
+            tolerance=allowed,
+        )
+    ]
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -183,14 +190,21 @@ def test_recorded_noise_is_allowed_tenfold() -> None:
     ],
 )
 def test_the_mistake_that_gives_these_outputs_is_named(logits: Array, name: str | None) -> None:
-    golden = replace(answering(LOGITS), alternatives={
-        "tf": (LOGITS * 5,), "twice": (LOGITS * 2,), "caffe": (-LOGITS,), "bad": (LOGITS * np.nan,)
-    })  # fmt: skip
+    golden = replace(
+        answering(LOGITS),
+        alternatives={
+            "tf": (LOGITS * 5,),
+            "twice": (LOGITS * 2,),
+            "caffe": (-LOGITS,),
+            "bad": (LOGITS * np.nan,),
+        },
+    )
     assert matching_alternative(golden, answering(logits), 1e-4) == name
 
 
 def test_the_nearest_of_several_mistakes_is_named() -> None:
-    golden = replace(answering(LOGITS), alternatives={
-        "a": (LOGITS * 2.01,), "b": (LOGITS * 2.001,), "c": (LOGITS * 2.02,)
-    })  # fmt: skip
+    golden = replace(
+        answering(LOGITS),
+        alternatives={"a": (LOGITS * 2.01,), "b": (LOGITS * 2.001,), "c": (LOGITS * 2.02,)},
+    )
     assert matching_alternative(golden, answering(LOGITS * 2), 0.1) == "b"

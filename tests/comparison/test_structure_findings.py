@@ -14,7 +14,7 @@ from builders import (
     relayered,
     renamed,
     rewired,
-)  # fmt: skip
+)
 from msgspec.structs import replace
 
 from fpcheck.comparison.finding import Finding
@@ -31,8 +31,15 @@ def compared(golden: Structure, candidate: Structure) -> list[Finding]:
     return compare_structure(golden, candidate, pair(golden, candidate))
 
 
-def found(code: str, where: str | None, metric: str | None = None, expected: Any = None,
-          actual: Any = None, tensor: str | None = None, **more: Any) -> Finding:  # fmt: skip
+def found(
+    code: str,
+    where: str | None,
+    metric: str | None = None,
+    expected: Any = None,
+    actual: Any = None,
+    tensor: str | None = None,
+    **more: Any,
+) -> Finding:
     return Finding(
         "structure", code, where, tensor, metric, expected=expected, actual=actual, **more
     )
@@ -55,37 +62,72 @@ CALL = (CONV2.calls or ())[0]
 @pytest.mark.parametrize(
     ("path", "changes", "wanted"),
     [
-        ("conv2", {"config": configured(CONV2, padding="valid")},
-         found("config-changed", "conv2", "padding", "same", "valid")),
-        ("conv2", {"config": configured(CONV2, padding=None)},
-         found("config-changed", "conv2", "padding", "same", None)),
-        ("conv2", {"config": configured(CONV2, groups=2)},
-         found("config-changed", "conv2", "groups", None, 2)),
-        ("conv2", {"dtype": "mixed_float16"},
-         found("dtype-changed", "conv2", "dtype", "float32", "mixed_float16")),
-        ("relu1", {"class_name": "ELU"},
-         found("class-changed", "relu1", "class", "ReLU", "ELU")),
+        (
+            "conv2",
+            {"config": configured(CONV2, padding="valid")},
+            found("config-changed", "conv2", "padding", "same", "valid"),
+        ),
+        (
+            "conv2",
+            {"config": configured(CONV2, padding=None)},
+            found("config-changed", "conv2", "padding", "same", None),
+        ),
+        (
+            "conv2",
+            {"config": configured(CONV2, groups=2)},
+            found("config-changed", "conv2", "groups", None, 2),
+        ),
+        (
+            "conv2",
+            {"dtype": "mixed_float16"},
+            found("dtype-changed", "conv2", "dtype", "float32", "mixed_float16"),
+        ),
+        ("relu1", {"class_name": "ELU"}, found("class-changed", "relu1", "class", "ReLU", "ELU")),
         ("conv2", {"tensors": CONV2.tensors[:1]}, found("tensor-missing", "conv2", tensor="bias")),
-        ("conv2", {"tensors": (*CONV2.tensors, replace(SHORT[1], role="scale", index=2))},
-         found("tensor-added", "conv2", tensor="scale")),
-        ("conv2", {"tensors": SHORT},
-         found("tensor-shape-changed", "conv2", "shape", [8], [9], "bias")),
-        ("conv2", {"tensors": COARSE},
-         found("tensor-dtype-changed", "conv2", "dtype", "float32", "int8", "kernel")),
+        (
+            "conv2",
+            {"tensors": (*CONV2.tensors, replace(SHORT[1], role="scale", index=2))},
+            found("tensor-added", "conv2", tensor="scale"),
+        ),
+        (
+            "conv2",
+            {"tensors": SHORT},
+            found("tensor-shape-changed", "conv2", "shape", [8], [9], "bias"),
+        ),
+        (
+            "conv2",
+            {"tensors": COARSE},
+            found("tensor-dtype-changed", "conv2", "dtype", "float32", "int8", "kernel"),
+        ),
         ("conv2", {"calls": (CALL, CALL)}, found("sharing-changed", "conv2", "calls", 1, 2)),
-        ("conv2", {"calls": (replace(CALL, arguments={"training": True}),)},
-         found("config-changed", "conv2", "call.training", None, True)),
-        ("conv2", {"calls": (replace(CALL, output_shapes=((None, 4, 4, 8),)),)},
-         found("output-shape-changed", "conv2", "shape", [[None, 8, 8, 8]], [[None, 4, 4, 8]])),
-        ("conv2", {"calls": (replace(CALL, inputs=(Edge("conv1"),)),)},
-         found("graph-rewired", "conv2", "inbound", ["relu1"], ["conv1"])),
-        ("conv2", {"calls": (replace(CALL, inputs=(Edge("relu1", output=1),)),)},
-         found("graph-rewired", "conv2", "inbound", ["relu1"], ["relu1 (output 2)"])),
-        ("conv2", {"calls": None},
-         found("output-shape-changed", "conv2", "shape", [[None, 8, 8, 8]], [])),
+        (
+            "conv2",
+            {"calls": (replace(CALL, arguments={"training": True}),)},
+            found("config-changed", "conv2", "call.training", None, True),
+        ),
+        (
+            "conv2",
+            {"calls": (replace(CALL, output_shapes=((None, 4, 4, 8),)),)},
+            found("output-shape-changed", "conv2", "shape", [[None, 8, 8, 8]], [[None, 4, 4, 8]]),
+        ),
+        (
+            "conv2",
+            {"calls": (replace(CALL, inputs=(Edge("conv1"),)),)},
+            found("graph-rewired", "conv2", "inbound", ["relu1"], ["conv1"]),
+        ),
+        (
+            "conv2",
+            {"calls": (replace(CALL, inputs=(Edge("relu1", output=1),)),)},
+            found("graph-rewired", "conv2", "inbound", ["relu1"], ["relu1 (output 2)"]),
+        ),
+        (
+            "conv2",
+            {"calls": None},
+            found("output-shape-changed", "conv2", "shape", [[None, 8, 8, 8]], []),
+        ),
         ("conv2", {"config": None}, found("structure-changed", None)),
     ],
-)  # fmt: skip
+)
 def test_one_change_is_one_finding(path: str, changes: dict[str, Any], wanted: Finding) -> None:
     assert compared(NET, edited(NET, path, **changes)) == [wanted]
 
@@ -106,9 +148,15 @@ def test_the_innermost_attribute_is_named() -> None:
 def test_a_training_attribute_is_a_note() -> None:
     training = {**HEAD.training, "kernel_initializer": "HeNormal"}
     assert compared(NET, edited(NET, "head", training=training)) == [
-        found("training-config-changed", "head", "kernel_initializer",
-              HEAD.training["kernel_initializer"], "HeNormal", severity="note")
-    ]  # fmt: skip
+        found(
+            "training-config-changed",
+            "head",
+            "kernel_initializer",
+            HEAD.training["kernel_initializer"],
+            "HeNormal",
+            severity="note",
+        )
+    ]
 
 
 def test_renaming_every_layer_is_one_note() -> None:
@@ -180,19 +228,44 @@ def port(name: str, *shape: int | None, dtype: str = "float32") -> Port:
 @pytest.mark.parametrize(
     ("side", "ports", "code", "expected", "actual"),
     [
-        ("inputs", (port("image", 9, 9, 3),), "input-changed", ["image (?,8,8,3) float32"],
-         ["image (?,9,9,3) float32"]),
-        ("inputs", (port("image", 8, 8, 3, dtype="uint8"),), "input-changed",
-         ["image (?,8,8,3) float32"], ["image (?,8,8,3) uint8"]),
-        ("inputs", (port("image", None, None, 3),), "input-changed", ["image (?,8,8,3) float32"],
-         ["image (?,?,?,3) float32"]),
+        (
+            "inputs",
+            (port("image", 9, 9, 3),),
+            "input-changed",
+            ["image (?,8,8,3) float32"],
+            ["image (?,9,9,3) float32"],
+        ),
+        (
+            "inputs",
+            (port("image", 8, 8, 3, dtype="uint8"),),
+            "input-changed",
+            ["image (?,8,8,3) float32"],
+            ["image (?,8,8,3) uint8"],
+        ),
+        (
+            "inputs",
+            (port("image", None, None, 3),),
+            "input-changed",
+            ["image (?,8,8,3) float32"],
+            ["image (?,?,?,3) float32"],
+        ),
         ("inputs", (), "input-changed", ["image (?,8,8,3) float32"], []),
-        ("inputs", (replace(port("image"), shape=None),), "input-changed",
-         ["image (?,8,8,3) float32"], ["image float32"]),
-        ("outputs", (port("head", 10), port("pool", 8)), "output-changed", ["head (?,10) float32"],
-         ["head (?,10) float32", "pool (?,8) float32"]),
+        (
+            "inputs",
+            (replace(port("image"), shape=None),),
+            "input-changed",
+            ["image (?,8,8,3) float32"],
+            ["image float32"],
+        ),
+        (
+            "outputs",
+            (port("head", 10), port("pool", 8)),
+            "output-changed",
+            ["head (?,10) float32"],
+            ["head (?,10) float32", "pool (?,8) float32"],
+        ),
     ],
-)  # fmt: skip
+)
 def test_changed_ports_are_told(
     side: str, ports: tuple[Port, ...], code: str, expected: list[str], actual: list[str]
 ) -> None:
@@ -211,8 +284,10 @@ def test_an_output_taken_from_another_layer_is_found() -> None:
     moved = replace(NET, outputs=(replace(NET.outputs[0], source=Edge("pool")),))
     (finding,) = compared(NET, moved)
     assert (finding.code, finding.expected, finding.actual) == (
-        "output-changed", ["head (?,10) float32"], ["head (?,10) float32 from pool"],
-    )  # fmt: skip
+        "output-changed",
+        ["head (?,10) float32"],
+        ["head (?,10) float32 from pool"],
+    )
 
 
 def test_notes_do_not_hide_a_difference_that_nothing_names() -> None:
@@ -226,9 +301,11 @@ def test_the_whole_configuration_of_a_nested_model_is_not_told_twice() -> None:
         edges = {"inputs": [["body/a", 0, 0]], "outputs": [[f"body/{inner}", 0, 0]]}
         body = layer("body", "Functional", "in", **edges)
         return network(
-            layer("in", "InputLayer"), body, layer("body/a", "ReLU", "body/a", rate=rate),
+            layer("in", "InputLayer"),
+            body,
+            layer("body/a", "ReLU", "body/a", rate=rate),
             layer(f"body/{inner}", "ELU", "body/a"),
-        )  # fmt: skip
+        )
 
     assert compared(outer(1, "b"), outer(2, "b")) == [
         found("config-changed", "body/a", "rate", 1, 2)

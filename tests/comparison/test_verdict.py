@@ -102,7 +102,7 @@ UNASKED, UNHELD = LevelResult("skipped", "--levels"), LevelResult("skipped", NOT
         ("structure", PASS, ("weights",), UNASKED),
         ("weights", UNHELD, ("outputs",), UNHELD),
     ],
-)  # fmt: skip
+)
 def test_a_level_that_is_asked_for_fails_by_its_own_errors(
     level: Level, stands: LevelResult, asked: tuple[str, ...] | None, ends: LevelResult
 ) -> None:
@@ -135,12 +135,11 @@ def both(structure: Structure) -> dict[str, Any]:
     return {"golden": golden, "candidate": fingerprint(structure, trained(structure))}
 
 
-ONE_ULP = trained(NET) | {
-    "last/bias": np.nextafter(trained(NET)["last/bias"], np.float32(9))
-}  # fmt: skip
+ONE_ULP = trained(NET) | {"last/bias": np.nextafter(trained(NET)["last/bias"], np.float32(9))}
 SWAPPED = trained(NET) | {
-    "first/kernel": trained(NET)["second/kernel"], "second/kernel": trained(NET)["first/kernel"]
-}  # fmt: skip
+    "first/kernel": trained(NET)["second/kernel"],
+    "second/kernel": trained(NET)["first/kernel"],
+}
 NOTHING = Structure("Functional", NET.inputs, NET.outputs, NET.layers[:1])
 
 
@@ -188,16 +187,22 @@ def test_outputs_are_not_proved_by(changed: dict[str, Any]) -> None:
         (FULL, Fingerprint(NET), ENVIRONMENT, "none", "weights were not compared"),
         (FULL, fingerprint(NET), ENVIRONMENT, "tf", "other preprocessing: none in the golden"),
         (
-            FULL, fingerprint(NET), {**ENVIRONMENT, "keras": "3.16.0", "more": "1"}, "none",
+            FULL,
+            fingerprint(NET),
+            {**ENVIRONMENT, "keras": "3.16.0", "more": "1"},
+            "none",
             f"other environment: keras {ENVIRONMENT['keras']}, more none in the golden, "
             "keras 3.16.0, more 1 here",
         ),
     ],
-)  # fmt: skip
+)
 def test_what_keeps_outputs_from_being_proved_is_told(
-    golden: Fingerprint, candidate: Fingerprint, environment: dict[str, str], preprocess: str,
+    golden: Fingerprint,
+    candidate: Fingerprint,
+    environment: dict[str, str],
+    preprocess: str,
     told: str | None,
-) -> None:  # fmt: skip
+) -> None:
     assert hindrance(golden, candidate, environment, preprocess) == told
 
 

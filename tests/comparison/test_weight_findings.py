@@ -102,8 +102,9 @@ def test_layers_that_hold_each_others_weights_are_found_without_measuring_again(
     swapped |= {f"conv3/{r}": VALUES[f"conv2/{r}"] for r in ("kernel", "bias")}
     golden, candidate = fingerprint(NET, VALUES), fingerprint(NET, swapped)
     measured = compared(golden, candidate)
-    bare = replace(candidate, weights=tuple(replace(m, details=None)
-                                            for m in candidate.weights or ()))  # fmt: skip
+    bare = replace(
+        candidate, weights=tuple(replace(m, details=None) for m in candidate.weights or ())
+    )
     assert compared(golden, bare) == measured
     assert [f.where for f in measured] == [
         f"conv{n}/{r}" for n in (2, 3) for r in ("kernel", "bias")
@@ -115,8 +116,9 @@ def test_layers_that_hold_each_others_weights_are_found_without_measuring_again(
 def test_a_tensor_that_was_not_measured_is_a_difference(allowed: float) -> None:
     golden = fingerprint(NET)
     candidate = fingerprint(NET, {**VALUES, "head/bias": VALUES["head/bias"] + 1})
-    bare = replace(candidate, weights=tuple(replace(m, details=None)
-                                            for m in candidate.weights or ()))  # fmt: skip
+    bare = replace(
+        candidate, weights=tuple(replace(m, details=None) for m in candidate.weights or ())
+    )
     assert compared(golden, bare, allowed) == [
         Finding("weights", "tensor-changed", "head", "bias", "digest", tolerance=0.0)
     ]

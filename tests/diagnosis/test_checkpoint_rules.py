@@ -14,7 +14,7 @@ from diagnosing import (
     kernels,
     moved,
     neighbour,
-)  # fmt: skip
+)
 from msgspec.structs import replace
 
 from fpcheck.diagnosis import diagnose
@@ -39,12 +39,13 @@ def test_another_checkpoint_is_told_from_training(net: Structure, seed: int) -> 
     weighted = [la.path for la in net.layers if la.tensors]
     assert (found.code, found.layers, found.confidence) == ("other-checkpoint", weighted, 0.8)
     assert found.summary == (
-        "All layers hold values that have nothing to do with the golden's: another checkpoint."
+        "The weights of all layers are unrelated to the golden's: they come from another "
+        "checkpoint."
     )
     assert found.evidence == [
-        f"{len(weighted)} layers of {len(weighted)} have the golden's shapes",
-        "their values are neither close to the golden's nor freshly initialised",
-        "no golden in reach holds them",
+        f"{len(weighted)} layers of {len(weighted)}: shapes equal the golden's",
+        "the values are neither close to the golden's nor freshly initialised",
+        "no other golden has these values",
     ]
 
 
@@ -62,9 +63,9 @@ def test_constant_vectors_are_no_training(net: Structure, role: str) -> None:
     (found,) = diagnosed(net, {name: np.full_like(trained(net)[name], 0.9)})
     assert (found.code, found.layers, found.confidence) == ("other-checkpoint", ["norm1"], 0.5)
     assert found.summary == (
-        "norm1 holds values that have nothing to do with the golden's: another checkpoint."
+        "The weights of norm1 are unrelated to the golden's: they come from another checkpoint."
     )
-    assert found.evidence[0] == "1 layer of 6 has the golden's shapes"
+    assert found.evidence[0] == "1 layer of 6: shapes equal the golden's"
 
 
 @ON_ALL
@@ -77,7 +78,7 @@ def test_weights_of_another_golden_in_reach_name_it(net: Structure) -> None:
     assert (found.code, found.confidence) == ("other-checkpoint", 1.0)
     assert found.summary == "The model equals far@2."
     assert found.evidence == ["structure and weights have the digests of far@2"]
-    assert found.advice == "Load the right file, or compare with that golden: --golden far@2"
+    assert found.advice == ("Compare with that golden: --golden far@2, or load the right file.")
 
 
 @ON_ALL
@@ -98,7 +99,7 @@ def test_most_weights_of_another_golden_name_it(net: Structure) -> None:
     found, *_ = diagnosed(net, changed, neighbours=lambda: iter(goldens))
     count = len(trained(net))
     assert (found.code, found.confidence) == ("other-checkpoint", 0.95)
-    assert found.summary == "These are the weights of the golden far@2."
+    assert found.summary == "The weights are those of the golden far@2."
     assert found.evidence == [f"{count - 1} of {count} changed tensors have the digests of far@2"]
 
 
@@ -117,7 +118,7 @@ def test_a_version_that_the_model_equals_is_named_before_any_cause(net: Structur
     assert (found.code, found.confidence) == ("other-checkpoint", 1.0)
     assert found.layers == [name.rpartition("/")[0]]
     assert found.summary == "The model equals net@1, an older version; the newest is net@2."
-    assert found.advice == "Load the right file, or compare with that golden: --golden net@1"
+    assert found.advice == ("Compare with that golden: --golden net@1, or load the right file.")
 
 
 @ON_CONVNETS
@@ -160,10 +161,10 @@ def test_a_head_of_another_model_is_named(net: Structure) -> None:
     other = trained(net, 4)
     (found,) = diagnosed(net, {n: v for n, v in other.items() if n.startswith(f"{head}/")})
     assert (found.code, found.layers, found.confidence) == ("head-replaced", [head], 0.9)
-    assert found.summary == f"Only {head} at the end is not the golden's."
+    assert found.summary == f"Only the head differs from the golden: {head}."
     assert found.evidence == [
-        f"{len(weighted) - 1} layers before it equal the golden",
-        "its values have nothing to do with the golden's",
+        f"{len(weighted) - 1} other layers with weights: equal to the golden",
+        "the values of the head are unrelated to the golden's",
     ]
 
 
@@ -177,8 +178,8 @@ def test_a_head_of_another_size_is_named(net: Structure) -> None:
     found = diagnose(compared(fingerprint(net), fingerprint(other, {**trained(net), **drawn})))
     assert codes(found) == ["head-replaced", "config-changed"]
     assert found[0].summary == (
-        f"Only {path} at the end is not the golden's: {path}/kernel [{width}, 7], "
-        f"golden [{width}, 10] and 1 more."
+        f"Only the head differs from the golden: {path}; {path}/kernel is [{width}, 7] (golden: "
+        f"[{width}, 10]) and 1 more."
     )
 
 
@@ -202,5 +203,5 @@ def test_of_a_head_known_by_digests_only_its_values_are_not_judged(net: Structur
     (found,) = diagnose(compared(digests, fingerprint(net, {**trained(net), **changes})))
     assert (found.code, found.confidence) == ("head-replaced", 0.6)
     assert found.evidence[1] == (
-        "of its values only digests are known, so it may be trained further"
+        "only digests of the head are known, so it may have been trained further"
     )

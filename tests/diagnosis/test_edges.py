@@ -63,17 +63,23 @@ CASES: dict[str, tuple[Array, Array, list[str]]] = {
     "integers": (np.arange(30), np.arange(30)[::-1].copy(), ["axis-permuted"]),
     "integers-moved": (np.arange(30), np.arange(30) + 1, ["fine-tuned"]),
     "truth": (np.arange(9) % 2 == 0, np.arange(9) % 2 == 1, ["other-checkpoint"]),
-    "small-integers": (np.eye(4, dtype=np.int8), np.eye(4, dtype=np.int8)[::-1].copy(),
-                       ["axis-permuted"]),
-    "bfloat16": (DRAW.astype(ml_dtypes.bfloat16), (2 * DRAW).astype(ml_dtypes.bfloat16),
-                 ["rescaled"]),
+    "small-integers": (
+        np.eye(4, dtype=np.int8),
+        np.eye(4, dtype=np.int8)[::-1].copy(),
+        ["axis-permuted"],
+    ),
+    "bfloat16": (
+        DRAW.astype(ml_dtypes.bfloat16),
+        (2 * DRAW).astype(ml_dtypes.bfloat16),
+        ["rescaled"],
+    ),
     "emptied": (DRAW, np.zeros((0, 10), np.float32), []),
     "filled": (np.zeros((0, 10), np.float32), DRAW, []),
     "other-shape": (DRAW, DRAW[:5].copy(), []),
     "other-rank": (DRAW, DRAW.reshape(6, 5, 2), []),
     "other-type": (DRAW, DRAW.astype(np.float64), ["dtype-changed"]),
     "flattened": (DRAW, DRAW.ravel(), []),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -128,8 +134,10 @@ def test_a_golden_of_structure_alone_is_compared_by_structure_alone(net: Structu
     path = net.layers[1].path
     config = {**(net.by_path[path].config or {}), "activation": "relu"}
     other = relayered(net, lambda la: replace(la, config=config) if la.path == path else la)
-    for golden, candidate in ((Fingerprint(net), fingerprint(other)),
-                              (fingerprint(net), Fingerprint(other))):  # fmt: skip
+    for golden, candidate in (
+        (Fingerprint(net), fingerprint(other)),
+        (fingerprint(net), Fingerprint(other)),
+    ):
         assert codes(diagnose(compared(golden, candidate))) == ["config-changed"]
 
 
@@ -149,7 +157,7 @@ def test_models_without_a_graph_are_diagnosed_alike(net: Structure) -> None:
     assert (found.code, found.layers) == ("not-loaded", weighted)
     shorter = replace(plain, layers=plain.layers[:-1])
     (found,) = diagnose(compared(fingerprint(plain), fingerprint(shorter, trained(net))))
-    assert found.summary == f"1 layer of the golden missing from the middle: {head}."
+    assert found.summary == f"The model lacks 1 layer of the golden: {head}."
 
 
 def test_a_model_without_layers_is_another_one() -> None:
@@ -160,5 +168,5 @@ def test_a_model_without_layers_is_another_one() -> None:
         assert found.code == "wrong-architecture"
         assert (
             found.summary
-            == f"Only 0 of {len(net.layers)} layers are the golden's: it is another model."
+            == f"Only 0 of {len(net.layers)} layers match the golden: it is another model."
         )

@@ -36,7 +36,7 @@ def test_statistics_at_their_initial_values_are_named(
     )
     counted = "1 layer" if len(paths) == 1 else "2 layers"
     assert found.evidence == [
-        f"{counted}: moving statistics are the initial ones",
+        f"{counted}: the moving statistics have their initial values",
         f"{2 * len(paths)} other tensors of these layers equal the golden",
     ]
 
@@ -70,7 +70,7 @@ def test_a_model_that_was_never_loaded_is_named(net: Structure) -> None:
     first = diagnosed(net, fresh(net))[0]
     weighted = [la.path for la in net.layers if la.tensors]
     assert (first.code, first.layers, first.confidence) == ("not-loaded", weighted, 0.97)
-    assert first.summary == "No layer was loaded: fresh initial values."
+    assert first.summary == "Fresh initial values in all layers: the weights were not loaded."
     assert first.evidence[0] == f"{len(weighted)} layers of {len(weighted)} with weights"
 
 
@@ -79,7 +79,7 @@ def test_a_model_that_was_never_loaded_is_named(net: Structure) -> None:
 def test_a_layer_that_was_never_loaded_is_named(net: Structure, path: str) -> None:
     (found,) = diagnosed(net, glorot(net, path))
     assert (found.code, found.layers) == ("not-loaded", [path])
-    assert found.summary == f"{path} was never loaded: fresh initial values."
+    assert found.summary == f"Fresh initial values in {path}: the weights were not loaded."
     assert found.evidence[0] == "1 layer of 6 with weights"
     assert found.evidence[1].startswith(f"{path}/kernel: GlorotUniform: std 0.")
     assert found.evidence[2] == f"{path}/bias: all 0"
@@ -139,10 +139,12 @@ INITIALIZERS: dict[str, tuple[str, dict[str, Any], Draw]] = {
     "HeNormal": ("HeNormal", {}, normal(np.sqrt(2) * SQUARE / 0.87962566, cut=2)),
     "HeUniform": ("HeUniform", {}, uniform(-np.sqrt(6) * SQUARE, np.sqrt(6) * SQUARE)),
     "LecunUniform": ("LecunUniform", {}, uniform(-np.sqrt(3) * SQUARE, np.sqrt(3) * SQUARE)),
-    "VarianceScaling": (*scaled("VarianceScaling", "fan_avg", "untruncated_normal"),
-                        normal(np.sqrt(3) * SQUARE)),
+    "VarianceScaling": (
+        *scaled("VarianceScaling", "fan_avg", "untruncated_normal"),
+        normal(np.sqrt(3) * SQUARE),
+    ),
     "Orthogonal": ("Orthogonal", {"gain": 1.0}, orthogonal),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", INITIALIZERS)
@@ -183,18 +185,28 @@ def test_a_golden_that_was_hardly_trained_and_trained_on_is_not_called_fresh(
 
 @pytest.mark.parametrize("units", [6, 12])
 def test_a_fresh_lstm_shows_by_its_forget_gate_and_orthogonal_rows(units: int) -> None:
-    bare = holding(layer("lstm", "LSTM", "in"), kernel=(8, 4 * units),
-                   recurrent_kernel=(units, 4 * units), bias=(4 * units,))  # fmt: skip
+    bare = holding(
+        layer("lstm", "LSTM", "in"),
+        kernel=(8, 4 * units),
+        recurrent_kernel=(units, 4 * units),
+        bias=(4 * units,),
+    )
     roles = {"kernel": "GlorotUniform", "recurrent": "Orthogonal", "bias": "Zeros"}
     training = {f"{r}_initializer": {"class": c, "config": {}} for r, c in roles.items()}
-    net = edited(network(layer("in", "InputLayer"), bare, dense("last", "lstm", units, 10)),
-                 "lstm", training=training)  # fmt: skip
+    net = edited(
+        network(layer("in", "InputLayer"), bare, dense("last", "lstm", units, 10)),
+        "lstm",
+        training=training,
+    )
     random = np.random.default_rng(0)
     limit = np.sqrt(6 / (8 + 4 * units))
     bias = np.zeros(4 * units)
     bias[units : 2 * units] = 1
-    values = {"kernel": uniform(-limit, limit)(random, (8, 4 * units)),
-              "recurrent_kernel": orthogonal(random, (units, 4 * units)), "bias": bias}  # fmt: skip
+    values = {
+        "kernel": uniform(-limit, limit)(random, (8, 4 * units)),
+        "recurrent_kernel": orthogonal(random, (units, 4 * units)),
+        "bias": bias,
+    }
     (found,) = diagnosed(net, {f"lstm/{r}": v.astype(np.float32) for r, v in values.items()})
     assert (found.code, found.layers) == ("not-loaded", ["lstm"])
     assert found.evidence[2:] == [

@@ -34,16 +34,19 @@ def said(net: Structure, other: Structure, values: Values | None = None) -> list
 def joined(*order: str) -> Structure:
     """Two branches that are joined in some order."""
     return network(
-        layer("image", "InputLayer"), dense("left", "image", 8, 6), dense("right", "image", 8, 6),
-        layer("join", "Concatenate", *(order or ("left", "right"))), dense("last", "join", 12, 3),
-    )  # fmt: skip
+        layer("image", "InputLayer"),
+        dense("left", "image", 8, 6),
+        dense("right", "image", 8, 6),
+        layer("join", "Concatenate", *(order or ("left", "right"))),
+        dense("last", "join", 12, 3),
+    )
 
 
 def test_inputs_in_another_order_are_named() -> None:
     net = joined()
     (found,) = said(net, joined("right", "left"))
     assert (found.code, found.layers, found.confidence) == ("graph-rewired", ["join"], 1.0)
-    assert found.summary == "join takes right, left; golden left, right, in this order."
+    assert found.summary == "join takes right, left (the order differs; golden: left, right)."
 
 
 def test_uses_of_a_shared_layer_are_told_apart() -> None:
@@ -52,16 +55,18 @@ def test_uses_of_a_shared_layer_are_told_apart() -> None:
         (call,) = join.calls or ()
         uses = replace(call, inputs=(Edge("shared", first), Edge("shared", second)))
         net = network(
-            layer("image", "InputLayer"), dense("shared", "image", 8, 8),
-            replace(join, calls=(uses,)), dense("last", "cat", 16, 3),
-        )  # fmt: skip
+            layer("image", "InputLayer"),
+            dense("shared", "image", 8, 8),
+            replace(join, calls=(uses,)),
+            dense("last", "cat", 16, 3),
+        )
         return called(net, "shared", "image", "shared", "image")
 
     (found,) = said(depths(2, 0), depths(0, 2))
     assert (found.code, found.layers, found.confidence) == ("graph-rewired", ["cat"], 1.0)
     assert found.summary == (
-        "cat takes shared (call 1), shared (call 3); golden shared (call 3), shared (call 1), in "
-        "this order."
+        "cat takes shared (call 1), shared (call 3) (the order differs; golden: shared (call 3), "
+        "shared (call 1))."
     )
 
 
@@ -73,7 +78,7 @@ def test_outputs_of_one_layer_are_told_apart() -> None:
         return edited(net, "join", calls=(replace(call, inputs=edges),))
 
     (found,) = said(taking(0), taking(1))
-    assert found.summary == "join takes left, right (output 2); golden left, right."
+    assert found.summary == "join takes left, right (output 2) (golden: left, right)."
 
 
 @pytest.mark.parametrize(("path", "source"), [("conv3", "norm1"), ("pool", "conv3")])
@@ -82,7 +87,7 @@ def test_a_layer_fed_by_another_is_named(path: str, source: str) -> None:
     was = net.by_path[path].inbound[0]
     (found,) = said(net, rewired(net, path, source))
     assert (found.code, found.layers) == ("graph-rewired", [path])
-    assert found.summary == f"{path} takes {source}; golden {was}."
+    assert found.summary == f"{path} takes {source} (golden: {was})."
 
 
 def called(net: Structure, path: str, *sources: str) -> Structure:
@@ -99,11 +104,11 @@ def test_a_layer_that_is_shared_no_more_is_named(path: str) -> None:
     split = replace(once, layers=(*once.layers[:3], copy, *once.layers[3:]))
     (found,) = said(twice, split, {**trained(split), **trained(once)})
     assert (found.code, found.layers, found.confidence) == ("sharing-lost", [path], 1.0)
-    assert found.summary == f"{path} is used once, in the golden 2 times; new: copy."
+    assert found.summary == f"{path} is called once (golden: 2 times); new: copy."
     (more,) = said(once, twice)
     assert (more.code, more.summary) == (
         "graph-rewired",
-        f"{path} is used 2 times, in the golden once.",
+        f"{path} is called 2 times (golden: once).",
     )
 
 
@@ -118,12 +123,13 @@ def test_another_input_is_named(net: Structure) -> None:
     assert (found.code, found.layers, found.confidence) == ("input-changed", [name], 1.0)
     assert (
         found.summary
-        == f"The model takes {name} (?,3,3,5) float32; the golden {name} ({was}) float32."
+        == f"The model takes {name} (?,3,3,5) float32; the golden takes {name} ({was}) float32."
     )
     assert found.evidence == ["shape, type or number differ"]
     (found,) = said(net, port(net, dtype="int32"))
     assert (
-        found.summary == f"The model takes {name} ({was}) int32; the golden {name} ({was}) float32."
+        found.summary
+        == f"The model takes {name} ({was}) int32; the golden takes {name} ({was}) float32."
     )
 
 
@@ -139,7 +145,7 @@ def test_inputs_in_another_order_of_the_model_are_named() -> None:
 
     found = said(both("a", "b"), both("b", "a"))[0]
     assert (found.code, found.layers) == ("input-changed", ["a", "b"])
-    assert found.evidence == ["the same inputs in another order"]
+    assert found.evidence == ["the same inputs, in another order"]
 
 
 @ON_ALL
@@ -150,7 +156,7 @@ def test_another_output_is_named(net: Structure) -> None:
     (found,) = said(net, other)
     assert (found.code, found.layers, found.confidence) == ("output-changed", [last], 1.0)
     assert found.summary == (
-        f"The model gives {last} (?,10) float32, {before} (?,3) float32; the golden "
+        f"The model gives {last} (?,10) float32, {before} (?,3) float32; the golden gives "
         f"{last} (?,10) float32."
     )
 
@@ -162,11 +168,11 @@ def test_another_type_is_named(net: Structure, now: str) -> None:
     (found,) = said(net, relayered(net, lambda la: replace(la, dtype=now)))
     assert (found.code, found.layers, found.confidence) == ("dtype-changed", paths, 1.0)
     shown = f"{', '.join(paths[:3])} and {len(paths) - 3} more"
-    assert found.summary == f"{shown} compute in {now}, in the golden in float32."
+    assert found.summary == f"The dtype of {shown} is {now} (golden: float32)."
     assert found.evidence == [f"{len(paths)} layers: {now} instead of float32"]
     path = kernels(net)[0].partition("/")[0]
     (found,) = said(net, edited(net, path, dtype=now))
-    assert found.summary == f"{path} computes in {now}, in the golden in float32."
+    assert found.summary == f"The dtype of {path} is {now} (golden: float32)."
 
 
 @ON_ALL
@@ -177,7 +183,7 @@ def test_tensors_that_are_kept_in_another_type_are_named(net: Structure) -> None
         n: v.astype(np.float16) if n.startswith(f"{path}/") else v for n, v in trained(net).items()
     }
     found = said(net, edited(net, path, tensors=tensors), half)[0]
-    assert found.summary == f"{path} keeps values in float16, in the golden in float32."
+    assert found.summary == f"The weight dtype of {path} is float16 (golden: float32)."
     assert found.evidence == ["2 tensors: float16 instead of float32"]
 
 
@@ -191,7 +197,7 @@ def test_new_names_are_told_beside_what_differs(net: Structure) -> None:
     assert codes(found) == ["fine-tuned", "layers-renamed"]
     assert found[1].confidence == 0.3
     assert found[1].summary == f"{len(names)} layers renamed: {first} is now new_{first}."
-    assert found[1].evidence == ["paired by place; names decide no output"]
+    assert found[1].evidence == ["layers were paired by place; names do not change outputs"]
 
 
 SMALL, LARGE = NETS["perceptron"], NETS["convnet"]
@@ -203,7 +209,7 @@ SMALL, LARGE = NETS["perceptron"], NETS["convnet"]
 def test_another_model_is_named_alone(net: Structure, other: Structure, share: str) -> None:
     (found,) = diagnose(compared(fingerprint(net), fingerprint(other)))
     assert (found.code, found.layers, found.confidence) == ("wrong-architecture", [], 0.97)
-    assert found.summary == "Only 2 of 9 layers are the golden's: it is another model."
+    assert found.summary == "Only 2 of 9 layers match the golden: it is another model."
     own, its = len(net.layers), len(other.layers)
     assert found.evidence == [f"{own} layers in the golden, {its} here"]
 
@@ -217,7 +223,8 @@ def test_the_golden_that_another_model_is_built_as_is_named(
     (found,) = diagnose(comparison, lambda: iter(goldens))
     assert found.confidence == 1.0
     assert (
-        found.summary == "Only 2 of 9 layers are the golden's: it is built as the golden right@2."
+        found.summary
+        == "Only 2 of 9 layers match the golden: it has the structure of the golden right@2."
     )
     assert (
         found.advice == "Compare with the right golden: --golden right@2, or build the right model."
@@ -233,9 +240,9 @@ def test_a_golden_with_the_same_layers_set_otherwise_is_near_and_no_proof(
     comparison = compared(fingerprint(net), fingerprint(other))
     (found,) = diagnose(comparison, lambda: iter([neighbour("near@1", Fingerprint(near))]))
     assert found.confidence == 0.97
-    assert found.summary == "Only 2 of 9 layers are the golden's: it is another model."
+    assert found.summary == "Only 2 of 9 layers match the golden: it is another model."
     assert found.evidence[1] == (
-        "nearest golden in reach: near@1, 100% of the layers with weights are alike"
+        "nearest golden: near@1; 100% of the layers with weights have equal shapes"
     )
 
 

@@ -20,10 +20,10 @@ RANDOM = ("Dropout", "GaussianNoise")
 @pytest.mark.parametrize(
     ("noise", "says"),
     [
-        (Noise(0.4, 0.4, None, 0.4, "{}"), "the same probe twice differs by 0.4"),
-        (Noise(0.0, 0.3, None, 0.0, "{}"), "one by one and in a batch differ by 0.3"),
-        (Noise(0.0, 0.0, None, 1.5, "{}"), "predict() and a call differ by 1.5"),
-        (Noise(float("nan"), 0.0, None, 0.0, "{}"), "the same probe twice differs by nan"),
+        (Noise(0.4, 0.4, None, 0.4, "{}"), "two runs of the same probe differ by 0.4"),
+        (Noise(0.0, 0.3, None, 0.0, "{}"), "single probes and a batch differ by 0.3"),
+        (Noise(0.0, 0.0, None, 1.5, "{}"), "predict() and a direct call differ by 1.5"),
+        (Noise(float("nan"), 0.0, None, 0.0, "{}"), "two runs of the same probe differ by nan"),
     ],
 )
 def test_a_layer_that_acts_as_in_training_is_named(
@@ -33,8 +33,8 @@ def test_a_layer_that_acts_as_in_training_is_named(
     random = edited(net, path, class_name=kind)
     found = answered(random, LOGITS * 2, noise=replace(noise, where=path))[0]
     assert (found.code, found.layers, found.confidence) == ("training-mode-on", [path], 0.95)
-    seen = f"{says} of its RMS, in the golden by 0"
-    assert found.summary == f"{path} acts as in training: {seen}."
+    seen = f"{says} of their RMS (golden: 0)"
+    assert found.summary == f"Training behaviour is active in {path}: {seen}."
     assert found.evidence == [seen, "structure and weights equal the golden"]
 
 
@@ -45,9 +45,11 @@ def test_what_varies_without_training_is_named(net: Structure, place: int) -> No
     still = edited(net, path, class_name="Custom")
     found = answered(still, LOGITS * 2, noise=replace(STEADY, repeat=0.3, where=path))
     assert codes(found) == ["nondeterministic"]
-    says = "the same probe twice differs by 0.3 of its RMS, in the golden by 0"
+    says = "two runs of the same probe differ by 0.3 of their RMS (golden: 0)"
     assert found[0].layers == [path]
-    assert found[0].summary == f"Outputs vary without any change: {says}. It starts at {path}."
+    assert found[0].summary == (
+        f"Outputs vary between equal runs: {says}. The first layer that varies is {path}."
+    )
 
 
 @ON_ALL
@@ -64,8 +66,8 @@ def test_a_call_in_training_mode_is_named_by_the_graph(net: Structure) -> None:
     other = edited(net, path, calls=(replace(call, arguments=arguments),))
     (found,) = diagnose(compared(fingerprint(net), fingerprint(other)))
     assert (found.code, found.layers, found.confidence) == ("training-mode-on", [path], 1.0)
-    assert found.summary == f"{path} is called with training=True, in the golden not."
-    assert found.evidence == [f"{path}: the graph says training=True"]
+    assert found.summary == f"The graph calls {path} with training=True; the golden does not."
+    assert found.evidence == [f"{path}: called with training=True"]
 
 
 GRID = np.linspace(-4, 4, 33)
@@ -84,7 +86,7 @@ def test_a_name_that_means_another_function_is_named(net: Structure, by: float) 
     )
     (found,) = diagnose(compared(was, now))
     assert (found.code, found.layers, found.confidence) == ("builtin-redefined", [path], 0.98)
-    assert found.summary.startswith(f"{path}: 'hard_sigmoid' is another function now, up to 0.")
+    assert found.summary.startswith(f"{path}: 'hard_sigmoid' now gives other values: up to 0.")
     same = replace(was, outputs=outputs(net, LOGITS * 2, functions={"hard_sigmoid": old}))
     assert diagnose(compared(was, same)) == []
 
@@ -95,13 +97,10 @@ def test_code_of_your_own_on_one_side_only_is_named(net: Structure, was_custom: 
     path, kind = net.layers[1].path, net.layers[1].class_name
     old, new = edited(net, path, custom=was_custom), edited(net, path, custom=not was_custom)
     (found,) = answered(old, LOGITS * 2, live=new)
-    whose = (
-        "golden has code of its own where this model"
-        if was_custom
-        else ("model has code of its own where the golden")
-    )
+    sides = ["the golden", "this model"]
+    custom, keras = sides if was_custom else sides[::-1]
     assert (found.code, found.layers) == ("builtin-redefined", [path])
-    assert found.summary == f"{path}: the {whose} has Keras's ({kind})."
+    assert found.summary == (f"{path}: {custom} uses custom code, {keras} uses Keras's {kind}.")
 
 
 @ON_ALL
@@ -124,9 +123,10 @@ def test_other_code_is_named(net: Structure, by: float) -> None:
     old = edited(net, path, custom=True, code="b3:1")
     (found,) = answered(old, LOGITS * np.float32(1 + by), live=edited(old, path, code="b3:2"))
     assert (found.code, found.layers, found.confidence) == ("custom-code-changed", [path], 0.95)
-    assert found.summary == f"The code of {kind} is not that of the golden."
+    assert found.summary == f"The code of {kind} differs from the golden's."
     assert found.evidence == [
-        "weights and configuration are equal", f"{path}: another digest of its source"
-    ]  # fmt: skip
+        "weights and configuration are equal",
+        f"{path}: the digest of its source differs",
+    ]
     for code in ("b3:1", ""):
         assert answered(old, LOGITS * 2, live=edited(old, path, code=code)) == []

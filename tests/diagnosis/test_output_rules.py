@@ -24,14 +24,14 @@ from fpcheck.fingerprint.structure import Edge, Port, Structure
 from fpcheck.model.preprocessing import MODES
 
 FORETOLD = {
-    "none": "left out: raw pixels, 0 to 255, are fed",
-    "unit": "pixels are divided by 255 only",
+    "none": "the model gets raw pixels (0 to 255)",
+    "unit": "pixels are only divided by 255",
     "caffe": "mode 'caffe' is used (BGR, means subtracted)",
     "tf": "mode 'tf' is used (-1 to 1)",
     "torch": "mode 'torch' is used (0 to 1, then normalised)",
-    "channels-reversed": "the colour channels are reversed before it",
-    "channels-reversed-after": "the colour channels are reversed after it",
-    "twice": "it is applied twice",
+    "channels-reversed": "the colour channels are reversed before preprocessing",
+    "channels-reversed-after": "the colour channels are reversed after preprocessing",
+    "twice": "preprocessing is applied twice",
 }
 
 
@@ -52,7 +52,7 @@ def test_outputs_that_a_mistake_in_preprocessing_gives_name_it(net: Structure, p
     assert found.summary == (
         f"Preprocessing differs: {FORETOLD[name]}; the golden was recorded with 'mine:prepare'."
     )
-    assert found.advice == "Prepare inputs as the golden does: --preprocess mine:prepare."
+    assert found.advice == "Preprocess inputs as for the golden: --preprocess mine:prepare."
 
 
 def test_every_mode_has_words() -> None:
@@ -64,7 +64,9 @@ def test_another_preprocessing_is_named_where_no_mistake_fits(net: Structure) ->
     golden = answering(net, LOGITS, "caffe")
     (found,) = diagnose(compared(golden, answering(net, -LOGITS, "torch")))
     assert (found.code, found.confidence) == ("preprocessing-changed", 0.9)
-    assert found.summary == "Preprocessing differs: 'torch', the golden was recorded with 'caffe'."
+    assert found.summary == (
+        "Preprocessing differs: 'torch' is used; the golden was recorded with 'caffe'."
+    )
     assert diagnose(compared(golden, answering(net, -LOGITS, "caffe"))) == []
 
 
@@ -82,8 +84,9 @@ def deriving(roles: tuple[str, ...], width: int) -> Structure:
         layer("prep", "Normalization", "in"), mean=(width,), **dict.fromkeys(roles, (width,))
     )
     tensors = (item.tensors[0], *(replace(t, derived=True) for t in item.tensors[1:]))
-    return network(layer("in", "InputLayer"), replace(item, tensors=tensors),
-                   dense("last", "prep", width, 3))  # fmt: skip
+    return network(
+        layer("in", "InputLayer"), replace(item, tensors=tensors), dense("last", "prep", width, 3)
+    )
 
 
 @pytest.mark.parametrize("width", [4, 7])
@@ -94,10 +97,9 @@ def test_state_that_was_not_derived_again_is_named(width: int) -> None:
     (found,) = diagnosed(net, stale)
     assert (found.code, found.layers, found.confidence) == ("derived-state-stale", ["prep"], 1.0)
     assert found.summary == (
-        "prep: the weights are the golden's, but not used_mean, used_variance, with which the "
-        "layer computes."
+        "The state that prep derives from its weights is out of date: used_mean, used_variance."
     )
-    assert found.evidence == [f"{role}: another digest than the golden's" for role in roles]
+    assert found.evidence == [f"{role}: its digest differs from the golden's" for role in roles]
     trained_on = stale | {"prep/mean": moved(trained(net)["prep/mean"])}
     assert "derived-state-stale" not in codes(diagnosed(net, trained_on))
 
@@ -105,9 +107,12 @@ def test_state_that_was_not_derived_again_is_named(width: int) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["fox", "cat", "dog"], "3 words as in the golden, others or in another order"),
-        (["cat", "dog", "fox", "owl"], "4 words, golden 3"),
-        (["cat"], "1 word, golden 3"),
+        (
+            ["fox", "cat", "dog"],
+            "3 words, as in the golden, but different ones or in another order",
+        ),
+        (["cat", "dog", "fox", "owl"], "4 words (golden: 3)"),
+        (["cat"], "1 word (golden: 3)"),
     ],
 )
 @pytest.mark.parametrize("path", ["words", "prep/lookup"])
@@ -120,7 +125,7 @@ def test_another_vocabulary_is_named(words: list[str], says: str, path: str) -> 
 
     (found,) = diagnose(compared(lookup(["cat", "dog", "fox"]), lookup(words)))
     assert (found.code, found.layers, found.confidence) == ("vocabulary-changed", [path], 1.0)
-    assert found.summary == f"The vocabulary of {path} is not the golden's."
+    assert found.summary == f"The vocabulary of {path} differs from the golden's."
     assert found.evidence == [f"{path}/vocabulary: {says}"]
 
 
@@ -136,8 +141,8 @@ def test_another_function_at_the_end_is_named(net: Structure, now: str) -> None:
     head = net.layers[-1].path
     (found,) = diagnose(compared(fingerprint(net), fingerprint(ended(net, now))))
     assert (found.code, found.layers, found.confidence) == ("head-activation-changed", [head], 1.0)
-    says = f"{head}: activation is {now}, golden linear"
-    assert found.summary == f"The function at the end is another one: {says}."
+    says = f"{head}: activation is {now} (golden: linear)"
+    assert found.summary == f"The last activation differs: {says}."
     assert found.evidence == [says]
 
 
@@ -147,15 +152,14 @@ def test_a_function_that_was_added_or_left_out_at_the_end_is_named(
     net: Structure, kind: str
 ) -> None:
     last = net.layers[-1].path
-    longer = network(*net.layers, layer("probs", kind, last, out=(None, 10)),
-                     shape=net.inputs[0].shape)  # fmt: skip
+    longer = network(
+        *net.layers, layer("probs", kind, last, out=(None, 10)), shape=net.inputs[0].shape
+    )
     (found,) = diagnose(compared(fingerprint(net), fingerprint(longer, trained(net))))
     assert (found.code, found.layers) == ("head-activation-changed", ["probs"])
-    assert found.summary == (
-        f"The function at the end is another one: probs: {kind} that the golden lacks."
-    )
+    assert found.summary == (f"The last activation differs: probs: {kind} was added.")
     (found,) = diagnose(compared(fingerprint(longer), fingerprint(net)))
-    assert found.summary == (f"The function at the end is another one: probs: {kind} is missing.")
+    assert found.summary == (f"The last activation differs: probs: {kind} is missing.")
 
 
 @ON_ALL
@@ -164,14 +168,16 @@ def test_final_values_alone_show_a_function_at_the_end(net: Structure) -> None:
     (found,) = answered(net, LOGITS, final=squashed)
     assert (found.code, found.layers) == ("head-activation-changed", ["head"])
     assert found.confidence == 0.99
-    assert found.evidence == ["head: before its last function it is the golden's"]
+    assert found.evidence == ["head: the logits equal the golden's, the final values do not"]
 
 
 def two_headed(*order: int, weights_of: int = 0) -> Fingerprint:
     """A model of two outputs, that gives them in some order."""
     net = network(
-        layer("in", "InputLayer"), dense("a", "in", 8, 5), dense("b", "in", 8, 5),
-    )  # fmt: skip
+        layer("in", "InputLayer"),
+        dense("a", "in", 8, 5),
+        dense("b", "in", 8, 5),
+    )
     ports = tuple(Port(n, (None, 5), "float32", Edge(n)) for n in ("a", "b"))
     net = replace(net, outputs=tuple(ports[i] for i in order))
     values = [np.random.default_rng(i).normal(size=(4, 5)).astype(np.float32) for i in (1, 2)]
@@ -189,7 +195,7 @@ def test_outputs_in_another_order_are_named() -> None:
         assert (found.code, found.layers) == ("outputs-reordered", ["b", "a"])
         assert found.confidence == (0.99 if candidate is by_values else 1.0)
         assert found.summary == (
-            "The outputs stand in another order: output 0 is the golden's output 1 (b)."
+            "The outputs are in another order: output 0 is the golden's output 1 (b)."
         )
     assert diagnose(compared(golden, golden)) == []
 
@@ -198,9 +204,9 @@ def test_outputs_in_another_order_are_named() -> None:
 @pytest.mark.parametrize(
     ("by", "environment", "confidence", "says"),
     [
-        (3e-3, {"tensorflow": "2.16.1"}, 0.8, ": tensorflow: 2.16.1, golden 2.21.0"),
-        (3e-3, {"tf32": "1"}, 0.8, ": tf32: 1, golden not set"),
-        (0.05, {"keras": "3.0.0"}, 0.5, ": keras: 3.0.0, golden 3.15.0"),
+        (3e-3, {"tensorflow": "2.16.1"}, 0.8, ": tensorflow 2.16.1 (golden: 2.21.0)"),
+        (3e-3, {"tf32": "1"}, 0.8, ": tf32 1 (golden: not set)"),
+        (0.05, {"keras": "3.0.0"}, 0.5, ": keras 3.0.0 (golden: 3.15.0)"),
         (3e-3, {}, 0.4, ""),
     ],
 )
@@ -212,8 +218,8 @@ def test_other_rounding_is_named_with_what_differs_around_it(
     (found,) = answered(net, logits, environment={**ENVIRONMENT, **environment})
     assert (found.code, found.layers, found.confidence) == ("numeric-environment", [], confidence)
     assert found.summary == (
-        f"Structure and weights are the golden's; outputs differ by {by:.2g} of their RMS, as "
-        f"other rounding makes it{says}."
+        f"Structure and weights match; outputs differ by {by:.2g} of their RMS, which rounding can "
+        f"cause{says}."
     )
 
 

@@ -10,8 +10,9 @@ from fpcheck.fingerprint.structure import Structure
 
 def recurrent(kind: str, units: int) -> Structure:
     gates = {"LSTM": 4, "GRU": 3, "Custom": 4}[kind] * units
-    bare = holding(layer("rnn", kind, "in"), kernel=(9, gates), recurrent_kernel=(units, gates),
-                   bias=(gates,))  # fmt: skip
+    bare = holding(
+        layer("rnn", kind, "in"), kernel=(9, gates), recurrent_kernel=(units, gates), bias=(gates,)
+    )
     return network(layer("in", "InputLayer"), bare, dense("last", "rnn", units, 10))
 
 
@@ -39,11 +40,11 @@ def test_gates_in_another_order_are_proved(
     (found,) = diagnosed(net, changes)
     assert (found.code, found.layers, found.confidence) == ("axis-permuted", ["rnn"], 1.0)
     assert found.summary == (
-        "rnn/kernel, rnn/recurrent_kernel, rnn/bias hold the golden values with slices in another "
-        "order."
+        "The slices of rnn/kernel, rnn/recurrent_kernel, rnn/bias are in another order than in the "
+        "golden."
     )
     assert found.evidence == [
-        f"rnn/{role}: along axis {axis} {says}; put back, it has the golden's digest"
+        f"rnn/{role}: along axis {axis} {says}; undoing this gives the golden's digest"
         for role, axis in zip(roles, (1, 1, 0), strict=True)
     ]
 
@@ -57,9 +58,9 @@ def test_permuted_channels_are_proved(net: Structure, axis: int) -> None:
     (found,) = diagnosed(net, {name: np.take(values, taken, axis)})
     place = values.ndim + axis
     assert (found.code, found.confidence) == ("axis-permuted", 1.0)
-    assert found.summary == f"{name} holds the golden values with slices in another order."
+    assert found.summary == f"The slices of {name} are in another order than in the golden."
     assert found.evidence == [
-        f"{name}: along axis {place} permuted; put back, it has the golden's digest"
+        f"{name}: along axis {place} permuted; undoing this gives the golden's digest"
     ]
 
 
@@ -69,7 +70,7 @@ def test_a_reordered_bias_alone_is_not_proved(net: Structure) -> None:
     mixed = trained(net)[name][[3, 1, 4, 0, 9, 2, 6, 5, 8, 7]]
     (found,) = diagnosed(net, {name: mixed})
     assert (found.code, found.confidence) == ("axis-permuted", 0.9)
-    assert found.summary == f"{name} holds exactly the golden values, in another order."
+    assert found.summary == f"The values of {name} are in another order than in the golden."
     assert found.evidence == [
-        f"{name}: smallest and largest value, sum and norm are the golden's, the places are not"
+        f"{name}: minimum, maximum, sum and norm equal the golden's, the order does not"
     ]

@@ -25,32 +25,49 @@ from fpcheck.fingerprint.structure import ARCHITECTURE, Structure
 SAYS: dict[str, tuple[str, Change, str]] = {
     "float16": ("cast-float16", rounded(np.float16), "rounded to float16"),
     "bfloat16": ("cast-bfloat16", rounded(ml_dtypes.bfloat16), "rounded to bfloat16"),
-    "flipped": ("kernel-flipped", lambda v: v[::-1, ::-1],
-                "turned by 180 degrees (all space axes reversed)"),
-    "transposed": ("kernel-transposed", lambda v: v.swapaxes(-1, -2),
-                   "transposed (its last two axes exchanged)"),
-    "space-transposed": ("kernel-transposed", lambda v: v.swapaxes(0, 1),
-                         "transposed (height and width exchanged)"),
-    "input-channels-reversed": ("input-channels-reversed", lambda v: v[:, :, ::-1],
-                                "with its input channels reversed (RGB and BGR exchanged)"),
-}  # fmt: skip
+    "flipped": (
+        "kernel-flipped",
+        lambda v: v[::-1, ::-1],
+        "rotated by 180 degrees (all spatial axes reversed)",
+    ),
+    "transposed": (
+        "kernel-transposed",
+        lambda v: v.swapaxes(-1, -2),
+        "transposed (last two axes exchanged)",
+    ),
+    "space-transposed": (
+        "kernel-transposed",
+        lambda v: v.swapaxes(0, 1),
+        "transposed (height and width exchanged)",
+    ),
+    "input-channels-reversed": (
+        "input-channels-reversed",
+        lambda v: v[:, :, ::-1],
+        "with reversed input channels (RGB and BGR exchanged)",
+    ),
+}
 
 
 @pytest.mark.parametrize(
     ("name", "tensor"),
     [
-        ("float16", "conv2/kernel"), ("float16", "head/bias"), ("bfloat16", "conv2/kernel"),
-        ("flipped", "conv1/kernel"), ("flipped", "conv2/kernel"), ("transposed", "conv2/kernel"),
-        ("space-transposed", "conv3/kernel"), ("input-channels-reversed", "conv1/kernel"),
+        ("float16", "conv2/kernel"),
+        ("float16", "head/bias"),
+        ("bfloat16", "conv2/kernel"),
+        ("flipped", "conv1/kernel"),
+        ("flipped", "conv2/kernel"),
+        ("transposed", "conv2/kernel"),
+        ("space-transposed", "conv3/kernel"),
+        ("input-channels-reversed", "conv1/kernel"),
     ],
-)  # fmt: skip
+)
 @ON_CONVNETS
 def test_a_tensor_after_a_usual_mistake_is_proved(net: Structure, name: str, tensor: str) -> None:
     code, mistake, says = SAYS[name]
     first, *others = diagnosed(net, {tensor: mistake(trained(net)[tensor])})
     assert (first.code, first.confidence, others) == (code, 1.0, [])
     assert first.layers == [tensor.partition("/")[0]]
-    assert first.summary == f"{tensor} is the golden one {says}."
+    assert first.summary == f"The values of {tensor} are the golden's, {says}."
     assert first.evidence == [
         f"{tensor}: its digest equals the one that the golden stores for this mistake"
     ]
@@ -68,7 +85,8 @@ def test_a_model_rounded_throughout_is_one_diagnosis(net: Structure) -> None:
     (found,) = diagnosed(net, {name: rounded(np.float16)(v) for name, v in values.items()})
     names = list(values)
     assert found.summary == (
-        f"{', '.join(names[:3])} and {len(names) - 3} more are the golden ones rounded to float16."
+        f"The values of {', '.join(names[:3])} and {len(names) - 3} more are the golden's, "
+        "rounded to float16."
     )
     assert found.layers == [la.path for la in net.layers if la.tensors]
 
@@ -88,10 +106,10 @@ def test_layers_that_hold_each_others_weights_are_named(
     (found,) = diagnosed(net, exchanged(trained(net), first, second, *roles))
     assert (found.code, found.layers, found.confidence) == ("layers-swapped", [first, second], 1.0)
     what = "weights" if len(roles) > 1 else roles[0]  # the biases are where they were
-    assert found.summary == f"{first} and {second} hold each other's {what}."
+    assert found.summary == f"{first} and {second} have each other's {what}."
     assert found.evidence == [
-        f"equal digests: {first} holds the {what} of {second}",
-        f"equal digests: {second} holds the {what} of {first}",
+        f"equal digests: {first} has the {what} of {second}",
+        f"equal digests: {second} has the {what} of {first}",
     ]
 
 
@@ -102,7 +120,7 @@ def test_without_an_architecture_a_swap_is_as_keras_would_load_it() -> None:
     other = {**values, **exchanged(values, "conv2", "conv3", "kernel", "bias")}
     (found,) = diagnose(compared(fingerprint(net, values), fingerprint(file, other)))
     assert (found.code, found.confidence) == ("layers-swapped", 0.95)
-    assert found.evidence[-1] == (
+    assert found.evidence[0] == (
         "the file contains no architecture, so its groups were assigned to the golden's layers"
     )
 
@@ -130,7 +148,7 @@ def test_a_layer_loaded_twice_is_named() -> None:
     net, values = NETS["convnet"], trained(NETS["convnet"])
     (found,) = diagnosed(net, {f"conv3/{r}": values[f"conv2/{r}"] for r in ("kernel", "bias")})
     assert (found.code, found.layers) == ("layers-swapped", ["conv3"])
-    assert found.summary == "conv3 holds the weights of conv2."
+    assert found.summary == "conv3 has the weights of conv2."
 
 
 def test_two_pairs_of_swapped_layers_are_one_diagnosis() -> None:
@@ -140,7 +158,7 @@ def test_two_pairs_of_swapped_layers_are_one_diagnosis() -> None:
         values, "norm1", "norm2", "gamma", "beta", "moving_mean", "moving_variance"
     )
     (found,) = diagnosed(net, changes)
-    assert found.summary == "norm1 and norm2 hold each other's weights; so does 1 more pair."
+    assert found.summary == "norm1 and norm2 have each other's weights; 1 more pair likewise."
 
 
 def test_weights_that_several_layers_hold_name_none_of_them() -> None:
@@ -172,12 +190,12 @@ def test_tensors_in_each_others_place_are_named(
     (found,) = diagnosed(net, changes)
     assert (found.code, found.layers, found.confidence) == ("roles-mixed", [path], 1.0)
     first, second = sorted((now, was), key=NORMALISED.index)
-    told = [
-        f"{path}: {first} holds the golden {second}",
-        f"{path}: {second} holds the golden {first}",
+    texts = [
+        f"{path}: {first} has the values of the golden's {second}",
+        f"{path}: {second} has the values of the golden's {first}",
     ]
-    assert found.summary == f"Tensors stand in each other's place: {told[0]}, {told[1]}."
-    assert found.evidence == [f"equal digests: {line}" for line in told]
+    assert found.summary == f"Tensors of one layer are exchanged: {texts[0]}, {texts[1]}."
+    assert found.evidence == [f"equal digests: {line}" for line in texts]
 
 
 @ON_CONVNETS
@@ -187,7 +205,8 @@ def test_an_exchange_with_a_fresh_beta_claims_both_halves(net: Structure) -> Non
     changes = {"norm1/beta": base["norm1/moving_mean"], "norm1/moving_mean": base["norm1/beta"]}
     (found,) = diagnosed(net, changes, base)
     assert found.summary == (
-        "Tensors stand in each other's place: norm1: beta holds the golden moving_mean."
+        "Tensors of one layer are exchanged: norm1: beta has the values of the golden's "
+        "moving_mean."
     )
 
 
@@ -205,8 +224,10 @@ def relabelled(net: Structure, path: str) -> Structure:
 @pytest.mark.parametrize("path", ["norm1", "norm2"])
 def test_equal_tensors_of_another_role_are_named_only_if_equal(net: Structure, path: str) -> None:
     other = relabelled(net, path)
-    values = {f"{la.path}/{t.role}": v for (la, t), v in
-              zip(other.tensors, trained(net).values(), strict=True)}  # fmt: skip
+    values = {
+        f"{la.path}/{t.role}": v
+        for (la, t), v in zip(other.tensors, trained(net).values(), strict=True)
+    }
     found = diagnose(compared(fingerprint(net), fingerprint(other, values)))
     assert codes(found) == ["roles-mixed", "config-changed"]
     assert found[0].layers == [path]
@@ -221,26 +242,31 @@ def test_equal_tensors_of_another_role_are_named_only_if_equal(net: Structure, p
     [
         (lambda v: v[::-1], "kernel-flipped", "flipped along axis 0"),
         (lambda v: v[:, ::-1], "kernel-flipped", "flipped along axis 1"),
-        (lambda v: v.swapaxes(0, 1)[::-1], "kernel-transposed",
-         "transposed (axes 1, 0, 2, 3, axis 1 reversed)"),
+        (
+            lambda v: v.swapaxes(0, 1)[::-1],
+            "kernel-transposed",
+            "transposed (axes 1, 0, 2, 3, axis 1 reversed)",
+        ),
     ],
-)  # fmt: skip
+)
 def test_rarer_turns_are_proved_by_putting_them_back(
     net: Structure, change: Change, code: str, says: str
 ) -> None:
     for name in ("conv1/kernel", "conv2/kernel"):
         (found,) = diagnosed(net, {name: np.ascontiguousarray(change(trained(net)[name]))})
         assert (found.code, found.confidence) == (code, 1.0)
-        assert found.summary == f"{name} is the golden one {says}."
-        assert found.evidence == [f"{name}: put back, it has the golden's digest"]
+        assert found.summary == f"The values of {name} are the golden's, {says}."
+        assert found.evidence == [f"{name}: undoing this gives the golden's digest"]
 
 
 @ON_CONVNETS
 def test_without_a_closer_look_what_the_golden_foretold_is_still_proved(net: Structure) -> None:
     values = trained(net)
-    for change, code in ((lambda v: v[::-1, ::-1], "kernel-flipped"),
-                         (lambda v: v[:, :, ::-1], "input-channels-reversed"),
-                         (lambda v: v[::-1], "other-checkpoint")):  # fmt: skip
+    for change, code in (
+        (lambda v: v[::-1, ::-1], "kernel-flipped"),
+        (lambda v: v[:, :, ::-1], "input-channels-reversed"),
+        (lambda v: v[::-1], "other-checkpoint"),
+    ):
         other = {**values, "conv1/kernel": change(values["conv1/kernel"])}
         found = diagnose(compared(fingerprint(net, values), fingerprint(net, other)))
         assert codes(found) == [code]

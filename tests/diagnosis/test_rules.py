@@ -40,9 +40,11 @@ def test_diagnoses_stand_most_certain_first_then_widest() -> None:
     changes |= {n: rounded(np.float16)(values[n]) for n in ("conv2/kernel", "conv3/kernel")}
     found = diagnosed(net, changes)
     assert [(d.code, d.confidence) for d in found] == [
-        ("cast-float16", 1.0), ("kernel-flipped", 1.0), ("batchnorm-statistics-reset", 0.99),
+        ("cast-float16", 1.0),
+        ("kernel-flipped", 1.0),
+        ("batchnorm-statistics-reset", 0.99),
         ("zeroed", 0.96),
-    ]  # fmt: skip
+    ]
 
 
 @ON_ALL

@@ -14,14 +14,18 @@ from fpcheck.fingerprint.structure import Structure, Tensor
 def test_a_small_change_of_all_weights_is_called_training(net: Structure) -> None:
     noise = np.random.default_rng(3)
     values = trained(net)
-    (found,) = diagnosed(net, {
-        name: (v * (1 + 1e-3 * noise.normal(size=v.shape))).astype(np.float32)
-        for name, v in values.items()
-    })  # fmt: skip
+    (found,) = diagnosed(
+        net,
+        {
+            name: (v * (1 + 1e-3 * noise.normal(size=v.shape))).astype(np.float32)
+            for name, v in values.items()
+        },
+    )
     weighted = [la.path for la in net.layers if la.tensors]
     assert (found.code, found.layers, found.confidence) == ("fine-tuned", weighted, 0.85)
     assert found.summary == (
-        "All layers were trained further, or otherwise changed a little everywhere."
+        "The weights of all layers are close to the golden's: trained further, or changed a little "
+        "everywhere."
     )
 
 
@@ -35,8 +39,8 @@ def test_kernels_that_lost_values_to_zero_are_named(net: Structure, share: float
     (found,) = diagnosed(net, {name: values})
     percent = round(share * flat.size) / flat.size
     assert (found.code, found.layers) == ("zeroed", [name.partition("/")[0]])
-    assert found.summary == f"Values are exactly 0 in {name} where the golden has none."
-    assert found.evidence[0].startswith(f"{name}: {percent:.0%} newly zero")
+    assert found.summary == f"Values of {name} are exactly 0 where the golden's are not."
+    assert found.evidence[0].startswith(f"{name}: {percent:.0%} of the values became 0")
 
 
 @ON_ALL
@@ -60,7 +64,7 @@ def test_weights_that_are_no_numbers_are_named(net: Structure, bad: float) -> No
     (found,) = diagnosed(net, {name: values})
     assert (found.code, found.layers) == ("non-finite", [name.partition("/")[0]])
     assert found.summary == f"NaN or infinite values in {name}."
-    assert found.evidence == [f"{name}: 3 such values, the golden has none"]
+    assert found.evidence == [f"{name}: 3 such values (golden: 0)"]
 
 
 @pytest.mark.parametrize("width", [12, 16, 20, 24, 32])
@@ -87,7 +91,7 @@ def test_a_few_changed_values_are_told_from_training(
         values.reshape(-1)[places] += random.normal(size=changed).astype(np.float32)
         (found,) = diagnosed(net, {name: values})
         assert (found.code, found.confidence) == ("point-change", 0.97)
-        assert found.summary == f"A few values of {name} changed, all others are the golden's."
+        assert found.summary == f"A few values of {name} changed; all others equal the golden's."
         counted = "one value" if changed == 1 else f"about {changed} values"
         assert found.evidence[0].startswith(f"{name}: {counted} changed")
 
@@ -116,7 +120,7 @@ def test_values_that_were_no_numbers_already_are_counted(net: Structure, bad: fl
     same.reshape(-1)[-1] += 1
     fewer.reshape(-1)[0] = 1
     (found,) = diagnosed(net, {name: more}, base)
-    assert found.evidence == [f"{name}: 5 such values, the golden has 2"]
+    assert found.evidence == [f"{name}: 5 such values (golden: 2)"]
     for values in (same, fewer):
         assert "non-finite" not in codes(diagnosed(net, {name: values}, base))
 
@@ -128,8 +132,8 @@ def test_a_tensor_times_a_factor_is_named(net: Structure, factor: float) -> None
         (found,) = diagnosed(net, {name: trained(net)[name] * np.float32(factor)})
         assert (found.code, found.layers) == ("rescaled", [name.rpartition("/")[0]])
         assert found.confidence == 0.98
-        assert found.summary == f"{name} is the golden one times a factor."
-        assert found.evidence[0].startswith(f"{name}: {factor:.6g} times the golden, to within ")
+        assert found.summary == f"The values of {name} are the golden's multiplied by a factor."
+        assert found.evidence[0].startswith(f"{name}: {factor:.6g} times the golden, within ")
 
 
 @ON_ALL
@@ -141,10 +145,13 @@ def test_one_factor_a_channel_is_named(net: Structure) -> None:
     }
     (found,) = diagnosed(net, {n: values[n] * f for n, f in factors.items()})
     assert (found.code, found.confidence) == ("rescaled", 0.98)
-    assert found.summary == f"{first}, {second} are the golden ones times a factor."
+    assert found.summary == (
+        f"The values of {first}, {second} are the golden's multiplied by a factor."
+    )
     axis = values[first].ndim - 1
     assert found.evidence[0].startswith(
-        f"{first}: one factor for each slice along axis {axis}, 1.25 in the middle; without them "
+        f"{first}: one factor for each slice along axis {axis}, median 1.25; without the factors, "
+        "the relative difference is "
     )
 
 
@@ -167,10 +174,11 @@ def test_kernels_on_a_grid_are_named(net: Structure, most: int, each: bool) -> N
     (found,) = diagnosed(net, {name: (np.rint(values / step) * step).astype(np.float32)})
     assert (found.code, found.layers) == ("quantized", [name.partition("/")[0]])
     assert found.confidence == 0.98
-    assert found.summary == f"{name} was rounded to few steps."
+    assert found.summary == f"The values of {name} were rounded to a few steps."
     where = f" for each slice along axis {values.ndim - 1}" if each else ""
     assert found.evidence[0].startswith(
-        f"{name}: its values lie on a grid of at most {2 * most} steps{where}, "
+        f"{name}: its values are on a grid of at most {2 * most} steps{where}; the "
+        "distance to the golden, "
     )
 
 
@@ -194,8 +202,7 @@ def test_layers_of_a_quantised_type_are_named_and_nothing_else(net: Structure, m
         values[f"{path}/kernel"] = np.rint(values[f"{path}/kernel"] * 60).astype(np.int8)
     (found,) = diagnose(compared(fingerprint(net), fingerprint(other, values)))
     assert (found.code, found.layers, found.confidence) == ("quantized", paths, 1.0)
-    says = "are" if many else "is"
-    assert found.summary == f"{', '.join(paths)} {says} quantised: int8_from_float32."
+    assert found.summary == (f"The weights of {', '.join(paths)} are quantised: int8_from_float32.")
 
 
 @ON_ALL
@@ -205,8 +212,8 @@ def test_tensors_that_are_there_no_more_are_named(net: Structure) -> None:
     other = edited(net, path, tensors=(kernel,))
     (found,) = diagnose(compared(fingerprint(net), fingerprint(other, trained(net))))
     assert (found.code, found.layers, found.confidence) == ("tensors-missing", [path], 1.0)
-    assert found.summary == f"1 tensor of the golden missing: {path}/bias."
-    assert found.evidence == [f"{path}/bias: not there"]
+    assert found.summary == f"The model lacks 1 tensor of the golden: {path}/bias."
+    assert found.evidence == [f"{path}/bias: missing"]
     config = {**(other.by_path[path].config or {}), "use_bias": False}
     unbiased = edited(other, path, config=config)
     found, second = diagnose(compared(fingerprint(net), fingerprint(unbiased, trained(net))))

@@ -199,8 +199,7 @@ def test_files_that_a_custom_class_saves_are_compared(here: Path) -> None:
     (diagnosis,) = static("changed.keras").diagnoses
     assert (diagnosis.code, diagnosis.summary) == (
         "vocabulary-changed",
-        "assets/layers/tokens/words.txt, which the model keeps beside its weights, differs from "
-        "the golden.",
+        "Files saved with the model differ from the golden's: assets/layers/tokens/words.txt.",
     )
 
 

@@ -191,7 +191,7 @@ def test_what_was_not_asked_for_still_explains_what_was(here: Path) -> None:
     report = fpcheck.compare(net(activation="gelu"), "net", levels=["outputs"])
     assert {f.level for f in report.findings} == {"outputs"}
     assert [(d.code, d.summary) for d in report.diagnoses] == [
-        ("config-changed", "mid: activation is gelu, golden relu.")
+        ("config-changed", "mid: activation is gelu (golden: relu).")
     ]
 
 
@@ -263,7 +263,7 @@ def test_no_sentence_of_a_diff_of_two_files_says_golden(
     model.save("run2.keras")
     report = diff_sources("run1.keras", "run2.keras", None, "none", STATIC)
     assert report.diagnoses
-    told = plain_text(report, verbose=True).replace("no golden in reach holds them", "")
+    told = plain_text(report, verbose=True).replace("no other golden has these values", "")
     assert "golden" not in told
 
 
