@@ -214,13 +214,15 @@ def _is_provable(golden: Golden) -> bool:
 
     The environment is that of the provenance; see `comparison.proof`.
     """
-    from fpcheck.comparison.proof import hindrance  # with numpy, which reading a head does without
+    from fpcheck.comparison.proof import (
+        why_not_proved,
+    )  # with numpy, which reading a head does without
 
     held = golden.fingerprint
     if held.outputs is None:
         return False
     here, preprocess = golden.provenance.environment, held.outputs.preprocess
-    return hindrance(held, held, here, preprocess) is None
+    return why_not_proved(held, held, here, preprocess) is None
 
 
 def _shape(shape: tuple[int | None, ...] | None) -> str:

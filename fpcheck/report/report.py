@@ -7,7 +7,7 @@ import msgspec
 
 from fpcheck.codec import Value
 from fpcheck.comparison.finding import Finding
-from fpcheck.comparison.verdict import NOT_HELD, LevelResult, Verdict
+from fpcheck.comparison.verdict import NOT_IN_GOLDEN, LevelResult, Verdict
 from fpcheck.errors import EXIT_INCOMPLETE, EXIT_MATCH, EXIT_MISMATCH
 from fpcheck.fingerprint.levels import Level
 from fpcheck.wording import in_python
@@ -152,13 +152,13 @@ class Report(Value, frozen=True):
         if self.accuracy is not None and self.accuracy.missing:
             return []
         compared = [name for name, level in self.levels.items() if level.status != "skipped"]
-        alone = self.levels["weights"].reason == NOT_HELD
+        alone = self.levels["weights"].reason == NOT_IN_GOLDEN
         return [name for name in compared if name == "structure" or not alone]
 
     def _brief(self, reason: str) -> str:
         """A reason as a part of a sentence; the lines of the levels have all of it."""
         none = f"the {self.reference} contains none"
-        return none if reason == NOT_HELD else reason.partition(";")[0]
+        return none if reason == NOT_IN_GOLDEN else reason.partition(";")[0]
 
     def assert_match(self) -> None:
         """Raise unless the verdict is `match`.

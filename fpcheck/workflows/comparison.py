@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from fpcheck.codec import Value
-from fpcheck.comparison.proof import hindrance, lacks_state
+from fpcheck.comparison.proof import lacks_only_state, why_not_proved
 from fpcheck.comparison.tolerance import Tolerances
 from fpcheck.comparison.verdict import LevelResult
 from fpcheck.errors import FpcheckError, UnavailableError
@@ -166,7 +166,7 @@ def take(
         return candidate, levels
     static = isinstance(session, FileSession) and session.static
     place, told = proving(held.outputs.environment, environment(session.backend), static)
-    unproved = hindrance(held, candidate, place, preprocess)
+    unproved = why_not_proved(held, candidate, place, preprocess)
     if unproved is None and not request.full:
         levels["outputs"] = LevelResult("proved", told)
         return candidate, levels
@@ -190,7 +190,7 @@ def take(
 
 def _with_state(session: Session, golden: Fingerprint, candidate: Fingerprint) -> Fingerprint:
     """With state that the file does not tell, where that alone is missing and the model loads."""
-    if not isinstance(session, FileSession) or not lacks_state(golden, candidate):
+    if not isinstance(session, FileSession) or not lacks_only_state(golden, candidate):
         return candidate
     with suppress(FpcheckError):  # then the report says that it was not compared
         return session.completed()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from fpcheck.comparison.proof import unlike
+from fpcheck.comparison.proof import why_not_equal
 from fpcheck.comparison.verdict import LevelResult
 from fpcheck.errors import FpcheckError
 from fpcheck.files.address import is_address
@@ -72,7 +72,7 @@ def _equal_files(
     except FpcheckError:  # weights alone, perhaps, which take the architecture of the first
         return None
     other = taken.golden
-    if unlike(golden.fingerprint, other.fingerprint) is not None:
+    if why_not_equal(golden.fingerprint, other.fingerprint) is not None:
         return None
     report = compare_goldens(golden, other.fingerprint, reference(other), why)
     told = CandidateRef(other.source.text, other.source.format, report.candidate.content_id)

@@ -7,7 +7,7 @@ import numpy as np
 
 from fpcheck.comparison.compare import Comparison, compare_fingerprints
 from fpcheck.comparison.finding import NOT_COMPARED, Finding
-from fpcheck.comparison.verdict import LevelResult, judged, verdict
+from fpcheck.comparison.verdict import LevelResult, decide_verdict, judge_level
 from fpcheck.fingerprint import digest
 from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.levels import LEVELS, Level
@@ -54,14 +54,15 @@ def report_on(
     """
     comparison = compare_fingerprints(golden.fingerprint, candidate, golden.tolerances)
     finished = {
-        name: judged(name, stands, comparison.findings, asked) for name, stands in levels.items()
+        name: judge_level(name, stands, comparison.findings, asked)
+        for name, stands in levels.items()
     }
     if comparison.rest:
         finished, notes = _of_part(comparison, finished, notes)
     findings = [f for f in comparison.findings if _is_shown(f, levels, finished)]
     differs = any(result.status == "fail" for result in finished.values())
     return Report(
-        verdict=verdict(finished, golden.fingerprint.levels, asked),
+        verdict=decide_verdict(finished, golden.fingerprint.levels, asked),
         golden=GoldenRef(
             golden.name, golden.version, content_id_text(golden.fingerprint), why, golden.note
         ),

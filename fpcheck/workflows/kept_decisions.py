@@ -2,7 +2,7 @@
 
 import msgspec
 
-from fpcheck.comparison.tolerance import Tolerances, of_structure
+from fpcheck.comparison.tolerance import Tolerances, tolerances_of
 from fpcheck.fingerprint.structure import Structure
 from fpcheck.golden.golden import Golden
 from fpcheck.settings import ModelSettings
@@ -27,11 +27,11 @@ def kept_preprocess(asked: str, said: ModelSettings | None, newest: Golden | Non
 
 def kept_tolerances(golden: Golden) -> Tolerances | None:
     """The tolerances of a golden, if they are others than `record` chose."""
-    usual = of_structure(golden.fingerprint.structure)
+    usual = tolerances_of(golden.fingerprint.structure)
     return None if golden.tolerances == usual else golden.tolerances
 
 
 def tolerances(structure: Structure, asked: str | None, kept: Tolerances | None) -> Tolerances:
     """As asked, else as decided for the version before, else by the arithmetic of the layers."""
-    own = kept or of_structure(structure)
+    own = kept or tolerances_of(structure)
     return msgspec.structs.replace(own, outputs=asked) if asked else own

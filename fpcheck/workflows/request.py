@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from fpcheck.codec import Value
-from fpcheck.comparison.verdict import NOT_ASKED, NOT_HELD, PROVED, LevelResult
+from fpcheck.comparison.verdict import NOT_ASKED, NOT_IN_GOLDEN, PROVED, LevelResult
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint.levels import LEVELS, Level
 from fpcheck.golden import official
@@ -83,7 +83,7 @@ def skipped(
 ) -> LevelResult | None:
     """How a level ends that is not looked at; None for one that is."""
     if level not in held:
-        return LevelResult("skipped", NOT_HELD)
+        return LevelResult("skipped", NOT_IN_GOLDEN)
     if asked is not None and level not in asked:
         return LevelResult("skipped", NOT_ASKED)
     return None
@@ -122,7 +122,7 @@ def code_notes(custom: Sequence[str], outputs: LevelResult) -> list[str]:
         custom: names of classes.
         outputs: how that level ended.
     """
-    if not custom or outputs.reason not in (NOT_HELD, NOT_ASKED):
+    if not custom or outputs.reason not in (NOT_IN_GOLDEN, NOT_ASKED):
         return []
     shown = ", ".join(custom[:3]) + (", …" if len(custom) > 3 else "")
     return [f"not compared: the code of {shown}, which no model file contains"]

@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from fpcheck.comparison.tolerance import TOLERANCES
-from fpcheck.comparison.verdict import LevelResult, verdict
+from fpcheck.comparison.verdict import LevelResult, decide_verdict
 from fpcheck.fingerprint.levels import LEVELS, Level
 from fpcheck.formats.model_file import ModelFile
 from fpcheck.model.environment import environment
@@ -57,7 +57,7 @@ def unchanged(text: str, request: Request, options: Options) -> Report | None:
     choice.entry.check_arrays(head)
     measured = levels["weights"].status == "pass"
     return Report(
-        verdict=verdict(levels, head.levels, request.levels),
+        verdict=decide_verdict(levels, head.levels, request.levels),
         golden=GoldenRef(
             head.name, head.version, head.content_id, why or choice.why, editable.note
         ),

@@ -39,9 +39,9 @@ def test_a_row_is_taken_by_its_name(name: str) -> None:
     [
         ("float8", "tolerance float8: no such row"),
         ("", "tolerance : no such row"),
-        (-1e-9, "tolerance -1e-09: not a number from 0 up"),
-        (float("nan"), "tolerance nan: not a number from 0 up"),
-        (float("inf"), "tolerance inf: not a number from 0 up"),
+        (-1e-9, "tolerance -1e-09: not a finite number of 0 or more"),
+        (float("nan"), "tolerance nan: not a finite number of 0 or more"),
+        (float("inf"), "tolerance inf: not a finite number of 0 or more"),
     ],
 )
 def test_what_is_no_tolerance_is_refused(field: str, bound: float | str, fact: str) -> None:
@@ -93,7 +93,7 @@ def test_a_new_golden_allows_what_its_coarsest_arithmetic_needs(
     names = [*policies, *["float32"] * 4]
     places = {layer.path: names[place] for place, layer in enumerate(NET.layers)}
     net = relayered(NET, lambda layer: replace(layer, dtype=places[layer.path]))
-    assert tolerance.of_structure(net) == Tolerances("exact", row)
+    assert tolerance.tolerances_of(net) == Tolerances("exact", row)
 
 
 @pytest.mark.parametrize(

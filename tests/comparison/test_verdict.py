@@ -9,8 +9,8 @@ from builders import ENVIRONMENT, edited, fingerprint, outputs, perceptron, rena
 from msgspec.structs import replace
 
 from fpcheck.comparison.finding import Finding
-from fpcheck.comparison.proof import hindrance
-from fpcheck.comparison.verdict import NOT_HELD, LevelResult, judged, verdict
+from fpcheck.comparison.proof import why_not_proved
+from fpcheck.comparison.verdict import NOT_IN_GOLDEN, LevelResult, decide_verdict, judge_level
 from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.levels import LEVELS, Level
 from fpcheck.fingerprint.outputs import Noise
@@ -49,12 +49,12 @@ def ended(states: str) -> dict[Level, LevelResult]:
 def test_the_levels_make_the_verdict(
     states: str, asked: tuple[str, ...] | None, wanted: str
 ) -> None:
-    assert verdict(ended(states), FULL.levels, asked) == wanted
+    assert decide_verdict(ended(states), FULL.levels, asked) == wanted
 
 
 @pytest.mark.parametrize("states", ["".join(s) for s in product(LETTERS, repeat=3)])
 def test_no_match_while_a_level_failed_or_was_not_checked(states: str) -> None:
-    found = verdict(ended(states), FULL.levels, None)
+    found = decide_verdict(ended(states), FULL.levels, None)
     assert (found == "match") == (set(states) <= {"p", "="})
     assert (found == "mismatch") == ("f" in states)
 
@@ -80,13 +80,13 @@ def test_no_match_while_a_level_failed_or_was_not_checked(states: str) -> None:
 def test_what_the_golden_holds_and_always_its_weights_are_wanted_unless_less_is_asked(
     golden: Fingerprint, states: str, asked: tuple[str, ...] | None, wanted: str
 ) -> None:
-    assert verdict(ended(states), golden.levels, asked) == wanted
+    assert decide_verdict(ended(states), golden.levels, asked) == wanted
 
 
 NOTE = Finding("structure", "layers-renamed", severity="note")
 ERROR = Finding("weights", "tensor-changed")
 PASS, NO_ARCHITECTURE = LevelResult("pass"), LevelResult("skipped", "weights only")
-UNASKED, UNHELD = LevelResult("skipped", "--levels"), LevelResult("skipped", NOT_HELD)
+UNASKED, UNHELD = LevelResult("skipped", "--levels"), LevelResult("skipped", NOT_IN_GOLDEN)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ UNASKED, UNHELD = LevelResult("skipped", "--levels"), LevelResult("skipped", NOT
 def test_a_level_that_is_asked_for_fails_by_its_own_errors(
     level: Level, stands: LevelResult, asked: tuple[str, ...] | None, ends: LevelResult
 ) -> None:
-    assert judged(level, stands, [NOTE, ERROR], asked) == ends
+    assert judge_level(level, stands, [NOTE, ERROR], asked) == ends
 
 
 def unproved(
@@ -115,7 +115,7 @@ def unproved(
     environment: dict[str, str] = ENVIRONMENT,
     preprocess: str = "none",
 ) -> str | None:
-    return hindrance(golden, candidate or fingerprint(NET), environment, preprocess)
+    return why_not_proved(golden, candidate or fingerprint(NET), environment, preprocess)
 
 
 ALL_RENAMED = renamed(NET, {la.path: f"x{n}" for n, la in enumerate(NET.layers)})
@@ -185,13 +185,13 @@ def test_outputs_are_not_proved_by(changed: dict[str, Any]) -> None:
         (FULL, fingerprint(NET), ENVIRONMENT, "none", None),
         (FULL, fingerprint(NET, ONE_ULP), ENVIRONMENT, "none", "the model differs"),
         (FULL, Fingerprint(NET), ENVIRONMENT, "none", "weights were not compared"),
-        (FULL, fingerprint(NET), ENVIRONMENT, "tf", "other preprocessing: none in the golden"),
+        (FULL, fingerprint(NET), ENVIRONMENT, "tf", "preprocessing differs: none in the golden"),
         (
             FULL,
             fingerprint(NET),
             {**ENVIRONMENT, "keras": "3.16.0", "more": "1"},
             "none",
-            f"other environment: keras {ENVIRONMENT['keras']}, more none in the golden, "
+            f"the environment differs: keras {ENVIRONMENT['keras']}, more none in the golden, "
             "keras 3.16.0, more 1 here",
         ),
     ],
@@ -203,7 +203,7 @@ def test_what_keeps_outputs_from_being_proved_is_told(
     preprocess: str,
     told: str | None,
 ) -> None:
-    assert hindrance(golden, candidate, environment, preprocess) == told
+    assert why_not_proved(golden, candidate, environment, preprocess) == told
 
 
 def test_noise_of_other_batch_sizes_prevents_no_proof() -> None:

@@ -27,7 +27,7 @@ from fpcheck.workflows.request import Request
 from fpcheck.workflows.unchanged import unchanged
 
 STATIC = Options(static=True)
-NONE = "the golden does not hold it"
+NONE = "the golden does not contain it"
 
 
 def net(units: int = 4, activation: str = "relu") -> keras.Model:
@@ -220,7 +220,7 @@ def test_a_diff_calls_its_sides_first_and_second(files: Path) -> None:
         "  second     gelu.keras",
         "  structure  fail    1 place differs",
         "  weights    pass",
-        "  outputs    skipped  the first does not hold it",
+        "  outputs    skipped  the first does not contain it",
         "  first divergent layer: mid",
         "",
         "  config-changed (proved)",
