@@ -39,12 +39,12 @@ def moved(step: float, at: tuple[int, int] = (2, 3), of: Array = LOGITS) -> Arra
     return other.astype(np.float32)
 
 
-def test_equal_outputs_differ_in_nothing() -> None:
+def test_equal_outputs_have_no_findings() -> None:
     assert compare_outputs(answering(LOGITS), answering(LOGITS), 0.0) == []
 
 
 @pytest.mark.parametrize("allowed", [1e-4, 1e-2, 0.5])
-def test_what_is_allowed_passes_and_what_is_more_does_not(allowed: float) -> None:
+def test_only_differences_within_tolerance_pass(allowed: float) -> None:
     golden = answering(LOGITS)
     assert compare_outputs(golden, answering(moved(0.9 * allowed * RMS)), allowed) == []
     found = compare_outputs(golden, answering(moved(1.1 * allowed * RMS)), allowed)
@@ -63,7 +63,7 @@ def test_what_is_allowed_passes_and_what_is_more_does_not(allowed: float) -> Non
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("allowed", [0.0, 1e30])
-def test_what_is_not_finite_is_never_within(bad: float, allowed: float) -> None:
+def test_non_finite_values_are_never_within_tolerance(bad: float, allowed: float) -> None:
     holed = moved(bad)
     whole, golden = answering(LOGITS), answering(holed)
     assert compare_outputs(whole, golden, allowed) == [
@@ -74,7 +74,7 @@ def test_what_is_not_finite_is_never_within(bad: float, allowed: float) -> None:
 
 
 @pytest.mark.parametrize("values", [LOGITS[:3], LOGITS[:, :9], LOGITS[:, :1], LOGITS[..., None]])
-def test_another_shape_is_told_before_values(values: Array) -> None:
+def test_another_shape_is_reported_instead_of_values(values: Array) -> None:
     found = compare_outputs(answering(LOGITS), answering(values), 1e30)
     assert found == [
         Finding("outputs", "output-shape-changed", "y0", None, "shape", [4, 10], list(values.shape))
@@ -100,7 +100,7 @@ def test_every_output_is_compared() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_another_number_of_outputs_is_told(count: int) -> None:
+def test_another_number_of_outputs_is_reported(count: int) -> None:
     found = compare_outputs(answering(LOGITS, LOGITS), answering(*[LOGITS] * count), 1e30)
     names = [f"y{n}" for n in range(count)]
     assert found == [
@@ -112,7 +112,7 @@ LARGE = np.random.default_rng(2).normal(size=(2, 40_000)).astype(np.float32)
 
 
 @pytest.mark.parametrize("column", [1, 2, 39_998])
-def test_values_between_those_kept_of_a_large_output_are_seen(column: int) -> None:
+def test_values_of_a_large_output_that_are_not_stored_are_compared(column: int) -> None:
     other = LARGE.copy()
     other[1, column] += 50
     golden, candidate = answering(LARGE), answering(other)
@@ -124,7 +124,7 @@ def test_values_between_those_kept_of_a_large_output_are_seen(column: int) -> No
     assert compare_outputs(golden, answering(LARGE), 0.0) == []
 
 
-def test_nan_between_those_kept_of_a_large_output_is_seen() -> None:
+def test_nan_in_a_large_output_where_values_are_not_stored_is_found() -> None:
     other = LARGE.copy()
     other[0, 1] = np.nan
     (found,) = compare_outputs(answering(LARGE), answering(other), 1e30)
@@ -147,14 +147,14 @@ def diverging(structure: Structure, *paths: str) -> Outputs:
         (("image", "conv1"), "image"),
     ],
 )
-def test_the_first_divergent_layer_differs_while_what_feeds_it_does_not(
+def test_the_first_divergent_layer_has_equal_inputs(
     paths: tuple[str, ...], first: str | None
 ) -> None:
     golden, candidate = diverging(NET), diverging(NET, *paths)
     assert by_activations(golden, candidate, NET, pair(NET, NET), 1e-4) == first
 
 
-def test_the_first_divergent_layer_bears_the_goldens_name() -> None:
+def test_the_first_divergent_layer_has_the_goldens_name() -> None:
     other = renamed(NET, {"conv2": "x"})
     candidate = diverging(other, "x", "conv3")
     assert by_activations(diverging(NET), candidate, NET, pair(NET, other), 1e-4) == "conv2"
@@ -189,7 +189,9 @@ def test_recorded_noise_is_allowed_tenfold() -> None:
         (LOGITS[:2], None),
     ],
 )
-def test_the_mistake_that_gives_these_outputs_is_named(logits: Array, name: str | None) -> None:
+def test_the_preprocessing_mistake_that_fits_the_outputs_is_named(
+    logits: Array, name: str | None
+) -> None:
     golden = replace(
         answering(LOGITS),
         alternatives={

@@ -1,4 +1,4 @@
-"""Differences of structure, each told once and by its place."""
+"""Differences of structure: one finding each, with its place."""
 
 from typing import Any
 
@@ -50,7 +50,7 @@ def configured(item: Layer, **changes: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("net", [NET, perceptron(), convnet(4, 1)])
-def test_equal_structures_differ_in_nothing(net: Structure) -> None:
+def test_equal_structures_have_no_findings(net: Structure) -> None:
     assert compared(net, net) == []
 
 
@@ -176,21 +176,21 @@ def test_an_inserted_layer_is_not_also_a_rewiring(place: int) -> None:
     assert compared(candidate, NET) == [found("layer-removed", "new", "class", "Activation", None)]
 
 
-def test_two_inserted_layers_in_a_row_are_not_also_a_rewiring() -> None:
+def test_two_consecutive_inserted_layers_are_not_also_a_rewiring() -> None:
     first, second = layer("n1", "ReLU", "conv2"), layer("n2", "ELU", "n1")
     layers = (*NET.layers[:5], first, second, *NET.layers[5:])
     codes = [f.code for f in compared(NET, rewired(replace(NET, layers=layers), "conv3", "n2"))]
     assert codes == ["layer-added"] * 2
 
 
-def test_layers_in_each_others_place_are_rewired() -> None:
+def test_exchanged_layers_are_rewired() -> None:
     other = rewired(rewired(rewired(NET, "conv3", "relu1"), "conv2", "conv3"), "norm2", "conv2")
     assert [(f.code, f.layer) for f in compared(NET, other)] == [
         ("graph-rewired", path) for path in ("conv2", "conv3", "norm2")
     ]
 
 
-def test_a_skip_connection_to_elsewhere_is_a_rewiring() -> None:
+def test_a_skip_connection_to_another_layer_is_a_rewiring() -> None:
     def skipping(source: str) -> Structure:
         return network(
             layer("in", "InputLayer"),
@@ -204,7 +204,7 @@ def test_a_skip_connection_to_elsewhere_is_a_rewiring() -> None:
     ]
 
 
-def test_weights_that_are_no_longer_shared_are_told() -> None:
+def test_weights_that_are_no_longer_shared_are_reported() -> None:
     shape = ((None, 8),)
     shared = replace(
         dense("twin", "a", 8, 8),
@@ -266,7 +266,7 @@ def port(name: str, *shape: int | None, dtype: str = "float32") -> Port:
         ),
     ],
 )
-def test_changed_ports_are_told(
+def test_changed_ports_are_reported(
     side: str, ports: tuple[Port, ...], code: str, expected: list[str], actual: list[str]
 ) -> None:
     assert compared(NET, replace(NET, **{side: ports})) == [
@@ -274,7 +274,7 @@ def test_changed_ports_are_told(
     ]
 
 
-def test_outputs_in_another_order_are_told() -> None:
+def test_outputs_in_another_order_are_reported() -> None:
     both = (port("head", 10), port("pool", 8))
     golden, candidate = replace(NET, outputs=both), replace(NET, outputs=both[::-1])
     assert [f.code for f in compared(golden, candidate)] == ["output-changed"]
@@ -290,13 +290,13 @@ def test_an_output_taken_from_another_layer_is_found() -> None:
     )
 
 
-def test_notes_do_not_hide_a_difference_that_nothing_names() -> None:
+def test_notes_do_not_hide_an_unnamed_difference() -> None:
     candidate = edited(NET, "head", training={}, config=None)
     errors = [f for f in compared(NET, candidate) if f.severity == "error"]
     assert errors == [found("structure-changed", None)]
 
 
-def test_the_whole_configuration_of_a_nested_model_is_not_told_twice() -> None:
+def test_the_configuration_of_a_nested_model_is_not_reported_twice() -> None:
     def outer(rate: int, inner: str) -> Structure:
         edges = {"inputs": [["body/a", 0, 0]], "outputs": [[f"body/{inner}", 0, 0]]}
         body = layer("body", "Functional", "in", **edges)
@@ -312,6 +312,6 @@ def test_the_whole_configuration_of_a_nested_model_is_not_told_twice() -> None:
     ]
 
 
-def test_freezing_a_layer_changes_nothing_that_decides() -> None:
+def test_freezing_a_layer_does_not_change_the_verdict() -> None:
     frozen = relayered(NET, lambda la: replace(la, training={**la.training, "trainable": False}))
     assert {f.severity for f in compared(NET, frozen)} == {"note"}

@@ -46,7 +46,7 @@ def ended(states: str) -> dict[Level, LevelResult]:
         ("pfs", ("structure",), "mismatch"),
     ],
 )
-def test_the_levels_make_the_verdict(
+def test_the_levels_decide_the_verdict(
     states: str, asked: tuple[str, ...] | None, wanted: str
 ) -> None:
     assert decide_verdict(ended(states), FULL.levels, asked) == wanted
@@ -77,7 +77,7 @@ def test_no_match_while_a_level_failed_or_was_not_checked(states: str) -> None:
         (Fingerprint(NET), "pss", ("outputs",), "incomplete"),
     ],
 )
-def test_what_the_golden_holds_and_always_its_weights_are_wanted_unless_less_is_asked(
+def test_all_recorded_levels_and_weights_are_required_unless_fewer_are_asked_for(
     golden: Fingerprint, states: str, asked: tuple[str, ...] | None, wanted: str
 ) -> None:
     assert decide_verdict(ended(states), golden.levels, asked) == wanted
@@ -90,7 +90,7 @@ UNASKED, UNHELD = LevelResult("skipped", "--levels"), LevelResult("skipped", NOT
 
 
 @pytest.mark.parametrize(
-    ("level", "stands", "asked", "ends"),
+    ("level", "before", "asked", "ends"),
     [
         ("structure", PASS, None, PASS),
         ("weights", PASS, None, LevelResult("fail")),
@@ -103,10 +103,10 @@ UNASKED, UNHELD = LevelResult("skipped", "--levels"), LevelResult("skipped", NOT
         ("weights", UNHELD, ("outputs",), UNHELD),
     ],
 )
-def test_a_level_that_is_asked_for_fails_by_its_own_errors(
-    level: Level, stands: LevelResult, asked: tuple[str, ...] | None, ends: LevelResult
+def test_a_level_fails_by_its_own_errors_if_asked_for(
+    level: Level, before: LevelResult, asked: tuple[str, ...] | None, ends: LevelResult
 ) -> None:
-    assert judge_level(level, stands, [NOTE, ERROR], asked) == ends
+    assert judge_level(level, before, [NOTE, ERROR], asked) == ends
 
 
 def unproved(
@@ -180,7 +180,7 @@ def test_outputs_are_not_proved_by(changed: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("golden", "candidate", "environment", "preprocess", "told"),
+    ("golden", "candidate", "environment", "preprocess", "reason"),
     [
         (FULL, fingerprint(NET), ENVIRONMENT, "none", None),
         (FULL, fingerprint(NET, ONE_ULP), ENVIRONMENT, "none", "the model differs"),
@@ -196,15 +196,15 @@ def test_outputs_are_not_proved_by(changed: dict[str, Any]) -> None:
         ),
     ],
 )
-def test_what_keeps_outputs_from_being_proved_is_told(
+def test_the_reason_why_outputs_are_not_proved_is_given(
     golden: Fingerprint,
     candidate: Fingerprint,
     environment: dict[str, str],
     preprocess: str,
-    told: str | None,
+    reason: str | None,
 ) -> None:
-    assert why_not_proved(golden, candidate, environment, preprocess) == told
+    assert why_not_proved(golden, candidate, environment, preprocess) == reason
 
 
-def test_noise_of_other_batch_sizes_prevents_no_proof() -> None:
+def test_noise_of_other_batch_sizes_does_not_prevent_a_proof() -> None:
     assert unproved(**with_outputs(noise=Noise(0.0, 1e-6, 1e-6))) is None

@@ -13,7 +13,7 @@ from builders import (
     rewired,
     trained,
 )
-from diagnosing import NETS, ON_ALL, ON_CONVNETS, codes, compared, diagnosed
+from diagnosing import NETS, ON_ALL, ON_CONVNETS, codes, compared, diagnose_values
 from msgspec.structs import replace
 
 from fpcheck.comparison.compare import Closer
@@ -44,7 +44,7 @@ def test_a_changed_attribute_is_named_with_both_values(
 
 
 @ON_ALL
-def test_a_missing_top_is_told_from_a_gap(net: Structure) -> None:
+def test_a_missing_top_and_a_missing_inner_layer_are_distinguished(net: Structure) -> None:
     body = replace(net, layers=net.layers[:-1])
     top, last = net.layers[-1].path, net.layers[-2].path
     (found,) = diagnose(compared(fingerprint(net), fingerprint(body, trained(net))))
@@ -68,23 +68,25 @@ def test_added_layers_are_named(net: Structure) -> None:
     assert found.evidence == [f"{len(net.layers)} layers of the golden are present"]
 
 
-def test_models_with_nothing_in_common_have_no_missing_layers() -> None:
+def test_unrelated_models_have_no_missing_layers() -> None:
     other = network(layer("a", "Masking"), dense("b", "a", 3, 4))
     found = diagnose(compared(Fingerprint(NETS["perceptron"]), Fingerprint(other)))
     assert not {"layers-removed", "layers-added"} & set(codes(found))
 
 
-def said(net: Structure, other: Structure, values: Values | None = None) -> list[Diagnosis]:
-    """What is said of another structure with the same weights."""
-    held = trained(net) if values is None else values
-    return diagnose(compared(fingerprint(net), fingerprint(other, held)))
+def diagnose_structures(
+    net: Structure, other: Structure, values: Values | None = None
+) -> list[Diagnosis]:
+    """The diagnoses of another structure with the same weights."""
+    values = trained(net) if values is None else values
+    return diagnose(compared(fingerprint(net), fingerprint(other, values)))
 
 
 @pytest.mark.parametrize(("path", "epsilon"), [("norm1", 1e-5), ("norm2", 1e-2)])
-def test_an_epsilon_is_told_with_the_smallest_variance(path: str, epsilon: float) -> None:
+def test_a_changed_epsilon_is_shown_with_the_smallest_variance(path: str, epsilon: float) -> None:
     net = NETS["convnet"]
     other = edited(net, path, config={**(net.by_path[path].config or {}), "epsilon": epsilon})
-    (found,) = said(net, other)
+    (found,) = diagnose_structures(net, other)
     least = trained(net)[f"{path}/moving_variance"].min()
     assert found.evidence == [
         f"{path}: epsilon is {epsilon} (golden: 0.001)",
@@ -95,7 +97,7 @@ def test_an_epsilon_is_told_with_the_smallest_variance(path: str, epsilon: float
 
 @pytest.mark.parametrize("back", [False, True])
 @ON_CONVNETS
-def test_strides_that_moved_are_one_sentence(net: Structure, back: bool) -> None:
+def test_moved_strides_are_one_sentence(net: Structure, back: bool) -> None:
     def strided(first: int, second: int) -> Structure:
         found = net
         for path, step, size in (("conv2", first, 1), ("conv3", second, 3)):
@@ -108,7 +110,7 @@ def test_strides_that_moved_are_one_sentence(net: Structure, back: bool) -> None
         return found
 
     old, new = ((2, 1), (1, 2)) if not back else ((1, 2), (2, 1))
-    (found,) = said(strided(*old), strided(*new))
+    (found,) = diagnose_structures(strided(*old), strided(*new))
     assert (found.code, found.layers) == ("config-changed", ["conv2", "conv3"])
     given, got = ("conv2 (1x1)", "conv3 (3x3)") if not back else ("conv3 (3x3)", "conv2 (1x1)")
     assert found.summary == (
@@ -117,16 +119,16 @@ def test_strides_that_moved_are_one_sentence(net: Structure, back: bool) -> None
 
 
 @pytest.mark.parametrize(("path", "kind"), [("norm1", "LayerNormalization"), ("relu1", "ELU")])
-def test_another_class_is_named(path: str, kind: str) -> None:
+def test_another_class_is_config_changed(path: str, kind: str) -> None:
     net = NETS["convnet"]
     was = net.by_path[path].class_name
-    found = said(net, edited(net, path, class_name=kind))[0]
+    found = diagnose_structures(net, edited(net, path, class_name=kind))[0]
     assert (found.code, found.layers) == ("config-changed", [path])
     assert found.summary == f"{path}: class is {kind} (golden: {was})."
 
 
 @ON_ALL
-def test_attributes_that_the_configuration_leaves_out_are_named(net: Structure) -> None:
+def test_attributes_that_get_config_leaves_out_are_named(net: Structure) -> None:
     path = net.layers[1].path
     custom = edited(net, path, custom=True, attributes={"factor": 2.0})
     live = edited(custom, path, attributes={"factor": 3.0})
@@ -150,8 +152,8 @@ def normalising(width: int) -> Structure:
 
 
 @pytest.mark.parametrize("width", [4, 7])
-def test_a_constant_that_differs_is_a_setting(width: int) -> None:
+def test_a_changed_constant_is_config_changed(width: int) -> None:
     net = normalising(width)
-    (found,) = diagnosed(net, {"scale/used_mean": trained(net)["scale/used_mean"] + 1})
+    (found,) = diagnose_values(net, {"scale/used_mean": trained(net)["scale/used_mean"] + 1})
     assert (found.code, found.layers) == ("config-changed", ["scale"])
     assert found.summary == "scale: mean differs from the golden's."
