@@ -141,7 +141,7 @@ def compare(
         FpcheckError: no such golden, a damaged one, or a source that cannot be read.
     """
     from fpcheck.model.source import Options
-    from fpcheck.report.report import told_in_python
+    from fpcheck.report.report import with_python_names
     from fpcheck.wording import for_python
     from fpcheck.workflows.compare import compare_source
     from fpcheck.workflows.request import CompareRequest
@@ -155,7 +155,7 @@ def compare(
         preprocess=preprocess,
     )
     with for_python():
-        return told_in_python(compare_source(source, request, Options(**loading)))
+        return with_python_names(compare_source(source, request, Options(**loading)))
 
 
 def load_golden(name: str, *, goldens: str | Path | None = None) -> "Golden":

@@ -1,4 +1,4 @@
-"""Faults made by hand, and what is said of them, with the closer look that an open model allows."""
+"""Diagnoses of constructed faults, with the closer look that an open model allows."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -35,37 +35,39 @@ def compared(golden: Fingerprint, candidate: Fingerprint) -> Comparison:
     return compare_fingerprints(golden, candidate, Tolerances())
 
 
-def reader(held: Mapping[bytes, Array]) -> Callable[[bytes], AbstractContextManager[Array]]:
+def reader(tensors: Mapping[bytes, Array]) -> Callable[[bytes], AbstractContextManager[Array]]:
     """Gives tensors by their digest, as an open model does."""
 
     @contextmanager
     def read(asked: bytes) -> Iterator[Array]:
-        yield held[asked]
+        yield tensors[asked]
 
     return read
 
 
-def seen_closer(comparison: Comparison, values: Mapping[str, Array], **more: Any) -> Comparison:
-    """The comparison after each changed tensor was put back, from the candidate's values."""
-    held = {}
+def with_closer_look(
+    comparison: Comparison, values: Mapping[str, Array], **more: Any
+) -> Comparison:
+    """The comparison with the changes that are recognised in the candidate's values."""
+    tensors = {}
     for owner, tensor in comparison.candidate.structure.tensors:
         own = values[f"{owner.path}/{tensor.role}"]
-        held[digest.of_array(own, tensor.dtype)] = own
+        tensors[digest.of_array(own, tensor.dtype)] = own
     items = [item for item in comparison.changed if item.both is not None]
     wanted = [Wanted(item.candidate, item.golden, item.tensor.dtype) for item in items]
-    found = zip(items, undo(wanted, reader(held)), strict=True)
+    found = zip(items, undo(wanted, reader(tensors)), strict=True)
     undone: dict[tuple[str, int], Undone] = {i.place: how for i, how in found if how is not None}
     return replace(comparison, closer=Closer(undone, **more))
 
 
-def diagnosed(
+def diagnose_values(
     net: Structure, changes: Values, base: Values | None = None, neighbours: Neighbours = nobody
 ) -> list[Diagnosis]:
-    """What is said of a model where some tensors hold other values."""
+    """The diagnoses of a model in which some tensors have other values."""
     golden = trained(net) if base is None else base
     values = {**golden, **changes}
     comparison = compared(fingerprint(net, golden), fingerprint(net, values))
-    return diagnose(seen_closer(comparison, values), neighbours)
+    return diagnose(with_closer_look(comparison, values), neighbours)
 
 
 def neighbour(label: str, measured: Fingerprint) -> Neighbour:
@@ -77,7 +79,7 @@ def neighbour(label: str, measured: Fingerprint) -> Neighbour:
     )
 
 
-def answered(
+def diagnose_outputs(
     net: Structure,
     logits: Array,
     *,
@@ -85,7 +87,7 @@ def answered(
     noise: Noise | None = None,
     **changes: Any,
 ) -> list[Diagnosis]:
-    """What is said of a model that answers otherwise, after a closer look at it."""
+    """The diagnoses of a model with other outputs, after a closer look at it."""
     was = fingerprint(net, outputs=outputs(net, LOGITS))
     now = fingerprint(net, outputs=outputs(net, logits, **changes))
     closer = Closer(structure=live, noise=noise)
@@ -138,8 +140,12 @@ def fresh(net: Structure) -> Values:
     for item in net.layers:
         if item.class_name == "BatchNormalization":
             ones = ("gamma", "moving_variance")
-            found |= {f"{item.path}/{t.role}": (np.ones if t.role in ones else np.zeros)(
-                t.shape, np.float32) for t in item.tensors}  # fmt: skip
+            found |= {
+                f"{item.path}/{t.role}": (np.ones if t.role in ones else np.zeros)(
+                    t.shape, np.float32
+                )
+                for t in item.tensors
+            }
         elif item.tensors:
             found |= glorot(net, item.path, len(found))
     return found

@@ -13,7 +13,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from benchmarks.arguments import making
-from fpcheck.comparison.tolerance import of_structure
+from fpcheck.comparison.tolerance import tolerances_of
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint import probes
 from fpcheck.fingerprint.fingerprint import Fingerprint
@@ -110,7 +110,7 @@ def golden_of(model: Any) -> Golden:
 
 
 def _golden(fingerprint: Fingerprint, kind: str) -> Golden:
-    tolerances = of_structure(fingerprint.structure)
+    tolerances = tolerances_of(fingerprint.structure)
     nobody = Provenance("", "", "", "", {})
     return Golden("golden", 1, fingerprint, "", tolerances, nobody, SourceRecord("", kind))
 

@@ -1,1 +1,1 @@
-"""Comparing fingerprints: which things are paired, how they differ, how tight, what verdict."""
+"""Comparing fingerprints: pair layers, find differences, apply tolerances, decide the verdict."""

@@ -1,4 +1,4 @@
-"""Comparing one fingerprint with another: pair, compare, tolerate, judge."""
+"""Comparing two fingerprints: pair layers, find differences, apply tolerances."""
 
 from functools import cached_property
 
@@ -26,13 +26,13 @@ from fpcheck.layout.storage_gaps import alike, assets_not_stored
 
 
 class Closer(Value, frozen=True, eq=False):
-    """What a closer look at a candidate that differs has shown; empty where nobody could look.
+    """What a closer look at a candidate that differs has shown; empty if there was none.
 
     Attributes:
-        undone: by the golden's place of a tensor, what happened to it.
-        others: by digest, the place of a tensor that the file holds beside the model.
+        undone: by the golden's place of a tensor, the change that was recognised.
+        others: by digest, the place of a tensor in the file that belongs to no layer.
         structure: of the live model, which knows its code where a file does not.
-        noise: what the candidate's outputs differ by without any change.
+        noise: the differences of the candidate's outputs without any change.
     """
 
     undone: dict[Place, Undone] = msgspec.field(default_factory=dict)
@@ -42,17 +42,17 @@ class Closer(Value, frozen=True, eq=False):
 
 
 class Comparison(Value, frozen=True, eq=False, dict=True):
-    """Two fingerprints and all that differs between them.
+    """Two fingerprints and all differences between them.
 
     Attributes:
-        golden: the reference side, without what the candidate's container does not tell.
-        candidate: what was loaded; levels that were not taken are None.
-        pairing: which layer stands for which.
+        golden: the reference, without what the candidate's container does not store.
+        candidate: what was loaded; levels that were not measured are None.
+        pairing: which layers correspond.
         findings: in the order of the levels, then of the golden's layers.
-        first_divergent_layer: by the golden's name; None where unknown.
-        tolerances: what was allowed.
-        rest: layers of the golden of which the candidate, a part of a model, does not hold all
-            tensors; nothing is said of those.
+        first_divergent_layer: by the golden's name; None if unknown.
+        tolerances: the differences that are allowed.
+        rest: layers of the golden that the candidate, a part of a model, does not contain
+            completely; they are not compared.
         closer: what a closer look has shown.
     """
 
@@ -72,12 +72,12 @@ class Comparison(Value, frozen=True, eq=False, dict=True):
 
     @property
     def errors(self) -> list[Finding]:
-        """Findings that are no notes."""
+        """Findings that decide the verdict."""
         return [finding for finding in self.findings if finding.severity == "error"]
 
     @property
     def only_outputs(self) -> bool:
-        """Whether structure and weights were compared and agree, and outputs do not."""
+        """Whether structure and weights were compared and are equal, and outputs differ."""
         compared = self.golden.weights is not None and self.candidate.weights is not None
         errors = self.errors
         return compared and bool(errors) and all(error.level == "outputs" for error in errors)
@@ -86,43 +86,46 @@ class Comparison(Value, frozen=True, eq=False, dict=True):
 def compare_fingerprints(
     golden: Fingerprint, candidate: Fingerprint, tolerances: Tolerances
 ) -> Comparison:
-    """Compare all levels that both sides hold, as far as both tell."""
+    """Compare all levels that both sides contain, as far as both store them."""
     whole = candidate.structure
     unknown = [not_compared(ROOT, role) for role in assets_not_stored(golden, candidate)]
     golden, candidate = alike(golden, candidate)
-    pairing = pair(golden.structure, candidate.structure, (_held(golden), _held(candidate)))
+    digests = _layer_digests(golden), _layer_digests(candidate)
+    pairing = pair(golden.structure, candidate.structure, digests)
     findings = compare_structure(golden.structure, candidate.structure, pairing)
     findings += compare_weights(golden, candidate, pairing, tolerances.allowed_weights) + unknown
-    findings, rest = _told(findings, whole, pairing)
+    findings, rest = _without_rest(findings, whole, pairing)
     if golden.outputs is not None and candidate.outputs is not None:
         allowed = tolerances.allowed_outputs(golden.outputs)
         findings += compare_outputs(golden.outputs, candidate.outputs, allowed)
-    first = None  # activations may hold infinities that a later layer makes harmless
+    first = None  # without errors: activations may have infinities that do not reach the outputs
     if any(finding.severity == "error" for finding in findings):
         first = first_divergent(golden, candidate, pairing, findings, tolerances)
     return Comparison(golden, candidate, pairing, tuple(findings), first, tolerances, rest)
 
 
-def _told(
+def _without_rest(
     findings: list[Finding], candidate: Structure, pairing: Pairing
 ) -> tuple[list[Finding], tuple[str, ...]]:
-    """Findings without what a part of a model cannot tell, and the layers that it does not hold."""
+    """The findings on the part of a model that a file contains, and the layers it lacks."""
     if REST not in candidate.not_stored:
         return findings, ()
-    gone = {
-        id(f): f.layer
-        for f in findings
-        if f.code in ("tensor-missing", "layer-removed") and f.layer is not None
-        and pairing.to_candidate.get(f.layer, f.layer) in candidate.by_path
-    }  # fmt: skip
-    rest = tuple(dict.fromkeys(gone.values()))
-    return [finding for finding in findings if id(finding) not in gone], rest
+    rest: dict[str, None] = {}
+    kept = []
+    for finding in findings:
+        missing = finding.code in ("tensor-missing", "layer-removed")
+        path = finding.layer if missing else None
+        if path is not None and pairing.to_candidate.get(path, path) in candidate.by_path:
+            rest[path] = None
+        else:
+            kept.append(finding)
+    return kept, tuple(rest)
 
 
-def _held(fingerprint: Fingerprint) -> dict[str, tuple[bytes, ...]]:
+def _layer_digests(fingerprint: Fingerprint) -> dict[str, tuple[bytes, ...]]:
     """By path, the digests of a layer's tensors."""
-    found: dict[str, tuple[bytes, ...]] = {}
+    digests: dict[str, tuple[bytes, ...]] = {}
     pairs = zip(fingerprint.structure.tensors, fingerprint.weights or (), strict=False)
     for (layer, _), measured in pairs:
-        found[layer.path] = (*found.get(layer.path, ()), measured.digest)
-    return found
+        digests[layer.path] = (*digests.get(layer.path, ()), measured.digest)
+    return digests

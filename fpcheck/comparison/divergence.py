@@ -1,4 +1,4 @@
-"""The first layer that differs itself while what feeds it does not."""
+"""The first layer that differs although its inputs do not."""
 
 from collections.abc import Iterable
 
@@ -21,41 +21,39 @@ def first_divergent(
     findings: Iterable[Finding],
     tolerances: Tolerances,
 ) -> str | None:
-    """The golden's name of that layer; the candidate's for a layer that only it has.
+    """The golden's path of that layer; the candidate's path for a layer that only it has.
 
-    A layer whose weights or configuration differ differs itself. Where a layer only computes
-    otherwise, its activations differ and those of its inputs do not. Of all such layers, the first
-    in the order of the golden.
+    A layer differs if its weights or configuration do, or if its activations differ while those of
+    its inputs are equal. The result is the first such layer in the golden's order.
     """
     structure = golden.structure
-    differing = {f.layer for f in findings if f.severity == "error" and f.level != "outputs"}
-    found = {whole(structure, path) for path in differing if path}
+    errors = (f for f in findings if f.severity == "error" and f.level != "outputs")
+    paths = {finding.layer for finding in errors}
     ours, theirs = golden.outputs, candidate.outputs
-    # With other preprocessing, what is fed differs already.
+    # With other preprocessing, the inputs of the first layer differ already.
     if ours is not None and theirs is not None and ours.preprocess == theirs.preprocess:
         allowed = tolerances.allowed_outputs(ours)
-        computed = by_activations(ours, theirs, structure, pairing, allowed)
-        found |= {whole(structure, computed)} if computed is not None else set()
+        paths.add(by_activations(ours, theirs, structure, pairing, allowed))
     places = _places(structure, candidate.structure, pairing)
-    known = [path for path in found if path in places]
-    return min(known, key=places.__getitem__, default=None)
+    layers = {visible_layer(structure, path) for path in paths if path}
+    return min(layers & places.keys(), key=places.__getitem__, default=None)
 
 
 def _places(golden: Structure, candidate: Structure, pairing: Pairing) -> dict[str, float]:
-    """Where layers stand in the golden's order; an added one behind what it follows."""
-    own = {layer.path: float(place) for place, layer in enumerate(golden.layers)}
-    places = dict(own)
+    """The place of each layer in the golden's order; an added layer comes after its predecessor."""
+    golden_places = {layer.path: float(place) for place, layer in enumerate(golden.layers)}
+    places = dict(golden_places)
     before = -1.0
     for layer in candidate.layers:
         if layer.path in pairing.to_golden:
-            before = own[pairing.to_golden[layer.path]]
+            before = golden_places[pairing.to_golden[layer.path]]
         else:
             places.setdefault(layer.path, before + 0.5)
     return places
 
 
-def whole(structure: Structure, path: str) -> str:
-    """The layer whose configuration says all of this one: the LSTM around its cell."""
+def visible_layer(structure: Structure, path: str) -> str:
+    """The layer whose configuration describes this one: the LSTM around its cell."""
     layers = structure.by_path
     while path in layers and layers[path].config is None:
         above = layers.get(path.rpartition("/")[0])
@@ -68,27 +66,27 @@ def whole(structure: Structure, path: str) -> str:
 def by_activations(
     golden: Outputs, candidate: Outputs, structure: Structure, pairing: Pairing, allowed: float
 ) -> str | None:
-    """The first layer, in the order of calls, that gives something else while its inputs do not.
+    """The first layer, in the order of calls, whose activations differ while its inputs do not.
 
     Args:
-        golden: holds the sketch of each layer's activations.
+        golden: contains the sketch of each layer's activations.
         candidate: the same.
         structure: the golden's.
-        pairing: of their layers.
+        pairing: the pairs of their layers.
         allowed: relative difference of an activation.
     """
-    # A shared layer may be called in another order: one of its calls, each for one, must be alike.
+    # The calls of a shared layer may come in another order: each must equal one of the others.
     theirs: dict[str, list[Activation]] = {}
     for activation in candidate.activations:
         theirs.setdefault(activation.layer, []).append(activation)
     differing: dict[str, None] = {}
     for own in golden.activations:
         others = theirs.get(pairing.to_candidate.get(own.layer, ""), [])
-        given = [o for o in others if structure.is_shared(own.layer) or o.call == own.call]
-        same = next((o for o in given if _alike(own.sketch, o.sketch, own.norm, allowed)), None)
-        if same is not None:
-            others.remove(same)
-        elif given:
+        calls = [o for o in others if structure.is_shared(own.layer) or o.call == own.call]
+        equal = next((o for o in calls if _is_equal(own.sketch, o.sketch, own.norm, allowed)), None)
+        if equal is not None:
+            others.remove(equal)
+        elif calls:
             differing[own.layer] = None
     inbound = {layer.path: layer.inbound for layer in structure.layers}
     inner = [path for path in differing if not any(o.startswith(path + "/") for o in differing)]
@@ -98,7 +96,5 @@ def by_activations(
     return inner[0] if inner else None
 
 
-def _alike(own: Array, other: Array, norm: float, allowed: float) -> bool:
-    if np.array_equal(own, other):
-        return True
-    return within(sketch.distance(own, other), allowed * norm)
+def _is_equal(own: Array, other: Array, norm: float, allowed: float) -> bool:
+    return np.array_equal(own, other) or within(sketch.distance(own, other), allowed * norm)

@@ -6,7 +6,7 @@ from fpcheck.codec import Value
 from fpcheck.fingerprint.levels import Level
 
 Severity = Literal["error", "note"]
-# The code of what is there and could not be compared: its level is then not passed.
+# The code for state that exists and could not be compared; its level does not pass.
 NOT_COMPARED = "not-compared"
 
 
@@ -14,14 +14,14 @@ class Finding(Value, frozen=True):
     """One finding.
 
     Attributes:
-        level: where it was found.
-        code: what kind it is, stable.
-        layer: the layer's path in the golden, or in the candidate where the golden has none.
+        level: the level that it belongs to.
+        code: its kind; stable.
+        layer: the layer's path in the golden, or in the candidate if the golden lacks the layer.
         tensor: its role.
         metric: what was measured, or the attribute that differs.
         expected: the golden's value.
         actual: the candidate's value, or the measured difference.
-        tolerance: what was allowed.
+        tolerance: the difference that is allowed.
         severity: errors decide the verdict, notes do not.
     """
 
@@ -42,5 +42,5 @@ class Finding(Value, frozen=True):
 
 
 def within(difference: float, allowed: float) -> bool:
-    """Whether a difference is allowed. Written so that NaN is not."""
+    """Whether a difference is allowed. NaN never is."""
     return difference <= allowed

@@ -1,9 +1,10 @@
-"""Differences of outputs, and the first layer from which they come."""
+"""Differences of outputs."""
 
-from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
+from fpcheck.codec import Array
 from fpcheck.comparison.finding import Finding, within
 from fpcheck.fingerprint import sketch
 from fpcheck.fingerprint.outputs import Answer, Outputs, largest_difference, relative_difference
@@ -14,65 +15,76 @@ METRIC = "max_difference_over_rms"
 def compare_outputs(golden: Outputs, candidate: Outputs, allowed: float) -> list[Finding]:
     """All findings of the level `outputs`."""
     if len(golden.answers) != len(candidate.answers):
-        return [Finding("outputs", "output-missing", metric="outputs",
-                        expected=[a.name for a in golden.answers],
-                        actual=[a.name for a in candidate.answers])]  # fmt: skip
-    findings: list[Finding] = []
-    for expected, actual in zip(golden.answers, candidate.answers, strict=True):
-        findings += _answer(expected, actual, allowed)
-    return findings
+        was, now = ([answer.name for answer in side.answers] for side in (golden, candidate))
+        return [_finding("output-missing", None, "outputs", was, now)]
+    pairs = zip(golden.answers, candidate.answers, strict=True)
+    findings = (_compare(expected, actual, allowed) for expected, actual in pairs)
+    return [finding for finding in findings if finding is not None]
 
 
-def _answer(expected: Answer, actual: Answer, allowed: float) -> Iterator[Finding]:
+def _compare(expected: Answer, actual: Answer, allowed: float) -> Finding | None:
+    name = expected.name
     if expected.shape != actual.shape:
-        yield Finding("outputs", "output-shape-changed", expected.name, metric="shape",
-                      expected=list(expected.shape), actual=list(actual.shape))  # fmt: skip
-        return
-    if not (np.isfinite(actual.logits).all() and np.isfinite(actual.final).all()):
-        bad = int((~np.isfinite(actual.logits)).sum()) or int((~np.isfinite(actual.final)).sum())
-        yield Finding("outputs", "non-finite", expected.name, metric="non_finite_values",
-                      expected=0, actual=bad)  # fmt: skip
-        return
+        shapes = list(expected.shape), list(actual.shape)
+        return _finding("output-shape-changed", name, "shape", *shapes)
+    if bad := _count_non_finite(actual.logits) or _count_non_finite(actual.final):
+        return _finding("non-finite", name, "non_finite_values", 0, bad)
     difference = relative_difference(expected.logits, actual.logits)
     if not within(difference, allowed):
-        yield Finding("outputs", "output-changed", expected.name, "logits", METRIC,
-                      actual=difference, tolerance=allowed)  # fmt: skip
-        return
-    final = _final_difference(expected, actual)
-    if not within(final, allowed):
-        yield Finding("outputs", "output-changed", expected.name, "final", METRIC,
-                      actual=final, tolerance=allowed)  # fmt: skip
-        return
+        return _changed(name, "logits", METRIC, difference, allowed)
+    difference = _final_difference(expected, actual)
+    if not within(difference, allowed):
+        return _changed(name, "final", METRIC, difference, allowed)
     if expected.logits.size < np.prod(expected.shape):
-        yield from _rest(expected, actual, allowed)
+        return _compare_sketches(expected, actual, allowed)
+    return None
+
+
+def _finding(code: str, name: str | None, metric: str, expected: Any, actual: Any) -> Finding:
+    return Finding("outputs", code, name, metric=metric, expected=expected, actual=actual)
+
+
+def _changed(name: str, tensor: str, metric: str, difference: float, allowed: float) -> Finding:
+    return Finding("outputs", "output-changed", name, tensor, metric, None, difference, allowed)
+
+
+def _count_non_finite(values: Array) -> int:
+    return int((~np.isfinite(values)).sum())
+
+
+def _rms(values: Array) -> float:
+    return float(np.sqrt(np.mean(np.square(values, dtype=np.float64))))
 
 
 def _final_difference(expected: Answer, actual: Answer) -> float:
-    """The difference of the final outputs, on the scale on which that of the logits is judged.
+    """The difference of the final outputs, on the scale that is used for the logits.
 
-    Softmax and sigmoid never enlarge a difference (both are 1-Lipschitz), so behind one of them the
-    scale is that of the logits, not that of probabilities, which are small where classes are many.
+    Softmax and sigmoid never enlarge a difference (both are 1-Lipschitz). After one of them, the
+    difference is divided by the RMS of the logits: probabilities are small if classes are many.
     """
     difference = relative_difference(expected.final, actual.final)
     if not (expected.squashed and actual.squashed):
         return difference
-    rms = [float(np.sqrt(np.mean(np.square(v, dtype=np.float64))))
-           for v in (expected.final, expected.logits)]  # fmt: skip
-    return difference * rms[0] / rms[1] if all(rms) else difference
+    final, logits = _rms(expected.final), _rms(expected.logits)
+    return difference * final / logits if final and logits else difference
 
 
-def _rest(expected: Answer, actual: Answer, allowed: float) -> Iterator[Finding]:
-    """Of an output too large to be kept whole, the values between those kept."""
+def _compare_sketches(expected: Answer, actual: Answer, allowed: float) -> Finding | None:
+    """Compares the values that are not stored, for an output too large to be stored completely."""
     norm = float(np.sqrt(np.mean(np.square(expected.sketch))))
     distance = sketch.distance(expected.sketch, actual.sketch)
-    if not within(distance, allowed * norm):
-        yield Finding("outputs", "output-changed", expected.name, "logits", "relative_l2",
-                      actual=distance / norm if norm else distance, tolerance=allowed)  # fmt: skip
+    if within(distance, allowed * norm):
+        return None
+    relative = distance / norm if norm else distance
+    return _changed(expected.name, "logits", "relative_l2", relative, allowed)
 
 
 def matching_alternative(golden: Outputs, candidate: Outputs, allowed: float) -> str | None:
-    """The usual preprocessing mistake that gives the candidate's outputs, if there is one."""
-    answers = tuple(a.logits for a in candidate.answers)
-    differences = {n: largest_difference(a, answers) for n, a in golden.alternatives.items()}
+    """The usual preprocessing mistake that gives the candidate's outputs; None if there is none."""
+    answers = tuple(answer.logits for answer in candidate.answers)
+    differences = {
+        name: largest_difference(alternative, answers)
+        for name, alternative in golden.alternatives.items()
+    }
     close = {name: value for name, value in differences.items() if within(value, allowed)}
     return min(close, key=close.__getitem__) if close else None

@@ -1,4 +1,4 @@
-"""Which layer of the candidate stands for which layer of the golden."""
+"""Which layer of the candidate corresponds to which layer of the golden."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -16,18 +16,20 @@ from fpcheck.fingerprint.structure import (
 )
 
 # By the path of a layer, the digests of its tensors.
-Held = Mapping[str, tuple[bytes, ...]]
-Digests = tuple[Held, Held]
+LayerDigests = Mapping[str, tuple[bytes, ...]]
+# Of the golden, of the candidate.
+Digests = tuple[LayerDigests, LayerDigests]
 NO_DIGESTS: Digests = ({}, {})
 Key = bytes | tuple[bytes, ...]
+Matches = list[tuple[Tensor, Tensor | None]]
 
 
 class Pair(Value, frozen=True):
-    """A layer of the golden and the layer of the candidate that stands for it.
+    """A layer of the golden and the corresponding layer of the candidate.
 
     Attributes:
         golden: the golden's layer.
-        candidate: the candidate's.
+        candidate: the candidate's layer.
         digests: of the tensors of both, in order, where they are known.
     """
 
@@ -36,12 +38,12 @@ class Pair(Value, frozen=True):
     digests: tuple[tuple[bytes, ...], tuple[bytes, ...]] = ((), ())
 
     @property
-    def tensors(self) -> list[tuple[Tensor, Tensor | None]]:
-        """Each of the golden's tensors with the candidate's of the same role, or place.
+    def tensors(self) -> Matches:
+        """Each of the golden's tensors with the candidate's tensor of the same role or index.
 
-        Where one side tells no roles and one lacks tensors, a place may be that of another tensor:
-        equal digests come first, then, in order, equal shapes, then what is left. State that
-        follows from other state goes by its role; see `unknown`.
+        If one side has no roles and one lacks tensors, an index may belong to another tensor. Then
+        tensors are matched by digest, by shape in order, and at last by index. State that is
+        derived from other state is matched by its role; see `unknown`.
         """
         derived = {t.role: t for t in self.candidate.tensors if t.derived}
         return self.stored + [
@@ -52,85 +54,84 @@ class Pair(Value, frozen=True):
 
     @property
     def added(self) -> list[Tensor]:
-        """The candidate's tensors that stand for none of the golden's."""
-        known = {other.index for _, other in self.tensors if other is not None}
+        """The candidate's tensors that correspond to none of the golden's."""
+        matched = {other.index for _, other in self.tensors if other is not None}
         return [
-            t for t in self.candidate.tensors
-            if t.index not in known and not (t.derived and t.role in self.golden.not_stored)
-        ]  # fmt: skip
+            t
+            for t in self.candidate.tensors
+            if t.index not in matched and not (t.derived and t.role in self.golden.not_stored)
+        ]
 
     @property
     def unknown(self) -> list[str]:
-        """Roles of derived state that a side has and that some container leaves out."""
+        """Roles of derived state that one side has and the other side's container leaves out."""
         sides = (self.golden, self.candidate), (self.candidate, self.golden)
-        had = {
+        roles = {
             role
             for layer, other in sides
-            for role in (*_lacking(layer), *(t.role for t in layer.tensors if t.derived))
+            for role in (*_known_state(layer), *(t.role for t in layer.tensors if t.derived))
             if role in other.not_stored
         }
-        return sorted(role for role in had if not self.follows(role))
+        return sorted(role for role in roles if not self._is_computed(role))
 
-    def follows(self, role: str) -> bool:
-        """Whether derived state follows from what is compared: Keras makes it when it loads.
+    def _is_computed(self, role: str) -> bool:
+        """Whether Keras computes derived state, when it loads, from what is compared.
 
-        The statistics of a `Normalization` are its weights, or stand in its configuration.
+        The statistics of a `Normalization` are its weights, or part of its configuration.
         """
         sides = (self.golden, self.candidate)
-        told = all("mean" in (side.config or {}) or side.stored for side in sides)
-        return role.startswith(USED) and told
+        compared = all("mean" in (side.config or {}) or side.stored for side in sides)
+        return role.startswith(USED) and compared
 
     @property
-    def stored(self) -> list[tuple[Tensor, Tensor | None]]:
-        """The same as `tensors`, of weights alone."""
+    def stored(self) -> Matches:
+        """The same as `tensors`, for weights alone."""
         ours, theirs = self.golden.stored, self.candidate.stored
         if len(ours) == len(theirs):
             roles = [t.role for t in ours]
             if sorted(roles) != sorted(t.role for t in theirs) or len(set(roles)) < len(roles):
                 return list(zip(ours, theirs, strict=True))
-        elif (_nameless(ours) and not _numbered(theirs)) or _nameless(theirs):
-            return self._in_order(ours, theirs)
+        elif (_lacks_roles(ours) and not _is_numbered(theirs)) or _lacks_roles(theirs):
+            return self._match_in_order(ours, theirs)
         by_role = {t.role: t for t in theirs}
         return [(t, by_role.get(t.role)) for t in ours]
 
-    def _in_order(
-        self, ours: Sequence[Tensor], theirs: Sequence[Tensor]
-    ) -> list[tuple[Tensor, Tensor | None]]:
-        found: dict[int, int] = {}
-        # Derived state stands behind the weights.
+    def _match_in_order(self, ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> Matches:
+        matches: dict[int, int] = {}
+        # Weights come first, then derived state.
         digests = self.digests[0][: len(ours)], self.digests[1][: len(theirs)]
         shapes = tuple([(t.shape, t.dtype) for t in side] for side in (ours, theirs))
-        places = [None] * len(ours), [None] * len(theirs)
-        for left, right in (digests, shapes, places):
-            free = [n for n in range(len(right)) if n not in found.values()]
-            for place, key in enumerate(left if right else ()):
-                same = next((n for n in free if right[n] == key), None)
-                if place not in found and same is not None:
-                    found[place] = same
-                    free.remove(same)
-        return [(t, theirs[found[n]] if n in found else None) for n, t in enumerate(ours)]
+        anything = [None] * len(ours), [None] * len(theirs)
+        for left, right in (digests, shapes, anything):
+            free = [index for index in range(len(right)) if index not in matches.values()]
+            for index, key in enumerate(left if right else ()):
+                equal = next((n for n in free if right[n] == key), None)
+                if index not in matches and equal is not None:
+                    matches[index] = equal
+                    free.remove(equal)
+        return [(t, theirs[matches[n]] if n in matches else None) for n, t in enumerate(ours)]
 
 
-def _lacking(layer: Layer) -> tuple[str, ...]:
-    """State that a layer is known to have; a custom one may have any, and need not."""
+def _known_state(layer: Layer) -> tuple[str, ...]:
+    """State that a layer surely has; a custom layer may have any, or none."""
     return () if layer.custom else layer.not_stored
 
 
-def _nameless(tensors: Sequence[Tensor]) -> bool:
-    """Whether only their places are known."""
+def _lacks_roles(tensors: Sequence[Tensor]) -> bool:
+    """Whether tensors have indices instead of roles."""
     return all(tensor.number == place for place, tensor in enumerate(tensors))
 
 
-def _numbered(tensors: Sequence[Tensor]) -> bool:
-    """Whether a file told their places, some of which it lacks."""
+def _is_numbered(tensors: Sequence[Tensor]) -> bool:
+    """Whether tensors have the indices that a file gave, some of which may be missing."""
     return all(tensor.number is not None for tensor in tensors)
 
 
 class Pairing(Value, frozen=True, dict=True):
-    """All pairs, in the golden's order, and what is left over on either side.
+    """All pairs, in the golden's order, and the layers without a counterpart.
 
     Attributes:
-        pairs: layers that belong together.
+        pairs: corresponding layers.
         removed: layers of the golden that the candidate lacks.
         added: layers of the candidate that the golden lacks.
         how: what they were paired by: `place`, `name` or `content`.
@@ -153,44 +154,42 @@ class Pairing(Value, frozen=True, dict=True):
 
     @property
     def renamed(self) -> list[Pair]:
-        """Pairs whose names differ by more than the running numbers of the framework."""
+        """Pairs whose names differ by more than the running numbers of Keras."""
         ours = stable_paths(pair.golden.path for pair in self.pairs)
         theirs = stable_paths(pair.candidate.path for pair in self.pairs)
         return [p for p in self.pairs if ours[p.golden.path] != theirs[p.candidate.path]]
 
 
 def pair(golden: Structure, candidate: Structure, digests: Digests = NO_DIGESTS) -> Pairing:
-    """Pair two structures.
+    """Pair the layers of two structures.
 
-    Where all but names is equal, by place: names then say nothing, unless the same names stand in
-    other places. Else by name, as long as names are a good guide, and else by content: layers with
-    equal weights first, then, between these, layers of equal configuration. What is left between
-    two pairs and is of one class was modified there.
+    Structures that are equal except for names are paired by place, unless the same names have
+    changed places. Others are paired by name, if most equal names belong to similar layers.
+    Otherwise they are paired by content: layers with equal weights first, then, between these,
+    layers of equal configuration. Layers of one class that remain between two pairs were modified.
 
     Args:
         golden: the reference.
-        candidate: what stands for it.
+        candidate: what is compared with it.
         digests: of both, by the path of a layer, those of its tensors, where they are known.
     """
     if golden.shape_key == candidate.shape_key and (
-        not _permuted(golden, candidate) or _renumbered(golden, candidate, digests)
+        not _names_moved(golden, candidate) or _only_numbers_moved(golden, candidate, digests)
     ):
         pairs = zip(golden.layers, candidate.layers, strict=True)
         return Pairing(tuple(_pair(g, c, digests) for g, c in pairs), (), (), "place")
-    by_name = _by_name(golden, candidate)
-    matched = by_name or _by_digests(golden, candidate, digests)
-    for key in (signature, _kind):
-        matched = matched | _between(golden, candidate, matched, key)
-        left = [layer for layer in golden.layers if layer.path not in matched]
-        taken = set(matched.values())
-        right = [layer for layer in candidate.layers if layer.path not in taken]
-        if key is signature:
-            matched = matched | _aligned(left, right, key)
-    places = candidate.by_path
+    by_name = _match_by_name(golden, candidate)
+    matched = by_name or _match_by_digests(golden, candidate, digests)
+    matched |= _match_between(golden, candidate, matched, signature)
+    left = [layer for layer in golden.layers if layer.path not in matched]
     used = set(matched.values())
+    right = [layer for layer in candidate.layers if layer.path not in used]
+    matched |= _match_by_key(left, right, signature)
+    matched |= _match_between(golden, candidate, matched, _class_key)
+    layers, used = candidate.by_path, set(matched.values())
     return Pairing(
         pairs=tuple(
-            _pair(layer, places[matched[layer.path]], digests)
+            _pair(layer, layers[matched[layer.path]], digests)
             for layer in golden.layers
             if layer.path in matched
         ),
@@ -205,92 +204,99 @@ def _pair(golden: Layer, candidate: Layer, digests: Digests) -> Pair:
     return Pair(golden, candidate, (ours.get(golden.path, ()), theirs.get(candidate.path, ())))
 
 
-def _permuted(golden: Structure, candidate: Structure) -> bool:
+def _names_moved(golden: Structure, candidate: Structure) -> bool:
+    """Whether both have the same names, in another order."""
     ours = stable_paths(layer.path for layer in golden.layers).values()
     theirs = stable_paths(layer.path for layer in candidate.layers).values()
     return list(ours) != list(theirs) and set(ours) == set(theirs)
 
 
-def _renumbered(golden: Structure, candidate: Structure, digests: Digests) -> bool:
-    """Whether only running numbers changed places, and each place holds the weights it did."""
+def _only_numbers_moved(golden: Structure, candidate: Structure, digests: Digests) -> bool:
+    """Whether names differ by running numbers alone, and each place has the same weights."""
     ours, theirs = digests
     pairs = list(zip(golden.layers, candidate.layers, strict=False))
-    held = all(ours.get(g.path) == theirs.get(c.path) for g, c in pairs)
-    return bool(ours) and held and all(stem(g.path) == stem(c.path) for g, c in pairs)
+    equal = all(ours.get(g.path) == theirs.get(c.path) for g, c in pairs)
+    return bool(ours) and equal and all(stem(g.path) == stem(c.path) for g, c in pairs)
 
 
 def signature(layer: Layer) -> bytes:
-    """What a layer is, without its name and without what feeds it."""
+    """What a layer is, without its name and its inputs."""
     _, class_name, dtype, config, _, tensors = layer_key(layer, {})
-    shown = None if config is None or "outputs" in config else config
-    return canonical_json([class_name, dtype, shown, tensors])
+    own = None if config is None or "outputs" in config else config
+    return canonical_json([class_name, dtype, own, tensors])
 
 
-def _by_name(golden: Structure, candidate: Structure) -> dict[str, str]:
-    """Equal names, unless they mostly stand for other things (running numbers that drifted)."""
+def _class_key(layer: Layer) -> bytes:
+    return layer.class_name.encode()
+
+
+def _match_by_name(golden: Structure, candidate: Structure) -> dict[str, str]:
+    """Equal names; none if most of them belong to other layers, as when running numbers change."""
     theirs = candidate.by_path
     shared = [layer for layer in golden.layers if layer.path in theirs]
     same_class = sum(layer.class_name == theirs[layer.path].class_name for layer in shared)
-    agreeing = sum(signature(layer) == signature(theirs[layer.path]) for layer in shared)
-    drifted = agreeing < len(_aligned(golden.layers, candidate.layers, signature)) / 2
-    if drifted or 2 * same_class < len(shared):
+    equal = sum(signature(layer) == signature(theirs[layer.path]) for layer in shared)
+    renumbered = equal < len(_match_by_key(golden.layers, candidate.layers, signature)) / 2
+    if renumbered or 2 * same_class < len(shared):
         return {}
     return {layer.path: layer.path for layer in shared}
 
 
-def _by_digests(golden: Structure, candidate: Structure, digests: Digests) -> dict[str, str]:
-    """Layers that hold the same weights, kept in order; weights that many hold say nothing."""
+def _match_by_digests(golden: Structure, candidate: Structure, digests: Digests) -> dict[str, str]:
+    """Layers with the same weights, in order; weights that several layers have are ignored."""
     ours, theirs = digests
-    held = Counter(ours.values()), Counter(theirs.values())
+    counts = Counter(ours.values()), Counter(theirs.values())
 
-    def telling(layers: Sequence[Layer], own: Held) -> list[Layer]:
-        return [la for la in layers if (d := own.get(la.path)) and held[0][d] == held[1][d] == 1]
+    def unique(layers: Sequence[Layer], own: LayerDigests) -> list[Layer]:
+        return [
+            layer
+            for layer in layers
+            if (key := own.get(layer.path)) and counts[0][key] == counts[1][key] == 1
+        ]
 
-    left, right = telling(golden.layers, ours), telling(candidate.layers, theirs)
+    left, right = unique(golden.layers, ours), unique(candidate.layers, theirs)
     keys = [ours[la.path] for la in left], [theirs[la.path] for la in right]
-    return _common(left, right, *keys)
+    return _match_in_order(left, right, *keys)
 
 
-def _between(
+def _match_between(
     golden: Structure, candidate: Structure, matched: dict[str, str], key: Callable[[Layer], bytes]
 ) -> dict[str, str]:
-    """Layers with equal keys that are left between the same two pairs."""
-    gaps = _gaps(golden.layers, matched), _gaps(candidate.layers, {v: v for v in matched.values()})
-    found: dict[str, str] = {}
-    for before, left in gaps[0].items():
-        found |= _aligned(left, gaps[1].get(before, []), key)
-    return found
+    """Layers with equal keys that remain between the same two pairs."""
+    ours = _gaps(golden.layers, matched)
+    theirs = _gaps(candidate.layers, {path: path for path in matched.values()})
+    matches: dict[str, str] = {}
+    for before, left in ours.items():
+        matches |= _match_by_key(left, theirs.get(before, []), key)
+    return matches
 
 
 def _gaps(layers: Sequence[Layer], matched: dict[str, str]) -> dict[str, list[Layer]]:
-    """Layers that are not matched, by the candidate's path of the last one before that is."""
-    found: dict[str, list[Layer]] = {}
+    """Layers without a match, by the candidate's path of the last matched layer before them."""
+    gaps: dict[str, list[Layer]] = {}
     before = ""
     for layer in layers:
         if layer.path in matched:
             before = matched[layer.path]
         else:
-            found.setdefault(before, []).append(layer)
-    return found
+            gaps.setdefault(before, []).append(layer)
+    return gaps
 
 
-def _aligned(
+def _match_by_key(
     left: Sequence[Layer], right: Sequence[Layer], key: Callable[[Layer], bytes]
 ) -> dict[str, str]:
-    """Layers with equal keys, kept in order: the longest common subsequence."""
-    return _common(left, right, [key(la) for la in left], [key(la) for la in right])
+    """Layers with equal keys, in order."""
+    return _match_in_order(left, right, [key(la) for la in left], [key(la) for la in right])
 
 
-def _common(
+def _match_in_order(
     left: Sequence[Layer], right: Sequence[Layer], ours: Sequence[Key], theirs: Sequence[Key]
 ) -> dict[str, str]:
+    """The longest common subsequence of the keys."""
     matcher = SequenceMatcher(None, ours, theirs, autojunk=False)
     return {
         left[block.a + i].path: right[block.b + i].path
         for block in matcher.get_matching_blocks()
         for i in range(block.size)
     }
-
-
-def _kind(layer: Layer) -> bytes:
-    return layer.class_name.encode()

@@ -1,8 +1,7 @@
-"""When outputs follow from what was compared, so that they need not be run.
+"""Decides whether outputs follow from what was compared, so that the model need not run.
 
-The one place where that is decided. A model's outputs are decided by what the rules below list, and
-by nothing else: each item is equal on both sides, or differs, or is unknown. Where any is not known
-to be equal, outputs are not proved.
+The rules below list everything that decides a model's outputs. Each item is equal on both sides,
+differs, or is unknown. Outputs are proved only if every item is known to be equal.
 """
 
 from fpcheck.comparison.pairing import Pair
@@ -16,21 +15,21 @@ from fpcheck.layout.storage_gaps import alike, assets_not_stored
 _DIFFERS = "the model differs"
 
 
-def hindrance(
+def why_not_proved(
     golden: Fingerprint, candidate: Fingerprint, environment: dict[str, str], preprocess: str
 ) -> str | None:
-    """What keeps the outputs from being proved; None where they follow without being run.
+    """Why outputs are not proved; None if they follow without running the model.
 
     Args:
-        golden: holds the outputs that would follow.
+        golden: contains the outputs that would follow.
         candidate: what was loaded.
         environment: in which the candidate would run.
         preprocess: with which it would run.
     """
-    if models := unlike(golden, candidate):
-        return models
+    if reason := why_not_equal(golden, candidate):
+        return reason
     if golden.outputs is None:
-        return "the golden holds no outputs"
+        return "the golden contains no outputs"
     return (
         _noise(golden.outputs)
         or _environment(golden.outputs, environment)
@@ -38,8 +37,8 @@ def hindrance(
     )
 
 
-def unlike(golden: Fingerprint, candidate: Fingerprint) -> str | None:
-    """Why two models are not known to do the same arithmetic on the same numbers; None if so."""
+def why_not_equal(golden: Fingerprint, candidate: Fingerprint) -> str | None:
+    """Why two models may compute differently; None if they surely compute the same."""
     ours, theirs = alike(golden, candidate)
     return (
         _architecture(golden.structure, candidate.structure)
@@ -53,18 +52,16 @@ def unlike(golden: Fingerprint, candidate: Fingerprint) -> str | None:
     )
 
 
-def lacks_state(golden: Fingerprint, candidate: Fingerprint) -> bool:
-    """Whether only state that a container does not tell keeps two models from being compared."""
+def lacks_only_state(golden: Fingerprint, candidate: Fingerprint) -> bool:
+    """Whether two models are equal except for state that a container does not store."""
     ours, theirs = alike(golden, candidate)
-    differ = (
+    if (
         _architecture(golden.structure, candidate.structure)
         or _configuration(ours.structure, theirs.structure)
         or _weights(ours, theirs)
-    )
-    if differ is not None:
+    ):
         return False
-    lacking = _assets(golden, candidate) or _derived_state(ours.structure, theirs.structure)
-    return lacking is not None
+    return bool(_assets(golden, candidate) or _derived_state(ours.structure, theirs.structure))
 
 
 def _architecture(golden: Structure, candidate: Structure) -> str | None:
@@ -75,8 +72,8 @@ def _architecture(golden: Structure, candidate: Structure) -> str | None:
 
 def _recording(golden: Structure, candidate: Structure) -> str | None:
     """What an earlier fpcheck did not record is unknown."""
-    lost = unrecorded(golden, candidate)
-    return f"the golden is of an earlier fpcheck, which did not record {lost}" if lost else None
+    missing = unrecorded(golden, candidate)
+    return f"an earlier fpcheck recorded the golden, without {missing}" if missing else None
 
 
 def _configuration(golden: Structure, candidate: Structure) -> str | None:
@@ -84,17 +81,17 @@ def _configuration(golden: Structure, candidate: Structure) -> str | None:
 
 
 def _weights(golden: Fingerprint, candidate: Fingerprint) -> str | None:
-    """Weights, and all state that layers derive or keep and that both sides tell."""
+    """Weights, and all derived or kept state that both sides store."""
     if golden.weights is None or candidate.weights is None:
         return "weights were not compared"
-    held, other = measured_by_place(golden), measured_by_place(candidate)
+    ours, theirs = measured_by_place(golden), measured_by_place(candidate)
     for pair in _pairs(golden.structure, candidate.structure):
         if pair.added:
             return _DIFFERS
-        for tensor, same in pair.tensors:
-            if same is None or (
-                held[pair.golden.path, tensor.index].digest
-                != other[pair.candidate.path, same.index].digest
+        for tensor, other in pair.tensors:
+            if other is None or (
+                ours[pair.golden.path, tensor.index].digest
+                != theirs[pair.candidate.path, other.index].digest
             ):
                 return _DIFFERS
     return None
@@ -103,34 +100,34 @@ def _weights(golden: Fingerprint, candidate: Fingerprint) -> str | None:
 def _assets(golden: Fingerprint, candidate: Fingerprint) -> str | None:
     """Files that custom classes save beside their weights."""
     assets = assets_not_stored(golden, candidate)
-    return f"{assets[0]} was not compared: the file does not hold it" if assets else None
+    return f"{assets[0]} was not compared: the file does not contain it" if assets else None
 
 
 def _derived_state(golden: Structure, candidate: Structure) -> str | None:
-    """Vocabularies, their weights, statistics: what one container tells and the other does not."""
+    """Vocabularies, their weights, statistics: state that only one of the containers stores."""
     for pair in _pairs(golden, candidate):
         if roles := pair.unknown:
-            return f"the {roles[0]} of {pair.golden.path} was not compared: a file does not hold it"
+            state = f"the {roles[0]} of {pair.golden.path}"
+            return f"{state} was not compared: a file does not contain it"
     return None
 
 
 def _outside(golden: Structure, candidate: Structure) -> str | None:
-    """Files outside the model file may have changed since, or be others where it runs."""
+    """Files outside the model file may have changed, or differ where the model runs."""
     for layer in (*candidate.layers, *golden.layers):
         if layer.external_files:
-            path = layer.external_files[0]
-            return f"{layer.path} reads {path}, which lies outside the model file"
+            return f"{layer.path} reads {layer.external_files[0]}, which is outside the model file"
     return None
 
 
 def _code(golden: Structure, candidate: Structure) -> str | None:
-    """No file holds the code of custom classes, and equal code may call other code."""
+    """No file contains the code of custom classes, and equal code may call other code."""
     custom = golden.custom_code or candidate.custom_code
     return "the model has custom code" if custom else None
 
 
 def _pairs(golden: Structure, candidate: Structure) -> list[Pair]:
-    """Layers by their place, which is the same on both sides: configurations are equal."""
+    """Layers by place, which is the same on both sides, since configurations are equal."""
     pairs = zip(golden.layers, candidate.layers, strict=True)
     return [Pair(ours, theirs) for ours, theirs in pairs]
 
@@ -141,19 +138,20 @@ def _noise(golden: Outputs) -> str | None:
 
 
 def _environment(golden: Outputs, here: dict[str, str]) -> str | None:
-    held = golden.environment
-    if held == here:
+    recorded = golden.environment
+    if recorded == here:
         return None
-    names = [n for n in sorted({*held, *here}) if held.get(n) != here.get(n)]
+    names = [n for n in sorted({*recorded, *here}) if recorded.get(n) != here.get(n)]
     theirs, ours = (
-        ", ".join(f"{name} {side.get(name) or 'none'}" for name in names) for side in (held, here)
+        ", ".join(f"{name} {side.get(name) or 'none'}" for name in names)
+        for side in (recorded, here)
     )
-    return f"other environment: {theirs} in the golden, {ours} here"
+    return f"the environment differs: {theirs} in the golden, {ours} here"
 
 
 def _preprocessing(golden: Outputs, preprocess: str) -> str | None:
     if golden.preprocess != preprocess:
-        return f"other preprocessing: {golden.preprocess} in the golden"
+        return f"preprocessing differs: {golden.preprocess} in the golden"
     if ":" in preprocess:
-        return "preprocessing by a function of your own, which is known by its name only"
+        return "your own preprocessing function is known only by its name"
     return None

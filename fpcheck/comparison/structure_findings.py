@@ -5,173 +5,169 @@ from typing import Any
 
 from msgspec.structs import astuple, replace
 
-from fpcheck.comparison.finding import Finding
+from fpcheck.comparison.finding import Finding, Severity
 from fpcheck.comparison.pairing import Pair, Pairing
 from fpcheck.fingerprint.structure import Edge, Layer, Port, Structure, layer_key
 
-# Merges that give the same whatever the order of their inputs.
-COMMUTATIVE = frozenset({"Add", "Multiply", "Average", "Maximum", "Minimum", "ops.Add",
-                         "ops.Multiply", "ops.Maximum", "ops.Minimum"})  # fmt: skip
+# Merges whose result does not depend on the order of their inputs.
+_MERGES = ("Add", "Multiply", "Maximum", "Minimum")
+COMMUTATIVE = frozenset({*_MERGES, *(f"ops.{name}" for name in _MERGES), "Average"})
 
 
 def compare_structure(golden: Structure, candidate: Structure, pairing: Pairing) -> list[Finding]:
-    """All findings of the level `structure`; no errors among them means that it passes."""
+    """All findings of the level `structure`; without an error among them, the level passes."""
     findings = list(_notes(pairing))
     if pairing.how == "place":
         return findings
-    findings += _ports(golden, candidate, pairing)
-    findings += [_whole("layer-removed", layer, golden=True) for layer in pairing.removed]
-    findings += [_whole("layer-added", layer, golden=False) for layer in pairing.added]
-    rewiring = _Rewiring(golden, candidate, pairing)
+    findings += _compare_ports(golden, candidate, pairing)
+    for layer in pairing.removed:
+        findings.append(_change("layer-removed", layer.path, "class", layer.class_name, None))
+    for layer in pairing.added:
+        findings.append(_change("layer-added", layer.path, "class", None, layer.class_name))
+    graph = _GraphComparison(golden, candidate, pairing)
     for pair in pairing.pairs:
-        findings += _layer(pair)
-        findings += rewiring.findings(pair)
-    if not any(finding.severity == "error" for finding in findings) and _differ(pairing):
-        # Something differs even where nothing above could name it.
-        findings += list(_unnamed(pairing)) or [Finding("structure", "structure-changed")]
+        findings += _compare_layer(pair)
+        findings += graph.compare(pair)
+    if not any(finding.severity == "error" for finding in findings) and _any_differs(pairing):
+        # The structures differ, but no finding above names the difference.
+        findings += list(_compare_shapes(pairing)) or [Finding("structure", "structure-changed")]
     return findings
 
 
-def _differ(pairing: Pairing) -> bool:
+def _change(
+    code: str,
+    layer: str | None,
+    metric: str,
+    expected: Any,
+    actual: Any,
+    tensor: str | None = None,
+    severity: Severity = "error",
+) -> Finding:
+    return Finding("structure", code, layer, tensor, metric, expected, actual, severity=severity)
+
+
+def _any_differs(pairing: Pairing) -> bool:
     """Whether any pair differs in what decides outputs; the order of layers does not."""
     same = {pair.golden.path: pair.golden.path for pair in pairing.pairs}
     return any(
-        layer_key(_sorted(pair.golden, same), same)
-        != layer_key(_sorted(pair.candidate, pairing.to_golden), pairing.to_golden)
+        layer_key(_with_sorted_inputs(pair.golden, same), same)
+        != layer_key(_with_sorted_inputs(pair.candidate, pairing.to_golden), pairing.to_golden)
         for pair in pairing.pairs
     )
 
 
-def _sorted(layer: Layer, names: dict[str, str]) -> Layer:
-    """A layer whose inputs stand in an order of their own, where order decides nothing."""
+def _with_sorted_inputs(layer: Layer, names: dict[str, str]) -> Layer:
+    """The layer with its inputs in a fixed order, if their order does not matter."""
     if layer.class_name not in COMMUTATIVE or layer.calls is None:
         return layer
 
-    def place(edge: Edge) -> tuple[str, int, int]:
+    def key(edge: Edge) -> tuple[str, int, int]:
         return names.get(edge.layer, edge.layer), edge.call, edge.output
 
-    calls = (replace(call, inputs=tuple(sorted(call.inputs, key=place))) for call in layer.calls)
+    calls = (replace(call, inputs=tuple(sorted(call.inputs, key=key))) for call in layer.calls)
     return replace(layer, calls=tuple(calls))
 
 
 def _notes(pairing: Pairing) -> Iterator[Finding]:
     if renamed := pairing.renamed:
-        first = renamed[0]
-        yield Finding("structure", "layers-renamed", first.golden.path, metric="names",
-                      expected=first.golden.path, actual=f"{first.candidate.path} "
-                      f"({len(renamed)} renamed)", severity="note")  # fmt: skip
+        was, now = renamed[0].golden.path, renamed[0].candidate.path
+        now = f"{now} ({len(renamed)} renamed)"
+        yield _change("layers-renamed", was, "names", was, now, severity="note")
     for pair in pairing.pairs:
-        codes = pair.golden.code, pair.candidate.code
-        if all(codes) and codes[0] != codes[1]:
-            yield Finding("structure", "code-changed", pair.golden.path, metric="code",
-                          expected=codes[0], actual=codes[1], severity="note")  # fmt: skip
-        for key, expected, actual in _changes(pair.golden.training, pair.candidate.training):
-            yield Finding("structure", "training-config-changed", pair.golden.path, metric=key,
-                          expected=expected, actual=actual, severity="note")  # fmt: skip
+        path = pair.golden.path
+        was, now = pair.golden.code, pair.candidate.code
+        if was and now and was != now:
+            yield _change("code-changed", path, "code", was, now, severity="note")
+        for key, old, new in _changed_items(pair.golden.training, pair.candidate.training):
+            yield _change("training-config-changed", path, key, old, new, severity="note")
 
 
-def _changes(golden: dict[str, Any], candidate: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+def _changed_items(
+    golden: dict[str, Any], candidate: dict[str, Any]
+) -> Iterator[tuple[str, Any, Any]]:
     for key in sorted(golden.keys() | candidate.keys()):
         expected, actual = golden.get(key), candidate.get(key)
         if expected != actual:
             yield key, expected, actual
 
 
-def _whole(code: str, layer: Layer, golden: bool) -> Finding:
-    expected, actual = (layer.class_name, None) if golden else (None, layer.class_name)
-    return Finding("structure", code, layer.path, metric="class", expected=expected, actual=actual)
-
-
-def _layer(pair: Pair) -> Iterator[Finding]:
-    golden, candidate = pair.golden, pair.candidate
-    where = golden.path
+def _compare_layer(pair: Pair) -> Iterator[Finding]:
+    golden, candidate, path = pair.golden, pair.candidate, pair.golden.path
     if golden.class_name != candidate.class_name:
-        yield Finding("structure", "class-changed", where, metric="class",
-                      expected=golden.class_name, actual=candidate.class_name)  # fmt: skip
+        yield _change("class-changed", path, "class", golden.class_name, candidate.class_name)
         return
     if golden.dtype != candidate.dtype:
-        yield Finding("structure", "dtype-changed", where, metric="dtype",
-                      expected=golden.dtype, actual=candidate.dtype)  # fmt: skip
-    yield from _config(golden, candidate)
+        yield _change("dtype-changed", path, "dtype", golden.dtype, candidate.dtype)
+    yield from _compare_config(golden, candidate)
     for tensor, other in pair.stored:
+        role = tensor.role
         if other is None:
-            yield Finding("structure", "tensor-missing", where, tensor.role)
+            yield Finding("structure", "tensor-missing", path, role)
         elif tensor.shape != other.shape:
-            yield Finding("structure", "tensor-shape-changed", where, tensor.role, "shape",
-                          list(tensor.shape), list(other.shape))  # fmt: skip
+            shapes = list(tensor.shape), list(other.shape)
+            yield _change("tensor-shape-changed", path, "shape", *shapes, tensor=role)
         elif tensor.dtype != other.dtype:
-            yield Finding("structure", "tensor-dtype-changed", where, tensor.role, "dtype",
-                          tensor.dtype, other.dtype)  # fmt: skip
+            dtypes = tensor.dtype, other.dtype
+            yield _change("tensor-dtype-changed", path, "dtype", *dtypes, tensor=role)
     for tensor in pair.added:
         if not tensor.derived:
-            yield Finding("structure", "tensor-added", where, tensor.role)
+            yield Finding("structure", "tensor-added", path, tensor.role)
 
 
-def _config(golden: Layer, candidate: Layer) -> Iterator[Finding]:
+def _compare_config(golden: Layer, candidate: Layer) -> Iterator[Finding]:
     if golden.config is None or candidate.config is None:
         return
-    # What a model inside gives follows from its layers, whose names may be others.
+    # The inputs and outputs of a nested model follow from its layers, whose names may differ.
     ports = ("inputs", "outputs") if "outputs" in golden.config else ()
-    for key, expected, actual in _changes(golden.config, candidate.config):
-        if key in ports:
-            continue
-        for path, old, new in _deep(key, expected, actual):
-            # Of a custom class, which hands its policy on to the layers that it makes.
+    for key, *sides in _changed_items(golden.config, candidate.config):
+        for path, was, now in _innermost(key, *sides) if key not in ports else ():
+            # A custom class passes its policy on to the layers that it makes.
             policy = golden.custom and "dtype" in path.split(".")
             code = "dtype-changed" if policy else "config-changed"
-            yield Finding("structure", code, golden.path, metric=path, expected=old, actual=new)
+            yield _change(code, golden.path, path, was, now)
 
 
-def _deep(key: str, expected: Any, actual: Any) -> Iterator[tuple[str, Any, Any]]:
-    """The innermost attributes that differ, so that a wrapper's change names the right one."""
+def _innermost(key: str, expected: Any, actual: Any) -> Iterator[tuple[str, Any, Any]]:
+    """The innermost attributes that differ: for a wrapper, those of the layer inside it."""
     if isinstance(expected, dict) and isinstance(actual, dict):
-        for inner, old, new in _changes(expected, actual):
-            yield from _deep(f"{key}.{inner}".replace(".config.", "."), old, new)
-    elif _are_objects(expected, actual):
-        for place, (old, new) in enumerate(zip(expected, actual, strict=True)):
-            yield from _deep(f"{key}.{place}", old, new) if old != new else ()
+        for inner, was, now in _changed_items(expected, actual):
+            yield from _innermost(f"{key}.{inner}".replace(".config.", "."), was, now)
+    elif _is_object_list(expected) and _is_object_list(actual) and len(expected) == len(actual):
+        for place, (was, now) in enumerate(zip(expected, actual, strict=True)):
+            if was != now:
+                yield from _innermost(f"{key}.{place}", was, now)
     else:
         yield key, expected, actual
 
 
-def _are_objects(expected: Any, actual: Any) -> bool:
-    """Whether both are lists of as many objects: the layers of a list, each with its own place."""
-    both = [expected, actual]
-    return all(isinstance(side, list) and all(isinstance(item, dict) for item in side)
-               for side in both) and len(expected) == len(actual)  # fmt: skip
+def _is_object_list(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
 
 
-def _ports(golden: Structure, candidate: Structure, pairing: Pairing) -> Iterator[Finding]:
-    for code, old, new in (
+def _compare_ports(golden: Structure, candidate: Structure, pairing: Pairing) -> Iterator[Finding]:
+    for code, ours, theirs in (
         ("input-changed", golden.inputs, candidate.inputs),
         ("output-changed", golden.outputs, candidate.outputs),
     ):
-        same = len(old) == len(new) and all(
-            _same_port(g, c, pairing) for g, c in zip(old, new, strict=False)
-        )
-        if not same:
-            yield Finding(
-                "structure", code, metric="ports",
-                expected=[_shown(port) for port in old], actual=[_shown(port) for port in new],
-            )  # fmt: skip
+        pairs = zip(ours, theirs, strict=False)
+        if len(ours) != len(theirs) or not all(_is_same_port(*pair, pairing) for pair in pairs):
+            yield _change(code, None, "ports", [*map(_text, ours)], [*map(_text, theirs)])
 
 
-def _same_port(golden: Port, candidate: Port, pairing: Pairing) -> bool:
-    """Whether two ports agree; what gives them is compared where the golden's layer is paired."""
-    if (golden.shape, golden.dtype, golden.key) != (
-        candidate.shape,
-        candidate.dtype,
-        candidate.key,
-    ):
+def _is_same_port(golden: Port, candidate: Port, pairing: Pairing) -> bool:
+    """Whether two ports are equal; their layers are compared if the golden's layer is paired."""
+    ours, theirs = (
+        (port.shape, port.dtype, port.key, port.source is None) for port in (golden, candidate)
+    )
+    if ours != theirs:
         return False
     if golden.source is None or candidate.source is None:
-        return golden.source is candidate.source
-    stands = pairing.to_candidate.get(golden.source.layer, candidate.source.layer)
-    rest = (golden.source.call, golden.source.output)
-    return (stands, *rest) == astuple(candidate.source)
+        return True
+    layer = pairing.to_candidate.get(golden.source.layer, candidate.source.layer)
+    return (layer, golden.source.call, golden.source.output) == astuple(candidate.source)
 
 
-def _shown(port: Port) -> str:
+def _text(port: Port) -> str:
     sizes = ("?" if size is None else str(size) for size in port.shape or ())
     key = f"{port.key}: " if port.key else ""
     source = f" from {port.source.layer}" if port.source and port.source.layer != port.name else ""
@@ -179,8 +175,8 @@ def _shown(port: Port) -> str:
     return key + " ".join(part for part in (port.name, shape, port.dtype) if part) + source
 
 
-class _Rewiring:
-    """What feeds a layer, looking through layers that only one side has: those are told already."""
+class _GraphComparison:
+    """Compares the inputs of layers. Layers that only one side has are looked through."""
 
     def __init__(self, golden: Structure, candidate: Structure, pairing: Pairing) -> None:
         self.structures = golden, candidate
@@ -188,57 +184,52 @@ class _Rewiring:
         self.removed = {layer.path: layer for layer in pairing.removed}
         self.added = {layer.path: layer for layer in pairing.added}
 
-    def findings(self, pair: Pair) -> Iterator[Finding]:
-        """Differences in what feeds a pair, how often, and with which arguments."""
-        old, new = pair.golden.calls, pair.candidate.calls
-        if old is None or new is None:
+    def compare(self, pair: Pair) -> Iterator[Finding]:
+        """Differences in the calls of a pair: their number, inputs and arguments."""
+        ours, theirs, path = pair.golden.calls, pair.candidate.calls, pair.golden.path
+        if ours is None or theirs is None:
             return
-        where = pair.golden.path
-        if len(old) != len(new):
-            yield Finding("structure", "sharing-changed", where, metric="calls",
-                          expected=len(old), actual=len(new))  # fmt: skip
+        if len(ours) != len(theirs):
+            yield _change("sharing-changed", path, "calls", len(ours), len(theirs))
             return
-        for expected, actual in zip(old, new, strict=True):
-            before = [self._through(e, self.removed, self.names) for e in expected.inputs]
-            after = [self._through(e, self.added, {}) for e in actual.inputs]
+        for expected, actual in zip(ours, theirs, strict=True):
+            before = [self._origin(e, self.removed, self.names) for e in expected.inputs]
+            after = [self._origin(e, self.added, {}) for e in actual.inputs]
             if pair.golden.class_name in COMMUTATIVE:
                 before, after = sorted(before), sorted(after)
             if before != after:
-                was, now = map(_uses, (expected.inputs, actual.inputs), self.structures)
-                yield Finding("structure", "graph-rewired", where, metric="inbound",
-                              expected=was, actual=now)  # fmt: skip
-            for key, left, right in _changes(expected.arguments, actual.arguments):
-                yield Finding("structure", "config-changed", where, metric=f"call.{key}",
-                              expected=left, actual=right)  # fmt: skip
+                was, now = map(_describe_edges, (expected.inputs, actual.inputs), self.structures)
+                yield _change("graph-rewired", path, "inbound", was, now)
+            for key, *sides in _changed_items(expected.arguments, actual.arguments):
+                yield _change("config-changed", path, f"call.{key}", *sides)
 
-    def _through(
+    def _origin(
         self, edge: Edge, extra: dict[str, Layer], names: dict[str, str], depth: int = 0
     ) -> tuple[str, int, int]:
+        """Where an edge starts, before any layers that only this side has."""
         layer = extra.get(edge.layer)
         calls = (layer.calls or ()) if layer else ()
         if len(calls) == 1 and calls[0].inputs and depth < 1000:
-            return self._through(calls[0].inputs[0], extra, names, depth + 1)
+            return self._origin(calls[0].inputs[0], extra, names, depth + 1)
         return names.get(edge.layer, edge.layer), edge.call, edge.output
 
 
-def _uses(edges: Sequence[Edge], structure: Structure) -> list[str]:
-    """What feeds a layer, in words: which use of a shared layer, and which of several outputs."""
+def _describe_edges(edges: Sequence[Edge], structure: Structure) -> list[str]:
+    """The sources of edges; with the call of a shared layer and the output, if it has several."""
     several = {edge.layer for edge in edges if edge.output}
 
-    def use(edge: Edge) -> str:
+    def describe(edge: Edge) -> str:
         layer = structure.by_path.get(edge.layer)
-        told = [f"call {edge.call + 1}"] if layer and layer.shared else []
-        told += [f"output {edge.output + 1}"] if edge.layer in several else []
-        return f"{edge.layer} ({', '.join(told)})" if told else edge.layer
+        details = [f"call {edge.call + 1}"] if layer and layer.shared else []
+        details += [f"output {edge.output + 1}"] if edge.layer in several else []
+        return f"{edge.layer} ({', '.join(details)})" if details else edge.layer
 
-    return [use(edge) for edge in edges]
+    return [describe(edge) for edge in edges]
 
 
-def _unnamed(pairing: Pairing) -> Iterator[Finding]:
-    """Output shapes, which else only follow from differences told above."""
+def _compare_shapes(pairing: Pairing) -> Iterator[Finding]:
+    """Output shapes, which usually follow from other differences."""
     for pair in pairing.pairs:
-        old, new = pair.golden.output_shapes, pair.candidate.output_shapes
-        if old != new:
-            shapes = [list(s) for s in old], [list(s) for s in new]
-            yield Finding("structure", "output-shape-changed", pair.golden.path, None, "shape",
-                          *shapes)  # fmt: skip
+        was, now = ([*map(list, side.output_shapes)] for side in (pair.golden, pair.candidate))
+        if was != now:
+            yield _change("output-shape-changed", pair.golden.path, "shape", was, now)

@@ -1,17 +1,17 @@
-"""How tight: the one table of what is allowed, and where each row comes from."""
+"""The table of allowed differences, and where each row comes from."""
 
 from typing import TYPE_CHECKING
 
 from fpcheck.codec import Value
 from fpcheck.errors import FpcheckError
 
-if TYPE_CHECKING:  # arrays, which reading a tolerance does without
+if TYPE_CHECKING:  # these import numpy, which reading a tolerance does not need
     from fpcheck.fingerprint.outputs import Outputs
     from fpcheck.fingerprint.structure import Structure
 
 
 class Row(Value, frozen=True):
-    """Allowed differences of one class of arithmetic.
+    """Allowed differences for one class of arithmetic.
 
     Attributes:
         weights: relative L2 distance of a tensor; 0 means equal by digest.
@@ -32,9 +32,9 @@ TOLERANCES: dict[str, Row] = {
     "bfloat16": Row(1e-2, 1e-1, "measured 4e-2; half a unit in the last place is 3.9e-3"),
     "int8": Row(2e-2, 1e-1, "measured 3e-2; half a step is 3.9e-3 of the largest value"),
 }
-# Weights are copied, never computed: unless someone allows more, they are equal or not.
+# Weights are copied, not computed: by default they must be equal.
 DEFAULT_WEIGHTS = "exact"
-# Recorded noise may be larger than the class of arithmetic says; what is allowed follows it.
+# Recorded noise may be larger than the arithmetic suggests; then this many times the noise counts.
 NOISE_FACTOR = 10.0
 
 Bound = float | str
@@ -51,20 +51,20 @@ class Tolerances(Value, frozen=True):
             if isinstance(bound, str):
                 row(bound)
             elif not 0 <= bound < float("inf"):
-                raise FpcheckError(f"tolerance {bound}: not a number from 0 up", _ALLOWED)
+                raise FpcheckError(f"tolerance {bound}: not a finite number of 0 or more", _ALLOWED)
 
     @property
     def allowed_weights(self) -> float:
-        """Relative L2 distance that a tensor may have."""
+        """The relative L2 distance that a tensor may have."""
         return row(self.weights).weights if isinstance(self.weights, str) else self.weights
 
     @property
     def bound_of_outputs(self) -> float:
-        """Relative difference that an output of a model without noise may have."""
+        """The relative difference that an output of a model without noise may have."""
         return row(self.outputs).outputs if isinstance(self.outputs, str) else self.outputs
 
     def allowed_outputs(self, golden: "Outputs") -> float:
-        """Relative difference that an output may have."""
+        """The relative difference that an output may have."""
         if self.outputs == "exact":
             return self.bound_of_outputs
         return max(self.bound_of_outputs, NOISE_FACTOR * golden.noise.largest)
@@ -74,13 +74,13 @@ _ALLOWED = f"Allowed: {', '.join(TOLERANCES)}, or a number in the golden's toler
 
 
 def row(name: str) -> Row:
-    """A row of the table; FpcheckError where there is none of that name."""
+    """A row of the table; FpcheckError if there is none with that name."""
     if name not in TOLERANCES:
         raise FpcheckError(f"tolerance {name}: no such row", _ALLOWED)
     return TOLERANCES[name]
 
 
-def of_structure(structure: "Structure") -> Tolerances:
+def tolerances_of(structure: "Structure") -> Tolerances:
     """The tolerances of a new golden, by the coarsest arithmetic that its layers use."""
     order = list(TOLERANCES)
     used = {_arithmetic(layer.dtype) for layer in structure.layers}
@@ -88,16 +88,12 @@ def of_structure(structure: "Structure") -> Tolerances:
 
 
 def is_quantized(policy: str) -> bool:
-    """Whether a dtype policy keeps weights as small integers or float8."""
+    """Whether a dtype policy stores weights as small integers or float8."""
     return _arithmetic(policy) == "int8"
 
 
 def _arithmetic(policy: str) -> str:
-    """The row of a dtype policy: `mixed_float16`, `bfloat16`, `int8_from_float32`."""
-    for name in ("int8", "int4", "float8"):
-        if policy.startswith(name):
-            return "int8"
-    for name in ("bfloat16", "float16"):
-        if policy.endswith(name):
-            return name
-    return "float32"
+    """The row of a dtype policy such as `mixed_float16`, `bfloat16`, `int8_from_float32`."""
+    if policy.startswith(("int8", "int4", "float8")):
+        return "int8"
+    return next((name for name in ("bfloat16", "float16") if policy.endswith(name)), "float32")

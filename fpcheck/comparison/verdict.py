@@ -12,7 +12,7 @@ Verdict = Literal["match", "mismatch", "incomplete"]
 # Why outputs that were not run are known.
 PROVED = "same weights, configuration and environment, no custom code"
 # Why levels are skipped.
-NOT_HELD = "the golden does not hold it"
+NOT_IN_GOLDEN = "the golden does not contain it"
 NOT_ASKED = "--levels"
 
 
@@ -23,58 +23,56 @@ class LevelResult(Value, frozen=True):
     reason: str | None = None
 
 
-def judged(
-    level: Level, stands: LevelResult, findings: Sequence[Finding], asked: Collection[str] | None
+def judge_level(
+    level: Level, before: LevelResult, findings: Sequence[Finding], asked: Collection[str] | None
 ) -> LevelResult:
     """How a level ends.
 
-    Its first error decides, also where only a part of the level could be compared. A level of
-    which something was left out does not pass. A level that the user did not ask for decides
-    nothing.
+    One error makes it fail, also if only a part of the level could be compared. A level with state
+    that was not compared does not pass. A level that the user did not ask for decides nothing.
 
     Args:
-        level: the one that is judged.
-        stands: how it stands before findings are known.
+        level: the level to judge.
+        before: its result without findings.
         findings: of all levels.
-        asked: the levels that the user wants; None for all that the golden holds.
+        asked: the levels that the user asked for; None for all that the golden contains.
     """
     if asked is not None and level not in asked:
-        return stands if stands.status == "skipped" else LevelResult("skipped", NOT_ASKED)
+        return before if before.status == "skipped" else LevelResult("skipped", NOT_ASKED)
     own = [finding for finding in findings if finding.level == level]
     if any(finding.severity == "error" for finding in own):
         return LevelResult("fail")
-    left_out = [finding for finding in own if finding.code == NOT_COMPARED]
-    if left_out and stands.status == "pass":
-        return LevelResult("skipped", _lacking(left_out))
-    return stands
+    missing = [finding for finding in own if finding.code == NOT_COMPARED]
+    if missing and before.status == "pass":
+        return LevelResult("skipped", _describe_missing(missing))
+    return before
 
 
-def _lacking(findings: Sequence[Finding]) -> str:
+def _describe_missing(findings: Sequence[Finding]) -> str:
     first, more = findings[0], len(findings) - 1
-    what = f"the {first.metric} does not contain {first.where}"
-    if first.actual is not None:
-        what += f", which lies in {first.actual}"
-    return what + (f" (and {more} more)" if more else "")
+    place = f", which is stored in {first.actual}" if first.actual is not None else ""
+    rest = f" (and {more} more)" if more else ""
+    return f"the {first.metric} does not contain {first.where}{place}{rest}"
 
 
-def verdict(
-    levels: dict[Level, LevelResult], held: Collection[Level], asked: Collection[str] | None
+def decide_verdict(
+    levels: dict[Level, LevelResult], recorded: Collection[Level], asked: Collection[str] | None
 ) -> Verdict:
     """The verdict.
 
-    Equal layers say nothing of the weights in them, so a golden without weights gives no match,
-    unless the structure alone is asked for, or the weights were proved another way.
+    Equal layers do not prove equal weights. A golden without weights therefore gives no match,
+    unless the user asked for the structure alone, or the weights were proved another way.
 
     Args:
         levels: how each ended.
-        held: those that the golden holds: each must be checked or proved, unless others are asked
-            for.
-        asked: the levels that the user wants; None for all that the golden holds.
+        recorded: the levels that the golden contains; each must be checked or proved, unless the
+            user asked for others.
+        asked: the levels that the user asked for; None for all that the golden contains.
     """
     if any(result.status == "fail" for result in levels.values()):
         return "mismatch"
-    wanted = {*(held if asked is None else asked)}
-    if "weights" not in held and (asked is None or wanted != {"structure"}):
+    wanted = {*(recorded if asked is None else asked)}
+    if "weights" not in recorded and (asked is None or wanted != {"structure"}):
         wanted.add("weights")
     unchecked = [n for n in LEVELS if n in wanted and levels[n].status == "skipped"]
     return "incomplete" if unchecked else "match"

@@ -1,4 +1,4 @@
-"""What initializers give, and whether a tensor looks like it: a layer that was never loaded.
+"""The values that initializers give, to recognise a layer that was never loaded.
 
 Glorot and Bengio 2010, He et al. 2015, LeCun 1998: variance scale / fan, uniform within
 sqrt(3 scale / fan), or normal, cut at two deviations. Saxe et al. 2014: orthogonal rows.
@@ -14,24 +14,32 @@ from fpcheck.comparison.weight_findings import Changed
 from fpcheck.diagnosis.case import Case
 from fpcheck.fingerprint.measurement import Details, Statistics
 
-# Fewer values than this have no shape of a distribution that could be told from another.
+# With fewer values than this, distributions cannot be distinguished.
 FEWEST_VALUES = 48
-# Of n uniform values the standard deviation varies by about 0.45 / sqrt(n) of itself; five times.
+# The standard deviation of n uniform values varies by about 0.45 / sqrt(n); five times that.
 _SPREAD = 2.3
-# A truncated normal of Keras stops at two standard deviations and is widened by this factor.
+# Keras cuts a truncated normal at two standard deviations and widens it by this factor.
 _TRUNCATED = 0.87962566103423978
 # The largest distance from the mean, in standard deviations.
 _REACH = {"uniform": math.sqrt(3), "normal": 2 / _TRUNCATED, "untruncated_normal": 6.0}
-# Of 48 normal values, the largest is further out than this in all but 1 of 1000 cases.
+# The largest of 48 normal values is beyond this in all but 1 of 1000 cases.
 _REACHED = 1.5
-# By the end of a role: what layers begin with, unless their configuration says otherwise.
+# By the end of a role, the initializer of layers whose configuration names none.
 _USUAL = {
-    "bias": "Zeros", "beta": "Zeros", "gamma": "Ones", "moving_mean": "Zeros",
-    "moving_variance": "Ones", "mean": "Zeros", "variance": "Ones", "count": "Zeros",
-    "recurrent_kernel": "Orthogonal", "embeddings": "RandomUniform", "kernel": "GlorotUniform",
+    "bias": "Zeros",
+    "beta": "Zeros",
+    "gamma": "Ones",
+    "moving_mean": "Zeros",
+    "moving_variance": "Ones",
+    "mean": "Zeros",
+    "variance": "Ones",
+    "count": "Zeros",
+    "recurrent_kernel": "Orthogonal",
+    "embeddings": "RandomUniform",
+    "kernel": "GlorotUniform",
     "scale": "Ones",
-}  # fmt: skip
-# Tried where nothing says what a layer begins with.
+}
+# Tried if the initializer is unknown.
 _LIKELY = ("GlorotUniform", "HeNormal", "HeUniform", "RandomUniform", "RandomNormal")
 _SCALING = {
     "GlorotUniform": (1.0, "avg", "uniform"),
@@ -43,66 +51,67 @@ _SCALING = {
 }
 
 
-def fresh(case: Case, item: Changed) -> str | None:
-    """Why a changed tensor looks like what its initializer gives; None where it does not."""
-    return _reason(case, item, item.candidate.details)
+def describe_fresh(case: Case, item: Changed) -> str | None:
+    """Why a changed tensor looks freshly initialised; None where it does not."""
+    return _describe(case, item, item.candidate.details)
 
 
 def was_fresh(case: Case, item: Changed) -> bool:
-    """Whether the golden's tensor looks like that, too: it was hardly trained."""
-    return item.both is not None and _reason(case, item, item.golden.details) is not None
+    """Whether the golden's tensor looks freshly initialised too: it was hardly trained."""
+    return item.both is not None and _describe(case, item, item.golden.details) is not None
 
 
-def _reason(case: Case, item: Changed, details: Details | None) -> str | None:
+def _describe(case: Case, item: Changed, details: Details | None) -> str | None:
     if details is None or details.statistics.non_finite or not details.statistics.count:
         return None
     name, config = _initializer(case, item)
     if name:
         try:
-            return _fits(name, config, item, details)
+            return _match(name, config, item, details)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
             return None  # settings that no initializer has
-    likely = (_fits(guess, {}, item, details) for guess in (*_LIKELY, "Zeros", "Ones"))
-    return next((reason for reason in likely if reason), None)
+    guesses = (_match(guess, {}, item, details) for guess in (*_LIKELY, "Zeros", "Ones"))
+    return next((text for text in guesses if text), None)
 
 
 def _initializer(case: Case, item: Changed) -> tuple[str, dict[str, Any]]:
-    """The initializer's class and configuration, as the layer or one around it names it."""
+    """The initializer's class and settings, as the layer or one around it configures it."""
     role = item.tensor.role
     keys = (f"{role}_initializer", f"{role.removesuffix('_kernel')}_initializer")
     path = item.layer.path
     while path:
         layer = case.layers.get(path)
-        for key in keys if layer is not None else ():
-            said = layer.training.get(key) or (layer.config or {}).get(key)  # type: ignore[union-attr]
-            if isinstance(said, dict) and "class" in said:
-                return str(said["class"]), said.get("config", {})
+        settings = (layer.training, layer.config or {}) if layer is not None else ()
+        for key in keys:
+            setting = next((values[key] for values in settings if values.get(key)), None)
+            if isinstance(setting, dict) and "class" in setting:
+                return str(setting["class"]), setting.get("config", {})
         path = path.rpartition("/")[0]
     return next((name for end, name in _USUAL.items() if role.endswith(end)), ""), {}
 
 
-def _fits(name: str, config: dict[str, Any], item: Changed, details: Details) -> str | None:
-    figures = details.statistics
+def _match(name: str, config: dict[str, Any], item: Changed, details: Details) -> str | None:
+    statistics = details.statistics
     constant = {"Zeros": 0.0, "Ones": 1.0, "Constant": config.get("value", 0.0)}.get(name)
     if constant is not None:
-        if figures.constant == constant:
+        if statistics.constant == constant:
             return f"all {constant:g}"
-        return "1 for the forget gate, else 0" if _forget_bias(item, figures) else None
+        return "1 for the forget gate, else 0" if _is_forget_bias(item, statistics) else None
     if name in ("Orthogonal", "OrthogonalInitializer"):
         return _orthogonal(float(config.get("gain", 1.0)), item.other.shape, details)
-    if figures.count < FEWEST_VALUES:
+    if statistics.count < FEWEST_VALUES:
         return None
-    return _random(name, config, item, figures)
+    return _random(name, config, item, statistics)
 
 
-def _forget_bias(item: Changed, figures: Statistics) -> bool:
+def _is_forget_bias(item: Changed, statistics: Statistics) -> bool:
     """The bias of an LSTM: ones for one of four gates."""
-    quarter = figures.count // 4
-    ends = (figures.minimum, figures.maximum, figures.zeros)
+    quarter = statistics.count // 4
+    ends = (statistics.minimum, statistics.maximum, statistics.zeros)
     return (
         item.tensor.role.endswith("bias")
         and ends == (0.0, 1.0, 3 * quarter)
-        and abs(figures.l1 - quarter) < 1e-6
+        and abs(statistics.l1 - quarter) < 1e-6
     )
 
 
@@ -120,17 +129,17 @@ def _orthogonal(gain: float, shape: tuple[int, ...], details: Details) -> str | 
     return f"Orthogonal: {'rows' if rows < columns else 'columns'} of length {gain:g}"
 
 
-def _random(name: str, config: dict[str, Any], item: Changed, figures: Statistics) -> str | None:
+def _random(name: str, config: dict[str, Any], item: Changed, statistics: Statistics) -> str | None:
     for mean, std, largest in _expected(name, config, item):
-        slack = _SPREAD / math.sqrt(figures.count)
-        extreme = max(mean - figures.minimum, figures.maximum - mean)
+        slack = _SPREAD / math.sqrt(statistics.count)
+        extreme = max(mean - statistics.minimum, statistics.maximum - mean)
         if (
             std > 0
-            and abs(figures.std / std - 1) <= slack
-            and abs(figures.mean - mean) <= 5 * std / math.sqrt(figures.count)
+            and abs(statistics.std / std - 1) <= slack
+            and abs(statistics.mean - mean) <= 5 * std / math.sqrt(statistics.count)
             and min(largest * 0.5, std * _REACHED) <= extreme <= largest * 1.0001
         ):
-            return f"{name}: std {figures.std:.4g}, expected {std:.4g}"
+            return f"{name}: std {statistics.std:.4g}, expected {std:.4g}"
     return None
 
 

@@ -222,10 +222,10 @@ def _is_provable(golden: Golden, outputs: "Outputs") -> bool:
 
     The environment is that of the provenance; see `comparison.proof`.
     """
-    from fpcheck.comparison.proof import hindrance  # imports numpy, as above
+    from fpcheck.comparison.proof import why_not_proved  # imports numpy, as above
 
     own, environment = golden.fingerprint, golden.provenance.environment
-    return hindrance(own, own, environment, outputs.preprocess) is None
+    return why_not_proved(own, own, environment, outputs.preprocess) is None
 
 
 def _shape(shape: tuple[int | None, ...] | None) -> str:

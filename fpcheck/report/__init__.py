@@ -1,1 +1,1 @@
-"""Rendering: one module a format, all from the same Report."""
+"""The report, and one module per output format."""

@@ -1,4 +1,6 @@
-"""A golden for a person."""
+"""A golden as text, for `fpcheck show`."""
+
+from collections.abc import Iterator
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -10,41 +12,43 @@ from fpcheck.report.text import clean
 
 
 def render_golden(golden: Golden) -> RenderableType:
-    """Head, then one line per layer."""
+    """What the golden contains, then one line per layer."""
     return Group(_head(golden), Text(""), _layers(golden))
 
 
 def _head(golden: Golden) -> RenderableType:
-    held, grid = golden.fingerprint, Table.grid(padding=(0, 2))
-    structure = held.structure
-
-    def row(label: str, value: object) -> None:
+    grid = Table.grid(padding=(0, 2))
+    for label, value in _rows(golden):
         grid.add_row(Text(label, "dim"), Text(clean(value)))
-
-    row("golden", golden.label)
-    if golden.note:
-        row("note", golden.note)
-    row("source", f"{golden.source.text} ({golden.source.format})")
-    row("recorded", f"{golden.provenance.time} by fpcheck {golden.provenance.fpcheck}")
-    row("environment", ", ".join(f"{k} {v}" for k, v in golden.provenance.environment.items()))
-    row("levels", ", ".join(held.levels))
-    row("parameters", f"{structure.parameters:,} ({structure.trainable_parameters:,} trainable)")
-    if held.content_id:
-        row("content id", digest.text(held.content_id))
-    row("allowed", f"weights {golden.tolerances.weights}, outputs {golden.tolerances.outputs}")
-    if held.outputs is not None:
-        row("preprocess", held.outputs.preprocess)
-        row("probes", ", ".join(f"{p.name}: {held.outputs.probes.count} {p.kind} {list(p.shape)}"
-                                for p in held.outputs.probes.inputs))  # fmt: skip
-        row("noise", f"{held.outputs.noise.largest:.2g}")
-        for path in held.outputs.reach.unreached:
-            row("unreached", path)
-        for path in held.outputs.reach.untried:
-            row("untried", path)
-    if held.accuracy is not None:
-        row("accuracy", f"top-1 {held.accuracy.top1:.2%}, top-5 {held.accuracy.top5:.2%} "
-            f"of {held.accuracy.count} examples")  # fmt: skip
     return grid
+
+
+def _rows(golden: Golden) -> Iterator[tuple[str, object]]:
+    measured, provenance = golden.fingerprint, golden.provenance
+    structure, outputs, accuracy = measured.structure, measured.outputs, measured.accuracy
+    yield "golden", golden.label
+    if golden.note:
+        yield "note", golden.note
+    yield "source", f"{golden.source.text} ({golden.source.format})"
+    yield "recorded", f"{provenance.time} by fpcheck {provenance.fpcheck}"
+    yield "environment", ", ".join(f"{k} {v}" for k, v in provenance.environment.items())
+    yield "levels", ", ".join(measured.levels)
+    trainable = structure.trainable_parameters
+    yield "parameters", f"{structure.parameters:,} ({trainable:,} trainable)"
+    if measured.content_id:
+        yield "content id", digest.text(measured.content_id)
+    yield "allowed", f"weights {golden.tolerances.weights}, outputs {golden.tolerances.outputs}"
+    if outputs is not None:
+        count = outputs.probes.count
+        probes = (f"{p.name}: {count} {p.kind} {list(p.shape)}" for p in outputs.probes.inputs)
+        yield "preprocess", outputs.preprocess
+        yield "probes", ", ".join(probes)
+        yield "noise", f"{outputs.noise.largest:.2g}"
+        yield from (("unreached", path) for path in outputs.reach.unreached)
+        yield from (("untried", path) for path in outputs.reach.untried)
+    if accuracy is not None:
+        rates = f"top-1 {accuracy.top1:.2%}, top-5 {accuracy.top5:.2%}"
+        yield "accuracy", f"{rates} of {accuracy.count} examples"
 
 
 def _layers(golden: Golden) -> RenderableType:

@@ -1,4 +1,4 @@
-"""The report: what a comparison found, the same for every renderer."""
+"""The report: the outcome of a comparison, the same for every output format."""
 
 import time
 from collections.abc import Sequence
@@ -7,13 +7,13 @@ import msgspec
 
 from fpcheck.codec import Value
 from fpcheck.comparison.finding import Finding
-from fpcheck.comparison.verdict import NOT_HELD, LevelResult, Verdict
+from fpcheck.comparison.verdict import NOT_IN_GOLDEN, LevelResult, Verdict
 from fpcheck.errors import EXIT_INCOMPLETE, EXIT_MATCH, EXIT_MISMATCH
 from fpcheck.fingerprint.levels import Level
 from fpcheck.wording import in_python
 
 SCHEMA = "fpcheck-report/1"
-# Why `validate` leaves outputs out.
+# Why `validate` skips the level `outputs`.
 PREDICTIONS = "predictions are judged instead"
 _EXIT = {"match": EXIT_MATCH, "mismatch": EXIT_MISMATCH, "incomplete": EXIT_INCOMPLETE}
 
@@ -23,10 +23,10 @@ class Diagnosis(Value, frozen=True):
 
     Attributes:
         code: stable, like a linter's rule.
-        layers: those that it concerns, by the golden's names.
+        layers: the affected layers, by the golden's names.
         confidence: 1.0 for a proof.
         summary: one sentence.
-        evidence: what it rests on.
+        evidence: what it is based on.
         advice: what to do next.
     """
 
@@ -39,7 +39,7 @@ class Diagnosis(Value, frozen=True):
 
 
 class GoldenRef(Value, frozen=True):
-    """The golden that was compared with, and why that one."""
+    """The golden that was used, and why this one."""
 
     name: str
     version: int
@@ -54,7 +54,7 @@ class GoldenRef(Value, frozen=True):
 
 
 class CandidateRef(Value, frozen=True):
-    """What was compared."""
+    """What was compared with the golden."""
 
     source: str
     format: str
@@ -62,14 +62,17 @@ class CandidateRef(Value, frozen=True):
 
 
 class AccuracyResult(Value, frozen=True):
-    """Accuracy on labelled examples, recorded and now; counts of predictions.
+    """Accuracy on labelled examples, recorded (`expected_…`) and now; numbers of predictions.
 
     Attributes:
-        examples: how many were predicted now.
-        compared: of them, how many were recorded.
-        expected_top1: as recorded, as are the other expected ones.
-        changed: of the compared ones, how many are predicted otherwise.
-        missing: how many recorded examples were not among them.
+        examples: examples that were predicted now.
+        compared: those of them that were recorded.
+        expected_top1: the recorded share of right predictions.
+        top1: the share now.
+        expected_top5: the recorded share of examples whose label is among the five best.
+        top5: the share now.
+        changed: compared examples with another prediction.
+        missing: recorded examples that were not predicted now.
     """
 
     examples: int
@@ -91,16 +94,16 @@ class Report(Value, frozen=True):
 
     Attributes:
         verdict: what decides the exit code.
-        golden: which golden, and why that one.
+        golden: which golden, and why this one.
         candidate: what was compared.
         levels: how each level ended.
         first_divergent_layer: its path in the golden; None where nothing differs.
-        findings: every difference, those that decide the verdict first told by `errors`.
-        diagnoses: what went wrong, surest first; empty without errors.
-        notes: what else is to be known.
-        accuracy: of `validate`; None elsewhere.
-        first: of `diff`, what the user gave as the first of the two; empty elsewhere.
-        elapsed_seconds: of the whole command, from when its source was resolved; see `timed`.
+        findings: every difference; `errors` are those that decide the verdict.
+        diagnoses: the causes, most certain first; empty without errors.
+        notes: further information for the user.
+        accuracy: the result of `validate`; None for other commands.
+        first: for `diff`, what the user gave as the first of the two; otherwise empty.
+        elapsed_seconds: the time of the whole command after its source was resolved.
     """
 
     verdict: Verdict
@@ -117,7 +120,7 @@ class Report(Value, frozen=True):
 
     @property
     def reference(self) -> str:
-        """What sentences call the side that is compared with."""
+        """What messages call the reference side: `golden`, or `first` for `diff`."""
         return "first" if self.first else "golden"
 
     @property
@@ -132,33 +135,33 @@ class Report(Value, frozen=True):
 
     @property
     def unfinished(self) -> str:
-        """Of an `incomplete` report, one sentence: what matches, and what was not compared."""
+        """For an `incomplete` report, one sentence: what matches, and what was not compared."""
         equal = [name for name, result in self.levels.items() if result.status != "skipped"]
-        said = [f"{_listed(equal)} {'matches' if equal == ['structure'] else 'match'}"]
+        parts = [f"{_join(equal)} {'matches' if equal == ['structure'] else 'match'}"] * bool(equal)
         reasons: dict[str, list[str]] = {}
         for name, result in self.levels.items():
             if result.status == "skipped" and result.reason != PREDICTIONS:
-                reasons.setdefault(self._brief(result.reason or ""), []).append(name)
+                reasons.setdefault(self._shorten(result.reason or ""), []).append(name)
         for reason, names in reasons.items():
             verb = "was" if names == ["structure"] else "were"
-            said.append(f"{_listed(names)} {verb} not compared: {reason}")
+            parts.append(f"{_join(names)} {verb} not compared: {reason}")
         if self.accuracy is not None and self.accuracy.missing:
-            said.append(f"{self.accuracy.missing} recorded examples were not compared")
-        return "; ".join(said if equal else said[1:])
+            parts.append(f"{self.accuracy.missing} recorded examples were not compared")
+        return "; ".join(parts)
 
     @property
     def narrower(self) -> list[Level]:
-        """Of an `incomplete` report, the levels that would match if no more was asked for."""
+        """For an `incomplete` report, the levels that match if the user asks for no others."""
         if self.accuracy is not None and self.accuracy.missing:
             return []
         compared = [name for name, level in self.levels.items() if level.status != "skipped"]
-        alone = self.levels["weights"].reason == NOT_HELD
-        return [name for name in compared if name == "structure" or not alone]
+        no_weights = self.levels["weights"].reason == NOT_IN_GOLDEN
+        return [name for name in compared if name == "structure" or not no_weights]
 
-    def _brief(self, reason: str) -> str:
-        """A reason as a part of a sentence; the lines of the levels have all of it."""
+    def _shorten(self, reason: str) -> str:
+        """A reason as a part of a sentence; the lines of the levels show it completely."""
         none = f"the {self.reference} contains none"
-        return none if reason == NOT_HELD else reason.partition(";")[0]
+        return none if reason == NOT_IN_GOLDEN else reason.partition(";")[0]
 
     def assert_match(self) -> None:
         """Raise unless the verdict is `match`.
@@ -200,19 +203,19 @@ class Report(Value, frozen=True):
         )
 
 
-def _listed(names: Sequence[str]) -> str:
+def _join(names: Sequence[str]) -> str:
     """`structure, weights and outputs`."""
     most, last = names[:-1], "".join(names[-1:])
     return f"{', '.join(most)} and {last}" if most else last
 
 
 def timed(report: Report, start: float) -> Report:
-    """A report that says how long all took, from `start` (of `time.monotonic`) until now."""
+    """The report with the time from `start` (of `time.monotonic`) until now."""
     return msgspec.structs.replace(report, elapsed_seconds=round(time.monotonic() - start, 3))
 
 
-def told_in_python(report: Report) -> Report:
-    """A report whose texts name the arguments of the Python API."""
+def with_python_names(report: Report) -> Report:
+    """The report with the arguments of the Python API in its texts, instead of options."""
     levels: dict[Level, LevelResult] = {
         name: msgspec.structs.replace(level, reason=level.reason and in_python(level.reason))
         for name, level in report.levels.items()

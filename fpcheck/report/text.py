@@ -1,6 +1,7 @@
-"""The report for a person: the verdict at one glance, then why, then what to do next."""
+"""The report as text: the verdict first, then the causes, then the findings."""
 
 import io
+from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -10,17 +11,18 @@ from rich.text import Text
 
 from fpcheck.comparison.finding import Finding
 from fpcheck.comparison.verdict import LevelResult
-from fpcheck.report.report import Diagnosis, Report
+from fpcheck.report.report import AccuracyResult, Diagnosis, Report
 
+# How many of the findings are shown.
 WORST = 5
-# Reasons are whole sentences, which their makers keep short.
+# Reasons are whole sentences, and short.
 LONGEST_REASON = 1000
-# Where there is no terminal whose width could be asked for.
+# The width where no terminal has one.
 WIDTH = 120
 _MARKS = {"match": ("✓", "green"), "mismatch": ("✗", "red"), "incomplete": ("?", "yellow")}
 _STATUS = {"pass": "green", "fail": "red", "proved": "green", "skipped": "yellow"}
-# Differences first, measured ones by their size.
-_UNMEASURED = float("inf")
+_COUNTED = {"structure": "place", "weights": "tensor", "outputs": "output"}
+_METRICS = {"max_difference_over_rms": "max/RMS", "relative_l2": "relative L2"}
 
 
 def render(report: Report, verbose: bool = False) -> RenderableType:
@@ -30,19 +32,20 @@ def render(report: Report, verbose: bool = False) -> RenderableType:
         report: what to show.
         verbose: show every finding.
     """
-    parts: list[RenderableType] = [_headline(report), _levels(report)]
+    parts = [*_headline(report), *_levels(report)]
     if report.accuracy is not None:
-        parts.append(_accuracy(report))
+        parts += _accuracy(report.accuracy)
     if report.first_divergent_layer is not None:
-        parts.append(_line("first divergent layer: ", Text(report.first_divergent_layer, "bold")))
-    parts += [_diagnosis(d) for d in report.diagnoses]
+        layer = Text(clean(report.first_divergent_layer), "bold")
+        parts.append(_line("first divergent layer: ", layer))
+    parts += [_diagnosis(diagnosis) for diagnosis in report.diagnoses]
     parts += _findings(report, verbose)
-    parts += [_line("note: ", Text(clean(note, 400))) for note in report.notes]
+    parts += [_line("note: ", clean(note, 400)) for note in report.notes]
     return Group(*parts)
 
 
 def plain_text(report: Report, verbose: bool = False) -> str:
-    """The same without colours, WIDTH columns wide."""
+    """The report without colours, WIDTH columns wide."""
     return without_colours(render(report, verbose))
 
 
@@ -55,14 +58,14 @@ def without_colours(content: RenderableType) -> str:
 
 
 def clean(text: Any, longest: int = 200) -> str:
-    """A name from a stranger's file, safe for a terminal: controls escaped, cut where too long."""
+    """Text from an untrusted file, safe for a terminal: control characters escaped, and cut."""
     shown = "".join(
         c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text)
     )
     return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
 
 
-def _line(label: str, text: Text) -> RenderableType:
+def _line(label: str, text: str | Text) -> RenderableType:
     return _indented(Text.assemble((label, "dim"), text))
 
 
@@ -70,92 +73,77 @@ def _indented(content: RenderableType, above: int = 0) -> RenderableType:
     return Padding(content, (above, 0, 0, 2), expand=False)
 
 
-def _headline(report: Report) -> RenderableType:
+def _headline(report: Report) -> Iterator[RenderableType]:
     mark, colour = _MARKS[report.verdict]
-    lines: list[RenderableType] = [
-        Text.assemble(
-            (f"{mark} {report.verdict}", f"bold {colour}"), "  ",
-            clean(report.candidate.source), (f" ({report.candidate.format})", "dim"),
-        )
-    ]  # fmt: skip
+    verdict = Text(f"{mark} {report.verdict}", f"bold {colour}")
+    source, container = clean(report.candidate.source), f" ({report.candidate.format})"
+    yield Text.assemble(verdict, "  ", source, (container, "dim"))
     if report.verdict == "incomplete" and report.unfinished:
-        lines.append(_line("", Text(clean(report.unfinished, 400))))
+        yield _line("", clean(report.unfinished, 400))
     note = f" — {clean(report.golden.note)}" if report.golden.note else ""
-    named = clean(report.first) or f"{report.golden.label}, {report.golden.why}"
-    lines.append(_line(f"{report.reference:<11}", Text(named + note)))
+    golden = clean(report.first) or f"{report.golden.label}, {report.golden.why}"
+    yield _line(f"{report.reference:<11}", golden + note)
     if report.first:
-        lines.append(_line(f"{'second':<11}", Text(clean(report.candidate.source))))
-    return Group(*lines)
+        yield _line(f"{'second':<11}", source)
 
 
-def _levels(report: Report) -> RenderableType:
-    return Group(*(
-        _line(f"{name:<11}", Text.assemble(
-            (f"{result.status:<6}" if _reason(report, name, result) else result.status,
-             _STATUS[result.status]),
-            "  ", _reason(report, name, result),
-        ))
-        for name, result in report.levels.items()
-    ))  # fmt: skip
+def _levels(report: Report) -> Iterator[RenderableType]:
+    for name, result in report.levels.items():
+        reason = _reason(report, name, result)
+        status = f"{result.status:<6}" if reason else result.status
+        yield _line(f"{name:<11}", Text.assemble((status, _STATUS[result.status]), "  ", reason))
 
 
 def _reason(report: Report, level: str, result: LevelResult) -> str:
-    errors = [f for f in report.errors if f.level == level]
     if result.status != "fail":
         reason = result.reason or _allowed_differences(report, level)
         return clean(reason.replace("the golden", f"the {report.reference}", 1), LONGEST_REASON)
-    places = len({f.where for f in errors})
-    kind = {"structure": "place", "weights": "tensor", "outputs": "output"}[level]
-    return f"{places} {kind}{'' if places == 1 else 's'} differ{'s' if places == 1 else ''}"
+    places = len({f.where for f in report.errors if f.level == level})
+    counted = _COUNTED[level]
+    return f"1 {counted} differs" if places == 1 else f"{places} {counted}s differ"
 
 
 def _allowed_differences(report: Report, level: str) -> str:
-    """What a level that passes owes to its tolerance."""
+    """How many differences the tolerance of a level allows."""
     bounds = [f.tolerance for f in report.findings if f.level == level and f.tolerance is not None]
     return f"{len(bounds)} differ within {max(bounds):g}" if bounds else ""
 
 
-def _accuracy(report: Report) -> RenderableType:
-    result = report.accuracy
-    assert result is not None
-    return Group(
-        _line("accuracy   ", Text(
-            f"top-1 {result.top1:.2%} (golden {result.expected_top1:.2%}), "
-            f"top-5 {result.top5:.2%} (golden {result.expected_top5:.2%})"
-        )),
-        _line("examples   ", Text(
-            f"{result.changed} of {result.compared} predictions changed"
-        )),
-    )  # fmt: skip
+def _accuracy(result: AccuracyResult) -> Iterator[RenderableType]:
+    top1 = f"top-1 {result.top1:.2%} (golden {result.expected_top1:.2%})"
+    top5 = f"top-5 {result.top5:.2%} (golden {result.expected_top5:.2%})"
+    yield _line("accuracy   ", f"{top1}, {top5}")
+    yield _line("examples   ", f"{result.changed} of {result.compared} predictions changed")
 
 
 def _diagnosis(diagnosis: Diagnosis) -> RenderableType:
-    sure = "proved" if diagnosis.confidence == 1.0 else f"{diagnosis.confidence:.0%}"
-    head = Text.assemble((diagnosis.code, "bold cyan"), (f" ({sure})", "dim"))
-    lines: list[RenderableType] = [head, _indented(Text(clean(diagnosis.summary, 400)))]
-    lines += [_indented(Text(f"· {clean(line)}", "dim")) for line in diagnosis.evidence]
-    lines.append(_indented(Text(f"→ {clean(diagnosis.advice, 400)}")))
-    return _indented(Group(*lines), 1)
+    confidence = "proved" if diagnosis.confidence == 1.0 else f"{diagnosis.confidence:.0%}"
+    lines = [
+        Text(clean(diagnosis.summary, 400)),
+        *(Text(f"· {clean(line)}", "dim") for line in diagnosis.evidence),
+        Text(f"→ {clean(diagnosis.advice, 400)}"),
+    ]
+    head = Text.assemble((diagnosis.code, "bold cyan"), (f" ({confidence})", "dim"))
+    return _indented(Group(head, *map(_indented, lines)), 1)
 
 
-def _findings(report: Report, verbose: bool) -> list[RenderableType]:
-    errors = sorted(report.errors, key=lambda f: -_size(f))
-    shown = errors if verbose else errors[:WORST]
-    notes = [f for f in report.findings if f.severity == "note"]
-    shown += notes if verbose else []
+def _findings(report: Report, verbose: bool) -> Iterator[RenderableType]:
+    errors = sorted(report.errors, key=_size, reverse=True)
+    notes = [finding for finding in report.findings if finding.severity == "note"]
+    shown = [*errors, *notes] if verbose else errors[:WORST]
     if not shown:
-        return [_line("", Text(_hidden(len(notes), "note")))] if notes else []
+        if notes:
+            yield _line("", _hidden(len(notes), "note"))
+        return
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
     for column in ("where", "what", "found", f"{report.reference} / allowed"):
         table.add_column(column, overflow="fold")
     for finding in shown:
-        table.add_row(*(Text(cell) for cell in (
-            clean(finding.where), finding.code, _found(finding), _allowed(finding),
-        )))  # fmt: skip
-    parts: list[RenderableType] = [_indented(table, 1)]
+        cells = clean(finding.where), finding.code, _actual(finding), _allowed(finding)
+        table.add_row(*map(Text, cells))
+    yield _indented(table, 1)
     if len(errors) > len(shown):
-        parts.append(_line("", Text(_hidden(len(errors) - len(shown), "more finding"))))
-    return parts
+        yield _line("", _hidden(len(errors) - len(shown), "more finding"))
 
 
 def _hidden(count: int, word: str) -> str:
@@ -163,15 +151,13 @@ def _hidden(count: int, word: str) -> str:
 
 
 def _size(finding: Finding) -> float:
+    """The measured difference; infinite for what was not measured, which comes first."""
     value = finding.actual
-    return value if isinstance(value, float) and value == value else _UNMEASURED
+    return value if isinstance(value, float) and value == value else float("inf")
 
 
-_SHORT = {"max_difference_over_rms": "max/RMS", "relative_l2": "relative L2"}
-
-
-def _found(finding: Finding) -> str:
-    metric = _SHORT.get(finding.metric or "", finding.metric)
+def _actual(finding: Finding) -> str:
+    metric = _METRICS.get(finding.metric or "", finding.metric)
     if isinstance(finding.actual, float):
         return f"{metric} {finding.actual:.3g}"
     if finding.actual is None:

@@ -11,8 +11,8 @@ import msgspec
 
 from fpcheck.backends import BACKENDS
 from fpcheck.codec import Value
-from fpcheck.comparison.proof import hindrance, lacks_state, unlike
-from fpcheck.comparison.verdict import NOT_ASKED, NOT_HELD, PROVED, LevelResult
+from fpcheck.comparison.proof import lacks_only_state, why_not_equal, why_not_proved
+from fpcheck.comparison.verdict import NOT_ASKED, NOT_IN_GOLDEN, PROVED, LevelResult
 from fpcheck.errors import FpcheckError, UnavailableError
 from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.levels import LEVELS, Level
@@ -67,7 +67,7 @@ def _levels(held: Collection[Level], asked: Collection[str] | None) -> Levels:
 
     def of(level: Level) -> LevelResult:
         if level not in held:
-            return LevelResult("skipped", NOT_HELD)
+            return LevelResult("skipped", NOT_IN_GOLDEN)
         unasked = asked is not None and level not in asked
         return LevelResult("skipped", NOT_ASKED) if unasked else LevelResult("pass")
 
@@ -77,7 +77,7 @@ def _levels(held: Collection[Level], asked: Collection[str] | None) -> Levels:
 
 def _with_state(model: OpenedModel, golden: Fingerprint, candidate: Fingerprint) -> Fingerprint:
     """With state that the file does not contain, if only that is missing and the model loads."""
-    if lacks_state(golden, candidate):
+    if lacks_only_state(golden, candidate):
         with suppress(FpcheckError):  # then the report says that it was not compared
             return model.completed(candidate)
     return candidate
@@ -91,7 +91,7 @@ def _with_outputs(
     assert golden.outputs is not None
     here = environment(model.backend)
     here, reason = _proving(golden.outputs.environment, here, model.static)
-    unproved = hindrance(golden, candidate, here, plan.preprocess)
+    unproved = why_not_proved(golden, candidate, here, plan.preprocess)
     if unproved is None and not plan.request.full:
         return candidate, LevelResult("proved", reason)
     if REST in candidate.structure.not_stored:
@@ -137,7 +137,7 @@ def _proving(
 
 def proved_equal(first: Fingerprint, second: Fingerprint) -> Candidate | None:
     """The second of two models that give equal outputs, wherever they run; None if not proved."""
-    if unlike(first, second) is not None:
+    if why_not_equal(first, second) is not None:
         return None
     levels = {level: LevelResult("pass") for level in LEVELS}
     reason = "same weights and configuration, no custom code"

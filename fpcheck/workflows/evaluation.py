@@ -8,7 +8,13 @@ import numpy as np
 
 from fpcheck.comparison.compare import Comparison, compare_fingerprints
 from fpcheck.comparison.finding import NOT_COMPARED, Finding
-from fpcheck.comparison.verdict import NOT_ASKED, NOT_HELD, LevelResult, judged, verdict
+from fpcheck.comparison.verdict import (
+    NOT_ASKED,
+    NOT_IN_GOLDEN,
+    LevelResult,
+    decide_verdict,
+    judge_level,
+)
 from fpcheck.fingerprint import digest
 from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.levels import LEVELS
@@ -70,13 +76,13 @@ def report_on(
     """
     golden, stood = choice.golden, candidate.levels
     comparison = compare_fingerprints(golden.fingerprint, candidate.fingerprint, golden.tolerances)
-    levels = {n: judged(n, result, comparison.findings, asked) for n, result in stood.items()}
+    levels = {n: judge_level(n, result, comparison.findings, asked) for n, result in stood.items()}
     if comparison.rest:
         levels, notes = _of_part(comparison, levels, notes)
     differs = any(result.status == "fail" for result in levels.values())
     own = content_id_text(golden.fingerprint)
     return Report(
-        verdict=verdict(levels, golden.fingerprint.levels, asked),
+        verdict=decide_verdict(levels, golden.fingerprint.levels, asked),
         golden=GoldenRef(golden.name, golden.version, own, choice.why, golden.note),
         candidate=named,
         levels=levels,
@@ -104,7 +110,11 @@ def _code(source: Source, candidate: Candidate) -> list[str]:
     """That code decides outputs too, where nothing else says so and no file contains the code."""
     custom = candidate.fingerprint.structure.custom_classes
     outputs = candidate.levels["outputs"]
-    if source.kind is not Kind.FILE or not custom or outputs.reason not in (NOT_HELD, NOT_ASKED):
+    if (
+        source.kind is not Kind.FILE
+        or not custom
+        or outputs.reason not in (NOT_IN_GOLDEN, NOT_ASKED)
+    ):
         return []
     shown = ", ".join(custom[:3]) + (", …" if len(custom) > 3 else "")
     return [f"not compared: the code of {shown}, which no model file contains"]

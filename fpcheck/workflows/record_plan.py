@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import msgspec
 
-from fpcheck.comparison.tolerance import Tolerances, of_structure
+from fpcheck.comparison.tolerance import Tolerances, tolerances_of
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint.levels import LEVELS
 from fpcheck.fingerprint.structure import Structure
@@ -55,7 +55,7 @@ class RecordPlan(Plan, frozen=True, eq=False, kw_only=True):
 
     def tolerances(self, structure: Structure) -> Tolerances:
         """As asked, else as decided for the version before, else by the layers' arithmetic."""
-        own = _decided(self.newest) or of_structure(structure)
+        own = _decided(self.newest) or tolerances_of(structure)
         asked = self.request.tolerance
         return msgspec.structs.replace(own, outputs=asked) if asked else own
 
@@ -132,6 +132,6 @@ def _kept_preprocess(asked: str, said: ModelSettings | None, newest: Golden | No
 
 def _decided(newest: Golden | None) -> Tolerances | None:
     """The tolerances of a golden, if a person has changed those that `record` chose."""
-    if newest is None or newest.tolerances == of_structure(newest.fingerprint.structure):
+    if newest is None or newest.tolerances == tolerances_of(newest.fingerprint.structure):
         return None
     return newest.tolerances

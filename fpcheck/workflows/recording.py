@@ -4,8 +4,7 @@ import msgspec
 
 from fpcheck.codec import Value
 from fpcheck.golden.golden import Golden
-from fpcheck.report.report import Report
-from fpcheck.report.report import told_in_python as report_in_python
+from fpcheck.report.report import Report, with_python_names
 from fpcheck.wording import in_python
 
 
@@ -54,6 +53,6 @@ def told_in_python(recording: Recording) -> Recording:
     changes = recording.changes
     return msgspec.structs.replace(
         recording,
-        changes=changes and report_in_python(changes),
+        changes=changes and with_python_names(changes),
         warnings=tuple(map(in_python, recording.warnings)),
     )

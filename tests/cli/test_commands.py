@@ -130,7 +130,7 @@ def test_a_changed_model_is_stored_as_the_next_version_with_what_changed(
         "record", "fpcheck.demo.faults:epsilon_changed", "digits", *goldens,
         "--note", "new epsilon", cwd=project,
     )  # fmt: skip
-    assert "bn1: epsilon is 0.1, golden 0.001." in done.stdout
+    assert "bn1: epsilon is 0.1 (golden: 0.001)." in done.stdout
     assert "recorded digits@2" in done.stdout
     shown = fpcheck("show", "digits@2", *goldens, cwd=project)
     assert "note         new epsilon" in shown.stdout

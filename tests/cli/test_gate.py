@@ -79,7 +79,7 @@ def test_a_bad_model_is_stopped_and_the_reason_shown(repository: Path) -> None:
     assert code == 1
     assert "✗ mismatch  models/reader.keras (keras)" in said
     assert "golden     digits@1, fpcheck.yaml maps the file to it" in said
-    assert "block1_conv2 and block2_conv1 hold each other's weights." in said
+    assert "block1_conv2 and block2_conv1 have each other's weights." in said
 
 
 def test_a_resaved_good_model_passes(repository: Path) -> None:

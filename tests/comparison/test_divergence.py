@@ -15,11 +15,11 @@ from builders import (
     outputs,
     perceptron,
     trained,
-)  # fmt: skip
+)
 from msgspec.structs import replace
 
 from fpcheck.comparison.compare import compare_fingerprints
-from fpcheck.comparison.divergence import whole
+from fpcheck.comparison.divergence import visible_layer
 from fpcheck.comparison.tolerance import Tolerances
 from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.outputs import Outputs
@@ -51,16 +51,22 @@ def computed(net: Structure, *differing: str, calls: int = 1) -> str | None:
 
 def residual() -> Structure:
     return network(
-        layer("in", "InputLayer"), dense("a", "in", 8, 8), dense("b", "a", 8, 8),
-        layer("add", "Add", "a", "b"), dense("last", "add", 8, 10),
-    )  # fmt: skip
+        layer("in", "InputLayer"),
+        dense("a", "in", 8, 8),
+        dense("b", "a", 8, 8),
+        layer("add", "Add", "a", "b"),
+        dense("last", "add", 8, 10),
+    )
 
 
 def branched() -> Structure:
     return network(
-        layer("in", "InputLayer"), dense("left", "in", 8, 8), dense("right", "in", 8, 8),
-        layer("join", "Concatenate", "left", "right"), dense("last", "join", 16, 10),
-    )  # fmt: skip
+        layer("in", "InputLayer"),
+        dense("left", "in", 8, 8),
+        dense("right", "in", 8, 8),
+        layer("join", "Concatenate", "left", "right"),
+        dense("last", "join", 16, 10),
+    )
 
 
 def shared() -> Structure:
@@ -68,9 +74,12 @@ def shared() -> Structure:
     twin = dense("twin", "in", 8, 8)
     calls = tuple(Call((Edge(source),), {}, ((None, 8),)) for source in ("in", "before"))
     return network(
-        layer("in", "InputLayer"), dense("before", "in", 8, 8), replace(twin, calls=calls),
-        layer("join", "Concatenate", "twin"), dense("last", "join", 16, 10),
-    )  # fmt: skip
+        layer("in", "InputLayer"),
+        dense("before", "in", 8, 8),
+        replace(twin, calls=calls),
+        layer("join", "Concatenate", "twin"),
+        dense("last", "join", 16, 10),
+    )
 
 
 def nested() -> Structure:
@@ -108,7 +117,7 @@ def celled() -> Structure:
         (celled(), ("lstm", "last"), "lstm"),
     ],
 )
-def test_what_computes_otherwise_first_is_named(
+def test_the_first_layer_with_other_activations_is_named(
     net: Structure, differing: tuple[str, ...], expected: str
 ) -> None:
     assert computed(net, *differing) == expected
@@ -118,13 +127,13 @@ def test_what_computes_otherwise_first_is_named(
     ("differing", "expected"),
     [(("before", "twin", "join"), "before"), (("twin", "join", "last"), "twin")],
 )
-def test_a_shared_layer_differs_itself_only_if_all_that_feeds_it_is_equal(
+def test_a_shared_layer_diverges_only_if_all_its_inputs_are_equal(
     differing: tuple[str, ...], expected: str
 ) -> None:
     assert computed(shared(), *differing, calls=2) == expected
 
 
-def held(net: Structure, *changed: str, **parts: Outputs) -> Fingerprint:
+def measured(net: Structure, *changed: str, **parts: Outputs) -> Fingerprint:
     """The net where some tensors are others."""
     values = trained(net)
     return fingerprint(net, {**values, **{name: values[name] + 1 for name in changed}}, **parts)
@@ -140,29 +149,29 @@ def held(net: Structure, *changed: str, **parts: Outputs) -> Fingerprint:
         (celled(), ("lstm/lstm_cell/kernel", "last/bias"), "lstm"),
     ],
 )
-def test_without_outputs_the_first_layer_of_other_weights_is_named(
+def test_without_outputs_the_first_layer_with_other_weights_is_named(
     net: Structure, changed: tuple[str, ...], expected: str
 ) -> None:
-    assert first(held(net), held(net, *changed)) == expected
+    assert first(measured(net), measured(net, *changed)) == expected
 
 
-def test_a_layer_that_computes_otherwise_comes_before_later_weights_and_after_earlier() -> None:
+def test_other_activations_and_other_weights_are_compared_by_place() -> None:
     net = perceptron()
-    golden = held(net, outputs=answered(net))
+    golden = measured(net, outputs=answered(net))
     for changed, expected in (("last/bias", "second"), ("first/bias", "first")):
-        other = held(net, changed, outputs=answered(net, ("second", "last")))
+        other = measured(net, changed, outputs=answered(net, ("second", "last")))
         assert first(golden, other) == expected
 
 
 @pytest.mark.parametrize("path", ["first", "second"])
-def test_another_configuration_is_a_difference_of_the_layer_itself(path: str) -> None:
+def test_a_layer_with_another_configuration_diverges(path: str) -> None:
     net = perceptron()
     config = {**(net.by_path[path].config or {}), "activation": "relu"}
     assert first(fingerprint(net), fingerprint(edited(net, path, config=config))) == path
 
 
 @pytest.mark.parametrize(("place", "source"), [(1, "values"), (2, "first"), (4, "last")])
-def test_an_added_layer_is_named_by_its_own_name(place: int, source: str) -> None:
+def test_an_added_layer_has_its_own_name(place: int, source: str) -> None:
     net = perceptron()
     added = layer("extra", "Dropout", source)
     other = replace(net, layers=(*net.layers[:place], added, *net.layers[place:]))
@@ -178,25 +187,32 @@ def test_a_missing_layer_is_named() -> None:
     assert first(fingerprint(net), fingerprint(shorter, trained(net))) == "b"
 
 
-def test_other_preprocessing_is_no_matter_of_a_layer() -> None:
+def test_other_preprocessing_is_not_assigned_to_a_layer() -> None:
     net = perceptron()
     golden = fingerprint(net, outputs=answered(net))
     fed = replace(answered(net, ("first", "second", "last")), preprocess="caffe")
     assert first(golden, replace(golden, outputs=fed)) is None
-    assert first(golden, held(net, "second/bias", outputs=fed)) == "second"
+    assert first(golden, measured(net, "second/bias", outputs=fed)) == "second"
 
 
 @pytest.mark.parametrize("net", [perceptron(), nested(), celled()])
-def test_what_is_equal_diverges_nowhere(net: Structure) -> None:
+def test_equal_models_do_not_diverge(net: Structure) -> None:
     golden = fingerprint(net, outputs=answered(net))
     assert first(golden, golden) is None
     infinite = tuple(replace(a, sketch=np.full(32, np.nan)) for a in answered(net).activations)
-    assert first(golden, replace(golden, outputs=outputs(
-        net, answered(net).answers[0].logits, activations=infinite))) is None  # fmt: skip
+    assert (
+        first(
+            golden,
+            replace(
+                golden, outputs=outputs(net, answered(net).answers[0].logits, activations=infinite)
+            ),
+        )
+        is None
+    )
 
 
 @pytest.mark.parametrize("net", [perceptron(), branched()])
-def test_activations_that_are_no_numbers_differ_from_numbers(net: Structure) -> None:
+def test_non_finite_activations_diverge(net: Structure) -> None:
     golden = fingerprint(net, outputs=answered(net))
     other = answered(net, ("last",))
     path = net.layers[2].path
@@ -216,5 +232,7 @@ def test_activations_that_are_no_numbers_differ_from_numbers(net: Structure) -> 
         (perceptron(), "nowhere", "nowhere"),
     ],
 )
-def test_a_cell_is_told_as_the_layer_around_it(net: Structure, path: str, expected: str) -> None:
-    assert whole(net, path) == expected
+def test_a_cell_is_reported_as_the_layer_around_it(
+    net: Structure, path: str, expected: str
+) -> None:
+    assert visible_layer(net, path) == expected

@@ -13,7 +13,7 @@ from fpcheck.comparison.output_findings import (
     METRIC,
     compare_outputs,
     matching_alternative,
-)  # fmt: skip
+)
 from fpcheck.comparison.pairing import pair
 from fpcheck.comparison.tolerance import Tolerances
 from fpcheck.fingerprint import outputs as measuring
@@ -39,24 +39,31 @@ def moved(step: float, at: tuple[int, int] = (2, 3), of: Array = LOGITS) -> Arra
     return other.astype(np.float32)
 
 
-def test_equal_outputs_differ_in_nothing() -> None:
+def test_equal_outputs_have_no_findings() -> None:
     assert compare_outputs(answering(LOGITS), answering(LOGITS), 0.0) == []
 
 
 @pytest.mark.parametrize("allowed", [1e-4, 1e-2, 0.5])
-def test_what_is_allowed_passes_and_what_is_more_does_not(allowed: float) -> None:
+def test_only_differences_within_tolerance_pass(allowed: float) -> None:
     golden = answering(LOGITS)
     assert compare_outputs(golden, answering(moved(0.9 * allowed * RMS)), allowed) == []
     found = compare_outputs(golden, answering(moved(1.1 * allowed * RMS)), allowed)
     assert found == [
-        Finding("outputs", "output-changed", "y0", "logits", METRIC,
-                actual=pytest.approx(1.1 * allowed, rel=1e-2), tolerance=allowed)
-    ]  # fmt: skip
+        Finding(
+            "outputs",
+            "output-changed",
+            "y0",
+            "logits",
+            METRIC,
+            actual=pytest.approx(1.1 * allowed, rel=1e-2),
+            tolerance=allowed,
+        )
+    ]
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("allowed", [0.0, 1e30])
-def test_values_that_are_not_finite_are_never_within_tolerance(bad: float, allowed: float) -> None:
+def test_non_finite_values_are_never_within_tolerance(bad: float, allowed: float) -> None:
     holed = moved(bad)
     whole, golden = answering(LOGITS), answering(holed)
     assert compare_outputs(whole, golden, allowed) == [
@@ -67,7 +74,7 @@ def test_values_that_are_not_finite_are_never_within_tolerance(bad: float, allow
 
 
 @pytest.mark.parametrize("values", [LOGITS[:3], LOGITS[:, :9], LOGITS[:, :1], LOGITS[..., None]])
-def test_another_shape_is_told_before_values(values: Array) -> None:
+def test_another_shape_is_reported_instead_of_values(values: Array) -> None:
     found = compare_outputs(answering(LOGITS), answering(values), 1e30)
     assert found == [
         Finding("outputs", "output-shape-changed", "y0", None, "shape", [4, 10], list(values.shape))
@@ -93,7 +100,7 @@ def test_every_output_is_compared() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_another_number_of_outputs_is_told(count: int) -> None:
+def test_another_number_of_outputs_is_reported(count: int) -> None:
     found = compare_outputs(answering(LOGITS, LOGITS), answering(*[LOGITS] * count), 1e30)
     names = [f"y{n}" for n in range(count)]
     assert found == [
@@ -105,7 +112,7 @@ LARGE = np.random.default_rng(2).normal(size=(2, 40_000)).astype(np.float32)
 
 
 @pytest.mark.parametrize("column", [1, 2, 39_998])
-def test_values_between_those_kept_of_a_large_output_are_seen(column: int) -> None:
+def test_values_of_a_large_output_that_are_not_stored_are_compared(column: int) -> None:
     other = LARGE.copy()
     other[1, column] += 50
     golden, candidate = answering(LARGE), answering(other)
@@ -117,7 +124,7 @@ def test_values_between_those_kept_of_a_large_output_are_seen(column: int) -> No
     assert compare_outputs(golden, answering(LARGE), 0.0) == []
 
 
-def test_nan_between_those_kept_of_a_large_output_is_seen() -> None:
+def test_nan_in_a_large_output_where_values_are_not_stored_is_found() -> None:
     other = LARGE.copy()
     other[0, 1] = np.nan
     (found,) = compare_outputs(answering(LARGE), answering(other), 1e30)
@@ -140,14 +147,14 @@ def diverging(structure: Structure, *paths: str) -> Outputs:
         (("image", "conv1"), "image"),
     ],
 )
-def test_the_first_divergent_layer_differs_while_what_feeds_it_does_not(
+def test_the_first_divergent_layer_has_equal_inputs(
     paths: tuple[str, ...], first: str | None
 ) -> None:
     golden, candidate = diverging(NET), diverging(NET, *paths)
     assert by_activations(golden, candidate, NET, pair(NET, NET), 1e-4) == first
 
 
-def test_the_first_divergent_layer_bears_the_goldens_name() -> None:
+def test_the_first_divergent_layer_has_the_goldens_name() -> None:
     other = renamed(NET, {"conv2": "x"})
     candidate = diverging(other, "x", "conv3")
     assert by_activations(diverging(NET), candidate, NET, pair(NET, other), 1e-4) == "conv2"
@@ -182,15 +189,24 @@ def test_recorded_noise_is_allowed_tenfold() -> None:
         (LOGITS[:2], None),
     ],
 )
-def test_the_mistake_that_gives_these_outputs_is_named(logits: Array, name: str | None) -> None:
-    golden = replace(answering(LOGITS), alternatives={
-        "tf": (LOGITS * 5,), "twice": (LOGITS * 2,), "caffe": (-LOGITS,), "bad": (LOGITS * np.nan,)
-    })  # fmt: skip
+def test_the_preprocessing_mistake_that_fits_the_outputs_is_named(
+    logits: Array, name: str | None
+) -> None:
+    golden = replace(
+        answering(LOGITS),
+        alternatives={
+            "tf": (LOGITS * 5,),
+            "twice": (LOGITS * 2,),
+            "caffe": (-LOGITS,),
+            "bad": (LOGITS * np.nan,),
+        },
+    )
     assert matching_alternative(golden, answering(logits), 1e-4) == name
 
 
 def test_the_nearest_of_several_mistakes_is_named() -> None:
-    golden = replace(answering(LOGITS), alternatives={
-        "a": (LOGITS * 2.01,), "b": (LOGITS * 2.001,), "c": (LOGITS * 2.02,)
-    })  # fmt: skip
+    golden = replace(
+        answering(LOGITS),
+        alternatives={"a": (LOGITS * 2.01,), "b": (LOGITS * 2.001,), "c": (LOGITS * 2.02,)},
+    )
     assert matching_alternative(golden, answering(LOGITS * 2), 0.1) == "b"

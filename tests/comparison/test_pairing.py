@@ -1,4 +1,4 @@
-"""Which layer stands for which."""
+"""Which layers correspond."""
 
 import pytest
 from builders import (
@@ -40,7 +40,7 @@ def without(structure: Structure, path: str) -> Structure:
     return rewired(replace(structure, layers=layers), layers[place].path, layers[place - 1].path)
 
 
-def stated(pairing: Pairing) -> tuple[dict[str, str], list[str], list[str], str]:
+def outcome(pairing: Pairing) -> tuple[dict[str, str], list[str], list[str], str]:
     differing = {g: c for g, c in pairing.to_candidate.items() if g != c}
     return differing, names(pairing.removed), names(pairing.added), pairing.how
 
@@ -48,7 +48,7 @@ def stated(pairing: Pairing) -> tuple[dict[str, str], list[str], list[str], str]
 @pytest.mark.parametrize("net", [NET, perceptron(), convnet(3, 1)])
 def test_equal_structures_are_paired_by_place(net: Structure) -> None:
     found = pair(net, net)
-    assert stated(found) == ({}, [], [], "place")
+    assert outcome(found) == ({}, [], [], "place")
     assert list(found.to_golden) == names(net.layers)
     assert found.renamed == []
 
@@ -56,29 +56,29 @@ def test_equal_structures_are_paired_by_place(net: Structure) -> None:
 def test_a_model_renamed_throughout_is_paired_by_place() -> None:
     calling = {path: f"x{place}" for place, path in enumerate(PATHS)}
     found = pair(NET, renamed(NET, calling))
-    assert stated(found) == (calling, [], [], "place")
+    assert outcome(found) == (calling, [], [], "place")
     assert [p.golden.path for p in found.renamed] == PATHS
 
 
-def test_names_in_each_others_place_are_believed() -> None:
+def test_exchanged_names_are_paired_by_name() -> None:
     calling = {"conv2": "conv3", "conv3": "conv2"}
-    assert stated(pair(NET, renamed(NET, calling))) == ({}, [], [], "name")
+    assert outcome(pair(NET, renamed(NET, calling))) == ({}, [], [], "name")
 
 
 @pytest.mark.parametrize("place", range(1, len(PATHS)))
 def test_an_inserted_layer_is_added_and_nothing_else(place: int) -> None:
     new = layer("new", "Activation", PATHS[place - 1], activation="tanh")
-    assert stated(pair(NET, inserted(NET, place, new))) == ({}, [], ["new"], "name")
+    assert outcome(pair(NET, inserted(NET, place, new))) == ({}, [], ["new"], "name")
 
 
 @pytest.mark.parametrize("path", PATHS[1:-1])
 def test_a_removed_layer_is_removed_and_nothing_else(path: str) -> None:
-    assert stated(pair(NET, without(NET, path))) == ({}, [path], [], "name")
+    assert outcome(pair(NET, without(NET, path))) == ({}, [path], [], "name")
 
 
 def test_a_renamed_layer_in_a_changed_model_is_paired_by_content() -> None:
     other = renamed(edited(NET, "relu1", class_name="ELU"), {"conv2": "convolution"})
-    assert stated(pair(NET, other)) == ({"conv2": "convolution"}, [], [], "name")
+    assert outcome(pair(NET, other)) == ({"conv2": "convolution"}, [], [], "name")
 
 
 def numbered(first: int, count: int, extra: bool) -> Structure:
@@ -90,7 +90,7 @@ def numbered(first: int, count: int, extra: bool) -> Structure:
     return network(*layers)
 
 
-def test_running_numbers_that_drifted_are_no_guide() -> None:
+def test_changed_running_numbers_are_not_used_for_pairing() -> None:
     golden, candidate = numbered(0, 6, extra=False), numbered(0, 6, extra=True)
     found = pair(golden, candidate)
     wanted = {f"dense_{n}": f"dense_{n + 1}" for n in range(1, 6)}
@@ -115,10 +115,10 @@ def test_each_layer_is_paired_once_and_none_is_lost() -> None:
     assert sorted(candidate) == sorted(names(other.layers))
 
 
-def test_models_with_nothing_in_common_are_not_paired() -> None:
+def test_unrelated_models_are_not_paired() -> None:
     other = network(layer("a", "Masking"), layer("b", "LSTM", "a"))
     found = pair(perceptron(), other)
-    assert stated(found) == ({}, names(perceptron().layers), ["a", "b"], "content")
+    assert outcome(found) == ({}, names(perceptron().layers), ["a", "b"], "content")
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_models_with_nothing_in_common_are_not_paired() -> None:
         ([], [None, None]),
     ],
 )
-def test_tensors_are_paired_by_role_else_by_shape_and_place(
+def test_tensors_are_matched_by_role_then_by_shape_and_index(
     theirs: list[str], wanted: list[str | None]
 ) -> None:
     golden = convolution("a", "x", 3, 3, 8)
@@ -142,7 +142,7 @@ def test_tensors_are_paired_by_role_else_by_shape_and_place(
     assert [other and other.role for _, other in found] == wanted
 
 
-def test_tensors_of_one_role_are_paired_by_place() -> None:
+def test_tensors_with_one_role_are_matched_by_index() -> None:
     """Custom layers may call several weights alike."""
     tensors = tuple(Tensor("w", n, (8,), "float32", True) for n in range(3))
     net = network(replace(layer("a", "Mine"), tensors=tensors))
@@ -150,7 +150,7 @@ def test_tensors_of_one_role_are_paired_by_place() -> None:
 
 
 @pytest.mark.parametrize(
-    ("held", "wanted"),
+    ("digests_of_file", "wanted"),
     [
         ([b"0", b"1", b"3"], [0, 1, None, 2]),
         ([b"1", b"2", b"3"], [None, 0, 1, 2]),
@@ -158,14 +158,14 @@ def test_tensors_of_one_role_are_paired_by_place() -> None:
         ([b"0", b"9", b"3"], [0, 1, None, 2]),
     ],
 )
-def test_where_tensors_are_missing_equal_digests_come_before_places(
-    held: list[bytes], wanted: list[int | None]
+def test_missing_tensors_are_matched_by_digest_before_index(
+    digests_of_file: list[bytes], wanted: list[int | None]
 ) -> None:
     def holding(count: int, role: str) -> Layer:
         tensors = (Tensor(role.format(n), n, (8,), "float32", None) for n in range(count))
         return replace(layer("a", "Mine"), tensors=tuple(tensors))
 
-    ours, theirs = holding(4, "role_{}"), holding(len(held), "#{}")
-    digests = {"a": (b"0", b"1", b"2", b"3")}, {"a": tuple(held)}
+    ours, theirs = holding(4, "role_{}"), holding(len(digests_of_file), "#{}")
+    digests = {"a": (b"0", b"1", b"2", b"3")}, {"a": tuple(digests_of_file)}
     found = pair(network(ours), network(theirs), digests).pairs[0].tensors
     assert [other and other.index for _, other in found] == wanted

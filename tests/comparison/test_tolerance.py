@@ -14,7 +14,7 @@ NET = perceptron(4)
 ALLOWED = f"Allowed: {', '.join(TOLERANCES)}, or a number in the golden's tolerances."
 
 
-def test_the_table_allows_this() -> None:
+def test_the_table_of_tolerances_is_stable() -> None:
     assert {name: (row.weights, row.outputs) for name, row in TOLERANCES.items()} == {
         "exact": (0.0, 0.0),
         "float32": (1e-6, 1e-4),
@@ -27,7 +27,7 @@ def test_the_table_allows_this() -> None:
 
 
 @pytest.mark.parametrize("name", TOLERANCES)
-def test_a_row_is_taken_by_its_name(name: str) -> None:
+def test_a_row_is_chosen_by_its_name(name: str) -> None:
     found = Tolerances(name, name)
     assert found.allowed_weights == TOLERANCES[name].weights
     assert found.allowed_outputs(outputs(NET)) == TOLERANCES[name].outputs
@@ -39,12 +39,12 @@ def test_a_row_is_taken_by_its_name(name: str) -> None:
     [
         ("float8", "tolerance float8: no such row"),
         ("", "tolerance : no such row"),
-        (-1e-9, "tolerance -1e-09: not a number from 0 up"),
-        (float("nan"), "tolerance nan: not a number from 0 up"),
-        (float("inf"), "tolerance inf: not a number from 0 up"),
+        (-1e-9, "tolerance -1e-09: not a finite number of 0 or more"),
+        (float("nan"), "tolerance nan: not a finite number of 0 or more"),
+        (float("inf"), "tolerance inf: not a finite number of 0 or more"),
     ],
 )
-def test_what_is_no_tolerance_is_refused(field: str, bound: float | str, fact: str) -> None:
+def test_invalid_tolerances_are_refused(field: str, bound: float | str, fact: str) -> None:
     with pytest.raises(FpcheckError) as caught:
         Tolerances(**{field: bound})
     assert str(caught.value) == f"{fact}\n{ALLOWED}"
@@ -61,14 +61,14 @@ def test_what_is_no_tolerance_is_refused(field: str, bound: float | str, fact: s
         ("exact", Noise(0.0, 3e-3, 1e-3), 0.0),
     ],
 )
-def test_ten_times_the_recorded_noise_is_allowed_unless_every_bit_counts(
+def test_ten_times_the_recorded_noise_is_allowed_unless_exact(
     bound: float | str, noise: Noise, allowed: float
 ) -> None:
     found = Tolerances(outputs=bound).allowed_outputs(outputs(NET, noise=noise))
     assert found == pytest.approx(allowed, rel=1e-12, abs=0)
 
 
-def test_a_number_is_allowed_as_it_is() -> None:
+def test_a_number_is_used_as_the_tolerance() -> None:
     assert Tolerances(weights=0.25).allowed_weights == 0.25
     assert Tolerances(weights=0).allowed_weights == 0
 
@@ -87,13 +87,13 @@ def test_a_number_is_allowed_as_it_is() -> None:
         (["float8_from_float32"], "int8"),
     ],
 )
-def test_a_new_golden_allows_what_its_coarsest_arithmetic_needs(
+def test_a_new_golden_allows_the_rounding_of_its_coarsest_arithmetic(
     policies: list[str], row: str
 ) -> None:
     names = [*policies, *["float32"] * 4]
     places = {layer.path: names[place] for place, layer in enumerate(NET.layers)}
     net = relayered(NET, lambda layer: replace(layer, dtype=places[layer.path]))
-    assert tolerance.of_structure(net) == Tolerances("exact", row)
+    assert tolerance.tolerances_of(net) == Tolerances("exact", row)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,5 @@ def test_nan_is_never_within(difference: float, allowed: float, inside: bool) ->
     ("layer", "tensor", "where"),
     [("a", "kernel", "a/kernel"), ("a", None, "a"), (None, None, ""), (None, "x", "x")],
 )
-def test_a_finding_tells_its_place_in_a_word(
-    layer: str | None, tensor: str | None, where: str
-) -> None:
+def test_a_finding_names_its_place(layer: str | None, tensor: str | None, where: str) -> None:
     assert Finding("weights", "x", layer, tensor).where == where

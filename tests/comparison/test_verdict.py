@@ -9,8 +9,8 @@ from builders import ENVIRONMENT, edited, fingerprint, outputs, perceptron, rena
 from msgspec.structs import replace
 
 from fpcheck.comparison.finding import Finding
-from fpcheck.comparison.proof import hindrance
-from fpcheck.comparison.verdict import NOT_HELD, LevelResult, judged, verdict
+from fpcheck.comparison.proof import why_not_proved
+from fpcheck.comparison.verdict import NOT_IN_GOLDEN, LevelResult, decide_verdict, judge_level
 from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.levels import LEVELS, Level
 from fpcheck.fingerprint.outputs import Noise
@@ -46,15 +46,15 @@ def ended(states: str) -> dict[Level, LevelResult]:
         ("pfs", ("structure",), "mismatch"),
     ],
 )
-def test_the_levels_make_the_verdict(
+def test_the_levels_decide_the_verdict(
     states: str, asked: tuple[str, ...] | None, wanted: str
 ) -> None:
-    assert verdict(ended(states), FULL.levels, asked) == wanted
+    assert decide_verdict(ended(states), FULL.levels, asked) == wanted
 
 
 @pytest.mark.parametrize("states", ["".join(s) for s in product(LETTERS, repeat=3)])
 def test_no_match_while_a_level_failed_or_was_not_checked(states: str) -> None:
-    found = verdict(ended(states), FULL.levels, None)
+    found = decide_verdict(ended(states), FULL.levels, None)
     assert (found == "match") == (set(states) <= {"p", "="})
     assert (found == "mismatch") == ("f" in states)
 
@@ -77,20 +77,20 @@ def test_no_match_while_a_level_failed_or_was_not_checked(states: str) -> None:
         (Fingerprint(NET), "pss", ("outputs",), "incomplete"),
     ],
 )
-def test_what_the_golden_holds_and_always_its_weights_are_wanted_unless_less_is_asked(
+def test_all_recorded_levels_and_weights_are_required_unless_fewer_are_asked_for(
     golden: Fingerprint, states: str, asked: tuple[str, ...] | None, wanted: str
 ) -> None:
-    assert verdict(ended(states), golden.levels, asked) == wanted
+    assert decide_verdict(ended(states), golden.levels, asked) == wanted
 
 
 NOTE = Finding("structure", "layers-renamed", severity="note")
 ERROR = Finding("weights", "tensor-changed")
 PASS, NO_ARCHITECTURE = LevelResult("pass"), LevelResult("skipped", "weights only")
-UNASKED, UNHELD = LevelResult("skipped", "--levels"), LevelResult("skipped", NOT_HELD)
+UNASKED, UNHELD = LevelResult("skipped", "--levels"), LevelResult("skipped", NOT_IN_GOLDEN)
 
 
 @pytest.mark.parametrize(
-    ("level", "stands", "asked", "ends"),
+    ("level", "before", "asked", "ends"),
     [
         ("structure", PASS, None, PASS),
         ("weights", PASS, None, LevelResult("fail")),
@@ -102,11 +102,11 @@ UNASKED, UNHELD = LevelResult("skipped", "--levels"), LevelResult("skipped", NOT
         ("structure", PASS, ("weights",), UNASKED),
         ("weights", UNHELD, ("outputs",), UNHELD),
     ],
-)  # fmt: skip
-def test_a_level_that_is_asked_for_fails_by_its_own_errors(
-    level: Level, stands: LevelResult, asked: tuple[str, ...] | None, ends: LevelResult
+)
+def test_a_level_fails_by_its_own_errors_if_asked_for(
+    level: Level, before: LevelResult, asked: tuple[str, ...] | None, ends: LevelResult
 ) -> None:
-    assert judged(level, stands, [NOTE, ERROR], asked) == ends
+    assert judge_level(level, before, [NOTE, ERROR], asked) == ends
 
 
 def unproved(
@@ -115,7 +115,7 @@ def unproved(
     environment: dict[str, str] = ENVIRONMENT,
     preprocess: str = "none",
 ) -> str | None:
-    return hindrance(golden, candidate or fingerprint(NET), environment, preprocess)
+    return why_not_proved(golden, candidate or fingerprint(NET), environment, preprocess)
 
 
 ALL_RENAMED = renamed(NET, {la.path: f"x{n}" for n, la in enumerate(NET.layers)})
@@ -135,12 +135,11 @@ def both(structure: Structure) -> dict[str, Any]:
     return {"golden": golden, "candidate": fingerprint(structure, trained(structure))}
 
 
-ONE_ULP = trained(NET) | {
-    "last/bias": np.nextafter(trained(NET)["last/bias"], np.float32(9))
-}  # fmt: skip
+ONE_ULP = trained(NET) | {"last/bias": np.nextafter(trained(NET)["last/bias"], np.float32(9))}
 SWAPPED = trained(NET) | {
-    "first/kernel": trained(NET)["second/kernel"], "second/kernel": trained(NET)["first/kernel"]
-}  # fmt: skip
+    "first/kernel": trained(NET)["second/kernel"],
+    "second/kernel": trained(NET)["first/kernel"],
+}
 NOTHING = Structure("Functional", NET.inputs, NET.outputs, NET.layers[:1])
 
 
@@ -181,25 +180,31 @@ def test_outputs_are_not_proved_by(changed: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("golden", "candidate", "environment", "preprocess", "told"),
+    ("golden", "candidate", "environment", "preprocess", "reason"),
     [
         (FULL, fingerprint(NET), ENVIRONMENT, "none", None),
         (FULL, fingerprint(NET, ONE_ULP), ENVIRONMENT, "none", "the model differs"),
         (FULL, Fingerprint(NET), ENVIRONMENT, "none", "weights were not compared"),
-        (FULL, fingerprint(NET), ENVIRONMENT, "tf", "other preprocessing: none in the golden"),
+        (FULL, fingerprint(NET), ENVIRONMENT, "tf", "preprocessing differs: none in the golden"),
         (
-            FULL, fingerprint(NET), {**ENVIRONMENT, "keras": "3.16.0", "more": "1"}, "none",
-            f"other environment: keras {ENVIRONMENT['keras']}, more none in the golden, "
+            FULL,
+            fingerprint(NET),
+            {**ENVIRONMENT, "keras": "3.16.0", "more": "1"},
+            "none",
+            f"the environment differs: keras {ENVIRONMENT['keras']}, more none in the golden, "
             "keras 3.16.0, more 1 here",
         ),
     ],
-)  # fmt: skip
-def test_what_keeps_outputs_from_being_proved_is_told(
-    golden: Fingerprint, candidate: Fingerprint, environment: dict[str, str], preprocess: str,
-    told: str | None,
-) -> None:  # fmt: skip
-    assert hindrance(golden, candidate, environment, preprocess) == told
+)
+def test_the_reason_why_outputs_are_not_proved_is_given(
+    golden: Fingerprint,
+    candidate: Fingerprint,
+    environment: dict[str, str],
+    preprocess: str,
+    reason: str | None,
+) -> None:
+    assert why_not_proved(golden, candidate, environment, preprocess) == reason
 
 
-def test_noise_of_other_batch_sizes_prevents_no_proof() -> None:
+def test_noise_of_other_batch_sizes_does_not_prevent_a_proof() -> None:
     assert unproved(**with_outputs(noise=Noise(0.0, 1e-6, 1e-6))) is None

@@ -29,7 +29,7 @@ def changed(name: str, values: Array, allowed: float = 0.0) -> list[Finding]:
 
 @pytest.mark.parametrize("net", NETS)
 @pytest.mark.parametrize("allowed", [0.0, 1e-6])
-def test_equal_weights_differ_in_nothing(net: Structure, allowed: float) -> None:
+def test_equal_weights_have_no_findings(net: Structure, allowed: float) -> None:
     assert compared(fingerprint(net), fingerprint(net), allowed) == []
 
 
@@ -44,7 +44,7 @@ def test_one_unit_in_the_last_place_is_found_in_every_tensor(name: str) -> None:
     assert 0 <= found.actual < 1e-6
 
 
-def test_a_change_too_small_for_the_sketch_is_found_all_the_same() -> None:
+def test_a_change_too_small_for_the_sketch_is_found() -> None:
     net = network(replace(layer("a", "X"), tensors=(Tensor("w", 0, (2,), "float64", None),)))
     golden = fingerprint(net, {"a/w": np.array([1.0, 1e-30])})
     candidate = fingerprint(net, {"a/w": np.array([1.0, 2e-30])})
@@ -56,7 +56,7 @@ def test_a_change_too_small_for_the_sketch_is_found_all_the_same() -> None:
 
 
 @pytest.mark.parametrize("relative", [1e-5, 1e-3, 1e-1])
-def test_what_is_allowed_passes_and_what_is_more_does_not(relative: float) -> None:
+def test_only_differences_within_tolerance_pass(relative: float) -> None:
     values = VALUES["conv2/kernel"]
     step = np.random.default_rng(1).normal(size=values.shape)
     step *= relative * np.linalg.norm(values) / np.linalg.norm(step)
@@ -70,7 +70,7 @@ def test_what_is_allowed_passes_and_what_is_more_does_not(relative: float) -> No
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("allowed", [0.0, 1e-3, 1e30])
-def test_values_that_are_not_finite_are_never_within_tolerance(bad: float, allowed: float) -> None:
+def test_non_finite_values_are_never_within_tolerance(bad: float, allowed: float) -> None:
     values = VALUES["conv2/kernel"].copy()
     values[0, 0, 0, :2] = bad
     assert changed("conv2/kernel", values, allowed) == [
@@ -78,7 +78,7 @@ def test_values_that_are_not_finite_are_never_within_tolerance(bad: float, allow
     ]
 
 
-def test_nan_in_both_is_still_a_difference_where_the_rest_differs() -> None:
+def test_nan_on_both_sides_does_not_hide_other_differences() -> None:
     holed = VALUES["head/bias"].copy()
     holed[0] = np.nan
     other = holed.copy()
@@ -90,20 +90,21 @@ def test_nan_in_both_is_still_a_difference_where_the_rest_differs() -> None:
     assert np.isnan(found.actual)
 
 
-def test_a_golden_of_zeros_is_measured_absolutely() -> None:
+def test_distances_to_a_golden_of_zeros_are_absolute() -> None:
     zeros = {**VALUES, "head/bias": np.zeros(10, np.float32)}
     ones = {**VALUES, "head/bias": np.ones(10, np.float32)}
     (found,) = compared(fingerprint(NET, zeros), fingerprint(NET, ones), 0.1)
     assert found.actual == pytest.approx(np.sqrt(10), rel=0.4)
 
 
-def test_layers_that_hold_each_others_weights_are_found_without_measuring_again() -> None:
+def test_swapped_layers_are_measured_from_the_goldens_details() -> None:
     swapped = VALUES | {f"conv2/{r}": VALUES[f"conv3/{r}"] for r in ("kernel", "bias")}
     swapped |= {f"conv3/{r}": VALUES[f"conv2/{r}"] for r in ("kernel", "bias")}
     golden, candidate = fingerprint(NET, VALUES), fingerprint(NET, swapped)
     measured = compared(golden, candidate)
-    bare = replace(candidate, weights=tuple(replace(m, details=None)
-                                            for m in candidate.weights or ()))  # fmt: skip
+    bare = replace(
+        candidate, weights=tuple(replace(m, details=None) for m in candidate.weights or ())
+    )
     assert compared(golden, bare) == measured
     assert [f.where for f in measured] == [
         f"conv{n}/{r}" for n in (2, 3) for r in ("kernel", "bias")
@@ -112,24 +113,25 @@ def test_layers_that_hold_each_others_weights_are_found_without_measuring_again(
 
 
 @pytest.mark.parametrize("allowed", [0.0, 1.0])
-def test_a_tensor_that_was_not_measured_is_a_difference(allowed: float) -> None:
+def test_a_changed_tensor_without_details_is_a_difference(allowed: float) -> None:
     golden = fingerprint(NET)
     candidate = fingerprint(NET, {**VALUES, "head/bias": VALUES["head/bias"] + 1})
-    bare = replace(candidate, weights=tuple(replace(m, details=None)
-                                            for m in candidate.weights or ()))  # fmt: skip
+    bare = replace(
+        candidate, weights=tuple(replace(m, details=None) for m in candidate.weights or ())
+    )
     assert compared(golden, bare, allowed) == [
         Finding("weights", "tensor-changed", "head", "bias", "digest", tolerance=0.0)
     ]
 
 
-def test_missing_and_added_tensors_are_told() -> None:
+def test_missing_and_added_tensors_are_reported() -> None:
     bare = edited(NET, "head", tensors=NET.layers[-1].tensors[:1])
     full, less = fingerprint(NET), fingerprint(bare, VALUES)
     assert compared(full, less) == [Finding("weights", "tensor-missing", "head", "bias")]
     assert compared(less, full) == [Finding("weights", "tensor-added", "head", "bias")]
 
 
-def test_the_tensors_of_missing_and_added_layers_are_told() -> None:
+def test_the_tensors_of_missing_and_added_layers_are_reported() -> None:
     less = replace(NET, layers=NET.layers[:-1])
     full, cut = fingerprint(NET), fingerprint(less, VALUES)
     roles = ("kernel", "bias")
@@ -141,7 +143,7 @@ def test_the_tensors_of_missing_and_added_layers_are_told() -> None:
     ("shape", "dtype", "actual"),
     [((11,), "float32", "float32 [11]"), ((10,), "float16", "float16 [10]")],
 )
-def test_another_type_or_shape_is_told_before_values(
+def test_another_type_or_shape_is_reported_instead_of_values(
     shape: tuple[int, ...], dtype: str, actual: str
 ) -> None:
     kernel, bias = NET.layers[-1].tensors
@@ -153,7 +155,7 @@ def test_another_type_or_shape_is_told_before_values(
 
 
 @pytest.mark.parametrize("allowed", [0.0, 1e9])
-def test_strings_are_equal_or_not(allowed: float) -> None:
+def test_strings_are_compared_by_digest(allowed: float) -> None:
     tensor = Tensor("vocabulary", 0, (2,), "string", False, derived=True)
     net = network(replace(layer("a", "StringLookup"), tensors=(tensor,)))
 
@@ -167,7 +169,7 @@ def test_strings_are_equal_or_not(allowed: float) -> None:
 
 
 @pytest.mark.parametrize("side", ["golden", "candidate"])
-def test_weights_that_one_side_lacks_are_not_compared(side: str) -> None:
+def test_weights_on_one_side_only_are_not_compared(side: str) -> None:
     sides = {"golden": fingerprint(NET), "candidate": fingerprint(NET)}
     sides[side] = Fingerprint(NET)
     assert compared(sides["golden"], sides["candidate"]) == []

@@ -7,7 +7,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 from builders import bare, dense, fingerprint, holding, layer, network, relayered, trained
-from diagnosing import NETS, ON_ALL, codes, compared, diagnosed, fresh, seen_closer
+from diagnosing import NETS, ON_ALL, codes, compared, diagnose_values, fresh, with_closer_look
 from msgspec.structs import replace
 
 from fpcheck.codec import Array
@@ -32,13 +32,13 @@ def holder(values: Array, path: str = "table") -> Structure:
     return network(layer("ids", "InputLayer"), typed, dense("last", path, 3, 4))
 
 
-def held(was: Array, now: Array) -> list[Diagnosis]:
-    """What is said where the tensor of that layer differs, in shape and type too."""
+def diagnose_table(was: Array, now: Array) -> list[Diagnosis]:
+    """The diagnoses if the tensor of that layer differs, in shape and type too."""
     old, new = holder(was), holder(now)
     rest = {n: v for n, v in trained(old).items() if n.startswith("last/")}
     values = {**rest, "table/kernel": now}
     golden = fingerprint(old, {**rest, "table/kernel": was})
-    return diagnose(seen_closer(compared(golden, fingerprint(new, values)), values))
+    return diagnose(with_closer_look(compared(golden, fingerprint(new, values)), values))
 
 
 def array(*values: object, dtype: object = np.float32) -> Array:
@@ -63,31 +63,37 @@ CASES: dict[str, tuple[Array, Array, list[str]]] = {
     "integers": (np.arange(30), np.arange(30)[::-1].copy(), ["axis-permuted"]),
     "integers-moved": (np.arange(30), np.arange(30) + 1, ["fine-tuned"]),
     "truth": (np.arange(9) % 2 == 0, np.arange(9) % 2 == 1, ["other-checkpoint"]),
-    "small-integers": (np.eye(4, dtype=np.int8), np.eye(4, dtype=np.int8)[::-1].copy(),
-                       ["axis-permuted"]),
-    "bfloat16": (DRAW.astype(ml_dtypes.bfloat16), (2 * DRAW).astype(ml_dtypes.bfloat16),
-                 ["rescaled"]),
+    "small-integers": (
+        np.eye(4, dtype=np.int8),
+        np.eye(4, dtype=np.int8)[::-1].copy(),
+        ["axis-permuted"],
+    ),
+    "bfloat16": (
+        DRAW.astype(ml_dtypes.bfloat16),
+        (2 * DRAW).astype(ml_dtypes.bfloat16),
+        ["rescaled"],
+    ),
     "emptied": (DRAW, np.zeros((0, 10), np.float32), []),
     "filled": (np.zeros((0, 10), np.float32), DRAW, []),
     "other-shape": (DRAW, DRAW[:5].copy(), []),
     "other-rank": (DRAW, DRAW.reshape(6, 5, 2), []),
     "other-type": (DRAW, DRAW.astype(np.float64), ["dtype-changed"]),
     "flattened": (DRAW, DRAW.ravel(), []),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_every_kind_of_tensor_can_be_diagnosed(name: str) -> None:
     was, now, expected = CASES[name]
-    assert codes(held(was, now)) == expected
+    assert codes(diagnose_table(was, now)) == expected
 
 
 @pytest.mark.parametrize("kind", ["Orthogonal", "GlorotUniform", "Constant", "Identity", "Zeros"])
 @pytest.mark.parametrize("shape", [(), (0,), (1,), (0, 5), (5, 0), (1, 1), (2, 0, 3)])
-def test_no_initializer_minds_tensors_without_values(kind: str, shape: tuple[int, ...]) -> None:
+def test_initializers_accept_tensors_without_values(kind: str, shape: tuple[int, ...]) -> None:
     def started(values: Array) -> Structure:
-        said = {"kernel_initializer": {"class": kind, "config": {}}}
-        return relayered(holder(values), lambda la: replace(la, training=said))
+        initializer = {"kernel_initializer": {"class": kind, "config": {}}}
+        return relayered(holder(values), lambda la: replace(la, training=initializer))
 
     was, now = started(DRAW), started(np.zeros(shape, np.float32))
     rest = {n: v for n, v in trained(was).items() if n.startswith("last/")}
@@ -99,11 +105,11 @@ def test_no_initializer_minds_tensors_without_values(kind: str, shape: tuple[int
 
 @pytest.mark.parametrize("width", [5, 8, 10])
 def test_values_on_a_grid_where_the_golden_is_zero_do_not_crash(width: int) -> None:
-    assert codes(held(np.zeros(width), np.arange(width) / 8.0)) == ["other-checkpoint"]
+    assert codes(diagnose_table(np.zeros(width), np.arange(width) / 8.0)) == ["other-checkpoint"]
 
 
 @ON_ALL
-def test_where_digests_alone_are_known_no_values_are_judged(net: Structure) -> None:
+def test_digests_without_details_give_no_diagnosis(net: Structure) -> None:
     values = trained(net)
     body = {n: v for n, v in trained(net, 3).items() if not n.startswith(net.layers[-1].path)}
     golden, other = fingerprint(net, values), fingerprint(net, {**values, **body})
@@ -112,7 +118,7 @@ def test_where_digests_alone_are_known_no_values_are_judged(net: Structure) -> N
 
 
 @ON_ALL
-def test_what_the_golden_holds_elsewhere_needs_no_details(net: Structure) -> None:
+def test_swapped_layers_are_found_without_details(net: Structure) -> None:
     """Of a tensor that the golden holds in another place, only the digest is taken again."""
     paths = ("conv2", "conv3") if "conv2" in net.by_path else ("first", "second")
     values = trained(net)
@@ -124,12 +130,14 @@ def test_what_the_golden_holds_elsewhere_needs_no_details(net: Structure) -> Non
 
 
 @ON_ALL
-def test_a_golden_of_structure_alone_is_compared_by_structure_alone(net: Structure) -> None:
+def test_a_golden_without_weights_is_diagnosed_by_structure(net: Structure) -> None:
     path = net.layers[1].path
     config = {**(net.by_path[path].config or {}), "activation": "relu"}
     other = relayered(net, lambda la: replace(la, config=config) if la.path == path else la)
-    for golden, candidate in ((Fingerprint(net), fingerprint(other)),
-                              (fingerprint(net), Fingerprint(other))):  # fmt: skip
+    for golden, candidate in (
+        (Fingerprint(net), fingerprint(other)),
+        (fingerprint(net), Fingerprint(other)),
+    ):
         assert codes(diagnose(compared(golden, candidate))) == ["config-changed"]
 
 
@@ -139,20 +147,20 @@ def ungraphed(net: Structure) -> Structure:
 
 
 @ON_ALL
-def test_models_without_a_graph_are_diagnosed_alike(net: Structure) -> None:
+def test_models_without_a_graph_are_diagnosed(net: Structure) -> None:
     plain, head = ungraphed(net), net.layers[-1].path
     weighted = [la.path for la in net.layers if la.tensors]
     replaced = {n: v for n, v in trained(net, 4).items() if n.startswith(f"{head}/")}
-    (found,) = diagnosed(plain, replaced)
+    (found,) = diagnose_values(plain, replaced)
     assert (found.code, found.layers) == ("head-replaced", [head])
-    (found,) = diagnosed(plain, fresh(net))
+    (found,) = diagnose_values(plain, fresh(net))
     assert (found.code, found.layers) == ("not-loaded", weighted)
     shorter = replace(plain, layers=plain.layers[:-1])
     (found,) = diagnose(compared(fingerprint(plain), fingerprint(shorter, trained(net))))
-    assert found.summary == f"1 layer of the golden missing from the middle: {head}."
+    assert found.summary == f"The model lacks 1 layer of the golden: {head}."
 
 
-def test_a_model_without_layers_is_another_one() -> None:
+def test_a_model_without_layers_is_a_wrong_architecture() -> None:
     net = NETS["perceptron"]
     empty = replace(net, layers=(), inputs=(), outputs=())
     for golden, candidate in ((net, empty), (empty, net)):
@@ -160,5 +168,5 @@ def test_a_model_without_layers_is_another_one() -> None:
         assert found.code == "wrong-architecture"
         assert (
             found.summary
-            == f"Only 0 of {len(net.layers)} layers are the golden's: it is another model."
+            == f"Only 0 of {len(net.layers)} layers match the golden: it is another model."
         )

@@ -11,7 +11,7 @@ from diagnosing import (
     ON_ALL,
     ON_CONVNETS,
     codes,
-    diagnosed,
+    diagnose_values,
     fresh,
     glorot,
     kernels,
@@ -28,7 +28,7 @@ from fpcheck.fingerprint.structure import Structure
 def test_statistics_at_their_initial_values_are_named(
     net: Structure, paths: tuple[str, ...]
 ) -> None:
-    (found,) = diagnosed(net, reset(net, *paths))
+    (found,) = diagnose_values(net, reset(net, *paths))
     assert (found.code, found.layers) == ("batchnorm-statistics-reset", list(paths))
     assert found.summary == (
         f"The moving mean is 0 and the moving variance is 1 in {', '.join(paths)}: "
@@ -36,7 +36,7 @@ def test_statistics_at_their_initial_values_are_named(
     )
     counted = "1 layer" if len(paths) == 1 else "2 layers"
     assert found.evidence == [
-        f"{counted}: moving statistics are the initial ones",
+        f"{counted}: the moving statistics have their initial values",
         f"{2 * len(paths)} other tensors of these layers equal the golden",
     ]
 
@@ -45,7 +45,7 @@ def test_statistics_at_their_initial_values_are_named(
 def test_statistics_that_merely_differ_are_not_called_reset(net: Structure) -> None:
     almost = {name: values.copy() for name, values in reset(net, "norm1").items()}
     almost["norm1/moving_mean"][0] = 1e-3
-    assert "batchnorm-statistics-reset" not in codes(diagnosed(net, almost))
+    assert "batchnorm-statistics-reset" not in codes(diagnose_values(net, almost))
 
 
 @pytest.mark.parametrize(
@@ -54,41 +54,41 @@ def test_statistics_that_merely_differ_are_not_called_reset(net: Structure) -> N
 @ON_CONVNETS
 def test_one_of_two_statistics_is_not_called_reset(net: Structure, role: str, code: str) -> None:
     name = f"norm1/{role}"
-    assert codes(diagnosed(net, {name: reset(net, "norm1")[name]})) == [code]
+    assert codes(diagnose_values(net, {name: reset(net, "norm1")[name]})) == [code]
 
 
 @ON_CONVNETS
 def test_statistics_beside_an_initial_one_of_the_golden_are_called_reset(net: Structure) -> None:
     initial = reset(net, "norm1")
     base = trained(net) | {"norm1/moving_variance": initial["norm1/moving_variance"]}
-    (found,) = diagnosed(net, {"norm1/moving_mean": initial["norm1/moving_mean"]}, base)
+    (found,) = diagnose_values(net, {"norm1/moving_mean": initial["norm1/moving_mean"]}, base)
     assert (found.code, found.confidence) == ("batchnorm-statistics-reset", 0.99)
 
 
 @ON_ALL
 def test_a_model_that_was_never_loaded_is_named(net: Structure) -> None:
-    first = diagnosed(net, fresh(net))[0]
+    first = diagnose_values(net, fresh(net))[0]
     weighted = [la.path for la in net.layers if la.tensors]
     assert (first.code, first.layers, first.confidence) == ("not-loaded", weighted, 0.97)
-    assert first.summary == "No layer was loaded: fresh initial values."
+    assert first.summary == "Fresh initial values in all layers: the weights were not loaded."
     assert first.evidence[0] == f"{len(weighted)} layers of {len(weighted)} with weights"
 
 
 @ON_CONVNETS
 @pytest.mark.parametrize("path", ["conv1", "conv2", "head"])
 def test_a_layer_that_was_never_loaded_is_named(net: Structure, path: str) -> None:
-    (found,) = diagnosed(net, glorot(net, path))
+    (found,) = diagnose_values(net, glorot(net, path))
     assert (found.code, found.layers) == ("not-loaded", [path])
-    assert found.summary == f"{path} was never loaded: fresh initial values."
+    assert found.summary == f"Fresh initial values in {path}: the weights were not loaded."
     assert found.evidence[0] == "1 layer of 6 with weights"
     assert found.evidence[1].startswith(f"{path}/kernel: GlorotUniform: std 0.")
     assert found.evidence[2] == f"{path}/bias: all 0"
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_fresh_values_are_told_whatever_the_seed(seed: int) -> None:
+def test_fresh_values_are_found_for_every_seed(seed: int) -> None:
     net = NETS["convnet"]
-    assert codes(diagnosed(net, glorot(net, "conv2", seed))) == ["not-loaded"]
+    assert codes(diagnose_values(net, glorot(net, "conv2", seed))) == ["not-loaded"]
 
 
 @pytest.mark.parametrize("scale", [0.5, 0.7, 1.4, 2.0])
@@ -96,7 +96,7 @@ def test_fresh_values_are_told_whatever_the_seed(seed: int) -> None:
 def test_values_of_another_scale_are_not_called_fresh(net: Structure, scale: float) -> None:
     path = kernels(net)[1].partition("/")[0]
     changes = {name: v * np.float32(scale) for name, v in glorot(net, path).items()}
-    assert "not-loaded" not in codes(diagnosed(net, changes))
+    assert "not-loaded" not in codes(diagnose_values(net, changes))
 
 
 Draw = Callable[[np.random.Generator, tuple[int, ...]], Array]
@@ -139,10 +139,12 @@ INITIALIZERS: dict[str, tuple[str, dict[str, Any], Draw]] = {
     "HeNormal": ("HeNormal", {}, normal(np.sqrt(2) * SQUARE / 0.87962566, cut=2)),
     "HeUniform": ("HeUniform", {}, uniform(-np.sqrt(6) * SQUARE, np.sqrt(6) * SQUARE)),
     "LecunUniform": ("LecunUniform", {}, uniform(-np.sqrt(3) * SQUARE, np.sqrt(3) * SQUARE)),
-    "VarianceScaling": (*scaled("VarianceScaling", "fan_avg", "untruncated_normal"),
-                        normal(np.sqrt(3) * SQUARE)),
+    "VarianceScaling": (
+        *scaled("VarianceScaling", "fan_avg", "untruncated_normal"),
+        normal(np.sqrt(3) * SQUARE),
+    ),
     "Orthogonal": ("Orthogonal", {"gain": 1.0}, orthogonal),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", INITIALIZERS)
@@ -153,7 +155,9 @@ def test_what_an_initializer_gives_is_called_fresh(name: str, seed: int, path: s
     training = {"kernel_initializer": {"class": kind, "config": config}}
     net = edited(NETS["perceptron"], path, training=training)
     drawn = draw(np.random.default_rng(seed), (12, 12)).astype(np.float32)
-    (found,) = diagnosed(net, {f"{path}/kernel": drawn, f"{path}/bias": np.zeros(12, np.float32)})
+    (found,) = diagnose_values(
+        net, {f"{path}/kernel": drawn, f"{path}/bias": np.zeros(12, np.float32)}
+    )
     assert (found.code, found.layers, found.confidence) == ("not-loaded", [path], 0.97)
     assert kind in found.evidence[1]
 
@@ -164,12 +168,12 @@ def test_trained_weights_are_never_called_fresh(name: str, seed: int) -> None:
     kind, config, _ = INITIALIZERS.get(name, ("RandomNormal", {"stddev": 0.0}, None))
     training = {"kernel_initializer": {"class": kind, "config": config}}
     net = edited(NETS["perceptron"], "first", training=training)
-    assert codes(diagnosed(net, trained(net, seed + 1))) == ["other-checkpoint"]
+    assert codes(diagnose_values(net, trained(net, seed + 1))) == ["other-checkpoint"]
 
 
 @pytest.mark.parametrize("path", ["first", "second"])
 @pytest.mark.parametrize("name", ["RandomNormal", "TruncatedNormal", "Orthogonal"])
-def test_a_golden_that_was_hardly_trained_and_trained_on_is_not_called_fresh(
+def test_a_hardly_trained_golden_that_was_trained_further_is_fine_tuned(
     name: str, path: str
 ) -> None:
     kind, config, draw = INITIALIZERS[name]
@@ -177,25 +181,35 @@ def test_a_golden_that_was_hardly_trained_and_trained_on_is_not_called_fresh(
     net = edited(NETS["perceptron"], path, training=training)
     kernel = draw(np.random.default_rng(0), (12, 12)).astype(np.float32)
     base = trained(net) | {f"{path}/kernel": kernel}
-    (found,) = diagnosed(net, {f"{path}/kernel": moved(kernel, 1e-4)}, base)
+    (found,) = diagnose_values(net, {f"{path}/kernel": moved(kernel, 1e-4)}, base)
     assert (found.code, found.layers) == ("fine-tuned", [path])
 
 
 @pytest.mark.parametrize("units", [6, 12])
-def test_a_fresh_lstm_shows_by_its_forget_gate_and_orthogonal_rows(units: int) -> None:
-    bare = holding(layer("lstm", "LSTM", "in"), kernel=(8, 4 * units),
-                   recurrent_kernel=(units, 4 * units), bias=(4 * units,))  # fmt: skip
+def test_a_fresh_lstm_is_found_by_forget_gate_and_orthogonal_rows(units: int) -> None:
+    bare = holding(
+        layer("lstm", "LSTM", "in"),
+        kernel=(8, 4 * units),
+        recurrent_kernel=(units, 4 * units),
+        bias=(4 * units,),
+    )
     roles = {"kernel": "GlorotUniform", "recurrent": "Orthogonal", "bias": "Zeros"}
     training = {f"{r}_initializer": {"class": c, "config": {}} for r, c in roles.items()}
-    net = edited(network(layer("in", "InputLayer"), bare, dense("last", "lstm", units, 10)),
-                 "lstm", training=training)  # fmt: skip
+    net = edited(
+        network(layer("in", "InputLayer"), bare, dense("last", "lstm", units, 10)),
+        "lstm",
+        training=training,
+    )
     random = np.random.default_rng(0)
     limit = np.sqrt(6 / (8 + 4 * units))
     bias = np.zeros(4 * units)
     bias[units : 2 * units] = 1
-    values = {"kernel": uniform(-limit, limit)(random, (8, 4 * units)),
-              "recurrent_kernel": orthogonal(random, (units, 4 * units)), "bias": bias}  # fmt: skip
-    (found,) = diagnosed(net, {f"lstm/{r}": v.astype(np.float32) for r, v in values.items()})
+    values = {
+        "kernel": uniform(-limit, limit)(random, (8, 4 * units)),
+        "recurrent_kernel": orthogonal(random, (units, 4 * units)),
+        "bias": bias,
+    }
+    (found,) = diagnose_values(net, {f"lstm/{r}": v.astype(np.float32) for r, v in values.items()})
     assert (found.code, found.layers) == ("not-loaded", ["lstm"])
     assert found.evidence[2:] == [
         "lstm/recurrent_kernel: Orthogonal: rows of length 1",
@@ -207,4 +221,4 @@ def test_a_fresh_lstm_shows_by_its_forget_gate_and_orthogonal_rows(units: int) -
 def test_a_bias_of_zeros_alone_is_not_called_fresh(net: Structure) -> None:
     name = kernels(net)[1].replace("kernel", "bias")
     zeros = np.zeros_like(trained(net)[name])
-    assert codes(diagnosed(net, {name: zeros})) == ["zeroed"]
+    assert codes(diagnose_values(net, {name: zeros})) == ["zeroed"]

@@ -25,64 +25,71 @@ from fpcheck.fingerprint.structure import Edge, Layer, Port, Structure
 from fpcheck.report.report import Diagnosis
 
 
-def said(net: Structure, other: Structure, values: Values | None = None) -> list[Diagnosis]:
-    """What is said of another structure with the same weights."""
-    held = trained(net) if values is None else values
-    return diagnose(compared(fingerprint(net), fingerprint(other, held)))
+def diagnose_structures(
+    net: Structure, other: Structure, values: Values | None = None
+) -> list[Diagnosis]:
+    """The diagnoses of another structure with the same weights."""
+    values = trained(net) if values is None else values
+    return diagnose(compared(fingerprint(net), fingerprint(other, values)))
 
 
 def joined(*order: str) -> Structure:
     """Two branches that are joined in some order."""
     return network(
-        layer("image", "InputLayer"), dense("left", "image", 8, 6), dense("right", "image", 8, 6),
-        layer("join", "Concatenate", *(order or ("left", "right"))), dense("last", "join", 12, 3),
-    )  # fmt: skip
+        layer("image", "InputLayer"),
+        dense("left", "image", 8, 6),
+        dense("right", "image", 8, 6),
+        layer("join", "Concatenate", *(order or ("left", "right"))),
+        dense("last", "join", 12, 3),
+    )
 
 
-def test_inputs_in_another_order_are_named() -> None:
+def test_layer_inputs_in_another_order_are_graph_rewired() -> None:
     net = joined()
-    (found,) = said(net, joined("right", "left"))
+    (found,) = diagnose_structures(net, joined("right", "left"))
     assert (found.code, found.layers, found.confidence) == ("graph-rewired", ["join"], 1.0)
-    assert found.summary == "join takes right, left; golden left, right, in this order."
+    assert found.summary == "join takes right, left (the order differs; golden: left, right)."
 
 
-def test_uses_of_a_shared_layer_are_told_apart() -> None:
+def test_calls_of_a_shared_layer_are_distinguished() -> None:
     def depths(first: int, second: int) -> Structure:
         join = layer("cat", "Concatenate", "shared", "shared")
         (call,) = join.calls or ()
         uses = replace(call, inputs=(Edge("shared", first), Edge("shared", second)))
         net = network(
-            layer("image", "InputLayer"), dense("shared", "image", 8, 8),
-            replace(join, calls=(uses,)), dense("last", "cat", 16, 3),
-        )  # fmt: skip
+            layer("image", "InputLayer"),
+            dense("shared", "image", 8, 8),
+            replace(join, calls=(uses,)),
+            dense("last", "cat", 16, 3),
+        )
         return called(net, "shared", "image", "shared", "image")
 
-    (found,) = said(depths(2, 0), depths(0, 2))
+    (found,) = diagnose_structures(depths(2, 0), depths(0, 2))
     assert (found.code, found.layers, found.confidence) == ("graph-rewired", ["cat"], 1.0)
     assert found.summary == (
-        "cat takes shared (call 1), shared (call 3); golden shared (call 3), shared (call 1), in "
-        "this order."
+        "cat takes shared (call 1), shared (call 3) (the order differs; golden: shared (call 3), "
+        "shared (call 1))."
     )
 
 
-def test_outputs_of_one_layer_are_told_apart() -> None:
+def test_outputs_of_one_layer_are_distinguished() -> None:
     def taking(output: int) -> Structure:
         net = joined("left", "right")
         (call,) = net.by_path["join"].calls or ()
         edges = (Edge("left"), Edge("right", output=output))
         return edited(net, "join", calls=(replace(call, inputs=edges),))
 
-    (found,) = said(taking(0), taking(1))
-    assert found.summary == "join takes left, right (output 2); golden left, right."
+    (found,) = diagnose_structures(taking(0), taking(1))
+    assert found.summary == "join takes left, right (output 2) (golden: left, right)."
 
 
 @pytest.mark.parametrize(("path", "source"), [("conv3", "norm1"), ("pool", "conv3")])
-def test_a_layer_fed_by_another_is_named(path: str, source: str) -> None:
+def test_a_layer_with_another_input_is_graph_rewired(path: str, source: str) -> None:
     net = NETS["convnet"]
     was = net.by_path[path].inbound[0]
-    (found,) = said(net, rewired(net, path, source))
+    (found,) = diagnose_structures(net, rewired(net, path, source))
     assert (found.code, found.layers) == ("graph-rewired", [path])
-    assert found.summary == f"{path} takes {source}; golden {was}."
+    assert found.summary == f"{path} takes {source} (golden: {was})."
 
 
 def called(net: Structure, path: str, *sources: str) -> Structure:
@@ -92,18 +99,18 @@ def called(net: Structure, path: str, *sources: str) -> Structure:
 
 
 @pytest.mark.parametrize("path", ["left", "right"])
-def test_a_layer_that_is_shared_no_more_is_named(path: str) -> None:
+def test_a_layer_that_is_no_longer_shared_is_sharing_lost(path: str) -> None:
     once = joined()
     twice = called(once, path, "image", "image")
     copy = dense("copy", "image", 8, 6)
     split = replace(once, layers=(*once.layers[:3], copy, *once.layers[3:]))
-    (found,) = said(twice, split, {**trained(split), **trained(once)})
+    (found,) = diagnose_structures(twice, split, {**trained(split), **trained(once)})
     assert (found.code, found.layers, found.confidence) == ("sharing-lost", [path], 1.0)
-    assert found.summary == f"{path} is used once, in the golden 2 times; new: copy."
-    (more,) = said(once, twice)
+    assert found.summary == f"{path} is called once (golden: 2 times); new: copy."
+    (more,) = diagnose_structures(once, twice)
     assert (more.code, more.summary) == (
         "graph-rewired",
-        f"{path} is used 2 times, in the golden once.",
+        f"{path} is called 2 times (golden: once).",
     )
 
 
@@ -112,22 +119,23 @@ def port(net: Structure, **changes: Any) -> Structure:
 
 
 @ON_ALL
-def test_another_input_is_named(net: Structure) -> None:
+def test_another_model_input_is_input_changed(net: Structure) -> None:
     name, was = net.inputs[0].name, ",".join(str(n or "?") for n in net.inputs[0].shape or ())
-    (found,) = said(net, port(net, shape=(None, 3, 3, 5)))
+    (found,) = diagnose_structures(net, port(net, shape=(None, 3, 3, 5)))
     assert (found.code, found.layers, found.confidence) == ("input-changed", [name], 1.0)
     assert (
         found.summary
-        == f"The model takes {name} (?,3,3,5) float32; the golden {name} ({was}) float32."
+        == f"The model takes {name} (?,3,3,5) float32; the golden takes {name} ({was}) float32."
     )
     assert found.evidence == ["shape, type or number differ"]
-    (found,) = said(net, port(net, dtype="int32"))
+    (found,) = diagnose_structures(net, port(net, dtype="int32"))
     assert (
-        found.summary == f"The model takes {name} ({was}) int32; the golden {name} ({was}) float32."
+        found.summary
+        == f"The model takes {name} ({was}) int32; the golden takes {name} ({was}) float32."
     )
 
 
-def test_inputs_in_another_order_of_the_model_are_named() -> None:
+def test_model_inputs_in_another_order_are_input_changed() -> None:
     def both(*names: str) -> Structure:
         net = joined()
         inputs = tuple(Port(n, (None, 8 if n == "a" else 9), "float32", Edge(n)) for n in names)
@@ -137,61 +145,61 @@ def test_inputs_in_another_order_of_the_model_are_named() -> None:
             layers=(layer("a", "InputLayer"), layer("b", "InputLayer"), *net.layers[1:]),
         )
 
-    found = said(both("a", "b"), both("b", "a"))[0]
+    found = diagnose_structures(both("a", "b"), both("b", "a"))[0]
     assert (found.code, found.layers) == ("input-changed", ["a", "b"])
-    assert found.evidence == ["the same inputs in another order"]
+    assert found.evidence == ["the same inputs, in another order"]
 
 
 @ON_ALL
-def test_another_output_is_named(net: Structure) -> None:
+def test_another_model_output_is_output_changed(net: Structure) -> None:
     before, last = net.layers[-2].path, net.layers[-1].path
     (out,) = net.outputs
     other = replace(net, outputs=(out, Port(before, (None, 3), "float32", Edge(before))))
-    (found,) = said(net, other)
+    (found,) = diagnose_structures(net, other)
     assert (found.code, found.layers, found.confidence) == ("output-changed", [last], 1.0)
     assert found.summary == (
-        f"The model gives {last} (?,10) float32, {before} (?,3) float32; the golden "
+        f"The model gives {last} (?,10) float32, {before} (?,3) float32; the golden gives "
         f"{last} (?,10) float32."
     )
 
 
 @ON_ALL
 @pytest.mark.parametrize("now", ["mixed_float16", "bfloat16"])
-def test_another_type_is_named(net: Structure, now: str) -> None:
+def test_another_dtype_is_dtype_changed(net: Structure, now: str) -> None:
     paths = [la.path for la in net.layers]
-    (found,) = said(net, relayered(net, lambda la: replace(la, dtype=now)))
+    (found,) = diagnose_structures(net, relayered(net, lambda la: replace(la, dtype=now)))
     assert (found.code, found.layers, found.confidence) == ("dtype-changed", paths, 1.0)
     shown = f"{', '.join(paths[:3])} and {len(paths) - 3} more"
-    assert found.summary == f"{shown} compute in {now}, in the golden in float32."
+    assert found.summary == f"The dtype of {shown} is {now} (golden: float32)."
     assert found.evidence == [f"{len(paths)} layers: {now} instead of float32"]
     path = kernels(net)[0].partition("/")[0]
-    (found,) = said(net, edited(net, path, dtype=now))
-    assert found.summary == f"{path} computes in {now}, in the golden in float32."
+    (found,) = diagnose_structures(net, edited(net, path, dtype=now))
+    assert found.summary == f"The dtype of {path} is {now} (golden: float32)."
 
 
 @ON_ALL
-def test_tensors_that_are_kept_in_another_type_are_named(net: Structure) -> None:
+def test_tensors_stored_in_another_dtype_are_dtype_changed(net: Structure) -> None:
     path = kernels(net)[0].partition("/")[0]
     tensors = tuple(replace(t, dtype="float16") for t in net.by_path[path].tensors)
     half = {
         n: v.astype(np.float16) if n.startswith(f"{path}/") else v for n, v in trained(net).items()
     }
-    found = said(net, edited(net, path, tensors=tensors), half)[0]
-    assert found.summary == f"{path} keeps values in float16, in the golden in float32."
+    found = diagnose_structures(net, edited(net, path, tensors=tensors), half)[0]
+    assert found.summary == f"The weight dtype of {path} is float16 (golden: float32)."
     assert found.evidence == ["2 tensors: float16 instead of float32"]
 
 
 @ON_ALL
-def test_new_names_are_told_beside_what_differs(net: Structure) -> None:
+def test_renamed_layers_are_reported_beside_other_causes(net: Structure) -> None:
     names = {la.path: f"new_{la.path}" for la in net.layers}
     first = net.layers[0].path
     other = renamed(net, names)
     values = {f"new_{n}": moved(v) for n, v in trained(net).items()}
-    found = said(net, other, values)
+    found = diagnose_structures(net, other, values)
     assert codes(found) == ["fine-tuned", "layers-renamed"]
     assert found[1].confidence == 0.3
     assert found[1].summary == f"{len(names)} layers renamed: {first} is now new_{first}."
-    assert found[1].evidence == ["paired by place; names decide no output"]
+    assert found[1].evidence == ["layers were paired by place; names do not change outputs"]
 
 
 SMALL, LARGE = NETS["perceptron"], NETS["convnet"]
@@ -200,24 +208,25 @@ SMALL, LARGE = NETS["perceptron"], NETS["convnet"]
 @pytest.mark.parametrize(
     ("net", "other", "share"), [(SMALL, LARGE, "2 of 9"), (LARGE, SMALL, "2 of 9")]
 )
-def test_another_model_is_named_alone(net: Structure, other: Structure, share: str) -> None:
+def test_a_wrong_architecture_is_the_only_diagnosis(
+    net: Structure, other: Structure, share: str
+) -> None:
     (found,) = diagnose(compared(fingerprint(net), fingerprint(other)))
     assert (found.code, found.layers, found.confidence) == ("wrong-architecture", [], 0.97)
-    assert found.summary == "Only 2 of 9 layers are the golden's: it is another model."
+    assert found.summary == "Only 2 of 9 layers match the golden: it is another model."
     own, its = len(net.layers), len(other.layers)
     assert found.evidence == [f"{own} layers in the golden, {its} here"]
 
 
 @pytest.mark.parametrize(("net", "other"), [(SMALL, LARGE), (LARGE, SMALL)])
-def test_the_golden_that_another_model_is_built_as_is_named(
-    net: Structure, other: Structure
-) -> None:
+def test_a_golden_with_the_same_structure_is_named(net: Structure, other: Structure) -> None:
     goldens = [neighbour("far@1", Fingerprint(joined())), neighbour("right@2", Fingerprint(other))]
     comparison = compared(fingerprint(net), fingerprint(other))
     (found,) = diagnose(comparison, lambda: iter(goldens))
     assert found.confidence == 1.0
     assert (
-        found.summary == "Only 2 of 9 layers are the golden's: it is built as the golden right@2."
+        found.summary
+        == "Only 2 of 9 layers match the golden: it has the structure of the golden right@2."
     )
     assert (
         found.advice == "Compare with the right golden: --golden right@2, or build the right model."
@@ -225,7 +234,7 @@ def test_the_golden_that_another_model_is_built_as_is_named(
 
 
 @pytest.mark.parametrize(("net", "other"), [(SMALL, LARGE), (LARGE, SMALL)])
-def test_a_golden_with_the_same_layers_set_otherwise_is_near_and_no_proof(
+def test_a_golden_with_other_settings_is_the_nearest_and_no_proof(
     net: Structure, other: Structure
 ) -> None:
     path = other.layers[1].path
@@ -233,16 +242,14 @@ def test_a_golden_with_the_same_layers_set_otherwise_is_near_and_no_proof(
     comparison = compared(fingerprint(net), fingerprint(other))
     (found,) = diagnose(comparison, lambda: iter([neighbour("near@1", Fingerprint(near))]))
     assert found.confidence == 0.97
-    assert found.summary == "Only 2 of 9 layers are the golden's: it is another model."
+    assert found.summary == "Only 2 of 9 layers match the golden: it is another model."
     assert found.evidence[1] == (
-        "nearest golden in reach: near@1, 100% of the layers with weights are alike"
+        "nearest golden: near@1; 100% of the layers with weights have equal shapes"
     )
 
 
 @pytest.mark.parametrize(("net", "other"), [(SMALL, LARGE), (LARGE, SMALL)])
-def test_a_golden_that_shares_classes_and_no_shapes_is_not_proposed(
-    net: Structure, other: Structure
-) -> None:
+def test_a_golden_with_other_shapes_is_not_named(net: Structure, other: Structure) -> None:
     wider = replace(other, layers=tuple(_wider(la) for la in other.layers))
     comparison = compared(fingerprint(net), fingerprint(other))
     (found,) = diagnose(comparison, lambda: iter([neighbour("far@1", Fingerprint(wider))]))

@@ -1,4 +1,4 @@
-"""Rules that prove by digest what became of a tensor."""
+"""Rules that prove by digest how a tensor changed."""
 
 import ml_dtypes
 import numpy as np
@@ -12,7 +12,7 @@ from diagnosing import (
     Change,
     codes,
     compared,
-    diagnosed,
+    diagnose_values,
     exchanged,
     rounded,
 )
@@ -22,35 +22,52 @@ from fpcheck.diagnosis import diagnose
 from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.structure import ARCHITECTURE, Structure
 
-SAYS: dict[str, tuple[str, Change, str]] = {
+MISTAKES: dict[str, tuple[str, Change, str]] = {
     "float16": ("cast-float16", rounded(np.float16), "rounded to float16"),
     "bfloat16": ("cast-bfloat16", rounded(ml_dtypes.bfloat16), "rounded to bfloat16"),
-    "flipped": ("kernel-flipped", lambda v: v[::-1, ::-1],
-                "turned by 180 degrees (all space axes reversed)"),
-    "transposed": ("kernel-transposed", lambda v: v.swapaxes(-1, -2),
-                   "transposed (its last two axes exchanged)"),
-    "space-transposed": ("kernel-transposed", lambda v: v.swapaxes(0, 1),
-                         "transposed (height and width exchanged)"),
-    "input-channels-reversed": ("input-channels-reversed", lambda v: v[:, :, ::-1],
-                                "with its input channels reversed (RGB and BGR exchanged)"),
-}  # fmt: skip
+    "flipped": (
+        "kernel-flipped",
+        lambda v: v[::-1, ::-1],
+        "rotated by 180 degrees (all spatial axes reversed)",
+    ),
+    "transposed": (
+        "kernel-transposed",
+        lambda v: v.swapaxes(-1, -2),
+        "transposed (last two axes exchanged)",
+    ),
+    "space-transposed": (
+        "kernel-transposed",
+        lambda v: v.swapaxes(0, 1),
+        "transposed (height and width exchanged)",
+    ),
+    "input-channels-reversed": (
+        "input-channels-reversed",
+        lambda v: v[:, :, ::-1],
+        "with reversed input channels (RGB and BGR exchanged)",
+    ),
+}
 
 
 @pytest.mark.parametrize(
     ("name", "tensor"),
     [
-        ("float16", "conv2/kernel"), ("float16", "head/bias"), ("bfloat16", "conv2/kernel"),
-        ("flipped", "conv1/kernel"), ("flipped", "conv2/kernel"), ("transposed", "conv2/kernel"),
-        ("space-transposed", "conv3/kernel"), ("input-channels-reversed", "conv1/kernel"),
+        ("float16", "conv2/kernel"),
+        ("float16", "head/bias"),
+        ("bfloat16", "conv2/kernel"),
+        ("flipped", "conv1/kernel"),
+        ("flipped", "conv2/kernel"),
+        ("transposed", "conv2/kernel"),
+        ("space-transposed", "conv3/kernel"),
+        ("input-channels-reversed", "conv1/kernel"),
     ],
-)  # fmt: skip
+)
 @ON_CONVNETS
-def test_a_tensor_after_a_usual_mistake_is_proved(net: Structure, name: str, tensor: str) -> None:
-    code, mistake, says = SAYS[name]
-    first, *others = diagnosed(net, {tensor: mistake(trained(net)[tensor])})
+def test_a_usual_mistake_with_a_tensor_is_proved(net: Structure, name: str, tensor: str) -> None:
+    code, mistake, text = MISTAKES[name]
+    first, *others = diagnose_values(net, {tensor: mistake(trained(net)[tensor])})
     assert (first.code, first.confidence, others) == (code, 1.0, [])
     assert first.layers == [tensor.partition("/")[0]]
-    assert first.summary == f"{tensor} is the golden one {says}."
+    assert first.summary == f"The values of {tensor} are the golden's, {text}."
     assert first.evidence == [
         f"{tensor}: its digest equals the one that the golden stores for this mistake"
     ]
@@ -59,16 +76,17 @@ def test_a_tensor_after_a_usual_mistake_is_proved(net: Structure, name: str, ten
 @pytest.mark.parametrize("tensor", ["first/kernel", "second/kernel"])
 def test_a_transposed_dense_kernel_is_proved(tensor: str) -> None:
     net = NETS["perceptron"]
-    assert codes(diagnosed(net, {tensor: trained(net)[tensor].T})) == ["kernel-transposed"]
+    assert codes(diagnose_values(net, {tensor: trained(net)[tensor].T})) == ["kernel-transposed"]
 
 
 @ON_ALL
-def test_a_model_rounded_throughout_is_one_diagnosis(net: Structure) -> None:
+def test_a_completely_rounded_model_has_one_diagnosis(net: Structure) -> None:
     values = trained(net)
-    (found,) = diagnosed(net, {name: rounded(np.float16)(v) for name, v in values.items()})
+    (found,) = diagnose_values(net, {name: rounded(np.float16)(v) for name, v in values.items()})
     names = list(values)
     assert found.summary == (
-        f"{', '.join(names[:3])} and {len(names) - 3} more are the golden ones rounded to float16."
+        f"The values of {', '.join(names[:3])} and {len(names) - 3} more are the golden's, "
+        "rounded to float16."
     )
     assert found.layers == [la.path for la in net.layers if la.tensors]
 
@@ -82,55 +100,57 @@ def test_a_model_rounded_throughout_is_one_diagnosis(net: Structure) -> None:
         (NETS["perceptron"], "first", "second", ("kernel",)),
     ],
 )
-def test_layers_that_hold_each_others_weights_are_named(
+def test_layers_with_each_others_weights_are_layers_swapped(
     net: Structure, first: str, second: str, roles: tuple[str, ...]
 ) -> None:
-    (found,) = diagnosed(net, exchanged(trained(net), first, second, *roles))
+    (found,) = diagnose_values(net, exchanged(trained(net), first, second, *roles))
     assert (found.code, found.layers, found.confidence) == ("layers-swapped", [first, second], 1.0)
     what = "weights" if len(roles) > 1 else roles[0]  # the biases are where they were
-    assert found.summary == f"{first} and {second} hold each other's {what}."
+    assert found.summary == f"{first} and {second} have each other's {what}."
     assert found.evidence == [
-        f"equal digests: {first} holds the {what} of {second}",
-        f"equal digests: {second} holds the {what} of {first}",
+        f"equal digests: {first} has the {what} of {second}",
+        f"equal digests: {second} has the {what} of {first}",
     ]
 
 
-def test_without_an_architecture_a_swap_is_as_keras_would_load_it() -> None:
-    """Which layer a group of the file is, the golden's architecture says: it may be another."""
+def test_a_swap_without_an_architecture_is_not_proved() -> None:
+    """Groups of the file are assigned by the golden's architecture, which may be wrong."""
     net, values = NETS["convnet"], trained(NETS["convnet"])
     file = replace(net, not_stored=(ARCHITECTURE,))
     other = {**values, **exchanged(values, "conv2", "conv3", "kernel", "bias")}
     (found,) = diagnose(compared(fingerprint(net, values), fingerprint(file, other)))
     assert (found.code, found.confidence) == ("layers-swapped", 0.95)
-    assert found.evidence[-1] == (
+    assert found.evidence[0] == (
         "the file contains no architecture, so its groups were assigned to the golden's layers"
     )
 
 
-def test_a_tensor_that_another_layer_holds_too_is_no_proof_of_mixed_roles() -> None:
+def test_a_tensor_of_several_layers_does_not_prove_mixed_roles() -> None:
     net = NETS["convnet"]
     base = trained(net)
     base["norm2/gamma"] = base["norm1/gamma"]
-    found = diagnosed(net, {"norm1/beta": base["norm1/gamma"]}, base)
+    found = diagnose_values(net, {"norm1/beta": base["norm1/gamma"]}, base)
     assert "roles-mixed" not in codes(found)
 
 
-def test_zeros_are_no_proof_of_rounding() -> None:
+def test_zeros_do_not_prove_rounding() -> None:
     """So small a bias is zero in float16; but it may as well never have been loaded."""
     net = NETS["perceptron"]
     base = trained(net) | {"first/bias": np.full(12, 1e-9, np.float32)}
     base["first/bias"][0] = 2e-9
-    found = diagnosed(net, {"first/bias": np.zeros(12, np.float32)}, base)
+    found = diagnose_values(net, {"first/bias": np.zeros(12, np.float32)}, base)
     assert "cast-float16" not in codes(found)
     every = {name: rounded(np.float16)(value) for name, value in base.items()}
-    assert codes(diagnosed(net, every, base)) == ["cast-float16"]
+    assert codes(diagnose_values(net, every, base)) == ["cast-float16"]
 
 
-def test_a_layer_loaded_twice_is_named() -> None:
+def test_weights_loaded_into_two_layers_are_layers_swapped() -> None:
     net, values = NETS["convnet"], trained(NETS["convnet"])
-    (found,) = diagnosed(net, {f"conv3/{r}": values[f"conv2/{r}"] for r in ("kernel", "bias")})
+    (found,) = diagnose_values(
+        net, {f"conv3/{r}": values[f"conv2/{r}"] for r in ("kernel", "bias")}
+    )
     assert (found.code, found.layers) == ("layers-swapped", ["conv3"])
-    assert found.summary == "conv3 holds the weights of conv2."
+    assert found.summary == "conv3 has the weights of conv2."
 
 
 def test_two_pairs_of_swapped_layers_are_one_diagnosis() -> None:
@@ -139,23 +159,23 @@ def test_two_pairs_of_swapped_layers_are_one_diagnosis() -> None:
     changes |= exchanged(
         values, "norm1", "norm2", "gamma", "beta", "moving_mean", "moving_variance"
     )
-    (found,) = diagnosed(net, changes)
-    assert found.summary == "norm1 and norm2 hold each other's weights; so does 1 more pair."
+    (found,) = diagnose_values(net, changes)
+    assert found.summary == "norm1 and norm2 have each other's weights; 1 more pair likewise."
 
 
-def test_weights_that_several_layers_hold_name_none_of_them() -> None:
+def test_weights_of_several_layers_name_none_of_them() -> None:
     net = convnet()
     base = trained(net)
     base |= {f"conv3/{r}": base[f"conv2/{r}"] for r in ("kernel", "bias")}
-    (found,) = diagnosed(net, {"conv1/bias": base["conv2/bias"]}, base)
+    (found,) = diagnose_values(net, {"conv1/bias": base["conv2/bias"]}, base)
     assert (found.code, found.layers, found.confidence) == ("other-checkpoint", ["conv1"], 0.5)
 
 
-def test_constants_are_no_proof_of_a_swap() -> None:
+def test_constants_do_not_prove_a_swap() -> None:
     """One other layer has a bias of zeros, too: that does not make it the source."""
     net = NETS["perceptron"]
     base = trained(net) | {"second/bias": np.zeros(12, np.float32)}
-    found = diagnosed(net, {"first/bias": np.zeros(12, np.float32)}, base)
+    found = diagnose_values(net, {"first/bias": np.zeros(12, np.float32)}, base)
     assert "layers-swapped" not in codes(found)
 
 
@@ -164,30 +184,31 @@ def test_constants_are_no_proof_of_a_swap() -> None:
     ("now", "was"), [("moving_mean", "moving_variance"), ("gamma", "beta"), ("beta", "moving_mean")]
 )
 @pytest.mark.parametrize("path", ["norm1", "norm2"])
-def test_tensors_in_each_others_place_are_named(
+def test_exchanged_tensors_of_one_layer_are_roles_mixed(
     net: Structure, now: str, was: str, path: str
 ) -> None:
     values = trained(net)
     changes = {f"{path}/{now}": values[f"{path}/{was}"], f"{path}/{was}": values[f"{path}/{now}"]}
-    (found,) = diagnosed(net, changes)
+    (found,) = diagnose_values(net, changes)
     assert (found.code, found.layers, found.confidence) == ("roles-mixed", [path], 1.0)
     first, second = sorted((now, was), key=NORMALISED.index)
-    told = [
-        f"{path}: {first} holds the golden {second}",
-        f"{path}: {second} holds the golden {first}",
+    texts = [
+        f"{path}: {first} has the values of the golden's {second}",
+        f"{path}: {second} has the values of the golden's {first}",
     ]
-    assert found.summary == f"Tensors stand in each other's place: {told[0]}, {told[1]}."
-    assert found.evidence == [f"equal digests: {line}" for line in told]
+    assert found.summary == f"Tensors of one layer are exchanged: {texts[0]}, {texts[1]}."
+    assert found.evidence == [f"equal digests: {line}" for line in texts]
 
 
 @ON_CONVNETS
-def test_an_exchange_with_a_fresh_beta_claims_both_halves(net: Structure) -> None:
+def test_an_exchange_with_a_fresh_beta_explains_both_tensors(net: Structure) -> None:
     base = trained(net)
     base["norm1/beta"] = np.zeros_like(base["norm1/beta"])
     changes = {"norm1/beta": base["norm1/moving_mean"], "norm1/moving_mean": base["norm1/beta"]}
-    (found,) = diagnosed(net, changes, base)
+    (found,) = diagnose_values(net, changes, base)
     assert found.summary == (
-        "Tensors stand in each other's place: norm1: beta holds the golden moving_mean."
+        "Tensors of one layer are exchanged: norm1: beta has the values of the golden's "
+        "moving_mean."
     )
 
 
@@ -203,10 +224,12 @@ def relabelled(net: Structure, path: str) -> Structure:
 
 @ON_CONVNETS
 @pytest.mark.parametrize("path", ["norm1", "norm2"])
-def test_equal_tensors_of_another_role_are_named_only_if_equal(net: Structure, path: str) -> None:
+def test_equal_tensors_with_another_role_are_roles_mixed(net: Structure, path: str) -> None:
     other = relabelled(net, path)
-    values = {f"{la.path}/{t.role}": v for (la, t), v in
-              zip(other.tensors, trained(net).values(), strict=True)}  # fmt: skip
+    values = {
+        f"{la.path}/{t.role}": v
+        for (la, t), v in zip(other.tensors, trained(net).values(), strict=True)
+    }
     found = diagnose(compared(fingerprint(net), fingerprint(other, values)))
     assert codes(found) == ["roles-mixed", "config-changed"]
     assert found[0].layers == [path]
@@ -217,38 +240,43 @@ def test_equal_tensors_of_another_role_are_named_only_if_equal(net: Structure, p
 
 @ON_CONVNETS
 @pytest.mark.parametrize(
-    ("change", "code", "says"),
+    ("change", "code", "text"),
     [
         (lambda v: v[::-1], "kernel-flipped", "flipped along axis 0"),
         (lambda v: v[:, ::-1], "kernel-flipped", "flipped along axis 1"),
-        (lambda v: v.swapaxes(0, 1)[::-1], "kernel-transposed",
-         "transposed (axes 1, 0, 2, 3, axis 1 reversed)"),
+        (
+            lambda v: v.swapaxes(0, 1)[::-1],
+            "kernel-transposed",
+            "transposed (axes 1, 0, 2, 3, axis 1 reversed)",
+        ),
     ],
-)  # fmt: skip
-def test_rarer_turns_are_proved_by_putting_them_back(
-    net: Structure, change: Change, code: str, says: str
+)
+def test_rare_flips_and_transpositions_are_proved_by_undoing_them(
+    net: Structure, change: Change, code: str, text: str
 ) -> None:
     for name in ("conv1/kernel", "conv2/kernel"):
-        (found,) = diagnosed(net, {name: np.ascontiguousarray(change(trained(net)[name]))})
+        (found,) = diagnose_values(net, {name: np.ascontiguousarray(change(trained(net)[name]))})
         assert (found.code, found.confidence) == (code, 1.0)
-        assert found.summary == f"{name} is the golden one {says}."
-        assert found.evidence == [f"{name}: put back, it has the golden's digest"]
+        assert found.summary == f"The values of {name} are the golden's, {text}."
+        assert found.evidence == [f"{name}: undoing this gives the golden's digest"]
 
 
 @ON_CONVNETS
-def test_without_a_closer_look_what_the_golden_foretold_is_still_proved(net: Structure) -> None:
+def test_counterfactual_digests_prove_mistakes_without_a_closer_look(net: Structure) -> None:
     values = trained(net)
-    for change, code in ((lambda v: v[::-1, ::-1], "kernel-flipped"),
-                         (lambda v: v[:, :, ::-1], "input-channels-reversed"),
-                         (lambda v: v[::-1], "other-checkpoint")):  # fmt: skip
+    for change, code in (
+        (lambda v: v[::-1, ::-1], "kernel-flipped"),
+        (lambda v: v[:, :, ::-1], "input-channels-reversed"),
+        (lambda v: v[::-1], "other-checkpoint"),
+    ):
         other = {**values, "conv1/kernel": change(values["conv1/kernel"])}
         found = diagnose(compared(fingerprint(net, values), fingerprint(net, other)))
         assert codes(found) == [code]
 
 
-def test_names_with_a_colon_keep_their_evidence() -> None:
+def test_names_with_a_colon_are_shown_completely() -> None:
     net = renamed(NETS["perceptron"], {"first": "first:0"})
-    (found,) = diagnosed(net, {"first:0/kernel": trained(net)["first:0/kernel"].T})
+    (found,) = diagnose_values(net, {"first:0/kernel": trained(net)["first:0/kernel"].T})
     assert found.evidence == [
         "first:0/kernel: its digest equals the one that the golden stores for this mistake"
     ]

@@ -1,8 +1,8 @@
-"""What holds of all rules: nothing is said of a match, and what is certain stands first."""
+"""All rules together: a match has no diagnosis, and certain diagnoses come first."""
 
 import numpy as np
 from builders import edited, fingerprint, outputs, renamed, trained
-from diagnosing import NETS, ON_ALL, codes, compared, diagnosed, reset, rounded
+from diagnosing import NETS, ON_ALL, codes, compared, diagnose_values, reset, rounded
 from msgspec.structs import replace
 
 from fpcheck.comparison.compare import compare_fingerprints
@@ -25,24 +25,26 @@ def test_no_rule_fires_on_a_matching_comparison(net: Structure) -> None:
 
 
 @ON_ALL
-def test_what_is_allowed_is_not_diagnosed(net: Structure) -> None:
+def test_differences_within_tolerance_are_not_diagnosed(net: Structure) -> None:
     values = trained(net)
     near = fingerprint(net, {name: rounded(np.float16)(v) for name, v in values.items()})
     assert diagnose(compare_fingerprints(fingerprint(net), near, Tolerances("float16"))) == []
 
 
-def test_diagnoses_stand_most_certain_first_then_widest() -> None:
+def test_diagnoses_are_sorted_by_confidence_then_by_findings() -> None:
     net, values = NETS["convnet"], trained(NETS["convnet"])
     holed = values["head/kernel"].copy()
     holed[:4] = 0
     changes = reset(net, "norm1", "norm2") | {"head/kernel": holed}
     changes["conv1/kernel"] = values["conv1/kernel"][::-1, ::-1]
     changes |= {n: rounded(np.float16)(values[n]) for n in ("conv2/kernel", "conv3/kernel")}
-    found = diagnosed(net, changes)
+    found = diagnose_values(net, changes)
     assert [(d.code, d.confidence) for d in found] == [
-        ("cast-float16", 1.0), ("kernel-flipped", 1.0), ("batchnorm-statistics-reset", 0.99),
+        ("cast-float16", 1.0),
+        ("kernel-flipped", 1.0),
+        ("batchnorm-statistics-reset", 0.99),
         ("zeroed", 0.96),
-    ]  # fmt: skip
+    ]
 
 
 @ON_ALL

@@ -13,7 +13,7 @@ from builders import (
     rewired,
     trained,
 )
-from diagnosing import NETS, ON_ALL, ON_CONVNETS, codes, compared, diagnosed
+from diagnosing import NETS, ON_ALL, ON_CONVNETS, codes, compared, diagnose_values
 from msgspec.structs import replace
 
 from fpcheck.comparison.compare import Closer
@@ -40,22 +40,21 @@ def test_a_changed_attribute_is_named_with_both_values(
     other = edited(net, path, config={**config, attribute: new})
     (found,) = diagnose(compared(fingerprint(net), fingerprint(other)))
     assert (found.code, found.layers, found.confidence) == ("config-changed", [path], 1.0)
-    assert found.summary == f"{path}: {attribute} is {new}, golden {old}."
+    assert found.summary == f"{path}: {attribute} is {new} (golden: {old})."
 
 
 @ON_ALL
-def test_a_missing_top_is_told_from_a_gap(net: Structure) -> None:
+def test_a_missing_top_and_a_missing_inner_layer_are_distinguished(net: Structure) -> None:
     body = replace(net, layers=net.layers[:-1])
     top, last = net.layers[-1].path, net.layers[-2].path
     (found,) = diagnose(compared(fingerprint(net), fingerprint(body, trained(net))))
     assert (found.code, found.layers, found.confidence) == ("layers-removed", [top], 1.0)
-    assert found.summary == f"This is the body of the golden, its top is missing: {top}."
-    assert found.evidence == [f"{len(net.layers) - 1} of {len(net.layers)} layers are there"]
-    gap = rewired(replace(net, layers=(*net.layers[:-2], net.layers[-1])), top,
-                  net.layers[-3].path)  # fmt: skip
+    assert found.summary == f"The model lacks the top of the golden: {top}."
+    assert found.evidence == [f"{len(net.layers) - 1} of {len(net.layers)} layers are present"]
+    gap = rewired(replace(net, layers=(*net.layers[:-2], net.layers[-1])), top, net.layers[-3].path)
     (found,) = diagnose(compared(fingerprint(net), fingerprint(gap, trained(net))))
     assert (found.code, found.layers, found.confidence) == ("layers-removed", [last], 1.0)
-    assert found.summary == f"1 layer of the golden missing from the middle: {last}."
+    assert found.summary == f"The model lacks 1 layer of the golden: {last}."
     assert found.advice == "Build the missing layers."
 
 
@@ -65,64 +64,71 @@ def test_added_layers_are_named(net: Structure) -> None:
     more = replace(net, layers=(*net.layers, layer("drop", "Dropout", last)))
     (found,) = diagnose(compared(fingerprint(net), fingerprint(more, trained(net))))
     assert (found.code, found.layers, found.confidence) == ("layers-added", ["drop"], 1.0)
-    assert found.summary == "1 layer that the golden lacks: drop (Dropout)."
-    assert found.evidence == [f"{len(net.layers)} layers of the golden are there"]
+    assert found.summary == "The model has 1 layer that the golden lacks: drop (Dropout)."
+    assert found.evidence == [f"{len(net.layers)} layers of the golden are present"]
 
 
-def test_models_with_nothing_in_common_have_no_missing_layers() -> None:
+def test_unrelated_models_have_no_missing_layers() -> None:
     other = network(layer("a", "Masking"), dense("b", "a", 3, 4))
     found = diagnose(compared(Fingerprint(NETS["perceptron"]), Fingerprint(other)))
     assert not {"layers-removed", "layers-added"} & set(codes(found))
 
 
-def said(net: Structure, other: Structure, values: Values | None = None) -> list[Diagnosis]:
-    """What is said of another structure with the same weights."""
-    held = trained(net) if values is None else values
-    return diagnose(compared(fingerprint(net), fingerprint(other, held)))
+def diagnose_structures(
+    net: Structure, other: Structure, values: Values | None = None
+) -> list[Diagnosis]:
+    """The diagnoses of another structure with the same weights."""
+    values = trained(net) if values is None else values
+    return diagnose(compared(fingerprint(net), fingerprint(other, values)))
 
 
 @pytest.mark.parametrize(("path", "epsilon"), [("norm1", 1e-5), ("norm2", 1e-2)])
-def test_an_epsilon_is_told_with_the_smallest_variance(path: str, epsilon: float) -> None:
+def test_a_changed_epsilon_is_shown_with_the_smallest_variance(path: str, epsilon: float) -> None:
     net = NETS["convnet"]
     other = edited(net, path, config={**(net.by_path[path].config or {}), "epsilon": epsilon})
-    (found,) = said(net, other)
+    (found,) = diagnose_structures(net, other)
     least = trained(net)[f"{path}/moving_variance"].min()
     assert found.evidence == [
-        f"{path}: epsilon is {epsilon}, golden 0.001",
-        "epsilon: added to the variance: shows where variances are small",
+        f"{path}: epsilon is {epsilon} (golden: 0.001)",
+        "epsilon: added to the variance; it matters where variances are small",
         f"{path}: the smallest moving_variance is {least:.3g}",
     ]
 
 
 @pytest.mark.parametrize("back", [False, True])
 @ON_CONVNETS
-def test_strides_that_moved_are_one_sentence(net: Structure, back: bool) -> None:
+def test_moved_strides_are_one_sentence(net: Structure, back: bool) -> None:
     def strided(first: int, second: int) -> Structure:
         found = net
         for path, step, size in (("conv2", first, 1), ("conv3", second, 3)):
-            config = {**(net.by_path[path].config or {}), "strides": [step, step],
-                      "kernel_size": [size, size]}  # fmt: skip
+            config = {
+                **(net.by_path[path].config or {}),
+                "strides": [step, step],
+                "kernel_size": [size, size],
+            }
             found = edited(found, path, config=config)
         return found
 
     old, new = ((2, 1), (1, 2)) if not back else ((1, 2), (2, 1))
-    (found,) = said(strided(*old), strided(*new))
+    (found,) = diagnose_structures(strided(*old), strided(*new))
     assert (found.code, found.layers) == ("config-changed", ["conv2", "conv3"])
     given, got = ("conv2 (1x1)", "conv3 (3x3)") if not back else ("conv3 (3x3)", "conv2 (1x1)")
-    assert found.summary == f"strides moved from {given} to {got}: v1.5 code with v1 weights."
+    assert found.summary == (
+        f"strides moved from {given} to {got}: code of ResNet v1.5 with weights of v1."
+    )
 
 
 @pytest.mark.parametrize(("path", "kind"), [("norm1", "LayerNormalization"), ("relu1", "ELU")])
-def test_another_class_is_named(path: str, kind: str) -> None:
+def test_another_class_is_config_changed(path: str, kind: str) -> None:
     net = NETS["convnet"]
     was = net.by_path[path].class_name
-    found = said(net, edited(net, path, class_name=kind))[0]
+    found = diagnose_structures(net, edited(net, path, class_name=kind))[0]
     assert (found.code, found.layers) == ("config-changed", [path])
-    assert found.summary == f"{path}: class is {kind}, golden {was}."
+    assert found.summary == f"{path}: class is {kind} (golden: {was})."
 
 
 @ON_ALL
-def test_attributes_that_the_configuration_leaves_out_are_named(net: Structure) -> None:
+def test_attributes_that_get_config_leaves_out_are_named(net: Structure) -> None:
     path = net.layers[1].path
     custom = edited(net, path, custom=True, attributes={"factor": 2.0})
     live = edited(custom, path, attributes={"factor": 3.0})
@@ -132,7 +138,7 @@ def test_attributes_that_the_configuration_leaves_out_are_named(net: Structure) 
     )
     found = diagnose(replace(comparison, closer=Closer(structure=live)))[0]
     assert (found.code, found.layers, found.confidence) == ("config-changed", [path], 0.97)
-    assert found.summary == f"{path}: factor is 3.0, golden 2.0."
+    assert found.summary == f"{path}: factor is 3.0 (golden: 2.0)."
     assert diagnose(replace(comparison, closer=Closer(structure=custom))) == []
 
 
@@ -140,13 +146,14 @@ def normalising(width: int) -> Structure:
     """A Normalization that was given its mean: a constant, no weight."""
     item = holding(layer("scale", "Normalization", "in"), used_mean=(width,))
     tensors = tuple(replace(t, derived=True) for t in item.tensors)
-    return network(layer("in", "InputLayer"), replace(item, tensors=tensors),
-                   dense("last", "scale", width, 3))  # fmt: skip
+    return network(
+        layer("in", "InputLayer"), replace(item, tensors=tensors), dense("last", "scale", width, 3)
+    )
 
 
 @pytest.mark.parametrize("width", [4, 7])
-def test_a_constant_that_differs_is_a_setting(width: int) -> None:
+def test_a_changed_constant_is_config_changed(width: int) -> None:
     net = normalising(width)
-    (found,) = diagnosed(net, {"scale/used_mean": trained(net)["scale/used_mean"] + 1})
+    (found,) = diagnose_values(net, {"scale/used_mean": trained(net)["scale/used_mean"] + 1})
     assert (found.code, found.layers) == ("config-changed", ["scale"])
-    assert found.summary == "scale: mean is not the golden's."
+    assert found.summary == "scale: mean differs from the golden's."

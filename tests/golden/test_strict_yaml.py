@@ -87,9 +87,9 @@ def test_numbers_to_the_base_of_sixty_are_no_tolerances(number: str) -> None:
     ("bound", "fact"),
     [
         ("nope", "tolerance nope: no such row"),
-        ("-1", "tolerance -1.0: not a number from 0 up"),
-        (".nan", "tolerance nan: not a number from 0 up"),
-        (".inf", "tolerance inf: not a number from 0 up"),
+        ("-1", "tolerance -1.0: not a finite number of 0 or more"),
+        (".nan", "tolerance nan: not a finite number of 0 or more"),
+        (".inf", "tolerance inf: not a finite number of 0 or more"),
     ],
 )
 def test_a_tolerance_that_is_none_is_refused_with_its_file(bound: str, fact: str) -> None:

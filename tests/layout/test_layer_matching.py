@@ -101,7 +101,7 @@ def test_without_an_architecture_the_structure_is_skipped_and_the_verdict_incomp
     assert [(n, la.status, la.reason) for n, la in report.levels.items()] == [
         ("structure", "skipped", reason),
         ("weights", "pass", None),
-        ("outputs", "skipped", "the golden does not hold it"),
+        ("outputs", "skipped", "the golden does not contain it"),
     ]
 
 

@@ -236,7 +236,7 @@ def test_of_a_head_that_was_trained_further_nothing_is_said_of_the_body(
     assert told(report) == ("mismatch", ["fine-tuned 0.85"],
                             ["predictions/bias", "predictions/kernel"])  # fmt: skip
     (found,) = report.diagnoses
-    assert found.summary.startswith("predictions was trained further")
+    assert found.summary.startswith("The weights of predictions are close to the golden's")
     assert found.evidence[0].startswith("1 layer of 1: ")
     assert report.notes[0].endswith("not compared: backbone/conv1, backbone/norm1, backbone/conv2")
 

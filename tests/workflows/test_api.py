@@ -43,7 +43,7 @@ def test_assert_match_raises_with_the_text_that_the_console_prints(here: Path) -
         "  outputs    fail    1 output differs",
         "  first divergent layer: block1_conv",
     ]
-    assert "block1_conv/kernel: 100% newly zero" in str(report)
+    assert "block1_conv/kernel: 100% of the values became 0" in str(report)
 
 
 def test_messages_have_the_words_of_python(here: Path) -> None:

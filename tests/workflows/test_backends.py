@@ -173,7 +173,7 @@ def test_a_model_that_takes_text_is_run_on_tensorflow_only(
     )
     assert statuses(report) == ("incomplete", "pass", "pass", "skipped")
     reason = report.levels["outputs"].reason or ""
-    assert reason.partition("; not proved: other environment: backend tensorflow")[0] == (
+    assert reason.partition("; not proved: the environment differs: backend tensorflow")[0] == (
         f"the model takes text, which Keras cannot give it on {backend}"
     )
 

@@ -40,8 +40,8 @@ def test_what_was_not_recorded_keeps_outputs_from_being_proved(here: Path) -> No
     report = fpcheck.compare("first.keras", "first", goldens=GOLDENS, static=True)
     assert report.verdict == "incomplete"
     assert report.levels["outputs"].reason == (
-        "static=True; not proved: the golden is of an earlier fpcheck, which did not record the "
-        "keys of its inputs and outputs"
+        "static=True; not proved: an earlier fpcheck recorded the golden, without the keys of its "
+        "inputs and outputs"
     )
 
 

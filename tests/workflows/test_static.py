@@ -139,8 +139,8 @@ def test_static_says_why_outputs_were_not_proved(
     report = compare_source(model, CompareRequest(golden="demo-digits"), STATIC, NeverStarted())
     assert report.levels["outputs"] == LevelResult(
         "skipped",
-        f"--static; not proved: other environment: keras {recorded.environment['keras']} in the "
-        "golden, keras 4.0.0 here",
+        "--static; not proved: the environment differs: keras "
+        f"{recorded.environment['keras']} in the golden, keras 4.0.0 here",
     )
 
 

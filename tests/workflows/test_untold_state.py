@@ -199,8 +199,7 @@ def test_files_that_a_custom_class_saves_are_compared(here: Path) -> None:
     (diagnosis,) = static("changed.keras").diagnoses
     assert (diagnosis.code, diagnosis.summary) == (
         "vocabulary-changed",
-        "assets/layers/tokens/words.txt, which the model keeps beside its weights, differs from "
-        "the golden.",
+        "Files saved with the model differ from the golden's: assets/layers/tokens/words.txt.",
     )
 
 
@@ -235,8 +234,8 @@ def test_a_vocabulary_that_the_file_does_not_hold_is_no_match(here: Path) -> Non
     assert report.verdict == "incomplete"
     assert report.levels["weights"].reason == "the file does not contain lookup/vocabulary"
     assert report.levels["outputs"].reason == (
-        "static=True; not proved: the vocabulary of lookup was not compared: a file does not hold "
-        "it"
+        "static=True; not proved: the vocabulary of lookup was not compared: a file does not "
+        "contain it"
     )
 
 
@@ -268,7 +267,7 @@ def test_words_outside_the_model_file_are_read_where_that_is_trusted(here: Path)
     report = static("named.keras")
     assert report.verdict == "incomplete"
     assert report.levels["weights"].reason == (
-        f"the file does not contain lookup/vocabulary, which lies in {words}"
+        f"the file does not contain lookup/vocabulary, which is stored in {words}"
     )
     words.write_text("\n".join([*WORDS[3:], *WORDS[:3]]) + "\n")
     changed = fpcheck.compare("named.keras", "net", trust=True)

@@ -25,7 +25,7 @@ from fpcheck.workflows.record import record_source
 from fpcheck.workflows.request import CompareRequest, RecordRequest
 
 STATIC = Options(static=True)
-NONE = "the golden does not hold it"
+NONE = "the golden does not contain it"
 
 
 def net(units: int = 4, activation: str = "relu") -> keras.Model:
@@ -180,7 +180,7 @@ def test_what_was_not_asked_for_still_explains_what_was(here: Path) -> None:
     report = fpcheck.compare(net(activation="gelu"), "net", levels=["outputs"])
     assert {f.level for f in report.findings} == {"outputs"}
     assert [(d.code, d.summary) for d in report.diagnoses] == [
-        ("config-changed", "mid: activation is gelu, golden relu.")
+        ("config-changed", "mid: activation is gelu (golden: relu).")
     ]
 
 
@@ -209,7 +209,7 @@ def test_a_diff_calls_its_sides_first_and_second(files: Path) -> None:
         "  second     gelu.keras",
         "  structure  fail    1 place differs",
         "  weights    pass",
-        "  outputs    skipped  the first does not hold it",
+        "  outputs    skipped  the first does not contain it",
         "  first divergent layer: mid",
         "",
         "  config-changed (proved)",
@@ -252,7 +252,7 @@ def test_no_sentence_of_a_diff_of_two_files_says_golden(
     model.save("run2.keras")
     report = diff_sources("run1.keras", "run2.keras", None, "none", STATIC)
     assert report.diagnoses
-    told = plain_text(report, verbose=True).replace("no golden in reach holds them", "")
+    told = plain_text(report, verbose=True).replace("no other golden has these values", "")
     assert "golden" not in told
 
 

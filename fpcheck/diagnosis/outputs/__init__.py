@@ -1,4 +1,4 @@
-"""Why outputs differ where structure and weights do not say it, or say it only of the outputs."""
+"""Rules for outputs that differ although structure and weights, or all other layers, are equal."""
 
 from fpcheck.diagnosis.outputs import (
     builtin_redefined,

@@ -1,53 +1,49 @@
-"""A name means another function now: a custom one lost to the built-in, or a new Keras."""
+"""A name refers to another function: Keras's instead of a custom one, or that of a new Keras."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.evidence import some
-from fpcheck.fingerprint.outputs import relative_difference
-from fpcheck.report.report import Diagnosis
+from fpcheck.diagnosis.evidence import Diagnoses, diagnosis, some
+from fpcheck.fingerprint.outputs import Outputs, relative_difference
 
-# Functions on a grid are computed alike everywhere but for the last bits.
+# On a grid, a function gives the same values everywhere, except for the last bits.
 _SAME = 1e-4
 
 
-def diagnose(case: Case) -> Iterator[Diagnosis]:
-    """A diagnosis where outputs alone differ and a function's values, or its owner, do too."""
-    if not case.only_outputs:
-        return
-    told = {**_other_values(case), **_exchanged(case)}
-    if told:
-        case.tell(case.found("output-changed"))
-        yield Diagnosis(
-            code="builtin-redefined",
-            layers=list(told),
+def diagnose(case: Case) -> Diagnoses:
+    """A diagnosis where only outputs differ, and so do a function's values or its owner."""
+    changes = {**_changed_values(case), **_changed_owners(case)} if case.only_outputs else {}
+    if changes:
+        case.explain(case.unexplained("output-changed"))
+        yield diagnosis(
+            "builtin-redefined",
+            changes,
+            f"{some(changes.values(), 1)}.",
+            ["weights and configuration are equal", *changes.values()],
+            "Pass your own function with --custom-objects, or use the version of Keras that the "
+            f"{case.reference} was recorded with.",
             confidence=0.98,
-            summary=f"{some(told.values(), 1)}.",
-            evidence=["weights and configuration are equal", *told.values()][:5],
-            advice="Give your own function with --custom-objects, or compute with the version of "
-            f"Keras that the {case.reference} was recorded with.",
         )
 
 
-def _other_values(case: Case) -> dict[str, str]:
+def _changed_values(case: Case) -> dict[str, str]:
     golden, candidate = case.golden.outputs, case.candidate.outputs
     if golden is None or candidate is None:
         return {}
-    both = golden.functions.keys() & candidate.functions.keys()
-    changed = {
-        name: difference
-        for name in sorted(both)
-        if not (difference := relative_difference(golden.functions[name],
-                                                  candidate.functions[name])) <= _SAME
-    }  # fmt: skip
     return {
-        layer.path: f"{layer.path}: '{name}' is another function now, up to {difference:.2g} of "
-        "its RMS on a fixed grid"
-        for name, difference in changed.items()
+        layer.path: f"{layer.path}: '{name}' now gives other values: up to {difference:.2g} of "
+        "their RMS on a fixed grid"
+        for name, difference in _changed_functions(golden, candidate).items()
         for layer in case.golden.structure.layers
         if _uses(layer.config, name)
     }
+
+
+def _changed_functions(golden: Outputs, candidate: Outputs) -> dict[str, float]:
+    ours, theirs = golden.functions, candidate.functions
+    names = sorted(ours.keys() & theirs.keys())
+    differences = {name: relative_difference(ours[name], theirs[name]) for name in names}
+    return {name: value for name, value in differences.items() if not value <= _SAME}
 
 
 def _uses(config: Any, name: str) -> bool:
@@ -56,21 +52,16 @@ def _uses(config: Any, name: str) -> bool:
     return bool(config == name)
 
 
-def _exchanged(case: Case) -> dict[str, str]:
-    """Layers with a function or class of the user's on one side, and Keras's on the other."""
-    whole = case.comparison.closer.structure or case.candidate.structure
-    found: dict[str, str] = {}
-    for pair, now in case.paired_with(whole):
-        # Of layers inside a custom one a file tells no class, nor whose they are.
-        known = pair.golden.class_name and pair.candidate.class_name
-        if known and now.custom != pair.golden.custom:
-            own, kerass = (
-                (case.reference, "this model")
-                if pair.golden.custom
-                else ("model", f"the {case.reference}")
-            )
-            found[pair.golden.path] = (
-                f"{pair.golden.path}: the {own} has code of its own where {kerass} has Keras's "
-                f"({pair.golden.class_name})"
-            )
-    return found
+def _changed_owners(case: Case) -> dict[str, str]:
+    """Layers with a custom function or class on one side, and Keras's on the other."""
+    structure = case.comparison.closer.structure or case.candidate.structure
+    changes: dict[str, str] = {}
+    for pair, layer in case.pairs_with(structure):
+        path, kind = pair.golden.path, pair.golden.class_name
+        # A file says nothing about layers inside a custom one.
+        known = kind and pair.candidate.class_name
+        if known and layer.custom != pair.golden.custom:
+            sides = [f"the {case.reference}", "this model"]
+            custom, keras = sides if pair.golden.custom else sides[::-1]
+            changes[path] = f"{path}: {custom} uses custom code, {keras} uses Keras's {kind}"
+    return changes

@@ -1,31 +1,28 @@
-"""The code of a custom layer or function is not the golden's."""
-
-from collections.abc import Iterator
+"""The code of a custom layer or function differs from the golden's."""
 
 from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.evidence import some
-from fpcheck.report.report import Diagnosis
+from fpcheck.diagnosis.evidence import Diagnoses, diagnosis, some
 
 
-def diagnose(case: Case) -> Iterator[Diagnosis]:
-    """A diagnosis where outputs alone differ, and so does the code of a layer."""
-    whole = case.comparison.closer.structure
-    if not case.only_outputs or whole is None:
+def diagnose(case: Case) -> Diagnoses:
+    """A diagnosis where only outputs differ, and so does the code of a layer."""
+    structure = case.comparison.closer.structure
+    if not case.only_outputs or structure is None:
         return
     layers = [
-        pair.golden.path
-        for pair, now in case.paired_with(whole)
-        if pair.golden.code and now.code and pair.golden.code != now.code
+        pair.golden
+        for pair, layer in case.pairs_with(structure)
+        if pair.golden.code and layer.code and pair.golden.code != layer.code
     ]
     if layers:
-        case.tell(case.found("output-changed"))
-        classes = {case.layers[path].class_name for path in layers}
-        yield Diagnosis(
-            code="custom-code-changed",
-            layers=layers,
+        case.explain(case.unexplained("output-changed"))
+        names = some(sorted({layer.class_name for layer in layers}))
+        changes = (f"{layer.path}: the digest of its source differs" for layer in layers)
+        yield diagnosis(
+            "custom-code-changed",
+            [layer.path for layer in layers],
+            f"The code of {names} differs from the {case.reference}'s.",
+            ["weights and configuration are equal", *changes],
+            "Load the model with the code that was approved: --custom-objects MODULE.",
             confidence=0.95,
-            summary=f"The code of {some(sorted(classes))} is not that of the {case.reference}.",
-            evidence=["weights and configuration are equal", *(f"{p}: another digest of its source"
-                                                             for p in layers[:4])],
-            advice="Load the model with the code it was approved with: --custom-objects MODULE.",
-        )  # fmt: skip
+        )

@@ -1,51 +1,48 @@
-"""The last softmax or sigmoid was left out, exchanged, or applied twice."""
-
-from collections.abc import Iterator
+"""The last softmax or sigmoid is missing, replaced, or applied twice."""
 
 from fpcheck.comparison.finding import Finding
 from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.evidence import some
+from fpcheck.diagnosis.evidence import Diagnoses, diagnosis, some
 from fpcheck.fingerprint.structure import Structure
-from fpcheck.report.report import Diagnosis
 
-# Layers that squash what they get to probabilities, besides an Activation that names one of these.
+# Layers that map their input to probabilities, besides an Activation with one of these names.
 _SQUASHING = ("Softmax", "Sigmoid", "ops.Softmax", "ops.Sigmoid")
 _NAMES = ("softmax", "sigmoid", "log_softmax", "log_sigmoid", "hard_sigmoid")
-# Layers that hand on what they get.
+# Layers that keep the values of their input, or change them as activations do.
 _PASSIVE = ("Reshape", "Flatten", "Identity", "Dropout", "Activation", *_SQUASHING)
 
 
-def diagnose(case: Case) -> Iterator[Diagnosis]:
+def diagnose(case: Case) -> Diagnoses:
     """A diagnosis where only the function at an output differs."""
-    ends = _ends(case.golden.structure)
-    ends |= {case.pairing.to_golden.get(path, path) for path in _ends(case.candidate.structure)}
-    squashing = _squashing(case.golden.structure) | _squashing(case.candidate.structure)
-    found = [
+    golden, candidate = case.golden.structure, case.candidate.structure
+    ends = _ends(golden) | {case.pairing.to_golden.get(p, p) for p in _ends(candidate)}
+    squashing = _squashing(golden) | _squashing(candidate)
+    findings = case.unexplained("config-changed", "layer-added", "layer-removed")
+    findings = [
         f
-        for f in case.found("config-changed", "layer-added", "layer-removed")
+        for f in findings
         if f.layer in ends
         and (f.metric == "activation" or (f.metric == "class" and f.layer in squashing))
     ]
-    told = {f.layer or "": _told(f, case.reference) for f in found} or _by_values(case)
-    if not told:
-        return
-    case.tell([*found, *case.found("output-changed")])
-    yield Diagnosis(
-        code="head-activation-changed",
-        layers=list(told),
-        confidence=1.0 if found else 0.99,
-        summary=f"The function at the end is another one: {some(told.values())}.",
-        evidence=list(told.values())[:5],
-        advice=f"Build the head with the {case.reference}'s activation; check whether the loss "
-        "takes logits.",
-    )
+    changes = {f.layer or "": _text(f, case.reference) for f in findings} or _by_values(case)
+    if changes:
+        case.explain([*findings, *case.unexplained("output-changed")])
+        yield diagnosis(
+            "head-activation-changed",
+            changes,
+            f"The last activation differs: {some(changes.values())}.",
+            changes.values(),
+            f"Build the head with the {case.reference}'s activation, and check whether the loss "
+            "expects logits.",
+            confidence=1.0 if findings else 0.99,
+        )
 
 
-def _told(finding: Finding, reference: str) -> str:
+def _text(finding: Finding, reference: str) -> str:
     layer, was, now = finding.layer, finding.expected, finding.actual
     if finding.metric == "activation":
-        return f"{layer}: activation is {now}, {reference} {was}"
-    return f"{layer}: {f'{was} is missing' if now is None else f'{now} that the {reference} lacks'}"
+        return f"{layer}: activation is {now} ({reference}: {was})"
+    return f"{layer}: {f'{was} is missing' if now is None else f'{now} was added'}"
 
 
 def _squashing(structure: Structure) -> set[str]:
@@ -58,7 +55,7 @@ def _squashing(structure: Structure) -> set[str]:
 
 
 def _ends(structure: Structure) -> set[str]:
-    """Layers that give outputs, and those before them through layers that only hand on."""
+    """Layers that give outputs, and those before them up to the first that computes."""
     layers = structure.by_path
     ends: set[str] = set()
     waiting = [port.source.layer for port in structure.outputs if port.source]
@@ -73,10 +70,11 @@ def _ends(structure: Structure) -> set[str]:
 
 
 def _by_values(case: Case) -> dict[str, str]:
-    """Outputs whose logits agree and whose final values do not."""
+    """Outputs whose logits are equal and whose final values are not, where all are like that."""
     if not case.only_outputs:
         return {}
-    changed = [f for f in case.found("output-changed") if f.tensor == "final"]
-    every = [f for f in case.errors if f.code == "output-changed"]
-    return {f.layer or "": f"{f.layer}: before its last function it is the {case.reference}'s"
-            for f in changed if len(changed) == len(every)}  # fmt: skip
+    final = [f for f in case.unexplained("output-changed") if f.tensor == "final"]
+    if len(final) < sum(f.code == "output-changed" for f in case.errors):
+        return {}
+    text = f"the logits equal the {case.reference}'s, the final values do not"
+    return {f.layer or "": f"{f.layer}: {text}" for f in final}

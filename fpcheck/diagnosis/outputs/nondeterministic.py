@@ -1,24 +1,22 @@
-"""The same input gives other outputs each time, and no layer is in training mode."""
-
-from collections.abc import Iterator
+"""Equal inputs give different outputs, and no layer is in training mode."""
 
 from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.outputs.repeated import acts_in_training, unsteady
-from fpcheck.report.report import Diagnosis
+from fpcheck.diagnosis.evidence import Diagnoses, diagnosis
+from fpcheck.diagnosis.outputs.output_variation import differs_in_training, find_variation
 
 
-def diagnose(case: Case) -> Iterator[Diagnosis]:
-    """A diagnosis where outputs vary and nothing that acts in training explains it."""
-    seen = unsteady(case)
-    if seen is None or acts_in_training(case, seen.where):
+def diagnose(case: Case) -> Diagnoses:
+    """A diagnosis where outputs vary and no layer in training mode explains it."""
+    variation = find_variation(case)
+    if variation is None or differs_in_training(case, variation.layer):
         return
-    case.tell(case.found("output-changed"))
-    where = f" It starts at {seen.where}." if seen.where else ""
-    yield Diagnosis(
-        code="nondeterministic",
-        layers=[seen.where] if seen.where else [],
+    case.explain(case.unexplained("output-changed"))
+    where = f" The first layer that varies is {variation.layer}." if variation.layer else ""
+    yield diagnosis(
+        "nondeterministic",
+        [variation.layer],
+        f"Outputs vary between equal runs: {variation.text}.{where}",
+        [variation.text, f"structure and weights equal the {case.reference}"],
+        "Look for random operations, and for state that is kept between calls.",
         confidence=0.95,
-        summary=f"Outputs vary without any change: {seen.says}.{where}",
-        evidence=[seen.says, f"structure and weights equal the {case.reference}"],
-        advice="Look for random operations and for state that is carried from call to call.",
     )

@@ -1,38 +1,38 @@
-"""The golden's outputs, in another order."""
-
-from collections.abc import Iterator
+"""The outputs are the golden's, in another order."""
 
 from fpcheck.comparison.finding import within
 from fpcheck.diagnosis.case import Case
+from fpcheck.diagnosis.evidence import Diagnoses, diagnosis
 from fpcheck.fingerprint.outputs import Answer, relative_difference
 from fpcheck.fingerprint.structure import Edge
-from fpcheck.report.report import Diagnosis
 
 
-def diagnose(case: Case) -> Iterator[Diagnosis]:
-    """A diagnosis where each output is another one of the golden."""
-    told_by_structure = _by_source(case)
-    order = told_by_structure or _by_values(case)
+def diagnose(case: Case) -> Diagnoses:
+    """A diagnosis where each output equals another output of the golden."""
+    by_source = _order_by_source(case)
+    order = by_source or _order_by_values(case)
     if order is None:
         return
-    case.tell(case.found("output-changed", "output-shape-changed"))
+    case.explain(case.unexplained("output-changed", "output-shape-changed"))
     golden = case.golden.structure.outputs
-    names = [p.name for p in golden] or [a.name for a in _answers(case)[0]]
-    told = [f"output {i} is the {case.reference}'s output {j} ({names[j]})"
-            for i, j in enumerate(order) if i != j]  # fmt: skip
-    yield Diagnosis(
-        code="outputs-reordered",
-        layers=[names[j] for i, j in enumerate(order) if i != j],
+    names = [port.name for port in golden] or [answer.name for answer in _answers(case)[0]]
+    moved = [(now, was) for now, was in enumerate(order) if now != was]
+    texts = [
+        f"output {now} is the {case.reference}'s output {was} ({names[was]})" for now, was in moved
+    ]
+    yield diagnosis(
+        "outputs-reordered",
+        [names[was] for _, was in moved],
+        f"The outputs are in another order: {texts[0]}.",
+        texts,
+        "Select outputs by name. Signatures of a SavedModel sort outputs by name.",
         # Layers are known by name: with equal weights, names and contents say the same.
-        confidence=1.0 if told_by_structure and not _other_weights(case) else 0.99,
-        summary=f"The outputs stand in another order: {told[0]}.",
-        evidence=told[:5],
-        advice="Take outputs by name; signatures of a SavedModel sort them.",
+        confidence=1.0 if by_source and not _weights_differ(case) else 0.99,
     )
 
 
-def _other_weights(case: Case) -> bool:
-    """Whether a layer that gives an output holds other weights than its namesake."""
+def _weights_differ(case: Case) -> bool:
+    """Whether a layer that gives an output may have other weights than its namesake."""
     sources = {port.source.layer for port in case.golden.structure.outputs if port.source}
     compared = case.golden.weights is not None and case.candidate.weights is not None
     return not compared or any(f.level == "weights" and f.layer in sources for f in case.errors)
@@ -43,30 +43,31 @@ def _answers(case: Case) -> tuple[tuple[Answer, ...], tuple[Answer, ...]]:
     return (golden.answers if golden else ()), (candidate.answers if candidate else ())
 
 
-def _by_values(case: Case) -> list[int] | None:
+def _order_by_values(case: Case) -> list[int] | None:
     ours, theirs = _answers(case)
-    exchanged_weights = any(f.level == "weights" for f in case.errors)
     if len(ours) < 2 or len(ours) != len(theirs) or case.golden.outputs is None:
         return None
-    if exchanged_weights:  # then it is the layers that stand in each other's place
+    if any(f.level == "weights" for f in case.errors):  # then layers are exchanged, not outputs
         return None
     allowed = case.comparison.tolerances.allowed_outputs(case.golden.outputs)
-    order = [
-        next((j for j, own in enumerate(ours) if own.shape == other.shape
-              and within(relative_difference(own.logits, other.logits), allowed)), -1)
-        for other in theirs
-    ]  # fmt: skip
-    return _exchanged(order)
+
+    def equal(golden: Answer, other: Answer) -> bool:
+        return golden.shape == other.shape and within(
+            relative_difference(golden.logits, other.logits), allowed
+        )
+
+    matches = ([n for n, own in enumerate(ours) if equal(own, other)] for other in theirs)
+    return _permutation([places[0] if places else -1 for places in matches])
 
 
-def _by_source(case: Case) -> list[int] | None:
+def _order_by_source(case: Case) -> list[int] | None:
     ours, theirs = case.golden.structure.outputs, case.candidate.structure.outputs
-    if len(ours) < 2 or len(ours) != len(theirs) or not case.found("output-changed"):
+    if len(ours) < 2 or len(ours) != len(theirs) or not case.unexplained("output-changed"):
         return None
     names = case.pairing.to_candidate
-    known = [_place(p.source, names) for p in ours]
-    seen = [_place(p.source, {}) for p in theirs]
-    return _exchanged([known.index(place) if place in known else -1 for place in seen])
+    golden = [_place(port.source, names) for port in ours]
+    candidate = [_place(port.source, {}) for port in theirs]
+    return _permutation([golden.index(place) if place in golden else -1 for place in candidate])
 
 
 def _place(source: Edge | None, names: dict[str, str]) -> tuple[str, int, int] | None:
@@ -75,6 +76,7 @@ def _place(source: Edge | None, names: dict[str, str]) -> tuple[str, int, int] |
     return names.get(source.layer, source.layer), source.call, source.output
 
 
-def _exchanged(order: list[int]) -> list[int] | None:
+def _permutation(order: list[int]) -> list[int] | None:
+    """The order, if it is one and differs from the golden's."""
     places = list(range(len(order)))
     return order if sorted(order) == places != order else None

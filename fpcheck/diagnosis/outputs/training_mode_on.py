@@ -1,56 +1,43 @@
-"""A layer acts as in training: dropout drops, normalisation takes the statistics of the batch."""
-
-from collections.abc import Iterator
+"""A layer behaves as in training: dropout is active, or batch statistics are used."""
 
 from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.evidence import some
-from fpcheck.diagnosis.outputs.repeated import acts_in_training, unsteady
-from fpcheck.report.report import Diagnosis
+from fpcheck.diagnosis.evidence import Diagnoses, diagnosis, some
+from fpcheck.diagnosis.outputs.output_variation import differs_in_training, find_variation
+from fpcheck.fingerprint.structure import Layer
 
-_ADVICE = "Call layers without training=True, and export the model from inference mode."
+_ADVICE = "Call layers without training=True, and export the model in inference mode."
 
 
-def diagnose(case: Case) -> Iterator[Diagnosis]:
-    """A diagnosis where calls say so, or where outputs vary and start at such a layer."""
-    baked = [
-        pair.golden.path
-        for pair in case.pairing.pairs
-        if _trains(pair.candidate.calls) and not _trains(pair.golden.calls)
-    ]
-    if baked:
-        case.tell(f for f in case.found("config-changed")
-                  if f.layer in baked and str(f.metric).startswith("call."))  # fmt: skip
-        yield Diagnosis(
-            code="training-mode-on",
-            layers=baked,
-            confidence=1.0,
-            summary=f"{some(baked)} {'is' if len(baked) == 1 else 'are'} called with "
-            f"training=True, in the {case.reference} not.",
-            evidence=[f"{path}: the graph says training=True" for path in baked[:5]],
-            advice=_ADVICE,
+def diagnose(case: Case) -> Diagnoses:
+    """A diagnosis where the graph shows it, or where outputs vary from such a layer on."""
+    pairs = [p for p in case.pairing.pairs if _trains(p.candidate) and not _trains(p.golden)]
+    if pairs:
+        layers = [pair.golden.path for pair in pairs]
+        findings = (f for f in case.unexplained("config-changed") if f.layer in layers)
+        case.explain(f for f in findings if str(f.metric).startswith("call."))
+        yield diagnosis(
+            "training-mode-on",
+            layers,
+            f"The graph calls {some(layers)} with training=True; the {case.reference} does not.",
+            [f"{path}: called with training=True" for path in layers],
+            _ADVICE,
         )
         return
-    seen = unsteady(case)
-    if seen is not None and acts_in_training(case, seen.where):
-        case.tell(case.found("output-changed"))
-        where = [seen.where] if seen.where in case.layers else acting(case)
-        yield Diagnosis(
-            code="training-mode-on",
-            layers=where,
+    variation = find_variation(case)
+    if variation is not None and differs_in_training(case, variation.layer):
+        case.explain(case.unexplained("output-changed"))
+        layers = [path for path in case.layers if differs_in_training(case, path)]
+        layers = [variation.layer] if variation.layer in case.layers else layers
+        yield diagnosis(
+            "training-mode-on",
+            layers,
+            f"Training behaviour is active in {some(layers)}: {variation.text}.",
+            [variation.text, f"structure and weights equal the {case.reference}"],
+            _ADVICE,
             confidence=0.95,
-            summary=f"{some(where)} acts as in training: {seen.says}.",
-            evidence=[seen.says, f"structure and weights equal the {case.reference}"],
-            advice=_ADVICE,
         )
 
 
-def acting(case: Case) -> list[str]:
-    """Layers that would act otherwise in training."""
-    return [path for path in case.layers if acts_in_training(case, path)]
-
-
-def _trains(calls: object) -> bool:
-    return any(
-        call.arguments.get("kwargs", {}).get("training") is True
-        for call in calls or ()  # type: ignore[attr-defined]
-    )
+def _trains(layer: Layer) -> bool:
+    arguments = (call.arguments.get("kwargs", {}) for call in layer.calls or ())
+    return any(keywords.get("training") is True for keywords in arguments)

@@ -1,48 +1,41 @@
-"""The words of a lookup, or their order, are others: the same text gets other numbers."""
+"""The words of a lookup, or their order, differ: the same text gives other numbers."""
 
-from collections.abc import Iterator
-
+from fpcheck.comparison.weight_findings import Changed
 from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.evidence import count, paths, some
+from fpcheck.diagnosis.evidence import Diagnoses, count, diagnosis, layers_of, some
 from fpcheck.fingerprint.structure import ASSET
-from fpcheck.report.report import Diagnosis
 
 
-def diagnose(case: Case) -> Iterator[Diagnosis]:
+def diagnose(case: Case) -> Diagnoses:
     """One diagnosis for files of custom classes, one for all lookups."""
-    yield from _saved(case)
-    items = [i for i in case.changed if i.tensor.derived and i.tensor.role == "vocabulary"]
-    if not items:
-        return
-    sizes = {i.name: (i.tensor.size, i.other.size) for i in items}
-    told = [
-        f"{name}: {count(now, 'word')} as in the {case.reference}, others or in another order"
-        if was == now
-        else f"{name}: {count(now, 'word')}, {case.reference} {was}"
-        for name, (was, now) in sizes.items()
-    ]  # fmt: skip
-    yield Diagnosis(
-        code="vocabulary-changed",
-        layers=paths(items),
-        confidence=1.0,
-        summary=f"The vocabulary of {some(paths(items))} is not the {case.reference}'s.",
-        evidence=told[:5],
-        advice="Load the vocabulary that was saved with the model; .weights.h5 files hold none.",
-    )
+    derived = [item for item in case.changed if item.tensor.derived]
+    files = [item for item in derived if item.tensor.role.startswith(ASSET)]
+    if files:
+        yield diagnosis(
+            "vocabulary-changed",
+            layers_of(files),
+            f"Files saved with the model differ from the {case.reference}'s: "
+            f"{some(item.tensor.role for item in files)}.",
+            [f"{i.tensor.role}: {_sizes(case, i, 'byte')}" for i in files],
+            "Load the tokenizer or preprocessor that was saved with the approved model.",
+        )
+    lookups = [item for item in derived if item.tensor.role == "vocabulary"]
+    if lookups:
+        yield diagnosis(
+            "vocabulary-changed",
+            layers_of(lookups),
+            f"The vocabulary of {some(layers_of(lookups))} differs from the {case.reference}'s.",
+            [f"{item.name}: {_words(case, item)}" for item in lookups],
+            "Load the vocabulary that was saved with the model; .weights.h5 files contain none.",
+        )
 
 
-def _saved(case: Case) -> Iterator[Diagnosis]:
-    """Files that custom classes keep with the model, such as a tokenizer's words."""
-    items = [i for i in case.changed if i.tensor.derived and i.tensor.role.startswith(ASSET)]
-    if items:
-        names = [i.tensor.role for i in items]
-        yield Diagnosis(
-            code="vocabulary-changed",
-            layers=paths(items),
-            confidence=1.0,
-            summary=f"{some(names)}, which the model keeps beside its weights, "
-            f"{'differ' if len(names) > 1 else 'differs'} from the golden.",
-            evidence=[f"{i.tensor.role}: {count(i.other.size, 'byte')}, golden {i.tensor.size}"
-                      for i in items[:5]],
-            advice="Load the tokenizer or preprocessor that was saved with the approved model.",
-        )  # fmt: skip
+def _words(case: Case, item: Changed) -> str:
+    if item.other.size == item.tensor.size:
+        size = count(item.other.size, "word")
+        return f"{size}, as in the {case.reference}, but different ones or in another order"
+    return _sizes(case, item, "word")
+
+
+def _sizes(case: Case, item: Changed, unit: str) -> str:
+    return f"{count(item.other.size, unit)} ({case.reference}: {item.tensor.size})"

@@ -1,4 +1,4 @@
-"""What is built otherwise. What a rule tells, later rules leave out."""
+"""Rules for changed structure. Later rules ignore what an earlier one explains."""
 
 from fpcheck.diagnosis.structure import (
     config_changed,

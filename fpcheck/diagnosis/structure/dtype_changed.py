@@ -1,50 +1,43 @@
-"""Layers compute in another type than the golden's."""
+"""Layers compute, or store their weights, in another type than the golden's."""
 
 from collections import Counter
-from collections.abc import Iterator
 
+from fpcheck.comparison.finding import Finding
 from fpcheck.comparison.tolerance import is_quantized
 from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.evidence import count, lines, some
-from fpcheck.report.report import Diagnosis
+from fpcheck.diagnosis.evidence import Diagnoses, count, diagnosis, some
 
 _MAP = "a DTypePolicyMap"
 
 
-def diagnose(case: Case) -> Iterator[Diagnosis]:
-    """One diagnosis for all layers of another type; quantised ones are told elsewhere."""
-    every = case.found("dtype-changed")
-    quantized = {f.layer for f in every if is_quantized(str(f.actual))}
-    found = [f for f in every if f.layer not in quantized]
-    stored = [f for f in case.found("tensor-dtype-changed") if f.layer not in quantized]
-    told = found or stored
-    if not told:
+def diagnose(case: Case) -> Diagnoses:
+    """One diagnosis for all layers of another type; `quantized` reports quantised ones."""
+    policies = case.unexplained("dtype-changed")
+    quantized = {f.layer for f in policies if is_quantized(str(f.actual))}
+
+    def keep(findings: list[Finding]) -> list[Finding]:
+        return [f for f in findings if f.layer not in quantized]
+
+    computed, stored = keep(policies), keep(case.unexplained("tensor-dtype-changed"))
+    findings = computed or stored
+    if not findings:
         return
-    case.tell([*found, *stored])
-    kinds = Counter((_named(f.expected), _named(f.actual)) for f in told)
+    case.explain([*computed, *stored])
+    kinds = Counter((_name(f.expected), _name(f.actual)) for f in findings)
     (was, now), _ = kinds.most_common(1)[0]
-    layers = list(dict.fromkeys(f.layer for f in told if f.layer))
-    yield Diagnosis(
-        code="dtype-changed",
-        layers=layers,
-        confidence=1.0,
-        summary=f"{some(layers)} {_does(bool(found), len(layers) == 1)} in {now}, in the "
-        f"{case.reference} in {was}.",
-        evidence=lines([f"{count(n, 'layer' if found else 'tensor')}: {a} instead of {b}"
-                        for (b, a), n in kinds.items()]),
-        advice=f"Build the model {_under(was)}, or record it as a golden of its own.",
-    )  # fmt: skip
+    layers = dict.fromkeys(f.layer for f in findings if f.layer)
+    what = "dtype" if computed else "weight dtype"
+    unit = "layer" if computed else "tensor"
+    build = "with that map" if was == _MAP else f"under keras.config.set_dtype_policy('{was}')"
+    yield diagnosis(
+        "dtype-changed",
+        layers,
+        f"The {what} of {some(layers)} is {now} ({case.reference}: {was}).",
+        [f"{count(n, unit)}: {now} instead of {was}" for (was, now), n in kinds.items()],
+        f"Build the model {build}, or record it as a golden of its own.",
+    )
 
 
-def _named(policy: object) -> str:
-    """A policy as people call it; a map of policies is shown as a finding, part by part."""
+def _name(policy: object) -> str:
+    """A policy as users call it; the findings show the parts of a map of policies."""
     return _MAP if isinstance(policy, dict) else str(policy)
-
-
-def _under(policy: str) -> str:
-    return "with that map" if policy == _MAP else f"under keras.config.set_dtype_policy('{policy}')"
-
-
-def _does(computes: bool, one: bool) -> str:
-    verb = "compute" if computes else "keep"
-    return f"{verb}{'s' if one else ''}{'' if computes else ' values'}"

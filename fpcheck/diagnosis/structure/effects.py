@@ -1,62 +1,62 @@
-"""What attributes of layers do, for the sentence that tells that one differs."""
+"""What attributes of layers do, to explain a changed one."""
 
 from itertools import pairwise
 from typing import Any
 
 # By attribute; the last word of a nested one (`layer.go_backwards`).
 EFFECTS = {
-    "activation": "another function of what the layer computes",
-    "approximate": "gelu exact or by tanh: a few 1e-4 of difference a layer",
-    "axis": "another axis is normalised or joined",
-    "class": "another kind of layer",
+    "activation": "the function that is applied to the result of the layer",
+    "approximate": "exact gelu, or its tanh approximation; results differ by a few 1e-4 per layer",
+    "axis": "the axis that is normalised or joined",
+    "class": "the kind of layer",
     "center": "whether beta is added",
-    "data_format": "which axis holds the channels",
-    "dilation_rate": "how far apart the kernel looks",
-    "epsilon": "added to the variance: shows where variances are small",
-    "go_backwards": "in which direction the sequence is read",
-    "groups": "which channels a filter sees",
-    "interpolation": "how values between pixels are made",
-    "mask_zero": "whether padding is passed over",
-    "negative_slope": "how negative values go on",
-    "alpha": "how negative values go on",
-    "output_mode": "what stands for a word",
-    "padding": "what is read beyond the border; 'same' is uneven at stride 2: a shift by a pixel",
-    "pool_size": "how much is pooled together",
+    "data_format": "which axis contains the channels",
+    "dilation_rate": "the distance between the values that a kernel covers",
+    "epsilon": "added to the variance; it matters where variances are small",
+    "go_backwards": "the direction in which the sequence is read",
+    "groups": "which channels a filter uses",
+    "interpolation": "how values between pixels are computed",
+    "mask_zero": "whether padding is ignored",
+    "negative_slope": "the factor for negative values",
+    "alpha": "the factor for negative values",
+    "output_mode": "how a word is encoded",
+    "padding": "what is added at the border; 'same' is uneven at stride 2 and shifts by a pixel",
+    "pool_size": "the size of the window that is pooled",
     "recurrent_activation": "the function of the gates",
     "reset_after": "where a GRU applies its reset gate",
-    "return_sequences": "every step or only the last",
-    "scale": "a factor on what passes",
-    "offset": "a constant on what passes",
-    "stateful": "whether state is carried from batch to batch",
-    "strides": "how far the kernel steps, and so the size of what follows",
-    "units": "how many outputs the layer has",
-    "filters": "how many outputs the layer has",
+    "return_sequences": "whether every step is returned or only the last",
+    "scale": "a factor for the values",
+    "offset": "a constant that is added to the values",
+    "stateful": "whether state is kept from batch to batch",
+    "strides": "the step of the kernel, and so the size of the result",
+    "units": "the number of outputs of the layer",
+    "filters": "the number of outputs of the layer",
     "use_bias": "whether a bias is added",
-    "call.kwargs": "how the layer is called",
+    "call.kwargs": "the arguments that the layer is called with",
 }
-_MOVED = "strides moved from {} ({}) to {} ({}): v1.5 code with v1 weights"
+_MOVED = "strides moved from {} ({}) to {} ({}): code of ResNet v1.5 with weights of v1"
 
 
-def effect(attribute: str) -> str:
-    """What an attribute does; empty where nothing is known."""
+def describe_effect(attribute: str) -> str:
+    """What an attribute does; empty if that is unknown."""
     return EFFECTS.get(attribute) or EFFECTS.get(attribute.rpartition(".")[2], "")
 
 
-def moved_strides(changes: dict[str, tuple[Any, Any]], sizes: dict[str, str]) -> str | None:
-    """Whether two convolutions exchanged their strides, as between ResNet v1 and v1.5.
+def describe_moved_strides(
+    changes: dict[str, tuple[Any, Any]], sizes: dict[str, str]
+) -> str | None:
+    """A sentence if two convolutions exchanged their strides, as between ResNet v1 and v1.5.
 
     Args:
-        changes: by layer, in order, golden and present strides.
-        sizes: by layer, its kernel's size in words.
+        changes: by layer, in order, golden and candidate strides.
+        sizes: by layer, the size of its kernel in words.
     """
-    layers = list(changes)
-    for first, second in pairwise(layers):
+    for first, second in pairwise(changes):
         if changes[first] == changes[second][::-1]:
-            steps = changes[first][0]
-            given, got = (first, second) if _large(steps) else (second, first)
-            return _MOVED.format(given, sizes.get(given, "?"), got, sizes.get(got, "?"))
+            source, target = (second, first) if _is_one(changes[first][0]) else (first, second)
+            return _MOVED.format(source, sizes.get(source, "?"), target, sizes.get(target, "?"))
     return None
 
 
-def _large(steps: Any) -> bool:
-    return max(steps) > 1 if isinstance(steps, list) else bool(steps) and steps > 1
+def _is_one(strides: Any) -> bool:
+    return max(strides) <= 1 if isinstance(strides, list) else not strides or strides <= 1

@@ -1,34 +1,30 @@
-"""The same layers, fed by other layers or in another order."""
-
-from collections.abc import Iterator
+"""The same layers, but some get their inputs from other layers or in another order."""
 
 from fpcheck.comparison.finding import Finding
 from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.evidence import often, some
-from fpcheck.report.report import Diagnosis
+from fpcheck.diagnosis.evidence import Diagnoses, diagnosis, some, times
 
 
-def diagnose(case: Case) -> Iterator[Diagnosis]:
+def diagnose(case: Case) -> Diagnoses:
     """One diagnosis for all layers with other inputs."""
-    found = case.found("graph-rewired", "sharing-changed")
-    if not found:
-        return
-    case.tell(found)
-    told = [_told(finding, case.reference) for finding in found]
-    yield Diagnosis(
-        code="graph-rewired",
-        layers=list(dict.fromkeys(f.layer for f in found if f.layer)),
-        confidence=1.0,
-        summary=f"{some(told, 2)}.",
-        evidence=told[:5],
-        advice=f"Connect the layers as the {case.reference} does; the order of inputs matters.",
-    )
+    findings = case.unexplained("graph-rewired", "sharing-changed")
+    if findings:
+        case.explain(findings)
+        changes = [_text(finding, case.reference) for finding in findings]
+        yield diagnosis(
+            "graph-rewired",
+            [f.layer for f in findings],
+            f"{some(changes, 2)}.",
+            changes,
+            f"Connect the layers as in the {case.reference}; the order of inputs matters.",
+        )
 
 
-def _told(finding: Finding, reference: str) -> str:
+def _text(finding: Finding, reference: str) -> str:
     if finding.metric == "calls":
-        now, was = often(finding.actual), often(finding.expected)
-        return f"{finding.layer} is used {now}, in the {reference} {was}"
+        now, was = times(finding.actual), times(finding.expected)
+        return f"{finding.layer} is called {now} ({reference}: {was})"
     now, was = (", ".join(map(str, side)) for side in (finding.actual, finding.expected))
-    order = sorted(map(str, finding.actual)) == sorted(map(str, finding.expected))
-    return f"{finding.layer} takes {now}; {reference} {was}" + (", in this order" if order else "")
+    same = sorted(map(str, finding.actual)) == sorted(map(str, finding.expected))
+    order = "the order differs; " if same else ""
+    return f"{finding.layer} takes {now} ({order}{reference}: {was})"

@@ -1,36 +1,32 @@
-"""The model takes other inputs: shape, type, number or order."""
-
-from collections.abc import Iterator
+"""The model's inputs differ: shape, type, number or order."""
 
 from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.evidence import some
-from fpcheck.report.report import Diagnosis
+from fpcheck.diagnosis.evidence import Diagnoses, diagnosis, some
 
 
-def diagnose(case: Case) -> Iterator[Diagnosis]:
-    """A diagnosis of all inputs together."""
-    found = case.found("input-changed")
-    if not found:
+def diagnose(case: Case) -> Diagnoses:
+    """One diagnosis for all inputs."""
+    findings = case.unexplained("input-changed")
+    if not findings:
         return
-    own = {port.source.layer for port in case.golden.structure.inputs if port.source}
-    case.tell([*found, *(f for f in case.found("config-changed", "dtype-changed")
-                         if f.layer in own)])  # fmt: skip
-    (finding,) = found
-    was, now = some(finding.expected, 4), some(finding.actual, 4)
-    order = sorted(finding.expected) == sorted(finding.actual)
-    yield Diagnosis(
-        code="input-changed",
-        layers=_differing(case) or sorted(own & case.layers.keys(), key=list(case.layers).index),
-        confidence=1.0,
-        summary=f"The model takes {now}; the {case.reference} {was}.",
-        evidence=["the same inputs in another order" if order else "shape, type or number differ"],
-        advice=f"Build it with the {case.reference}'s inputs; weights that fit say nothing of "
-        "them.",
+    (finding,) = findings
+    sources = {port.source.layer for port in case.golden.structure.inputs if port.source}
+    settings = case.unexplained("config-changed", "dtype-changed")
+    case.explain([finding, *(f for f in settings if f.layer in sources)])
+    reordered = sorted(finding.expected) == sorted(finding.actual)
+    yield diagnosis(
+        "input-changed",
+        _differing(case) or [path for path in case.layers if path in sources],
+        f"The model takes {some(finding.actual, 4)}; the {case.reference} takes "
+        f"{some(finding.expected, 4)}.",
+        ["the same inputs, in another order" if reordered else "shape, type or number differ"],
+        f"Build the model with the {case.reference}'s inputs. That the weights fit does not prove "
+        "that the inputs are right.",
     )
 
 
 def _differing(case: Case) -> list[str]:
-    """The inputs that differ, where both sides have as many."""
+    """The inputs that differ, where both sides have the same number."""
     ours, theirs = case.golden.structure.inputs, case.candidate.structure.inputs
     if len(ours) != len(theirs):
         return []

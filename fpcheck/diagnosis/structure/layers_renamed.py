@@ -1,24 +1,20 @@
-"""Layers of other names: harmless by itself, but loading by name then finds nothing."""
-
-from collections.abc import Iterator
+"""Renamed layers: outputs stay the same, but loading by name then loads nothing."""
 
 from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.evidence import count
-from fpcheck.report.report import Diagnosis
+from fpcheck.diagnosis.evidence import Diagnoses, count, diagnosis
 
 
-def diagnose(case: Case) -> Iterator[Diagnosis]:
+def diagnose(case: Case) -> Diagnoses:
     """A diagnosis beside others, since a rename changes no output."""
     renamed = case.pairing.renamed
-    if not renamed or not case.errors:
-        return
-    first = renamed[0]
-    yield Diagnosis(
-        code="layers-renamed",
-        layers=[pair.golden.path for pair in renamed],
-        confidence=0.3,
-        summary=f"{count(len(renamed), 'layer')} renamed: {first.golden.path} is now "
-        f"{first.candidate.path}.",
-        evidence=[f"paired by {case.pairing.how}; names decide no output"],
-        advice="Nothing by itself; load weights by order or path, not by name.",
-    )
+    if renamed and case.errors:
+        first = renamed[0]
+        yield diagnosis(
+            "layers-renamed",
+            [pair.golden.path for pair in renamed],
+            f"{count(len(renamed), 'layer')} renamed: {first.golden.path} is now "
+            f"{first.candidate.path}.",
+            [f"layers were paired by {case.pairing.how}; names do not change outputs"],
+            "Change nothing for the names alone; load weights by order or path, not by name.",
+            confidence=0.3,
+        )

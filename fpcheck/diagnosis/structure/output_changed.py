@@ -1,27 +1,22 @@
-"""The model gives other outputs, and nothing before them says why."""
-
-from collections.abc import Iterator
+"""The model's outputs differ, and no layer explains it."""
 
 from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.evidence import some
-from fpcheck.report.report import Diagnosis
+from fpcheck.diagnosis.evidence import Diagnoses, diagnosis, some
 
 
-def diagnose(case: Case) -> Iterator[Diagnosis]:
-    """A diagnosis unless a layer that differs accounts for the outputs."""
-    found = case.found("output-changed", "output-missing", "output-shape-changed")
-    ports = [f for f in found if f.metric in ("ports", "outputs")]
-    others = [f for f in case.errors if f.level == "structure" and f not in found]
+def diagnose(case: Case) -> Diagnoses:
+    """A diagnosis unless a layer that differs explains the outputs."""
+    findings = case.unexplained("output-changed", "output-missing", "output-shape-changed")
+    ports = [f for f in findings if f.metric in ("ports", "outputs")]
+    others = [f for f in case.errors if f.level == "structure" and f not in findings]
     if not ports or others:
         return
-    case.tell(found)
+    case.explain(findings)
     was, now = some(map(str, ports[0].expected), 4), some(map(str, ports[0].actual), 4)
-    sources = [port.source.layer for port in case.golden.structure.outputs if port.source]
-    yield Diagnosis(
-        code="output-changed",
-        layers=list(dict.fromkeys(sources)),
-        confidence=1.0,
-        summary=f"The model gives {now}; the {case.reference} {was}.",
-        evidence=[f"all layers are the {case.reference}'s; what is taken as output differs"],
-        advice=f"Build the model with the {case.reference}'s outputs.",
+    yield diagnosis(
+        "output-changed",
+        [port.source.layer for port in case.golden.structure.outputs if port.source],
+        f"The model gives {now}; the {case.reference} gives {was}.",
+        [f"all layers equal the {case.reference}'s; other tensors are used as outputs"],
+        f"Build the model with the {case.reference}'s outputs.",
     )

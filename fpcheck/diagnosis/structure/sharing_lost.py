@@ -1,37 +1,33 @@
-"""A layer that the golden uses several times stands there as several layers."""
-
-from collections.abc import Iterator
+"""A layer that the golden calls several times is replaced by several layers."""
 
 from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.evidence import often, some
-from fpcheck.report.report import Diagnosis
+from fpcheck.diagnosis.evidence import Diagnoses, diagnosis, some, times
 
 
-def diagnose(case: Case) -> Iterator[Diagnosis]:
-    """One diagnosis for all layers that are used less often than in the golden."""
-    lost = [f for f in case.found("sharing-changed") if f.expected > f.actual]
+def diagnose(case: Case) -> Diagnoses:
+    """One diagnosis for all layers that are called less often than in the golden."""
+    lost = [f for f in case.unexplained("sharing-changed") if f.expected > f.actual]
     if not lost:
         return
     classes = {case.layers[f.layer].class_name for f in lost if f.layer}
-    copies = [f for f in case.found("layer-added") if f.actual in classes]
-    names = {f.layer for f in copies if f.layer}
-    inside = [f for f in case.found("layer-added") if f.layer and f.layer.startswith(
-        tuple(f"{name}/" for name in names))]  # fmt: skip
-    rewired = [
-        f
-        for f in case.found("graph-rewired")
-        if names & {source.partition(" (")[0] for source in f.actual}
+    added = case.unexplained("layer-added")
+    copies = [f for f in added if f.actual in classes]
+    names = dict.fromkeys(f.layer for f in copies if f.layer)
+    inside = tuple(f"{name}/" for name in names)
+    case.explain([*lost, *copies, *(f for f in added if (f.layer or "").startswith(inside))])
+    case.explain(
+        finding
+        for finding in case.unexplained("graph-rewired")
+        if names.keys() & {source.partition(" (")[0] for source in finding.actual}
+    )
+    changes = [
+        f"{f.layer} is called {times(f.actual)} ({case.reference}: {times(f.expected)})"
+        for f in lost
     ]
-    case.tell([*lost, *copies, *inside, *rewired])
-    told = [f"{f.layer} is used {often(f.actual)}, in the {case.reference} {often(f.expected)}"
-            for f in lost]  # fmt: skip
-    copied = some(f.layer for f in copies if f.layer)
-    yield Diagnosis(
-        code="sharing-lost",
-        layers=[f.layer for f in lost if f.layer],
-        confidence=1.0,
-        summary=f"{some(told, 2)}{f'; new: {copied}' if copied else ''}.",
-        evidence=told[:5],
-        advice="Build the layer once and call it several times; training would else drive the "
-        "copies apart.",
+    yield diagnosis(
+        "sharing-lost",
+        [f.layer for f in lost],
+        f"{some(changes, 2)}{f'; new: {some(names)}' if names else ''}.",
+        changes,
+        "Build the layer once and call it several times. Otherwise training changes each copy.",
     )

@@ -1,4 +1,4 @@
-"""What happened to weights. The order is that of certainty: later rules see what is left."""
+"""Rules for changed weights, the certain ones first. Later rules see only what is unexplained."""
 
 from fpcheck.diagnosis.weights import (
     axis_permuted,

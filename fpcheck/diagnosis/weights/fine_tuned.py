@@ -1,52 +1,43 @@
-"""Weights that are close to the golden's, in all values: trained further."""
-
-from collections.abc import Iterator
+"""Weights that are close to the golden's in all values: trained further."""
 
 import numpy as np
 
 from fpcheck.comparison.weight_findings import relative_distance
 from fpcheck.diagnosis.case import Case, by_layer, cosine, matrices
-from fpcheck.diagnosis.evidence import count, paths, some
-from fpcheck.report.report import Diagnosis
+from fpcheck.diagnosis.evidence import Diagnoses, count, diagnosis, layers_of, name_layers
 
-# Unrelated tensors stay below this, estimated from sketches.
+# The cosine of unrelated tensors, estimated from sketches, stays below this.
 RELATED = 0.6
 
 
-def diagnose(case: Case) -> Iterator[Diagnosis]:
-    """One diagnosis for all layers whose values still go with the golden's."""
-    left = [item for item in case.left if item.both is not None]
-    whole = cosine(matrices(left)) >= RELATED
-    related = [
+def diagnose(case: Case) -> Diagnoses:
+    """One diagnosis for all layers whose values are related to the golden's."""
+    measured = [item for item in case.unexplained_tensors if item.both is not None]
+    whole = cosine(matrices(measured)) >= RELATED
+    items = [
         item
-        for items in by_layer(left).values()
+        for group in by_layer(measured).values()
         # A layer of vectors alone shows little by itself.
-        if cosine(matrices(items) or items) >= RELATED or (whole and not matrices(items))
-        for item in items
+        if cosine(matrices(group) or group) >= RELATED or (whole and not matrices(group))
+        for item in group
     ]
-    if not related:
+    if not items:
         return
-    case.claim(related)
-    measured = [relative_distance(*item.both) for item in related if item.both]
-    distances = [distance for distance in measured if np.isfinite(distance)]
-    layers = paths(related)
-    share = len(layers) / max(1, len(case.weighted))
-    yield Diagnosis(
-        code="fine-tuned",
-        layers=layers,
-        confidence=0.85 if share > 0.5 else 0.7,
-        summary=f"{_who(layers, case)} trained further, or otherwise changed a little everywhere.",
-        evidence=[
-            f"{count(len(layers), 'layer')} of {len(case.weighted)}: cosine with the "
-            f"{case.reference} {cosine(related):.3g}",
-            f"relative distance {min(distances):.2g} to {max(distances):.2g}, "
-            f"{np.median(distances):.2g} in the middle",
+    case.explain_tensors(items)
+    distances = np.array([relative_distance(*item.both) for item in items if item.both])
+    distances = distances[np.isfinite(distances)]
+    layers, every = layers_of(items), len(case.weighted)
+    yield diagnosis(
+        "fine-tuned",
+        layers,
+        f"The weights of {name_layers(case, layers)} are close to the {case.reference}'s: trained "
+        "further, or changed a little everywhere.",
+        [
+            f"{count(len(layers), 'layer')} of {every}: cosine with the {case.reference} "
+            f"{cosine(items):.3g}",
+            f"relative distance {distances.min():.2g} to {distances.max():.2g}, "
+            f"median {np.median(distances):.2g}",
         ],
-        advice="Load the approved checkpoint, or record this one as a new version.",
+        "Load the approved checkpoint, or record this one as a new version.",
+        confidence=0.85 if len(layers) > 0.5 * max(1, every) else 0.7,
     )
-
-
-def _who(layers: list[str], case: Case) -> str:
-    if case.are_all(layers):
-        return "All layers were"
-    return f"{some(layers)} {'was' if len(layers) == 1 else 'were'}"

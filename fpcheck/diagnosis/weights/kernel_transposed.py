@@ -1,29 +1,26 @@
-"""Kernels with axes exchanged: height and width, or input and output channels."""
-
-from collections.abc import Iterator
+"""Kernels with exchanged axes: height and width, or input and output channels."""
 
 from fpcheck.comparison.weight_findings import Changed
 from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.weights.foretold import foretold
+from fpcheck.diagnosis.evidence import Diagnoses
+from fpcheck.diagnosis.weights.known_mistakes import diagnose_mistake
 from fpcheck.fingerprint.undone import Undone
-from fpcheck.report.report import Diagnosis
+
+_MISTAKES = {
+    "transposed": "transposed (last two axes exchanged)",
+    "space-transposed": "transposed (height and width exchanged)",
+}
 
 
-def diagnose(case: Case) -> Iterator[Diagnosis]:
-    """One diagnosis a way of exchanging axes."""
-    yield from foretold(
-        case,
-        "kernel-transposed",
-        {
-            "transposed": "transposed (its last two axes exchanged)",
-            "space-transposed": "transposed (height and width exchanged)",
-        },
-        "Transpose it back in the conversion: kernels are (height, width, in, out), or (in, out).",
-        _says,
+def diagnose(case: Case) -> Diagnoses:
+    """One diagnosis per exchange of axes."""
+    advice = (
+        "Transpose it back in the conversion: kernels are (height, width, in, out), or (in, out)."
     )
+    yield from diagnose_mistake(case, "kernel-transposed", _MISTAKES, advice, _describe)
 
 
-def _says(item: Changed, undone: Undone) -> str | None:
+def _describe(item: Changed, undone: Undone) -> str | None:
     if undone.how != "turned" or undone.exchanged == tuple(range(len(item.tensor.shape))):
         return None
     flipped = f", axis {', '.join(map(str, undone.reversed))} reversed" if undone.reversed else ""

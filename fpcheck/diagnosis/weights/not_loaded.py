@@ -4,67 +4,67 @@ from collections.abc import Iterator
 
 from fpcheck.comparison.weight_findings import Changed
 from fpcheck.diagnosis.case import Case, by_layer, cosine, is_constant
-from fpcheck.diagnosis.evidence import count, lines, some
-from fpcheck.diagnosis.initializers import FEWEST_VALUES, fresh, was_fresh
+from fpcheck.diagnosis.evidence import Diagnoses, count, diagnosis, name_layers
+from fpcheck.diagnosis.initializers import FEWEST_VALUES, describe_fresh, was_fresh
 from fpcheck.diagnosis.weights.fine_tuned import RELATED
-from fpcheck.report.report import Diagnosis
 
 
-def diagnose(case: Case) -> Iterator[Diagnosis]:
+def diagnose(case: Case) -> Diagnoses:
     """One diagnosis for all layers whose changed tensors all look freshly initialised."""
-    found: list[str] = []
-    told: list[str] = []
-    for path, items in by_layer(case.left).items():
-        reasons = _fresh(case, items)
-        if reasons:
-            found.append(path)
-            case.claim(items)
-            told += [f"{i.name}: {reason}" for i, reason in zip(items, reasons, strict=True)]
-    if not found:
+    reasons = {
+        path: texts
+        for path, items in by_layer(case.unexplained_tensors).items()
+        if (texts := _reasons(case, items))
+    }
+    if not reasons:
         return
-    every = case.are_all(found)
-    verb = "was" if len(found) == 1 else "were"
-    summary = "No layer was" if every else f"{some(found)} {verb} never"
-    yield Diagnosis(
-        code="not-loaded",
-        layers=found,
-        confidence=0.97,
-        summary=f"{summary} loaded: fresh initial values.",
-        evidence=lines([f"{count(len(found), 'layer')} of {len(case.weighted)} with weights",
-                        *told, *_renamed(case)]),
-        advice="Check names when loading by name, and what skip_mismatch skipped; then load the "
+    case.explain_tensors(i for i in case.unexplained_tensors if i.layer.path in reasons)
+    layers = list(reasons)
+    yield diagnosis(
+        "not-loaded",
+        layers,
+        f"Fresh initial values in {name_layers(case, layers)}: the weights were not loaded.",
+        [
+            f"{count(len(layers), 'layer')} of {len(case.weighted)} with weights",
+            *(text for texts in reasons.values() for text in texts),
+            *_renamed(case),
+        ],
+        "Check names when loading by name, and what skip_mismatch skipped; then load the "
         "weights again.",
-    )  # fmt: skip
+        confidence=0.97,
+    )
 
 
-def _fresh(case: Case, items: list[Changed]) -> list[str]:
-    """Why each tensor of a layer looks fresh; empty where one does not."""
-    # The first tensor is what makes the layer: a kernel, a gamma. Zeros in a bias alone say little.
+def _reasons(case: Case, items: list[Changed]) -> list[str]:
+    """Why each tensor of a layer looks fresh; empty if one does not."""
+    # The first tensor must be fresh: a kernel, a gamma. Zeros in a bias alone prove little.
     first = items[0].layer.tensors[0]
     if not any(item.tensor.index == first.index for item in items):
         return []
-    # Values drawn anew have nothing to do with others that were hardly trained.
+    # New random values are unrelated to the golden's; these were hardly trained, then trained on.
     drawn = [item for item in items if not is_constant(item)]
     if drawn and all(was_fresh(case, i) for i in drawn) and cosine(drawn) >= RELATED:
         return []
-    reasons = [fresh(case, item) for item in items]
-    small = [
-        item.candidate.details is not None
-        and item.candidate.details.statistics.count < FEWEST_VALUES
-        and not is_constant(item)
-        for item in items
-    ]
-    # A kernel of a few values shows no distribution; the fresh tensors beside it tell.
+    reasons = [describe_fresh(case, item) for item in items]
+    small = [_is_small(item) for item in items]
+    # A few values show no distribution; the fresh tensors in the same layer decide.
     if sum(map(bool, reasons)) > sum(small):
-        reasons = [r or ("too few values to tell" if s else None)
-                   for r, s in zip(reasons, small, strict=True)]  # fmt: skip
-    return [reason for reason in reasons if reason] if all(reasons) else []
-
-
-def _renamed(case: Case) -> list[str]:
-    renamed = case.pairing.renamed
-    if not renamed:
+        pairs = zip(reasons, small, strict=True)
+        reasons = [text or ("too few values to decide" if few else None) for text, few in pairs]
+    if not all(reasons):
         return []
-    first = renamed[0]
-    return [f"{count(len(renamed), 'layer')} renamed, such as {first.golden.path}, now "
-            f"{first.candidate.path}: loading by name finds none of them"]  # fmt: skip
+    return [f"{item.name}: {text}" for item, text in zip(items, reasons, strict=True)]
+
+
+def _is_small(item: Changed) -> bool:
+    details = item.candidate.details
+    return (
+        details is not None and details.statistics.count < FEWEST_VALUES and not is_constant(item)
+    )
+
+
+def _renamed(case: Case) -> Iterator[str]:
+    if renamed := case.pairing.renamed:
+        golden, candidate = renamed[0].golden.path, renamed[0].candidate.path
+        number = count(len(renamed), "layer")
+        yield f"{number} renamed, such as {golden} to {candidate}: loading by name skips them"

@@ -1,65 +1,63 @@
-"""A few values changed and all others are the golden's: bit flips, an edit by hand."""
-
-from collections.abc import Iterator
+"""A few values changed and all others equal the golden's: bit flips, an edit by hand."""
 
 import numpy as np
 
 from fpcheck.codec import Array
 from fpcheck.comparison.weight_findings import Changed
 from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.evidence import of_tensors
+from fpcheck.diagnosis.evidence import Diagnoses, diagnose_tensors
 from fpcheck.fingerprint.measurement import Details
-from fpcheck.report.report import Diagnosis
 
-# Each projection is a sum of the changes with random signs. m changed values can give at most
-# 2^(m-1) magnitudes; the 32 projections of a change everywhere have 32.
+# Each projection is a sum of the changes with random signs. m changed values give at most 2^(m-1)
+# magnitudes; a change everywhere gives 32 for the 32 projections.
 _MOST_MAGNITUDES = 8
 _SAME = 1e-4
-# From here on the slices along an axis can show that most of them are untouched.
+# An axis of at least this length can show that most of its slices are unchanged.
 _WIDE = 8
 
 
-def diagnose(case: Case) -> Iterator[Diagnosis]:
+def diagnose(case: Case) -> Diagnoses:
     """One diagnosis for all tensors with a few changed values."""
-    # Where much else changed too, training has merely left most of these tensors alone.
-    alone = all(_few(item) for item in case.left)
-    yield from of_tensors(
-        case, "point-change", _few,
-        lambda names, many: f"A few values of {names} changed, all others are the "
-        f"{case.reference}'s.",
-        "A flipped bit or an edit: get the file again, and check disk and memory.",
+    # If more has changed, training may have changed only a few values of these tensors.
+    alone = all(_describe(item) for item in case.unexplained_tensors)
+    yield from diagnose_tensors(
+        case,
+        "point-change",
+        _describe,
+        "A few values of {names} changed; all others equal the {reference}'s.",
+        "A bit flipped, or somebody edited the file: get it again, and check disk and memory.",
         confidence=0.97 if alone else 0.6,
-    )  # fmt: skip
+    )
 
 
-def _few(item: Changed) -> str | None:
+def _describe(item: Changed) -> str | None:
     if item.both is None or item.both[0].statistics.count < 2:
         return None
     golden, candidate = item.both
     difference = candidate.sketch - golden.sketch
     if not np.isfinite(difference).all() or not difference.any():
         return None
-    magnitudes = _magnitudes(np.abs(difference))
-    places = _places(golden, candidate)
-    where = f" at {places}" if places else ""
+    magnitudes = _count_magnitudes(np.abs(difference))
+    indices = _indices(golden, candidate)
+    where = f" at {indices}" if indices else ""
     if magnitudes == 1:
         return f"one value changed by {np.abs(difference).max():.4g}{where}"
     few = int(np.ceil(np.log2(magnitudes))) + 1
-    few_of_many = 4 * few <= golden.statistics.count and _as_many_as(difference) <= 2 * few
+    few_of_many = 4 * few <= golden.statistics.count and _equal_changes(difference) <= 2 * few
     if magnitudes <= _MOST_MAGNITUDES and few_of_many:
         return f"about {few} values changed{where}"
-    return f"few values changed{where}" if _narrow(golden, candidate) else None
+    return f"a few values changed{where}" if _is_narrow(golden, candidate) else None
 
 
-def _magnitudes(values: Array) -> int:
+def _count_magnitudes(values: Array) -> int:
     ordered = np.sort(values)
     return 1 + int((np.diff(ordered) > _SAME * ordered[-1]).sum())
 
 
-def _as_many_as(difference: Array) -> float:
-    """How many values changed if all did by one amount, as by one step of Adam; 0 if not so.
+def _equal_changes(difference: Array) -> float:
+    """The number of changed values if all changed by one amount, as in one step of Adam; else 0.
 
-    Their projections are odd or even multiples of that amount, and as many as fit the distance.
+    Their projections are odd or even multiples of that amount, and their mean square is the number.
     """
     ordered = np.sort(np.abs(difference))
     gaps = np.diff(ordered)
@@ -70,24 +68,26 @@ def _as_many_as(difference: Array) -> float:
     return float(np.mean(multiples * multiples))
 
 
-def _touched(golden: Details, candidate: Details) -> list[Array]:
-    """Slices along each axis whose norm differs; untouched ones have the same bits."""
+def _changed_slices(golden: Details, candidate: Details) -> list[Array]:
+    """Slices along each axis whose norm differs; unchanged slices have the same bits."""
     pairs = zip(golden.profiles, candidate.profiles, strict=True)
     return [np.flatnonzero(ours != theirs) for ours, theirs in pairs]
 
 
-def _narrow(golden: Details, candidate: Details) -> bool:
-    """Whether few slices along every wide axis were touched: a channel touches all of another."""
+def _is_narrow(golden: Details, candidate: Details) -> bool:
+    """Whether few slices along every wide axis changed: a channel changes all of another axis."""
+    changed = _changed_slices(golden, candidate)
     wide = [
-        (len(touched), len(profile))
-        for touched, profile in zip(_touched(golden, candidate), golden.profiles, strict=True)
+        (len(slices), len(profile))
+        for slices, profile in zip(changed, golden.profiles, strict=True)
         if len(profile) >= _WIDE
     ]
-    return len(wide) > 1 and all(0 < touched <= 0.4 * size for touched, size in wide)
+    return len(wide) > 1 and all(0 < number <= 0.4 * size for number, size in wide)
 
 
-def _places(golden: Details, candidate: Details) -> str:
-    touched = _touched(golden, candidate)
-    if not touched or any(not 0 < len(axis) <= 2 for axis in touched):
+def _indices(golden: Details, candidate: Details) -> str:
+    """The index of the changed values, `[3, 0|1]`; empty if it is not known well."""
+    changed = _changed_slices(golden, candidate)
+    if not changed or any(not 0 < len(axis) <= 2 for axis in changed):
         return ""
-    return "[" + ", ".join("|".join(map(str, axis.tolist())) for axis in touched) + "]"
+    return "[" + ", ".join("|".join(map(str, axis.tolist())) for axis in changed) + "]"

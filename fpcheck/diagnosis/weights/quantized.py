@@ -1,47 +1,40 @@
-"""Weights that were rounded to few steps, or that the model keeps as small integers."""
+"""Weights that were rounded to a few steps, or that the model stores as small integers."""
 
-from collections.abc import Iterator
+from functools import partial
 
 from fpcheck.comparison.tolerance import is_quantized
 from fpcheck.comparison.weight_findings import Changed
 from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.evidence import count, of_tensors, some
-from fpcheck.report.report import Diagnosis
+from fpcheck.diagnosis.evidence import Diagnoses, count, diagnose_tensors, diagnosis, or_allow, some
+
+_CODE = "quantized"
 
 
-def diagnose(case: Case) -> Iterator[Diagnosis]:
+def diagnose(case: Case) -> Diagnoses:
     """One diagnosis for layers of a quantised type, one for floats on a grid."""
-    allowing = "allow it with --tolerance int8, or " if case.reference == "golden" else ""
-    advice = f"If that is wanted, {allowing}record the quantised model as a golden of its own."
-    layers = [
-        pair.golden.path
+    allow = or_allow(case, "int8")
+    advice = f"If that is intended, record the quantised model as a golden of its own{allow}."
+    kinds = {
+        pair.golden.path: pair.candidate.dtype
         for pair in case.pairing.pairs
         if is_quantized(pair.candidate.dtype) and not is_quantized(pair.golden.dtype)
-    ]
-    if layers:
-        case.claim(item for item in case.left if item.layer.path in set(layers))
-        kind = next(p.candidate.dtype for p in case.pairing.pairs if p.golden.path == layers[0])
-        yield Diagnosis(
-            code="quantized",
-            layers=layers,
-            confidence=1.0,
-            summary=f"{some(layers)} {'is' if len(layers) == 1 else 'are'} quantised: {kind}.",
-            evidence=[f"{count(len(layers), 'layer')} of {len(case.pairing.pairs)}: {kind}"],
-            advice=advice,
-        )
-    yield from of_tensors(
-        case, "quantized", lambda item: _on_grid(case, item),
-        lambda names, many: f"{names} {'were' if many else 'was'} rounded to few steps.",
-        advice, confidence=0.98,
-    )  # fmt: skip
+    }
+    if kinds:
+        case.explain_tensors(i for i in case.unexplained_tensors if i.layer.path in kinds)
+        kind = next(iter(kinds.values()))
+        share = f"{count(len(kinds), 'layer')} of {len(case.pairing.pairs)}"
+        summary = f"The weights of {some(kinds)} are quantised: {kind}."
+        yield diagnosis(_CODE, kinds, summary, [f"{share}: {kind}"], advice)
+    summary = "The values of {names} were rounded to a few steps."
+    yield from diagnose_tensors(case, _CODE, partial(_grid, case), summary, advice, 0.98)
 
 
-def _on_grid(case: Case, item: Changed) -> str | None:
+def _grid(case: Case, item: Changed) -> str | None:
     undone = case.undone(item)
     if undone is None or undone.how != "quantized":
         return None
     where = f" for each slice along axis {undone.axes[0]}" if undone.axes else ""
     return (
-        f"its values lie on a grid of at most {undone.figure:.0f} steps{where}, "
-        f"{undone.left:.2g} from the {case.reference}, as such rounding makes it"
+        f"its values are on a grid of at most {undone.figure:.0f} steps{where}; the distance to "
+        f"the {case.reference}, {undone.left:.2g}, fits such rounding"
     )

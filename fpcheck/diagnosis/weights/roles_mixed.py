@@ -1,67 +1,64 @@
-"""Tensors of one layer in each other's place: a moving variance that holds the moving mean."""
-
-from collections.abc import Iterator
+"""Exchanged tensors of one layer: a moving variance with the values of the moving mean."""
 
 from fpcheck.diagnosis.case import Case, by_layer, is_constant
-from fpcheck.diagnosis.evidence import lines, some
-from fpcheck.report.report import Diagnosis
+from fpcheck.diagnosis.evidence import Diagnoses, diagnosis, some
 
 
-def diagnose(case: Case) -> Iterator[Diagnosis]:
-    """One diagnosis for all layers in which a tensor holds the golden's one of another role.
+def diagnose(case: Case) -> Diagnoses:
+    """One diagnosis for all layers in which a tensor has the golden's values of another role.
 
-    Equal digests entail the sentence, where no other layer of the golden holds that tensor, too.
+    Equal digests prove the sentence, if no other layer of the golden has that tensor.
     """
-    told: list[str] = []
-    layers: list[str] = []
-    for path, items in by_layer(case.left).items():
-        mixed = {
+    exchanges: dict[str, list[str]] = {}
+    for path, items in by_layer(case.unexplained_tensors).items():
+        sources = {
             item.tensor.role: role
             for item in items
             for role in _roles(case, path, item.candidate.digest)
             if role != item.tensor.role
         }
-        if mixed:
-            held = set(mixed.values())
-            # The other half of an exchange may be constant, as a fresh beta is.
-            case.claim(i for i in items if i.tensor.role in mixed.keys() | held or is_constant(i))
-            told += [f"{path}: {role} holds the {case.whose} {other}"
-                     for role, other in mixed.items()]  # fmt: skip
-            layers.append(path)
-    relabelled = _relabelled(case)
-    told += relabelled.values()
-    layers += relabelled
-    if layers:
-        yield Diagnosis(
-            code="roles-mixed",
-            layers=layers,
-            confidence=1.0,
-            summary=f"Tensors stand in each other's place: {some(told, 2)}.",
-            evidence=[f"equal digests: {line}" for line in lines(told)],
-            advice="Give set_weights the order that layer.weights has: gamma, beta, moving_mean, "
+        if sources:
+            roles = sources.keys() | sources.values()
+            # The other half of an exchange may be constant, such as a fresh beta.
+            case.explain_tensors(i for i in items if i.tensor.role in roles or is_constant(i))
+            exchanges[path] = [_text(case, path, *pair) for pair in sources.items()]
+    for path, text in _relabelled(case).items():
+        exchanges.setdefault(path, []).append(text)
+    if exchanges:
+        texts = [text for layer in exchanges.values() for text in layer]
+        yield diagnosis(
+            "roles-mixed",
+            exchanges,
+            f"Tensors of one layer are exchanged: {some(texts, 2)}.",
+            [f"equal digests: {text}" for text in texts],
+            "Give set_weights the order that layer.weights has: gamma, beta, moving_mean, "
             "moving_variance in a BatchNormalization.",
         )
 
 
+def _text(case: Case, path: str, role: str, source: str) -> str:
+    return f"{path}: {role} has the values of the {case.reference}'s {source}"
+
+
 def _roles(case: Case, path: str, digest: bytes) -> list[str]:
-    """The roles of a tensor that the golden holds in this layer only, and that is no constant."""
+    """The golden's roles of a tensor, if it is no constant and only this layer has it."""
     owners = case.owners.get(digest, [])
     return [role for _, role in owners] if {owner for owner, _ in owners} == {path} else []
 
 
 def _relabelled(case: Case) -> dict[str, str]:
-    """Layers set otherwise, so that an equal tensor now has another role."""
-    found: dict[str, str] = {}
+    """Layers with other settings, because of which an equal tensor now has another role."""
     if case.golden.weights is None or case.candidate.weights is None:
-        return found
-    set_otherwise = {f.layer for f in case.found("config-changed")}
-    differing = {item.place for item in case.comparison.changed}
+        return {}
+    configured = {f.layer for f in case.unexplained("config-changed")}
+    changed = {item.place for item in case.comparison.changed}
+    exchanges: dict[str, str] = {}
     for pair in case.pairing.pairs:
         path = pair.golden.path
-        for tensor, other in pair.tensors if path in set_otherwise else ():
-            equal = (path, tensor.index) not in differing
-            held = case.held.get((path, tensor.role))
-            telling = held is not None and _roles(case, path, held.digest)
-            if equal and telling and other is not None and other.role != tensor.role:
-                found[path] = f"{path}: {other.role} holds the {case.whose} {tensor.role}"
-    return found
+        for tensor, other in pair.tensors if path in configured else ():
+            golden = case.golden_tensors.get((path, tensor.role))
+            known = golden is not None and _roles(case, path, golden.digest)
+            equal = (path, tensor.index) not in changed
+            if equal and known and other is not None and other.role != tensor.role:
+                exchanges[path] = _text(case, path, other.role, tensor.role)
+    return exchanges

@@ -1,39 +1,34 @@
-"""Tensors of the golden that the candidate has no more."""
-
-from collections.abc import Iterator
+"""Tensors of the golden that the candidate lacks."""
 
 from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.evidence import count, lines, some
-from fpcheck.report.report import Diagnosis
+from fpcheck.diagnosis.evidence import Diagnoses, count, diagnosis, some
 
 
-def diagnose(case: Case) -> Iterator[Diagnosis]:
-    """One diagnosis for all tensors missing from layers that are there."""
-    # Without an architecture no layer is known to be removed: its tensors are not there.
-    removed = set() if case.bare else {layer.path for layer in case.pairing.removed}
-    names = list(dict.fromkeys(
-        f.where for f in case.found("tensor-missing") if f.layer not in removed
-    ))  # fmt: skip
+def diagnose(case: Case) -> Diagnoses:
+    """One diagnosis for all tensors that are missing from layers that are present."""
+    # Without an architecture no layer is known to be removed, so its tensors count.
+    removed = set() if case.lacks_architecture else {la.path for la in case.pairing.removed}
+    findings = (f for f in case.unexplained("tensor-missing") if f.layer not in removed)
+    names = list(dict.fromkeys(f.where for f in findings))
     if not names:
         return
-    layers = list(dict.fromkeys(name.rpartition("/")[0] for name in names))
-    set_otherwise = {f.layer for f in case.found("config-changed")}
-    # What has no place may be what another place lacks.
-    unplaced = case.bare and case.found("tensor-added")
-    yield Diagnosis(
-        code="tensors-missing",
-        layers=layers,
-        # Where the configuration says why, that is the cause.
-        confidence=0.9 if set_otherwise >= set(layers) or unplaced else 1.0,
-        summary=f"{count(len(names), 'tensor')} of the {case.reference} missing: {some(names)}.",
-        evidence=lines([f"{name}: not there{_instead(case, name)}" for name in names]),
-        advice="Look for layers kept where Keras does not track them (in nested lists, or made in "
-        "call), and save again with a version of Keras that keeps them.",
+    layers = [name.rpartition("/")[0] for name in names]
+    # A configuration that differs is the cause. A tensor without a layer may be a missing one.
+    configured = {f.layer for f in case.unexplained("config-changed")} >= set(layers)
+    unplaced = case.lacks_architecture and case.unexplained("tensor-added")
+    yield diagnosis(
+        "tensors-missing",
+        layers,
+        f"The model lacks {count(len(names), 'tensor')} of the {case.reference}: {some(names)}.",
+        [f"{name}: missing{_found_in(case, name)}" for name in names],
+        "Look for layers that Keras does not track (in nested lists, or made in call), and save "
+        "again with a version of Keras that tracks them.",
+        confidence=0.9 if configured or unplaced else 1.0,
     )
 
 
-def _instead(case: Case, name: str) -> str:
+def _found_in(case: Case, name: str) -> str:
     layer, _, role = name.rpartition("/")
-    held = case.held.get((layer, role))
-    place = case.elsewhere.get(held.digest) if held is not None else None
-    return f"; its values are those of {place}" if place else ""
+    golden = case.golden_tensors.get((layer, role))
+    place = case.elsewhere.get(golden.digest) if golden is not None else None
+    return f"; {place} has its values" if place else ""

@@ -1,10 +1,7 @@
-"""The golden's values lie in this very file, and not in their layers: averages of the optimizer."""
-
-from collections.abc import Iterator
+"""The file contains the golden's values, but outside the model's layers: averaged weights."""
 
 from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.evidence import lines, paths, some
-from fpcheck.report.report import Diagnosis
+from fpcheck.diagnosis.evidence import Diagnoses, diagnosis, layers_of, some
 
 _AVERAGES = (
     "If it was trained with use_ema, put the averages into the model and save again: "
@@ -14,28 +11,28 @@ _AVERAGES = (
 _COPY = "Copy them into their layers, and save again."
 
 
-def diagnose(case: Case) -> Iterator[Diagnosis]:
-    """One diagnosis for all changed tensors whose golden values stand where the golden has none.
+def diagnose(case: Case) -> Diagnoses:
+    """One diagnosis for all changed tensors whose golden values the file has in another place.
 
-    Equal digests entail the sentence.
+    Equal digests prove the sentence.
     """
-    others = case.elsewhere
-    found = [item for item in case.left if item.golden.digest in others]
-    if not found:
+    items = [i for i in case.unexplained_tensors if i.golden.digest in case.elsewhere]
+    if not items:
         return
-    layers, places = paths(found), {item.name: others[item.golden.digest] for item in found}
-    # A constant is explained by what stands beside it.
-    held = case.comparison.closer.others
-    case.claim(i for i in case.left if i in found
-               or (i.layer.path in layers and i.golden.digest in held))  # fmt: skip
+    layers, places = layers_of(items), {i.name: case.elsewhere[i.golden.digest] for i in items}
+    # What explains a layer's tensors explains its constants too, if the file has these as well.
+    others = case.comparison.closer.others
+    rest = [i for i in case.unexplained_tensors if i.layer.path in layers]
+    case.explain_tensors([*items, *(i for i in rest if i.golden.digest in others)])
     averages = all(place.startswith("optimizer") for place in places.values())
     where = "among the optimizer's variables" if averages else "in another place"
-    yield Diagnosis(
-        code="weights-elsewhere",
-        layers=layers,
-        confidence=1.0,
-        summary=f"The file contains the {case.reference}'s values of {some(places)}, but {where}.",
-        evidence=lines([f"{place} has the digest of the {case.reference}'s {name}"
-                        for name, place in places.items()]),
-        advice=_AVERAGES if averages else _COPY,
-    )  # fmt: skip
+    yield diagnosis(
+        "weights-elsewhere",
+        layers,
+        f"The file contains the {case.reference}'s values of {some(places)}, but {where}.",
+        [
+            f"{where} has the digest of the {case.reference}'s {name}"
+            for name, where in places.items()
+        ],
+        _AVERAGES if averages else _COPY,
+    )

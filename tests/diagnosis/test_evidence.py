@@ -15,10 +15,10 @@ from fpcheck.diagnosis.evidence import count, some
         (list("abcdefg"), 2, "a, b and 5 more"),
     ],
 )
-def test_a_few_names_stand_for_many(names: list[str], most: int, text: str) -> None:
+def test_long_lists_of_names_are_shortened(names: list[str], most: int, text: str) -> None:
     assert some(iter(names), most) == text
 
 
 @pytest.mark.parametrize(("number", "text"), [(0, "0 layers"), (1, "1 layer"), (2, "2 layers")])
-def test_numbers_agree_with_their_word(number: int, text: str) -> None:
+def test_words_have_a_plural(number: int, text: str) -> None:
     assert count(number, "layer") == text
