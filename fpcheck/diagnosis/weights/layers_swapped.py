@@ -5,7 +5,7 @@ from fpcheck.comparison.weight_findings import Changed
 from fpcheck.diagnosis.case import Case, by_layer, is_constant
 from fpcheck.diagnosis.evidence import Diagnoses, count, diagnosis, some
 
-_GUESSED = "the file contains no architecture, so its groups were assigned to the golden's layers"
+_GUESSED = "the file contains no architecture, so its groups were assigned to the {}'s layers"
 
 
 class _Source(Value, frozen=True):
@@ -32,7 +32,10 @@ def diagnose(case: Case) -> Diagnoses:
         "layers-swapped",
         sources,
         _summary(sources, texts),
-        [*([_GUESSED] if case.lacks_architecture else []), *(f"equal digests: {t}" for t in texts)],
+        [
+            *([_GUESSED.format(case.reference)] if case.lacks_architecture else []),
+            *(f"equal digests: {t}" for t in texts),
+        ],
         "Load by name, or create the layers in the order in which they were saved: "
         ".weights.h5 files pair layers by class and order, not by name.",
         confidence=0.95 if case.lacks_architecture else 1.0,
