@@ -5,7 +5,7 @@ ones first.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from fpcheck.files.dataset import Dataset, Group
 from fpcheck.files.hdf5 import File
@@ -38,9 +38,12 @@ def legacy(
     tops = file.texts(root, "layer_names")
     if tops is None:
         raise file.refused(root.name or "/", "contains no list of its layers")
+    by_top: dict[str, list[LayerDraft]] = {}
+    for entry in entries:
+        by_top.setdefault(entry.path.partition("/")[0], []).append(entry)
     lists = [(top, _listed(file, root, top)) for top in tops]
-    for path, top, listed in _paired([item for item in lists if item[1]], entries):
-        own = _at_or_below(path, entries)
+    for path, top, listed in _paired([item for item in lists if item[1]], by_top):
+        own = by_top.get(path, [])
         tensors |= _in_order(own, listed) or _by_scope(top, path, listed, own)
     if not graph:
         stable = stable_paths(tensors).items()
@@ -56,13 +59,8 @@ def weightless(file: File, root: Group) -> list[str]:
     return [top for top in tops if not _listed(file, root, top)]
 
 
-def _at_or_below(path: str, entries: Sequence[LayerDraft]) -> list[LayerDraft]:
-    """A layer, and all layers inside it."""
-    return [entry for entry in entries if f"{entry.path}/".startswith(f"{path}/")]
-
-
 def _paired(
-    lists: list[tuple[str, NamedTensors]], entries: Sequence[LayerDraft]
+    lists: list[tuple[str, NamedTensors]], by_top: Mapping[str, Sequence[LayerDraft]]
 ) -> Iterator[tuple[str, str, NamedTensors]]:
     """Layer, name in the file, tensors: by name if the names are in order, else by order.
 
@@ -70,10 +68,10 @@ def _paired(
     """
     # Keras 3 allows no slash in the name of a layer.
     names = [top.replace("/", "_") for top, _ in lists]
-    order = [entry.path for entry in entries if "/" not in entry.path]
-    positions = [order.index(name) if name in order else -1 for name in names]
-    weighted = [p for p in order if any(e.roles != [] for e in _at_or_below(p, entries))]
-    if entries and positions != sorted({*positions} - {-1}) and len(weighted) == len(names):
+    order = {path: position for position, path in enumerate(by_top)}
+    positions = [order.get(name, -1) for name in names]
+    weighted = [path for path, own in by_top.items() if any(e.roles != [] for e in own)]
+    if by_top and positions != sorted({*positions} - {-1}) and len(weighted) == len(names):
         names = weighted
     for name, (top, listed) in zip(names, lists, strict=True):
         yield name, top, listed
