@@ -75,11 +75,12 @@ def imported_keras() -> Any:
     except ModuleNotFoundError as error:
         chosen = backend_named(chosen_backend())
         missing = (error.name or "").partition(".")[0]
-        found = [b for b in (*BACKENDS.values(), chosen) if missing in b.packages]
-        if not found and missing != "keras":
+        needed = {"keras": ("Keras", chosen.install)}
+        for backend in (*BACKENDS.values(), chosen):
+            needed |= dict.fromkeys(backend.packages, (backend.title, backend.install))
+        if missing not in needed:
             raise
-        title = found[0].title if found else "Keras"
-        install = (found[0] if found else chosen).install
+        title, install = needed[missing]
         raise UnavailableError(
             f"{title} is not installed, and the model must be run",
             f"Install it: {install}. Or do not run the model: --static.",
@@ -96,13 +97,10 @@ def environment(name: str = "") -> dict[str, str]:
     running = backend_named(name or chosen_backend())
     used = [*(b for b in BACKENDS.values() if b.always_used), running]
     variables = (_ANY_BACKEND, *(name for b in BACKENDS.values() for name in b.variables))
+    packages = {package: names for b in used for package, names in b.packages.items()}
     return {
         "keras": _version("keras"),
-        **{
-            package: _version_of(package, names)
-            for b in used
-            for package, names in b.packages.items()
-        },
+        **{package: _version_of(package, names) for package, names in packages.items()},
         "backend": running.name,
         "system": platform.system(),
         "machine": platform.machine(),
