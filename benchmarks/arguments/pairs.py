@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -199,11 +200,15 @@ def _policies() -> Iterator[Pair]:
         kind = "Dense" if made is mapped else "MultiHeadAttention"
         first, second = names
         yield Pair(kind, "map names another", "dtype",
-                   lambda made=made, a=first, b=second: (made(a), made(b)),
+                   partial(_both, made, (first,), (second,)),
                    (VECTOR if made is mapped else STEPS,))  # fmt: skip
         yield Pair(kind, "map names both", "dtype",
-                   lambda made=made, a=first, b=second: (made(a), made(a, b)),
+                   partial(_both, made, (first,), names),
                    (VECTOR if made is mapped else STEPS,))  # fmt: skip
+
+
+def _both(made: Callable[..., Any], first: tuple[str, ...], second: tuple[str, ...]) -> Any:
+    return made(*first), made(*second)
 
 
 def _constants() -> Iterator[Pair]:

@@ -12,6 +12,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from benchmarks.arguments import making
+from fpcheck.codec import PathText
 from fpcheck.comparison.tolerance import of_structure
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint import probes
@@ -163,7 +164,7 @@ class Meeting:
                     route = f"{kind} to {kind}"
                     found[route] = _said(str(saved[kind]), golden, Options(static=True))
         if "weights" in saved and "keras" in saved:
-            options = Options(static=True, model=str(saved["keras"]))
+            options = Options(static=True, model=PathText(saved["keras"]))
             found["weights"] = _said(str(saved["weights"]), self.live, options)
         return found
 

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,7 @@ def rows(
 class _Subject:
     """A good model of one layer, and its goldens."""
 
-    def __init__(self, kind: type, recipe: Recipe) -> None:
+    def __init__(self, kind: Any, recipe: Recipe) -> None:
         self.kind, self.recipe = kind, recipe
         layer = recipe.made(kind)
         self.config = _config(layer)
@@ -144,7 +145,7 @@ class _Subject:
             key = next(part for part in reversed(place) if isinstance(part, str))
             yield from self._tried(
                 place, old, values.others(key, old), most,
-                lambda new, place=place: self._configured(place, new),
+                partial(self._configured, place),
             )  # fmt: skip
 
     def constructed(self, most: int) -> Iterator[Row]:
@@ -156,9 +157,7 @@ class _Subject:
                 continue
             yield from self._tried(
                 (name,), parameter.default, values.others(name, parameter.default), most,
-                lambda new, name=name: Recipe(
-                    {**self.recipe.arguments, name: new}
-                ).made(self.kind),
+                partial(self._constructed, name),
             )  # fmt: skip
 
     def policies(self) -> Iterator[Row]:
@@ -190,6 +189,9 @@ class _Subject:
                 lambda new: self.kind.from_config(deepcopy(self.config)),
                 name,
             )  # fmt: skip
+
+    def _constructed(self, name: str, new: Any) -> Any:
+        return Recipe({**self.recipe.arguments, name: new}).made(self.kind)
 
     def _configured(self, place: values.Path, new: Any) -> Any:
         # A copy, since Keras takes apart what it is given.

@@ -65,7 +65,7 @@ for _name, (_says, _layer, _wanted) in ADDED.items():
 
 def _removed(classes: tuple[str, ...], subject: Subject) -> Cases:
     for name in subject.spread(_names(subject, *classes)):
-        candidate = changed(subject, lambda graph, name=name: graph.remove(name))
+        candidate = changed(subject, partial(Graph.remove, name=name))
         yield Case(name, candidate, (name,), diverges=False)
 
 

@@ -78,7 +78,10 @@ def _blocks(values: Array, order: tuple[int, ...]) -> Array:
 
 
 # Keras: LSTM i, f, c, o and GRU z, r, h. Other frameworks: i, f, o, c, or i, c, f, o, and r, z, h.
-GATES = {"LSTMCell": [(0, 1, 3, 2), (0, 2, 1, 3)], "GRUCell": [(1, 0, 2)]}
+GATES: dict[str, list[tuple[int, ...]]] = {
+    "LSTMCell": [(0, 1, 3, 2), (0, 2, 1, 3)],
+    "GRUCell": [(1, 0, 2)],
+}
 
 
 @fault("gates-permuted", GROUP, "axis-permuted")

@@ -19,6 +19,7 @@ from fpcheck.model.source import Options
 from fpcheck.model.worker_client import RemoteSession
 from fpcheck.report.report import Report
 from fpcheck.workflows import compare
+from fpcheck.workflows.request import Request
 
 # Goldens depend on these; with other sources they are recorded again.
 _SOURCES = ("codec.py", "fingerprint", "golden", "model", "workflows/record.py")
@@ -144,7 +145,7 @@ class Bench:
             if isinstance(candidate, keras.Model) or options.get("static"):
                 return fpcheck.compare(candidate, subject.name, goldens=goldens, **options)
             asked = {key: options.pop(key) for key in ("full",) if key in options}
-            request = compare.Request(golden=subject.name, goldens=goldens, **asked)
+            request = Request(golden=subject.name, goldens=goldens, **asked)
             worker = self._worker(case.environment)
             return compare.compare_source(candidate, request, Options(**options), worker)
         except FpcheckError as error:
@@ -190,7 +191,7 @@ def _state() -> str:
 def _judged(
     model: str, change: str, case: Case, codes: tuple[str, ...], outcome: Report | FpcheckError
 ) -> Row:
-    base = {
+    base: dict[str, Any] = {
         "model": model, "change": change, "place": case.place,
         "expected": codes, "expected_layers": case.layers,
     }  # fmt: skip

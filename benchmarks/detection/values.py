@@ -42,7 +42,8 @@ def _one_channel(values: Array) -> Array:
 
 def _channels_scaled(values: Array) -> Array:
     factors = np.exp(np.random.default_rng(5).normal(0, 0.3, values.shape[-1]))
-    return (values * factors).astype(values.dtype)
+    scaled: Array = values * factors
+    return scaled.astype(values.dtype)
 
 
 def _with(value: float, count: int = 1) -> Change:

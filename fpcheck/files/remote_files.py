@@ -63,7 +63,7 @@ def open_stream(address: str) -> tuple[Stream, int]:
         FpcheckError: fsspec or the library for the address is not installed, or there is no file.
     """
     try:
-        import fsspec  # type: ignore[import-untyped]
+        import fsspec
     except ImportError as error:
         raise _lacking(address, "fsspec") from error
     try:

@@ -4,6 +4,7 @@ import base64
 import json
 import marshal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from attacks.register import ATTACKS, BENIGN, TOLERATED, from_bytes, listed
@@ -191,9 +192,19 @@ STATES: dict[str, Json] = {
     "mean-ragged": _state("Normalization", mean=[[1.0], [2.0, 3.0]], variance=1.0),
     "wrapper-doubled-40-times": _both_ways(40),
 }
+
+
+def _archived(told: Json) -> bytes:
+    return archive(members(text(told)))
+
+
+def _legacy(told: Json) -> bytes:
+    return legacy_h5(config=text(legacy(told)))
+
+
 for _name, _told in STATES.items():
-    from_bytes(_name, ".keras", lambda told=_told: archive(members(text(told))))
-    from_bytes(_name, ".h5", lambda told=_told: legacy_h5(config=text(legacy(told))))
+    from_bytes(_name, ".keras", partial(_archived, _told))
+    from_bytes(_name, ".h5", partial(_legacy, _told))
 
 KEPT_BY_KERAS_2: dict[str, Json] = {
     "tuple-without-items": {"class_name": "__tuple__"},

@@ -99,7 +99,7 @@ def named(kind: str, config: Json, module: str = "keras.layers", **more: Json) -
     return head | more
 
 
-def tensor(name: str, width: int, node: int = 0) -> Json:
+def tensor(name: str, width: int, node: float = 0) -> Json:
     """A reference to what a layer gives."""
     history = {"shape": [None, width], "dtype": "float32", "keras_history": [name, node, 0]}
     return {"class_name": "__keras_tensor__", "config": history}

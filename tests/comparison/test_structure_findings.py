@@ -223,7 +223,7 @@ def test_notes_do_not_hide_a_difference_that_nothing_names() -> None:
 
 def test_the_whole_configuration_of_a_nested_model_is_not_told_twice() -> None:
     def outer(rate: int, inner: str) -> Structure:
-        edges = {"inputs": [["body/a", 0, 0]], "outputs": [[f"body/{inner}", 0, 0]]}
+        edges: dict[str, Any] = {"inputs": [["body/a", 0, 0]], "outputs": [[f"body/{inner}", 0, 0]]}
         body = layer("body", "Functional", "in", **edges)
         return network(
             layer("in", "InputLayer"), body, layer("body/a", "ReLU", "body/a", rate=rate),

@@ -147,8 +147,10 @@ def test_a_function_that_was_added_or_left_out_at_the_end_is_named(
     net: Structure, kind: str
 ) -> None:
     last = net.layers[-1].path
+    shape = net.inputs[0].shape
+    assert shape is not None
     longer = network(*net.layers, layer("probs", kind, last, out=(None, 10)),
-                     shape=net.inputs[0].shape)  # fmt: skip
+                     shape=shape)  # fmt: skip
     (found,) = diagnose(compared(fingerprint(net), fingerprint(longer, trained(net))))
     assert (found.code, found.layers) == ("head-activation-changed", ["probs"])
     assert found.summary == (

@@ -1,5 +1,7 @@
 """Rules that prove by digest what became of a tensor."""
 
+from collections.abc import Callable
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from diagnosing import (
 )
 from msgspec.structs import replace
 
+from fpcheck.codec import Array
 from fpcheck.diagnosis import diagnose
 from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.structure import ARCHITECTURE, Structure
@@ -238,9 +241,12 @@ def test_rarer_turns_are_proved_by_putting_them_back(
 @ON_CONVNETS
 def test_without_a_closer_look_what_the_golden_foretold_is_still_proved(net: Structure) -> None:
     values = trained(net)
-    for change, code in ((lambda v: v[::-1, ::-1], "kernel-flipped"),
-                         (lambda v: v[:, :, ::-1], "input-channels-reversed"),
-                         (lambda v: v[::-1], "other-checkpoint")):  # fmt: skip
+    changes: list[tuple[Callable[[Array], Array], str]] = [
+        (lambda v: v[::-1, ::-1], "kernel-flipped"),
+        (lambda v: v[:, :, ::-1], "input-channels-reversed"),
+        (lambda v: v[::-1], "other-checkpoint"),
+    ]
+    for change, code in changes:
         other = {**values, "conv1/kernel": change(values["conv1/kernel"])}
         found = diagnose(compared(fingerprint(net, values), fingerprint(net, other)))
         assert codes(found) == [code]

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fpcheck.codec import PathText
+
 NOTE = (
     "all tensors are there under their names, but inner/norm1 stands where trainable was another "
     "when the file was saved: load_weights of Keras goes by order, so set trainable as it was "
@@ -54,7 +56,9 @@ def test_weights_match_with_and_without_an_architecture(
 
     monkeypatch.chdir(folder)
     record.record_source("net.h5", record.Request(name="net"), Options(static=True))
-    report = compare_source(file, Request(golden="net"), Options(static=True, model="net.h5"))
+    report = compare_source(
+        file, Request(golden="net"), Options(static=True, model=PathText("net.h5"))
+    )
     assert (report.verdict, report.findings, report.notes) == ("match", [], notes)
     report = compare_source(file, Request(golden="net", levels=("weights",)), Options(static=True))
     assert (report.verdict, report.notes) == ("match", [])
@@ -66,7 +70,7 @@ def test_the_live_model_gets_each_tensor_by_its_name(file: str, folder: Path) ->
     from fpcheck.model.source import Options, parse
 
     whole = load(parse(str(folder / "net.h5")), Options()).model
-    filled = load(parse(str(folder / file)), Options(model=str(folder / "net.h5"))).model
+    filled = load(parse(str(folder / file)), Options(model=PathText(folder / "net.h5"))).model
     for ours, theirs in zip(whole.weights, filled.weights, strict=True):
         np.testing.assert_array_equal(ours, theirs)
         assert ours.trainable == theirs.trainable

@@ -1,6 +1,7 @@
 """What a person decided for a golden stays decided for its next versions."""
 
 from pathlib import Path
+from typing import Any
 
 import keras
 import models
@@ -17,7 +18,7 @@ from fpcheck.workflows.recording import Recording
 STATIC = Options(static=True)
 
 
-def recorded(path: str, **asked: str) -> Recording:
+def recorded(path: str, **asked: Any) -> Recording:
     return record_source(path, Request(name="net", **asked), STATIC)
 
 

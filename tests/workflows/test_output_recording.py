@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fpcheck.codec import PathText
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.weights import measure
@@ -13,7 +14,7 @@ from fpcheck.model.worker_client import RemoteSession
 from fpcheck.workflows.output_recording import check_weights
 from fpcheck.workflows.record import Request, record_source
 
-BUILD = Source("theirs:build", Kind.CALLABLE, "theirs:build")
+BUILD = Source("theirs:build", Kind.CALLABLE, PathText("theirs:build"))
 CODE = """
 import keras
 def build():

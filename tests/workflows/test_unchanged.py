@@ -15,6 +15,7 @@ import pytest
 from msgspec.structs import replace
 
 from fpcheck import demo
+from fpcheck.codec import PathText
 from fpcheck.errors import FpcheckError
 from fpcheck.files import region
 from fpcheck.fingerprint import digest
@@ -106,7 +107,7 @@ def test_outputs_are_proved_as_those_of_the_parsed_file_are(
         (Request(preprocess="tf"), Options(), {}),
         (Request(levels=("outputs",)), Options(), {}),
         (Request(full=True), STATIC, {}),
-        (Request(), Options(model="resnet50"), {}),
+        (Request(), Options(model=PathText("resnet50")), {}),
         (Request(tolerance="float99"), Options(), {}),
         (Request(levels=("logits",)), Options(), {}),
         (Request(levels=()), Options(), {}),
@@ -142,7 +143,7 @@ def test_bytes_of_weights_alone_do_not_tell_the_architecture(
     name: str, shards: float | None, here: Path
 ) -> None:
     keras.models.load_model(stored("digits.keras")).save_weights(name, max_shard_size=shards)
-    recorded(Path(name), Options(static=True, model="digits.keras"))
+    recorded(Path(name), Options(static=True, model=PathText("digits.keras")))
     assert unchanged(name, Request(golden="digits"), STATIC) is None
 
 
@@ -245,7 +246,7 @@ def test_each_byte_is_read_once(here: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(region, "_mapped", counting)
     descriptor = open_regular(str(path), "large.bin")
-    job = limited_process.Job(descriptor, "large.bin", "", None, whole=True)
+    job = limited_process.Job(descriptor, "large.bin", PathText(), None, whole=True)
     assert limited_process._digested(job).decode() == digest.text(
         digest.of_bytes(path.read_bytes())
     )

@@ -1,6 +1,7 @@
 """Predictions on labelled data against those that the golden recorded."""
 
 from pathlib import Path
+from typing import Any
 
 import models
 import numpy as np
@@ -25,7 +26,7 @@ def model(here: Path) -> object:
     return net
 
 
-def validated(model: object, data: Path, **request: str) -> Report:
+def validated(model: object, data: Path, **request: Any) -> Report:
     return validate_source(model, data, Request(golden="net", **request), Options())
 
 

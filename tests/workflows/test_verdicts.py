@@ -13,6 +13,7 @@ from keras import layers as kl
 from models import filled
 
 import fpcheck
+from fpcheck.codec import PathText
 from fpcheck.model import environment
 from fpcheck.model.source import Options
 from fpcheck.model.worker_client import RemoteSession
@@ -121,7 +122,7 @@ def test_the_shipped_architectures_match_as_structures_only(
 ) -> None:
     for levels, verdict in ((None, "incomplete"), (("structure",), "match")):
         request = Request(levels=levels)
-        report = compare_source("mobilenet", request, Options(weights="random"), worker)
+        report = compare_source("mobilenet", request, Options(weights=PathText("random")), worker)
         assert (report.verdict, report.golden.name) == (verdict, "mobilenet")
         assert report.levels["structure"].status == "pass"
 
