@@ -30,11 +30,6 @@ def _compare_static(bench: Workbench, name: str) -> Command:
     return bench.compare(name, STATIC, recorded=(STATIC,))
 
 
-def _parse_static(bench: Workbench, name: str) -> Command:
-    """The same, though the file's bytes are the recorded ones."""
-    return bench.compare(name, STATIC, "--full", recorded=(STATIC,))
-
-
 def _vgg16_against(bench: Workbench, theirs: Command) -> Measured:
     return _ratio(bench, _compare_static(bench, "vgg16.h5"), theirs)
 
@@ -59,19 +54,7 @@ def compare_against_statistics(bench: Workbench) -> Measured:
 
 
 def compare_against_blake3(bench: Workbench) -> Measured:
-    return _vgg16_against(bench, _blake3(bench))
-
-
-def _blake3(bench: Workbench) -> Command:
-    return script("peers/blake3_file.py", str(bench.model("vgg16.h5")))
-
-
-def parsed_against_sha256(bench: Workbench) -> Measured:
-    return _ratio(bench, _parse_static(bench, "vgg16.h5"), _sha256(bench))
-
-
-def parsed_against_blake3(bench: Workbench) -> Measured:
-    return _ratio(bench, _parse_static(bench, "vgg16.h5"), _blake3(bench))
+    return _vgg16_against(bench, script("peers/blake3_file.py", str(bench.model("vgg16.h5"))))
 
 
 def record_against_sha256(bench: Workbench) -> Measured:
@@ -95,7 +78,7 @@ def outputs(bench: Workbench) -> Measured:
 @cache
 def _memory(bench: Workbench) -> tuple[Run, Run]:
     """Of the 10 GB file, and of VGG16."""
-    large, half = bench.race(*(_parse_static(bench, n) for n in ("large.h5", "vgg16.h5")))
+    large, half = bench.race(*(_compare_static(bench, n) for n in ("large.h5", "vgg16.h5")))
     return large, half
 
 

@@ -12,7 +12,8 @@ from fpcheck.fingerprint import outputs as measuring
 from fpcheck.fingerprint import sketch, weights
 from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.outputs import Activation, Noise, Outputs
-from fpcheck.fingerprint.probes import ProbeInput, Probes
+from fpcheck.fingerprint.probe_values import ProbeInput
+from fpcheck.fingerprint.probes import Probes
 from fpcheck.fingerprint.structure import Call, Edge, Layer, Port, Structure, Tensor
 from fpcheck.golden.golden import Golden, Provenance, SourceRecord
 

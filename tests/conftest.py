@@ -55,16 +55,6 @@ def _sources_importable(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _parsed() -> Iterator[None]:
-    """Files are parsed even where their bytes are the recorded ones: that is what tests are of."""
-    from fpcheck.workflows import compare
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compare, "unchanged", lambda *_: None)
-        yield
-
-
 @pytest.fixture(scope="session")
 def worker(_sources_importable: None) -> Iterator[object]:
     """One worker process for all tests of a session: the framework is imported once."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -11,8 +12,9 @@ from benchmarks.detection.subject import Array, Slot, Subject
 from fpcheck.comparison.output_findings import compare_outputs
 from fpcheck.fingerprint import outputs as measured
 from fpcheck.fingerprint import sketch
-from fpcheck.model.execution import run
+from fpcheck.model.execution import Forward, forward, run
 from fpcheck.model.preprocessing import prepare
+from fpcheck.model.recorder import Recorder
 
 # Relative L2 changes that are tried, from the smallest.
 CHANGES = tuple(10.0**power for power in range(-7, 1))
@@ -92,6 +94,22 @@ def _estimate(values: Array, change: float, rng: np.random.Generator) -> float:
     return sketch.distance(sketch.of_array(values), sketch.of_array(moved)) / true if true else 1.0
 
 
+def compiled(model: Any, arrays: list[Array], recorder: Recorder) -> Forward:
+    """One run of a model that TensorFlow compiles as a whole, with XLA."""
+    import tensorflow as tf
+
+    squashed: list[bool] = []
+
+    def traced(inputs: list[Any]) -> tuple[list[Any], list[Any]]:
+        outputs, before = forward(model, inputs, recorder)
+        squashed.extend(flag for _, flag in before)
+        return outputs, [logits for logits, _ in before]
+
+    inputs = [tf.constant(array) for array in arrays]
+    outputs, logits = tf.function(traced, jit_compile=True)(inputs)
+    return outputs, list(zip(logits, squashed, strict=True))
+
+
 def rounding(bench: Bench, subject: Subject) -> Iterator[Row]:
     """Rows of benign changes that are made while running: XLA, other batch sizes."""
     golden = fpcheck.load_golden(subject.name, goldens=bench.goldens(subject.name))
@@ -104,7 +122,7 @@ def rounding(bench: Bench, subject: Subject) -> Iterator[Row]:
     compiles = all("string" not in x.dtype for x in subject.model.inputs)
     for name in ("xla", "batch-tripled") if compiles else ("batch-tripled",):
         if name == "xla":
-            answers, _ = run(subject.model, arrays, xla=True)
+            answers, _ = run(subject.model, arrays, forward=compiled)
         else:
             answers, _ = run(subject.model, [np.concatenate([a, a, a]) for a in arrays])
         count = len(arrays[0])

@@ -4,9 +4,8 @@ import sys
 from pathlib import Path
 
 from fpcheck.codec import PathText
-from fpcheck.formats.model_file import ModelFile, open_regular
+from fpcheck.formats.model_file import Job, ModelFile, open_regular
 from fpcheck.formats.reader import read
-from fpcheck.processes.limited_process import Job
 
 way, path = sys.argv[1:]
 if way == "child":

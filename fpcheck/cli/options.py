@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fpcheck.backends import BACKENDS
+
 if TYPE_CHECKING:
     from fpcheck.model.source import Options
 
@@ -29,9 +31,7 @@ Levels = Annotated[
 ]
 Full = Annotated[
     bool,
-    typer.Option(
-        "--full", help="Parse the file and run the model even where the result is proved."
-    ),
+    typer.Option("--full", help="Run the model even where its outputs are proved."),
 ]
 Format = Annotated[str, typer.Option("--format", metavar="text|json", help="Format of the report.")]
 Output = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report there.")]
@@ -82,7 +82,7 @@ Static = Annotated[
 Backend = Annotated[
     str,
     typer.Option(
-        metavar="tensorflow|jax|torch",
+        metavar="|".join(BACKENDS),
         help="Keras backend that runs the model. [default: as Keras chooses]",
     ),
 ]

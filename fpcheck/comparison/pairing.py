@@ -6,14 +6,13 @@ from difflib import SequenceMatcher
 from functools import cached_property
 
 from fpcheck.codec import Value, canonical_json
+from fpcheck.fingerprint.layer_names import stable_paths, stem
 from fpcheck.fingerprint.structure import (
     USED,
     Layer,
     Structure,
     Tensor,
     layer_key,
-    stable_paths,
-    stem,
 )
 
 # By the path of a layer, the digests of its tensors.
@@ -119,12 +118,12 @@ def _lacking(layer: Layer) -> tuple[str, ...]:
 
 def _nameless(tensors: Sequence[Tensor]) -> bool:
     """Whether only their places are known."""
-    return all(tensor.role == f"#{place}" for place, tensor in enumerate(tensors))
+    return all(tensor.number == place for place, tensor in enumerate(tensors))
 
 
 def _numbered(tensors: Sequence[Tensor]) -> bool:
     """Whether a file told their places, some of which it lacks."""
-    return all(tensor.role[1:].isdecimal() and tensor.role[0] == "#" for tensor in tensors)
+    return all(tensor.number is not None for tensor in tensors)
 
 
 class Pairing(Value, frozen=True, dict=True):

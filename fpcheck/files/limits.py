@@ -1,5 +1,7 @@
 """What a model file may ask for. Each limit has a reason; what is beyond it is refused by name."""
 
+from fpcheck.processes.process_limits import Bounds
+
 MIB = 2**20
 
 # The largest real configurations are some MB; text is parsed at once, so it must fit well.
@@ -41,7 +43,7 @@ SECONDS = 60.0
 # slow machines, and for cores that wait for the same memory: many do the same work, but sooner.
 SECONDS_PER_GB = 100.0
 # How long the child may do nothing while its answer is awaited. Longer than two silences of a
-# server (`remote.SILENCE_SECONDS`), which have a message of their own.
+# server (`remote_files.SILENCE_SECONDS`), which have a message of their own.
 STALLED_SECONDS = 90.0
 # Address space beyond what the process has when it starts, and beyond the file, which is mapped.
 ADDRESS_SPACE = 2048 * MIB
@@ -54,3 +56,16 @@ ANSWER_BYTES = 512 * MIB
 def expanded(held: int) -> int:
     """What so many bytes of a file may become at most."""
     return max(EXPANSION_FLOOR, EXPANSION * held)
+
+
+def of_reading(size: int) -> Bounds:
+    """What a child may take that reads a file of so many bytes; tensors of the file are mapped."""
+    more = SECONDS_PER_GB / 1e9
+    return Bounds(
+        seconds=SECONDS,
+        more_seconds=more,
+        most_seconds=SECONDS + more * expanded(size),
+        space=ADDRESS_SPACE + size,
+        stalled_seconds=STALLED_SECONDS,
+        reply=ANSWER_BYTES,
+    )

@@ -1,1 +1,1 @@
-"""Measuring models: pure functions on arrays and configurations, no framework."""
+"""Measures models: pure functions on arrays and configurations, without a framework."""

@@ -1,4 +1,4 @@
-"""How well a classifier does on labelled examples, example by example."""
+"""The accuracy of a classifier on labelled examples, with the prediction for each example."""
 
 import numpy as np
 
@@ -12,15 +12,15 @@ class Accuracy(Value, frozen=True, eq=False):
     """Predictions on labelled examples.
 
     Attributes:
-        examples: uint8 (n, EXAMPLE_BYTES), the start of BLAKE3 of each raw image.
-        labels: int64 (n,), the right class of each.
-        predicted: int64 (n,), the class with the highest score; -1 where one is NaN or infinite.
-        confidence: float32 (n,), that score.
-        margin: float32 (n,), how far it is above the next.
-        top1: share of examples whose class was predicted.
-        top5: share of examples whose class is among the five highest scores.
-        classes: names of the classes; empty where the data has none.
-        preprocess: how the images were prepared.
+        examples: uint8 (n, EXAMPLE_BYTES), the first bytes of BLAKE3 of each raw image.
+        labels: int64 (n,), the right class of each example.
+        predicted: int64 (n,), the class with the highest score; -1 if a score is NaN or infinite.
+        confidence: float32 (n,), the highest score.
+        margin: float32 (n,), the difference from the second highest score.
+        top1: the share of examples whose class was predicted.
+        top5: the share of examples whose class is among the five highest scores.
+        classes: the names of the classes; empty if the data has none.
+        preprocess: how the images were preprocessed.
     """
 
     examples: Array
@@ -42,16 +42,16 @@ class Accuracy(Value, frozen=True, eq=False):
 def measure(
     images: Array, labels: Array, scores: Array, classes: tuple[str, ...], preprocess: str
 ) -> Accuracy:
-    """Judge predictions.
+    """The accuracy of predictions.
 
     Args:
         images: (n, height, width, channels), raw.
         labels: int (n,).
         scores: float (n, classes), higher is likelier.
         classes: their names, or empty.
-        preprocess: how the images were prepared.
+        preprocess: how the images were preprocessed.
     """
-    # A stable order, so that ties do not depend on the sorting algorithm.
+    # A stable sort, so that ties do not depend on the sorting algorithm.
     order = np.argsort(-scores, axis=1, kind="stable")
     finite = np.asarray(np.isfinite(scores).all(axis=1))
     hits = (order == labels[:, None]) & finite[:, None]

@@ -1,8 +1,8 @@
-"""Cutting tensors into pieces, and sharing work on the pieces among threads.
+"""Cutting tensors into pieces, and measuring the pieces in several threads.
 
-What is cut, and where, depends on a tensor's shape alone; results are merged in the order of the
-pieces. So a measurement has the same bits for any number of threads, and needs the memory of a few
-pieces, however large the tensor is.
+The cuts depend on the shape of the tensor alone, and results are merged in the order of the pieces.
+So a measurement has the same bits for any number of threads, and needs the memory of a few pieces,
+however large the tensor is.
 """
 
 import math
@@ -23,60 +23,60 @@ R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 P = ParamSpec("P")
 
-# Values in a piece where nothing asks for another size: a few megabytes.
+# Values in a piece, by default: a few megabytes.
 PIECE = 2**21
 # Starting threads takes as long as measuring about this many values.
 WORTH_THREADS = 2**18
-# Rows of a piece come in multiples of this, so that columns are read by whole cache lines.
+# A piece has a multiple of so many rows, so that columns are read by whole cache lines.
 _LINE = 64
-# A tile and its copy fit the caches of a core, and take long enough for threads not to meet.
+# A tile and its copy fit the caches of a core, and take long enough to keep threads apart.
 _TILE = 2**16
 
 
 def threads_for(values: Array) -> int:
-    """How many threads are worth while for measuring a tensor."""
+    """How many threads make measuring a tensor faster."""
     return cores() if values.size >= WORTH_THREADS else 1
 
 
 class Pending(Protocol[R_co]):
-    """Work that was handed over."""
+    """The result of a submitted call."""
 
     def result(self) -> R_co:
-        """What came of it, as soon as it is done; raises what it raised."""
+        """Waits for the result, and returns it or raises the call's exception."""
 
 
 class Pool(Protocol):
-    """Takes work: a thread pool, or `Inline`."""
+    """Makes submitted calls: a thread pool, or `Inline`."""
 
     def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Pending[R]:
-        """Takes one call."""
+        """Submits one call."""
 
 
 class Inline:
-    """Does what is submitted at once, in the thread that submits it."""
+    """Makes each submitted call at once, in the thread that submits it."""
 
     def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> "Done[R]":
-        """Calls; an error is raised here and now."""
+        """Makes the call; raises its exception."""
         return Done(fn(*args, **kwargs))
 
 
 class Done(Generic[R]):
-    """A result that is there already. A `Future` would cost as much as measuring a small tensor."""
+    """A finished call. A `Future` would cost as much as measuring a small tensor."""
 
     def __init__(self, value: R) -> None:
         self._value = value
 
     def result(self) -> R:
-        """What came of it."""
+        """The result."""
         return self._value
 
 
 @contextmanager
 def workers(threads: int) -> Iterator[Pool]:
-    """Threads for one task; none for `threads` = 1.
+    """A pool of threads for one task; `Inline` for one thread.
 
-    They are made for each task and end with it: a pool that is kept would be dead after os.fork,
-    and would be in the way of itself where work in it measures too.
+    The threads end with the task: a permanent pool would not survive os.fork, and a call in it that
+    measures too could wait for itself.
     """
     if threads == 1:
         yield Inline()
@@ -92,7 +92,7 @@ class Gauge(Protocol[T, R]):
     """Measures a tensor part by part."""
 
     def parts(self) -> Iterable[T]:
-        """Where the tensor is cut; does not depend on threads."""
+        """The parts of the tensor; they do not depend on threads."""
 
     def measure(self, part: T) -> R:
         """The figures of one part; called from several threads, in any order."""
@@ -105,33 +105,34 @@ def run(pool: Pool, gauges: Iterable[Gauge[Any, Any]], ahead: int) -> None:
     """Measures all parts with all gauges.
 
     Args:
-        pool: where parts are measured.
+        pool: measures the parts.
         gauges: one after the other.
-        ahead: how many parts may be measured before their turn to be merged; bounds the memory.
+        ahead: how many measured parts may wait to be merged; limits the memory.
     """
     waiting: deque[tuple[Gauge[Any, Any], Pending[Any]]] = deque()
+
+    def merge_next() -> None:
+        gauge, figures = waiting.popleft()
+        gauge.merge(figures.result())
+
     for gauge in gauges:
         for part in gauge.parts():
             waiting.append((gauge, pool.submit(gauge.measure, part)))
             if len(waiting) > ahead:
-                _merge(*waiting.popleft())
+                merge_next()
     while waiting:
-        _merge(*waiting.popleft())
-
-
-def _merge(gauge: Gauge[Any, R], figures: Pending[R]) -> None:
-    gauge.merge(figures.result())
+        merge_next()
 
 
 class Room(threading.local):
-    """Float64 arrays of some sizes, for each thread its own: making them anew costs time."""
+    """Float64 arrays of given sizes, one set per thread, reused since allocation takes time."""
 
     def __init__(self, *sizes: int) -> None:
         self.arrays = tuple(np.empty(size) for size in sizes)
 
 
 def slabs(shape: tuple[int, ...], most: int) -> Iterator[tuple[slice, ...]]:
-    """Places of parts of a tensor, of at most `most` values each, that follow in C order."""
+    """The indices of parts of a tensor, in C order, with at most `most` values each."""
     if not shape:
         yield ()
         return
@@ -149,17 +150,17 @@ def slabs(shape: tuple[int, ...], most: int) -> Iterator[tuple[slice, ...]]:
 def pieces(values: Array, limit: int = PIECE) -> Iterator[Array]:
     """The values in C order, flat, in pieces of at most `limit`.
 
-    A piece is a view where the values lie so; else it is gone when the next is asked for.
+    A piece is a view if the values are contiguous; else it is valid until the next piece.
     """
-    whole = values.flags.c_contiguous
-    step = limit if whole else _step(values.shape, limit)
-    room = None if whole else np.empty(min(step, values.size), values.dtype)
+    contiguous = values.flags.c_contiguous
+    step = limit if contiguous else _step(values.shape, limit)
+    room = None if contiguous else np.empty(min(step, values.size), values.dtype)
     for start in range(0, values.size, step):
         yield piece(values, start, min(start + step, values.size), room)
 
 
 def _step(shape: tuple[int, ...], limit: int) -> int:
-    """Whole rows, along the first axis that allows it."""
+    """How many values a piece has: whole rows along the first axis that allows it."""
     width = 1
     for size in reversed(shape):
         if width * size > limit:
@@ -170,13 +171,13 @@ def _step(shape: tuple[int, ...], limit: int) -> int:
 
 
 def piece(values: Array, start: int, stop: int, room: Array | None = None) -> Array:
-    """Values `start` to `stop` in C order, flat: a view where they lie so, else a copy.
+    """Values `start` to `stop` in C order, flat: a view if they are contiguous, else a copy.
 
     Args:
         values: any shape.
         start: counted in C order.
         stop: more than `start`.
-        room: where a copy goes; not smaller than it.
+        room: an array for the copy, at least as large as it.
     """
     if values.flags.c_contiguous:
         return values.reshape(-1)[start:stop]
@@ -186,7 +187,7 @@ def piece(values: Array, start: int, stop: int, room: Array | None = None) -> Ar
 
 
 def _copy(values: Array, start: int, stop: int, flat: Array) -> None:
-    """Fills `flat` with what is left of one row, with whole rows, and with a part of another."""
+    """Fills `flat` with the rest of one row, with whole rows, and with a part of another row."""
     if values.ndim == 1:
         flat[:] = values[start:stop]
         return
@@ -195,33 +196,32 @@ def _copy(values: Array, start: int, stop: int, flat: Array) -> None:
         row, before = divmod(start, width)
         rows = (stop - start) // width
         if before or not rows:
-            taken = min(width - before, stop - start)
-            _copy(values[row], before, before + taken, flat[:taken])
+            count = min(width - before, stop - start)
+            _copy(values[row], before, before + count, flat[:count])
         else:
-            taken = rows * width
+            count = rows * width
             part = values[row : row + rows]
-            _copy_whole(part, flat[:taken].reshape(part.shape))
-        start, flat = start + taken, flat[taken:]
+            _copy_rows(part, flat[:count].reshape(part.shape))
+        start, flat = start + count, flat[count:]
 
 
-def _copy_whole(values: Array, rows: Array) -> None:
+def _copy_rows(values: Array, rows: Array) -> None:
     if abs(values.strides[-1]) > abs(values.strides[-2]):
-        _turn(values, rows)
+        _transpose(values, rows)
     else:
         rows[...] = values
 
 
-def _turn(columns: Array, rows: Array) -> None:
-    """Copies columns to rows tile by tile, since values of a row lie far apart in `columns`."""
+def _transpose(columns: Array, rows: Array) -> None:
+    """Copies columns to rows tile by tile, since the values of a row are far apart in `columns`."""
     if columns.ndim > 2 and columns[0].size >= _TILE // 8:
         for pair in zip(columns, rows, strict=True):
-            _turn(*pair)
+            _transpose(*pair)
         return
     height, width = columns.shape[-2:]
     down = min(height, _LINE)
     across = _TILE // down
     for top in range(0, height, down):
         for left in range(0, width, across):
-            place = (..., slice(top, top + down), slice(left, left + across))
-            near = np.ascontiguousarray(columns[place].swapaxes(-1, -2))
-            rows[place] = near.swapaxes(-1, -2)
+            tile = (..., slice(top, top + down), slice(left, left + across))
+            rows[tile] = np.ascontiguousarray(columns[tile].swapaxes(-1, -2)).swapaxes(-1, -2)

@@ -1,7 +1,7 @@
-"""The digests that a tensor would have after the usual mistakes: a later match is a proof.
+"""The digest that a tensor would have after each common mistake: a later match proves the mistake.
 
-Each row of the table is one mistake: its name and what it makes of a tensor, or None where it does
-not apply. The names are part of the golden format; rows may be added, never changed.
+Each row of the table is one mistake: its name, and a function that applies it to a tensor, or gives
+None if it does not apply. The names are part of the golden format; rows may be added, not changed.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,14 +12,14 @@ import numpy as np
 from fpcheck.codec import Array
 from fpcheck.fingerprint import blocks, digest, rounding
 
-# A first layer sees 3 (RGB) or 4 (RGBA) channels; more are not colours.
+# The input of a first layer has 3 (RGB) or 4 (RGBA) channels; more are not colours.
 COLOUR_CHANNELS = (3, 4)
-# Rank of a convolution's kernel: 1 to 3 space axes, input channels, output channels.
+# The rank of a convolution's kernel: 1 to 3 spatial axes, input channels, output channels.
 CONVOLUTION_RANKS = (3, 4, 5)
 
 
 class Changed(NamedTuple):
-    """A tensor after a mistake: never whole, since it may be as large as memory."""
+    """A tensor after a mistake, in pieces, since it may be as large as memory."""
 
     shape: tuple[int, ...]
     pieces: Iterator[Array]
@@ -72,12 +72,12 @@ COUNTERFACTUALS: dict[str, Callable[[Array], Changed | None]] = {
 
 
 def start(pool: blocks.Pool, values: Array, dtype: str) -> dict[str, blocks.Pending[bytes]]:
-    """Begin to take the digest after each mistake that applies, each in one thread of the pool.
+    """Starts to compute the digest after each mistake that applies, each in one thread.
 
     Args:
-        pool: where they are taken.
+        pool: computes the digests.
         values: numeric tensor of any shape.
-        dtype: the framework's name of its type.
+        dtype: Keras's name of its type.
     """
     changed = ((name, mistake(values)) for name, mistake in COUNTERFACTUALS.items())
     return {
@@ -88,11 +88,11 @@ def start(pool: blocks.Pool, values: Array, dtype: str) -> dict[str, blocks.Pend
 
 
 def collect(started: dict[str, blocks.Pending[bytes]], own: bytes) -> dict[str, bytes]:
-    """What `start` began with, but for mistakes that leave the tensor as it is.
+    """The digests that `start` started to compute, without mistakes that do not change the tensor.
 
     Args:
         started: by the names of mistakes.
-        own: the digest of the tensor as it is.
+        own: the digest of the unchanged tensor.
     """
-    found = {name: future.result() for name, future in started.items()}
-    return {name: other for name, other in found.items() if other != own}
+    digests = {name: pending.result() for name, pending in started.items()}
+    return {name: changed for name, changed in digests.items() if changed != own}

@@ -1,4 +1,4 @@
-"""State that weight files do not hold as tensors, and structures list as tensors of a layer."""
+"""Derived state: tensors of a layer in a structure that weight files do not contain as tensors."""
 
 import numpy as np
 
@@ -10,13 +10,13 @@ State = list[tuple[str, Array, str]]
 
 
 def tensors_of(state: State, start: int) -> list[Tensor]:
-    """Derived state as tensors of a layer; `start` is how many weights stand before them."""
+    """Derived state as tensors of a layer, after its `start` weights."""
     return [
-        Tensor(role, place, values.shape, dtype, trainable=False, derived=True)
-        for place, (role, values, dtype) in enumerate(state, start)
+        Tensor(role, index, values.shape, dtype, trainable=False, derived=True)
+        for index, (role, values, dtype) in enumerate(state, start)
     ]
 
 
 def asset(name: str, data: bytes) -> tuple[str, Array, str]:
-    """A file that a custom class saves: uint8, shape (bytes,)."""
+    """A file that a custom class saves, as state: uint8, shape (bytes,)."""
     return ASSET + name, np.frombuffer(data, np.uint8), "uint8"

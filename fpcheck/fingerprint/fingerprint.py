@@ -1,22 +1,27 @@
-"""The fingerprint: all that is measured of one model."""
+"""The fingerprint: everything that is measured of one model."""
 
+from collections.abc import Iterable, Mapping
+
+import msgspec
 from msgspec.structs import replace
 
 from fpcheck.codec import Value
+from fpcheck.fingerprint import digest
 from fpcheck.fingerprint.accuracy import Accuracy
+from fpcheck.fingerprint.layer_names import stable_paths
 from fpcheck.fingerprint.levels import LEVELS, Level
 from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.outputs import Outputs
-from fpcheck.fingerprint.structure import Structure, content_id
+from fpcheck.fingerprint.structure import Structure
 
 
 class Fingerprint(Value, frozen=True, eq=False):
-    """All that is measured of one model; a level that was not taken is None.
+    """Everything that is measured of one model; a level that was not measured is None.
 
     Attributes:
-        structure: layers and what feeds what.
+        structure: the layers and their connections.
         weights: one measurement for each of `structure.tensors`, in order.
-        outputs: answers to probes.
+        outputs: the model's outputs on the probes.
         accuracy: predictions on labelled data.
     """
 
@@ -27,16 +32,16 @@ class Fingerprint(Value, frozen=True, eq=False):
 
     @property
     def content_id(self) -> bytes | None:
-        """The id of the weights; None where they were not taken."""
+        """The id of the weights; None where they were not measured."""
         if self.weights is None:
             return None
-        return content_id(self.structure, [m.digest for m in self.weights])
+        return content_id(self.structure, (m.digest for m in self.weights))
 
     @property
     def levels(self) -> tuple[Level, ...]:
-        """The levels that it holds."""
-        held = (self.structure, self.weights, self.outputs)
-        return tuple(n for n, part in zip(LEVELS, held, strict=True) if part is not None)
+        """The levels that were measured."""
+        parts = (self.structure, self.weights, self.outputs)
+        return tuple(n for n, part in zip(LEVELS, parts, strict=True) if part is not None)
 
     @property
     def described(self) -> str:
@@ -48,15 +53,46 @@ class Fingerprint(Value, frozen=True, eq=False):
         return f"<Fingerprint: {self.described}>"
 
     def restricted(self, structure: Structure) -> "Fingerprint":
-        """The same with another structure, whose tensors are some of its own, in any order."""
+        """The fingerprint with another structure that has a subset of the tensors, in any order."""
         if self.weights is None:
             return replace(self, structure=structure)
-        held = measured_by_place(self)
-        weights = tuple(held[layer.path, tensor.index] for layer, tensor in structure.tensors)
+        weights = weights_of(structure, measured_by_place(self))
         return replace(self, structure=structure, weights=weights)
 
 
-def measured_by_place(fingerprint: Fingerprint) -> dict[tuple[str, int], Measurement]:
-    """What was measured of each tensor, by its layer's path and its place in the layer."""
+# The path of a layer, and the index of a tensor in it.
+Place = tuple[str, int]
+
+
+def measured_by_place(fingerprint: Fingerprint) -> dict[Place, Measurement]:
+    """The measurement of each tensor."""
     places = [(layer.path, tensor.index) for layer, tensor in fingerprint.structure.tensors]
     return dict(zip(places, fingerprint.weights, strict=True)) if fingerprint.weights else {}
+
+
+def weights_of(
+    structure: Structure, measured: Mapping[Place, Measurement]
+) -> tuple[Measurement, ...]:
+    """The measurements of a structure's tensors, in their order."""
+    return tuple(measured[layer.path, tensor.index] for layer, tensor in structure.tensors)
+
+
+def content_id(structure: Structure, digests: Iterable[bytes]) -> bytes:
+    """The id of a model's weights: equal weights in equal places give an equal id.
+
+    BLAKE3 of the sorted JSON list of [stable path of the layer, index of the tensor in the layer,
+    digest in hexadecimal], over the tensors that weight files contain. It does not depend on roles
+    or on running numbers, so every format that names layers gives the same id.
+
+    Args:
+        structure: the layers and tensors.
+        digests: one for each of `structure.tensors`, in order.
+    """
+    stored = [
+        (layer.path, tensor.index, own.hex())
+        for (layer, tensor), own in zip(structure.tensors, digests, strict=True)
+        if not tensor.derived
+    ]
+    stable = stable_paths(path for path, _, _ in stored)
+    rows = [[stable[path], index, own] for path, index, own in stored]
+    return digest.of_bytes(msgspec.json.encode(sorted(rows)))

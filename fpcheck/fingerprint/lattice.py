@@ -1,4 +1,4 @@
-"""Whether values lie on a grid of few steps, as quantised weights made floats again do."""
+"""Whether values lie on a grid of few steps, as dequantised weights do."""
 
 import math
 
@@ -8,31 +8,31 @@ from fpcheck.codec import Array, Value
 
 # 8 bits have 256 steps.
 MOST_STEPS = 256
-# Values of a slice that are looked at, and slices: a grid shows in few.
+# How many values of a slice, and how many slices, are inspected: a few show a grid.
 _VALUES, _SLICES = 4096, 64
-# A value lies as close as this to one of the steps by chance in 1 of 250 cases; four times that.
-# Of many slices some meet one of the grids below by chance, so half of them must show one.
+# One value is this close to a step by chance in 1 of 250 cases, so at least four values must be.
+# Some of many slices fit one of the grids below by chance, so half of the slices must fit one.
 _FEWEST, _SHARE = 4, 0.5
-# Grids around zero whose last step is the largest value: 8 and 4 bits. In few values, neighbouring
-# steps may not occur, so these are tried before the gaps between values are looked at.
+# Grids around zero whose last step is the largest value: 8 and 4 bits. A few values may not include
+# neighbouring steps, so these grids are tried before the gaps between values.
 _SYMMETRIC = (7, 8, 127, 128)
-# How far a value may lie from the grid, in steps: rounding of float32 at 256 steps.
+# How far a value may be from the grid, in steps: rounding of float32 at 256 steps.
 _OFF = 2e-3
 
 
 class Grid(Value, frozen=True):
-    """A grid: how many steps its widest slice takes, and the L2 error that rounding to it makes."""
+    """A grid: the number of steps in its widest slice, and the L2 error of rounding to it."""
 
     steps: int
     error: float
 
 
 def grid(values: Array, axis: int | None) -> Grid | None:
-    """The grid on which all values lie; None where there is none of at most `MOST_STEPS`.
+    """The grid on which all values lie; None if there is none with at most `MOST_STEPS`.
 
     Args:
         values: numeric, any shape.
-        axis: each slice along it has a grid of its own; None for one grid for all.
+        axis: the axis along which each slice has its own grid; None for one grid for all values.
     """
     slices = values.reshape(1, -1) if axis is None else np.moveaxis(values, axis, 0)
     slices = slices.reshape(len(slices), -1)
@@ -52,7 +52,7 @@ def grid(values: Array, axis: int | None) -> Grid | None:
 
 
 def _steps(values: Array) -> tuple[float, int, int]:
-    """Width of a step, how many there are, and how many values or distances agree with it."""
+    """The width of a step, the number of steps, and how many values or gaps agree with it."""
     levels = np.unique(values[:_VALUES].astype(np.float64))
     if len(levels) > MOST_STEPS + 1:
         return 0.0, MOST_STEPS + 1, 0
@@ -60,7 +60,7 @@ def _steps(values: Array) -> tuple[float, int, int]:
     for most in _SYMMETRIC:
         places = levels / largest * most if largest else levels
         steps = np.rint(places)
-        # Beside one huge value all others lie at zero: that is no grid.
+        # If one value is huge, all others round to step zero: that is not a grid.
         spread = 2 * len(np.unique(steps)) > len(levels)
         if largest and spread and np.abs(places - steps).max() <= _OFF:
             return largest / most, 2 * most, len(levels) - 1
@@ -68,7 +68,7 @@ def _steps(values: Array) -> tuple[float, int, int]:
 
 
 def _spaced(levels: Array) -> tuple[float, int, int]:
-    """The same where neither zero nor the largest value need lie on the grid."""
+    """The same for a grid that need not include zero or the largest value."""
     gaps = np.diff(levels)
     if not len(gaps):
         return 0.0, 0, 0  # all values are equal

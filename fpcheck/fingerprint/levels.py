@@ -1,4 +1,4 @@
-"""The levels of a fingerprint, in the order in which they are judged."""
+"""The levels of a fingerprint, cheapest first."""
 
 from typing import Literal
 

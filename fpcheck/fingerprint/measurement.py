@@ -1,4 +1,4 @@
-"""What is known of one measured tensor; how it is measured is told in `weights`."""
+"""The measurement of one tensor; `weights` measures."""
 
 from fpcheck.codec import Array, Value
 
@@ -26,21 +26,21 @@ class Statistics(Value, frozen=True):
 
     @property
     def constant(self) -> float | None:
-        """The value that all have; None where they differ, or are not all finite."""
+        """The value of all elements; None if they differ or are not all finite."""
         same = self.minimum == self.maximum and not self.non_finite
         return self.minimum if same else None
 
 
 class Details(Value, frozen=True, eq=False):
-    """What lets a tensor be compared with one that is not equal to it.
+    """What is needed to compare a tensor with one that is not equal to it.
 
     Attributes:
         statistics: summary figures.
         quantiles: float64 (len(QUANTILES),).
         sketch: float64 (sketch.PROJECTIONS,).
-        profiles: for rank 2 and more, per axis the L2 norm of each slice, float32. A tensor of
-            rank 1 is its own profile but for signs, so none is kept.
-        counterfactuals: name of a usual mistake, and the digest that this tensor would then have.
+        profiles: for rank 2 and more, the L2 norm of each slice along each axis, float32. The
+            profile of a tensor of rank 1 would be its absolute values, so it has none.
+        counterfactuals: the digest that this tensor would have after each common mistake, by name.
     """
 
     statistics: Statistics
@@ -51,7 +51,7 @@ class Details(Value, frozen=True, eq=False):
 
 
 class Measurement(Value, frozen=True, eq=False):
-    """One measured tensor; `details` is None where only the digest was wanted, or for strings."""
+    """One measured tensor; `details` is None for strings, or if only the digest is needed."""
 
     digest: bytes
     details: Details | None

@@ -1,6 +1,6 @@
-"""Orders that slices of a tensor end up in by usual mistakes, and any other that profiles show.
+"""Orders of the slices of a tensor after common mistakes, and other orders that profiles show.
 
-An order is an array `taken`: slice i of the disordered tensor is slice `taken[i]` of the right one.
+An order is an array `taken`: slice i of the reordered tensor is slice `taken[i]` of the right one.
 """
 
 from collections.abc import Iterator
@@ -11,32 +11,32 @@ import numpy as np
 
 from fpcheck.codec import Array, Value
 
-# Blocks that recurrent layers keep side by side: 4 gates of an LSTM, 3 of a GRU, 2 directions.
+# Blocks that recurrent layers store side by side: 4 gates of an LSTM, 3 of a GRU, 2 directions.
 GATES = (2, 3, 4)
-# Axis norms are sums in float64, kept as float32: the same slices summed in another order agree
-# to about two units in the last place.
+# Axis norms are float64 sums stored as float32: the same slices summed in another order agree to
+# about two units in the last place.
 _SAME = 3e-7
 # Gates and flattened maps are shorter; the orders of a million words would take a gigabyte.
 _LONGEST = 2**17
-# Ways to resolve slices of equal norm that are worth trying.
+# How many ways to resolve slices of equal norm are tried.
 MOST_TIES = 64
 
 
 class Order(Value, frozen=True, eq=False):
-    """An order and, where it is that of a usual mistake, its name."""
+    """An order, with the name of the common mistake that makes it, if any."""
 
     taken: Array
     name: str = ""
 
     @property
     def inverse(self) -> Array:
-        """Applied to the disordered slices, it gives the right ones."""
+        """The order that restores the right slices."""
         return np.argsort(self.taken)
 
 
 @cache
 def usual(size: int) -> tuple[Order, ...]:
-    """Orders of usual mistakes for an axis of so many slices, the likeliest first."""
+    """The orders that common mistakes make of an axis with `size` slices, likeliest first."""
     return tuple(_distinct(size))
 
 
@@ -72,24 +72,23 @@ def _usual(size: int) -> Iterator[Order]:
 
 
 def same(golden: Array, candidate: Array) -> bool:
-    """Whether two profiles are equal, but for rounding."""
+    """Whether two profiles are equal up to rounding."""
     return bool(np.all(np.abs(golden - candidate) <= _SAME * np.abs(golden)))
 
 
 def found(golden: Array, candidate: Array) -> Iterator[Order]:
-    """Orders that make the golden's profile the candidate's; none where no order does.
+    """The orders that turn the golden's profile into the candidate's.
 
     Args:
         golden: norms of slices, float32 (slices,).
-        candidate: the same; must hold the same norms in another order.
+        candidate: norms of slices, float32 (slices,).
     """
     if golden.shape != candidate.shape:
         return
     ours, theirs = np.argsort(golden, kind="stable"), np.argsort(candidate, kind="stable")
     if not same(golden[ours], candidate[theirs]):
         return
-    named = [o for o in usual(golden.size) if same(golden[o.taken], candidate)]
-    yield from named
+    yield from (order for order in usual(golden.size) if same(golden[order.taken], candidate))
     groups = _ties(golden[ours])
     for choice in _resolved(groups):
         tried = ours.copy()
@@ -101,9 +100,9 @@ def found(golden: Array, candidate: Array) -> Iterator[Order]:
 
 
 def _ties(ordered: Array) -> list[Array]:
-    """Places, in a sorted profile, of slices whose norms are too close to tell apart.
+    """Positions, in a sorted profile, of slices whose norms are equal up to rounding.
 
-    Slices of norm 0 are alike anyway.
+    Slices of norm 0 are equal, so their order does not matter.
     """
     close = (np.diff(ordered) <= 2 * _SAME * np.abs(ordered[1:])) & (ordered[1:] > 0)
     bounds = np.flatnonzero(~close) + 1
@@ -111,6 +110,7 @@ def _ties(ordered: Array) -> list[Array]:
 
 
 def _resolved(groups: list[Array]) -> Iterator[tuple[tuple[int, ...], ...]]:
+    """Every order of each group; only the given order if there are more than `MOST_TIES`."""
     count = 1
     for group in groups:
         for factor in range(2, len(group) + 1):

@@ -1,4 +1,4 @@
-"""What a model answers to its probes, kept so that a later answer can be compared with it."""
+"""The outputs of a model on its probes, in the form that is stored and compared."""
 
 import msgspec
 import numpy as np
@@ -8,8 +8,8 @@ from fpcheck.fingerprint import sketch
 from fpcheck.fingerprint.probes import Probes
 
 RECIPE = "fpcheck-outputs/1"
-# Larger outputs (segmentation masks, say) are kept as this many values per probe, at a fixed
-# stride, beside a sketch of them all.
+# Of larger outputs (segmentation masks, for example), so many values per probe are stored, at a
+# fixed stride, and a sketch of all values.
 LONGEST_OUTPUT = 16_384
 
 
@@ -17,12 +17,12 @@ class Answer(Value, frozen=True, eq=False):
     """One output of the model on all probes.
 
     Attributes:
-        name: the model's name of it.
+        name: the name of the output in the model.
         shape: of the whole output, probes first.
-        logits: float32 (probes, kept values): before the last softmax or sigmoid, where the
-            model has one; else the output itself.
-        final: float32, the same places of the output as the model gives it.
-        squashed: whether there is a last softmax or sigmoid.
+        logits: float32 (probes, stored values): before the last softmax or sigmoid if the model
+            has one, else the output.
+        final: float32, the same elements of the output.
+        squashed: whether the model has a last softmax or sigmoid.
         sketch: of all logits, float64 (sketch.PROJECTIONS,).
     """
 
@@ -35,7 +35,7 @@ class Answer(Value, frozen=True, eq=False):
 
 
 class Activation(Value, frozen=True, eq=False):
-    """What one call of a layer gave on all probes: shape, L2 norm, sketch."""
+    """The result of one call of a layer on all probes: shape, L2 norm and sketch."""
 
     layer: str
     call: int
@@ -45,15 +45,15 @@ class Activation(Value, frozen=True, eq=False):
 
 
 class Noise(Value, frozen=True):
-    """Largest relative difference without any change of the model; None where not measured.
+    """The largest relative difference between runs of an unchanged model; None if not measured.
 
     Attributes:
-        repeat: the same once more.
-        batch_size: each probe by itself.
-        threads: another process with one thread and other kernels.
-        predict: `predict()` against a call, of the final outputs. It may be another computation,
-            so it widens no tolerance.
-        where: the first layer that differs when the same is done once more.
+        repeat: between two equal runs.
+        batch_size: from a run with one probe per batch.
+        threads: from another process with one thread and other kernels.
+        predict: between `predict()` and a call, for the final outputs. `predict()` may compute
+            differently, so this does not widen the tolerance.
+        where: the first layer that differs between two equal runs.
     """
 
     repeat: float | None = None
@@ -64,17 +64,17 @@ class Noise(Value, frozen=True):
 
     @property
     def largest(self) -> float:
-        """The largest of those measured; 0 where none was, NaN where one is."""
+        """The largest measured value; 0 if none was measured, NaN if one is NaN."""
         measured = [v for v in (self.repeat, self.batch_size, self.threads) if v is not None]
         return float(np.max(measured, initial=0.0))
 
 
 class Reach(Value, frozen=True):
-    """How far the probes reach: paths of weighted layers whose change would not show.
+    """Paths of layers with weights that may not influence the outputs on the probes.
 
     Attributes:
-        unreached: changing them moves no output.
-        untried: it is not known, since trying took too long or crashed.
+        unreached: changing the layer changes no output.
+        untried: unknown, since the attempt took too long or crashed.
     """
 
     unreached: tuple[str, ...] = ()
@@ -85,16 +85,16 @@ class Outputs(Value, frozen=True, eq=False):
     """The outputs part of a fingerprint.
 
     Attributes:
-        probes: what the model was run on.
-        preprocess: how raw probes were prepared: none, caffe, tf, torch, or module:function.
+        probes: the inputs of the model.
+        preprocess: how raw probes were preprocessed: none, caffe, tf, torch, or module:function.
         answers: one for each output of the model.
         activations: one for each call of each layer, in the order of the calls.
-        environment: versions and settings that decide rounding.
+        environment: versions and settings that influence rounding.
         noise: measured while recording.
-        reach: which weighted layers the probes do not reach.
-        alternatives: name of a usual mistake in preprocessing, and the logits of each output that
-            the model gives then.
-        functions: values on a fixed grid of every activation that is known by name only.
+        reach: the layers with weights that the probes do not reach.
+        alternatives: the logits of each output after common mistakes in preprocessing, by name.
+        functions: values on a fixed grid of each activation that is known only by its name.
+        recipe: the version of the rules by which outputs are stored.
     """
 
     probes: Probes
@@ -110,7 +110,7 @@ class Outputs(Value, frozen=True, eq=False):
 
 
 def answer(name: str, logits: Array, final: Array, squashed: bool) -> Answer:
-    """Reduce one output, shape (probes, ...), to what is kept."""
+    """One output, shape (probes, ...), in the stored form."""
     return Answer(
         name=name,
         shape=tuple(logits.shape),
@@ -122,14 +122,14 @@ def answer(name: str, logits: Array, final: Array, squashed: bool) -> Answer:
 
 
 def real(values: Array) -> Array:
-    """Complex values as real and imaginary parts, along one more axis; all others as they are."""
+    """Complex values as real and imaginary parts along one more axis; other values unchanged."""
     if values.dtype.kind != "c":
         return values
     return np.stack([values.real, values.imag], axis=-1)
 
 
 def kept(output: Array) -> Array:
-    """The values of an output that are kept: float32 (probes, at most LONGEST_OUTPUT)."""
+    """The stored values of an output: float32 (probes, at most LONGEST_OUTPUT)."""
     output = real(output)
     flat = output.reshape(len(output), -1) if output.ndim and len(output) else output.reshape(1, -1)
     stride = -(-flat.shape[1] // LONGEST_OUTPUT) or 1
@@ -137,9 +137,9 @@ def kept(output: Array) -> Array:
 
 
 def relative_difference(golden: Array, other: Array) -> float:
-    """Max |golden - other| / RMS(golden), in float64; NaN where either is not finite.
+    """Max |golden - other| / RMS(golden), in float64; NaN if either is not finite.
 
-    Where the golden is zero throughout, the difference itself.
+    If the golden is all zeros, the absolute difference.
     """
     reference = golden.astype(np.float64)
     difference = np.abs(reference - other.astype(np.float64))
@@ -151,7 +151,7 @@ def relative_difference(golden: Array, other: Array) -> float:
 
 
 def largest_difference(golden: tuple[Array, ...], other: tuple[Array, ...]) -> float:
-    """The largest relative difference over outputs; infinite where shapes are not the same."""
+    """The largest relative difference over all outputs; infinite if the shapes differ."""
     if [a.shape for a in golden] != [b.shape for b in other]:
         return float("inf")
     differences = [relative_difference(a, b) for a, b in zip(golden, other, strict=True)]

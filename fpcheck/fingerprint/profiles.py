@@ -7,24 +7,24 @@ import numpy as np
 from fpcheck.codec import Array
 from fpcheck.fingerprint import blocks
 
-Place = tuple[slice, ...]
-# Values of a slab. Part of the recipe: sums of slabs are rounded.
+Index = tuple[slice, ...]
+# Values of a slab. It is part of the recipe, since the sums of slabs are rounded.
 _SLAB = 2**20
 
 
 class Profiles:
-    """A gauge of axis profiles, for rank 2 and more."""
+    """A `blocks.Gauge` of axis profiles, for rank 2 and more."""
 
     def __init__(self, values: Array) -> None:
         self.values = values
         self.sums = tuple(np.zeros(size) for size in values.shape) if values.ndim > 1 else ()
         self.room = blocks.Room(min(values.size, _SLAB))
 
-    def parts(self) -> Iterator[Place]:
-        """Slabs of about a million values: along the first axis, and others where it is short."""
+    def parts(self) -> Iterator[Index]:
+        """Slabs of about a million values."""
         return blocks.slabs(self.values.shape, _SLAB) if self.sums else iter(())
 
-    def measure(self, part: Place) -> tuple[Place, tuple[Array, ...]]:
+    def measure(self, part: Index) -> tuple[Index, tuple[Array, ...]]:
         """The sums of squares of a slab along all its axes."""
         slab = self.values[part]
         squared = self.room.arrays[0][: slab.size].reshape(slab.shape)
@@ -35,12 +35,12 @@ class Profiles:
             squared.sum(axis=tuple(other for other in axes if other != axis)) for axis in axes
         )
 
-    def merge(self, figures: tuple[Place, tuple[Array, ...]]) -> None:
+    def merge(self, figures: tuple[Index, tuple[Array, ...]]) -> None:
         """Adds the sums of the next slab."""
-        place, sums = figures
+        index, sums = figures
         for axis, part in enumerate(sums):
-            self.sums[axis][place[axis] if axis < len(place) else slice(None)] += part
+            self.sums[axis][index[axis] if axis < len(index) else slice(None)] += part
 
     def norms(self) -> tuple[Array, ...]:
-        """One float32 array an axis."""
+        """The profiles: one float32 array per axis."""
         return tuple(np.sqrt(part).astype(np.float32) for part in self.sums)

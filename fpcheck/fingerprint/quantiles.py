@@ -1,10 +1,10 @@
-"""The values that sorting would bring to certain places, without sorting."""
+"""Quantiles of an array without sorting it."""
 
 import numpy as np
 
 from fpcheck.codec import Array
 
-# Up to here sorting is faster.
+# For fewer values, sorting is faster.
 _FEW = 2**13
 _SIGN = np.uint32(0x8000_0000)
 
@@ -12,8 +12,8 @@ _SIGN = np.uint32(0x8000_0000)
 def at_ranks(values: Array, ranks: Array) -> Array:
     """The same as `np.sort(values)[ranks]`, for finite values without -0.
 
-    Of float32 the upper halves are sorted, and then the lower halves of those that are wanted:
-    numpy sorts 16 bits by counting, ten times faster than by comparing.
+    For float32, it sorts the upper halves of the values, and then the lower halves of those at the
+    ranks: numpy sorts 16 bits by counting, ten times faster than by comparing.
     """
     if values.dtype != np.float32 or values.size < _FEW:
         return np.sort(values)[ranks]
@@ -30,7 +30,7 @@ def at_ranks(values: Array, ranks: Array) -> Array:
 
 
 def _keys(values: Array) -> Array:
-    """Unsigned integers in the order of the values: the sign turned, negative ones reversed."""
+    """Unsigned integers in the order of the values: signs inverted, negative ones reversed."""
     bits = values.view(np.uint32)
     turned: Array = (values.view(np.int32) >> 31).view(np.uint32) | _SIGN
     keys: Array = bits ^ turned
@@ -38,6 +38,6 @@ def _keys(values: Array) -> Array:
 
 
 def _values(keys: Array) -> Array:
-    """What `_keys` made these of."""
+    """The inverse of `_keys`."""
     turned: Array = ((keys >> 31) - 1) | _SIGN
     return (keys ^ turned).view(np.float32)

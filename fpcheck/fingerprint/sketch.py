@@ -1,4 +1,4 @@
-"""Random projections: the distance of two tensors from a few numbers of each.
+"""Sketches: random projections that give the distance of two tensors from a few numbers of each.
 
 Johnson-Lindenstrauss: for fixed vectors r of random signs, the mean of (r.x - r.y)^2 estimates
 |x - y|^2. The values are cut, in C order, into blocks of up to 256 x 256; projection k of a block X
@@ -22,8 +22,8 @@ SIDE = 256
 BLOCK = SIDE * SIDE
 PROJECTIONS = 32
 _BITS = 36
-# Rows that are multiplied at once: so few that a BLAS library starts no threads for them, which
-# would stand in the way of ours.
+# Rows that are multiplied at once: so few that a BLAS library starts no threads of its own, which
+# would compete with ours.
 _STACKED = 16
 
 
@@ -46,7 +46,7 @@ def _block_signs(group: int) -> Array:
 
 
 def room(size: int) -> int:
-    """How many float64 a block of `of_blocks` takes, in a tensor of so many values."""
+    """How many float64 one block of `of_blocks` needs, in a tensor of `size` values."""
     stacks = -(-size // (_STACKED * SIDE))
     return min(BLOCK, stacks * _STACKED * SIDE)
 
@@ -55,10 +55,10 @@ def of_blocks(padded: Array, size: int, largest: Array, place: int) -> Array:
     """The sketches of blocks of equal size; overwrites them.
 
     Args:
-        padded: float64, a row a block; what follows the first `size` values of a row is no matter.
-            One row has `room(size)`, several have `BLOCK`.
+        padded: float64, one row per block; the first `size` values of a row are the block. A single
+            row has the length `room(size)`, several have `BLOCK`.
         size: how many values a block has.
-        largest: the largest magnitude of each block.
+        largest: the largest magnitude in each block.
         place: the number of the first block in its tensor.
 
     Returns:
@@ -78,7 +78,7 @@ def of_blocks(padded: Array, size: int, largest: Array, place: int) -> Array:
 
 
 def _powers(exponents: Array) -> tuple[Array, ...]:
-    """2**exponent, as a product of two where it alone would overflow, for subnormal values."""
+    """Factors of 2**exponent: two if one would overflow, which subnormal values cause."""
     if np.abs(exponents).max() < 1000:
         return (np.ldexp(1.0, exponents),)
     halves = exponents // 2
@@ -98,7 +98,7 @@ def _projected(padded: Array, size: int) -> Array:
 
 
 def of_array(values: Array) -> Array:
-    """The sketch of a whole tensor: float64 of shape (PROJECTIONS,), NaN where it is not finite."""
+    """The sketch of a whole tensor: float64 (PROJECTIONS,), NaN if a value is not finite."""
     total, padded = np.zeros(PROJECTIONS), np.empty((1, room(values.size)))
     for place, start in enumerate(range(0, values.size, BLOCK)):
         part = blocks.piece(values, start, min(start + BLOCK, values.size))

@@ -1,60 +1,65 @@
-"""The structure of a model: layers, what feeds what, and where each tensor belongs."""
+"""The structure of a model: its layers, their connections, and the tensors of each layer."""
 
 import math
-import re
 from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
 import msgspec
 
-from fpcheck.codec import Array, Value
+from fpcheck.codec import Value
 from fpcheck.fingerprint import digest
 
 RECIPE = "fpcheck-structure/2"
-# Did not record the keys of dictionaries of inputs and outputs, statistics that `Normalization` is
-# given, the dtype policy of models of custom class, nor attributes of custom classes that are None.
+# The first recipe did not record the keys of dictionaries of inputs and outputs, statistics given
+# to `Normalization`, the dtype policy of models of custom class, and attributes of custom classes
+# that are None.
 FIRST_RECIPE = "fpcheck-structure/1"
 Shape = tuple[int | None, ...]
-# Stands for the input of a Sequential model, which has no layer of its own in every container.
+# The path of the input of a Sequential model. Not every format has a layer for it.
 SEQUENTIAL_INPUT = "(input)"
-# The path of the model itself, which no layer can have.
+# The path of the model itself. No layer can have it.
 ROOT = "(model)"
-# Class and role of the only tensor whose dtype Keras leaves to the backend: int64 on TensorFlow,
-# int32 elsewhere. It is read as int64.
+# Class and role of the only tensor whose dtype depends on the backend: int64 on TensorFlow, int32
+# elsewhere. fpcheck reads it as int64.
 COUNTER = ("Normalization", "count")
-# What a container may not tell; see `layout.storage_gaps`.
+# Aspects of a model that a file may not store; see `layout.storage_gaps`.
 OUTPUT_SHAPES = "output-shapes"
 MASKS = "masks"
 INNER_LAYERS = "inner-layers"
-DERIVED = "derived-tensors"  # of the first recipe; now each layer says so for itself
+DERIVED = "derived-tensors"  # in the first recipe; the second stores it for each layer
 INPUTS = "inputs"
 ARCHITECTURE = "architecture"
 GRAPH = "graph"
 ASSETS = "assets"
-# Of a file of weights alone: it is one of several shards; it holds a part of the model's layers.
+# A weights-only file may be one of several shards, or contain a part of the layers.
 SHARD = "other-shards"
 REST = "other-layers"
 ASPECTS = (OUTPUT_SHAPES, MASKS, INNER_LAYERS, INPUTS, ARCHITECTURE, GRAPH, ASSETS)
-# Begins the role of a file that a custom class saves beside its weights (a tokenizer's words).
+# Prefixes of roles: of a file that a custom class saves beside its weights (a tokenizer's words),
+# of state that a layer keeps between calls and no file contains, and of a statistic that a
+# `Normalization` uses.
 ASSET = "assets/"
-# Begins the role of a state that a layer keeps between calls, and no file holds.
 CARRIED = "carried_state_"
-# Begins the role of a statistic that a `Normalization` computes with.
 USED = "used_"
+
+
+def numbered_role(number: int) -> str:
+    """The role of a tensor of which a file stores only the number in its layer."""
+    return f"#{number}"
 
 
 class Tensor(Value, frozen=True):
     """One tensor of a layer.
 
     Attributes:
-        role: what the layer calls it (`kernel`, `moving_mean`).
-        index: its place among the layer's own tensors, trainable ones first.
+        role: its name in the layer (`kernel`, `moving_mean`), or `numbered_role`.
+        index: its position among the layer's own tensors, trainable ones first.
         shape: its dimensions.
-        dtype: the framework's name of its type.
-        trainable: whether training would change it, the layer not being frozen; None if unknown.
-        derived: it follows from other state (a vocabulary, `Normalization.mean`), and weight
-            files do not hold it; so it is no part of the content id.
+        dtype: Keras's name of its type.
+        trainable: whether training changes it while the layer is not frozen; None if unknown.
+        derived: whether it follows from other state (a vocabulary, `Normalization.mean`). Weight
+            files do not contain it, so it is not part of the content id.
     """
 
     role: str
@@ -66,12 +71,18 @@ class Tensor(Value, frozen=True):
 
     @property
     def size(self) -> int:
-        """How many values it holds."""
+        """How many values it has."""
         return math.prod(self.shape)
+
+    @property
+    def number(self) -> int | None:
+        """The number in its role, where it has no other role."""
+        mark, number = self.role[:1], self.role[1:]
+        return int(number) if mark == "#" and number.isdecimal() else None
 
 
 class Edge(Value, frozen=True):
-    """Where a value comes from: the path of a layer, which call of it, which of its outputs."""
+    """The source of a value: the path of a layer, the number of its call and of the output."""
 
     layer: str
     call: int = 0
@@ -79,12 +90,13 @@ class Edge(Value, frozen=True):
 
 
 class Call(Value, frozen=True):
-    """One use of a layer in a graph; a shared layer has several.
+    """One call of a layer in a graph; a shared layer has several.
 
     Attributes:
-        inputs: what feeds it, in order.
-        arguments: other arguments of the call, as plain JSON; empty for plain calls.
-        output_shapes: one for each output, None for sizes that are free.
+        inputs: the sources of its inputs, in order.
+        arguments: other arguments of the call as plain JSON, with `$0`, `$1` ... for inputs; empty
+            if the call has only inputs.
+        output_shapes: one for each output, None for free sizes.
     """
 
     inputs: tuple[Edge, ...]
@@ -93,7 +105,7 @@ class Call(Value, frozen=True):
 
 
 def trains(calls: Iterable[Call]) -> bool:
-    """Whether a call asks for training, so that what matters in training only matters always."""
+    """Whether a call asks for training, so that training attributes decide outputs."""
     return any((call.arguments.get("kwargs") or {}).get("training") is True for call in calls)
 
 
@@ -101,19 +113,19 @@ class Layer(Value, frozen=True):
     """One layer.
 
     Attributes:
-        path: names from the model down to it, joined by `/`.
-        class_name: its class; registered name for custom classes.
-        custom: it, or a function that it holds, is not the framework's own code.
-        dtype: name of its dtype policy.
-        config: what decides its outputs; None where unknown, or where the enclosing layer's
-            configuration says it all.
-        training: what matters in training only.
-        calls: its uses in the graph; None where the model has no graph (subclassed models).
-        tensors: its own, without those of layers inside it.
-        code: of custom code, the digest of its source; empty where unknown.
-        attributes: of custom layers, public ones that its configuration leaves out.
-        untold: roles of derived tensors that it has and its container does not tell.
-        outside: files outside the model file that it reads when it is loaded.
+        path: the names from the model down to the layer, joined by `/`.
+        class_name: its class; the registered name of a custom class.
+        custom: whether its class, or a function in its configuration, is not Keras's own code.
+        dtype: the name of its dtype policy.
+        config: the attributes that decide its outputs; None if unknown, or if the configuration of
+            the enclosing layer includes them.
+        training: the attributes that matter in training only.
+        calls: its calls in the graph; None if the model has no graph (subclassed models).
+        tensors: its own tensors, without those of layers inside it.
+        code: for custom code, the digest of its source; empty if unknown.
+        attributes: for custom layers, public attributes that are not in the configuration.
+        untold: roles of derived tensors that the layer has and the file does not store.
+        outside: files outside the model file that the layer reads when it is loaded.
     """
 
     path: str
@@ -131,12 +143,12 @@ class Layer(Value, frozen=True):
 
     @property
     def stored(self) -> tuple[Tensor, ...]:
-        """Its tensors that weight files contain: those that do not follow from other state."""
+        """The tensors that weight files contain: those that do not follow from other state."""
         return tuple(tensor for tensor in self.tensors if not tensor.derived)
 
     @property
     def inbound(self) -> tuple[str, ...]:
-        """Paths of the layers that feed it, each once, in order."""
+        """Paths of the layers that are its inputs, each once, in order."""
         return tuple(dict.fromkeys(e.layer for call in self.calls or () for e in call.inputs))
 
     @property
@@ -146,7 +158,7 @@ class Layer(Value, frozen=True):
 
     @property
     def shared(self) -> bool:
-        """Whether it is used more than once."""
+        """Whether it has several calls."""
         return len(self.calls or ()) > 1
 
 
@@ -154,11 +166,11 @@ class Port(Value, frozen=True):
     """One input or output of the model.
 
     Attributes:
-        name: the layer that gives it, or what the model calls it.
-        shape: its dimensions; None where unknown.
+        name: the name of the layer that it comes from, or the model's own name of it.
+        shape: its dimensions; None if unknown.
         dtype: its type.
-        source: what gives it; None where unknown.
-        key: where it stands in a dictionary of inputs or outputs; empty without one.
+        source: where its value comes from; None if unknown.
+        key: its key in a dictionary of inputs or outputs; empty if there is no dictionary.
     """
 
     name: str
@@ -169,16 +181,16 @@ class Port(Value, frozen=True):
 
 
 class Structure(Value, frozen=True, dict=True):
-    """The whole structure.
+    """The structure of a model.
 
     Attributes:
         class_name: the model's class.
-        inputs: what it takes, in order.
-        outputs: what it gives; empty where the model has no graph.
-        layers: in the model's own order.
-        custom: whether its class is not the framework's own, so that its code decides outputs.
-        untold: what its container does not tell; see `layout.storage_gaps`.
-        recipe: how it was read.
+        inputs: in the model's order.
+        outputs: in the model's order; empty if the model has no graph.
+        layers: in the model's order.
+        custom: whether the model's class is not Keras's own, so that its code decides outputs.
+        untold: aspects that the file does not store; see `layout.storage_gaps`.
+        recipe: the version of the rules by which it was read.
     """
 
     class_name: str
@@ -200,40 +212,40 @@ class Structure(Value, frozen=True, dict=True):
         return {layer.path: layer for layer in self.layers}
 
     def is_shared(self, path: str) -> bool:
-        """Whether a layer, or one that it lies in, is used more than once."""
+        """Whether a layer, or a layer around it, has several calls."""
         parts = path.split("/")
         above = ("/".join(parts[:count]) for count in range(1, len(parts) + 1))
         return any(name in self.by_path and self.by_path[name].shared for name in above)
 
     @property
     def parameters(self) -> int:
-        """How many values all tensors hold together, derived ones left out."""
+        """How many values all tensors have, without derived ones."""
         return sum(t.size for _, t in self.tensors if not t.derived)
 
     @property
     def trainable_parameters(self) -> int:
-        """How many of them training would change."""
+        """How many of these values training changes."""
         return sum(t.size for _, t in self.tensors if t.trainable and not t.derived)
 
     @property
     def custom_code(self) -> bool:
-        """Whether code that is not the framework's takes part, whose text is not recorded."""
+        """Whether custom code, which no file contains, takes part."""
         return self.custom or any(layer.custom for layer in self.layers)
 
     @property
     def custom_classes(self) -> list[str]:
-        """Names of classes whose code no container holds, or of layers that hold such code."""
+        """Names of the custom classes, and of layers with custom functions."""
         names = {layer.class_name for layer in self.layers if layer.custom and layer.class_name}
         return sorted(names | ({self.class_name} if self.custom and self.class_name else set()))
 
     @cached_property
     def digest(self) -> bytes:
-        """Depends on names, and on all that decides outputs; not on training attributes."""
+        """The digest of names and of everything that decides outputs."""
         return digest.of_value(self._decisive({layer.path: layer.path for layer in self.layers}))
 
     @cached_property
     def shape_key(self) -> list[Any]:
-        """The same without any name: layers are called by their place."""
+        """Everything that decides outputs, with positions instead of the names of layers."""
         return self._decisive({layer.path: str(i) for i, layer in enumerate(self.layers)})
 
     @cached_property
@@ -255,113 +267,38 @@ class Structure(Value, frozen=True, dict=True):
         ]
 
 
-def port_key(path: Iterable[str | int]) -> str:
-    """Where a model's input or output stands: keys and places joined by `/`.
-
-    Empty where there is no dictionary on the way: the order then says all.
-    """
-    steps = tuple(path)
-    return "/".join(map(str, steps)) if any(isinstance(step, str) for step in steps) else ""
-
-
 def edge_key(edge: Edge | None, names: dict[str, str]) -> list[Any] | None:
-    """An edge with its layer called by `names`."""
+    """An edge as JSON, with its layer renamed by `names`."""
     return None if edge is None else [names.get(edge.layer, edge.layer), edge.call, edge.output]
 
 
 def layer_key(layer: Layer, names: dict[str, str], derived: bool = False) -> list[Any]:
-    """All of a layer that decides outputs, with layers called by `names`.
+    """Everything of a layer that decides outputs, with layers renamed by `names`.
 
-    Tensors that are derived from other state are left out, unless `derived`: some containers do
-    not tell them, and their values are compared with those of the weights.
+    Derived tensors are included only if `derived` is set: some formats do not store them, and
+    their values are compared with the weights.
     """
     calls = layer.calls and [
         [[edge_key(e, names) for e in call.inputs], call.arguments, call.output_shapes]
         for call in layer.calls
     ]
-    # By place, not by role: class and configuration say what a place is for, and few files name it.
+    # By position, not by role: class and configuration define the role of each position, and few
+    # formats store it.
     tensors = [[t.shape, t.dtype] for t in layer.tensors if derived or not t.derived]
     config = renamed_edges(layer.config, names)
     return [names.get(layer.path), layer.class_name, layer.dtype, config, calls, tensors]
 
 
 def renamed_edges(config: Any, names: dict[str, str]) -> Any:
-    """A nested model's configuration names the layers that give its outputs; call them anew."""
-    if isinstance(config, dict) and "outputs" in config and "inputs" in config:
-        ports = {key: [[names.get(e[0], e[0]), *e[1:]] for e in config[key]]
-                 for key in ("inputs", "outputs") if _are_edges(config[key])}  # fmt: skip
-        return {**config, **ports}
-    return config
+    """A configuration whose `inputs` and `outputs`, if it is that of a model, are renamed edges."""
+    if not isinstance(config, dict) or not {"inputs", "outputs"} <= config.keys():
+        return config
+    ports = {key: config[key] for key in ("inputs", "outputs") if _are_edges(config[key])}
+    return config | {
+        key: [[names.get(name, name), *rest] for name, *rest in edges]
+        for key, edges in ports.items()
+    }
 
 
 def _are_edges(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(e, list) and len(e) == 3 for e in value)
-
-
-def stable_names(names: Iterable[str]) -> list[str]:
-    """Names of layers inside a layer, made independent of the framework's running numbers.
-
-    Keras names a nameless layer by a counter of the process (`dense_7`), so inside custom layers
-    and subclassed models the same model has other names each time. Siblings of one stem are
-    called `dense`, `dense#1`, `dense#2` in the order of their numbers.
-    """
-    parts = [_split_name(name) for name in names]
-    ranks: dict[str, list[tuple[int, int]]] = {}
-    for place, (stem, number) in enumerate(parts):
-        ranks.setdefault(stem, []).append((number, place))
-    result = [""] * len(parts)
-    for stem, members in ranks.items():
-        for rank, (_, place) in enumerate(sorted(members)):
-            result[place] = f"{stem}#{rank}" if rank else stem
-    return result
-
-
-def stable_paths(paths: Iterable[str]) -> dict[str, str]:
-    """Each path with the names on it made stable among their siblings."""
-    below: dict[str, list[str]] = {}
-    for path in paths:
-        first, _, rest = path.partition("/")
-        below.setdefault(first, []).append(rest)
-    found: dict[str, str] = {}
-    for first, name in zip(below, stable_names(below), strict=True):
-        inner = stable_paths(rest for rest in below[first] if rest)
-        found |= {f"{first}/{old}": f"{name}/{new}" for old, new in inner.items()}
-        found[first] = name
-    return found
-
-
-def stem(path: str) -> list[str]:
-    """A path without the running numbers in it."""
-    return [_split_name(name)[0] for name in path.split("/")]
-
-
-def _split_name(name: str) -> tuple[str, int]:
-    match = re.fullmatch(r"(.+?)_(\d+)", name)
-    return (match[1], int(match[2])) if match else (name, 0)
-
-
-def first_words(vocabularies: Iterable[Array], most: int = 200) -> tuple[str, ...]:
-    """The first words of all vocabularies, each once, those that stand for others left out."""
-    words = [str(w) for values in vocabularies for w in values[: most + 2]]
-    return tuple(dict.fromkeys(w for w in words if w and not w.startswith("[")))[:most]
-
-
-def content_id(structure: Structure, digests: Iterable[bytes]) -> bytes:
-    """The id of a model's weights: equal weights in equal places give an equal id.
-
-    BLAKE3 of the sorted JSON list of [stable path of the layer, place among the layer's tensors,
-    digest in hexadecimal], over tensors that weight files hold. Containers that name layers but
-    not roles can give the same, and so can a process that numbered the layers otherwise.
-
-    Args:
-        structure: tells the places.
-        digests: one for each of `structure.tensors`, in order.
-    """
-    held = [
-        (layer.path, tensor.index, own.hex())
-        for (layer, tensor), own in zip(structure.tensors, digests, strict=True)
-        if not tensor.derived
-    ]
-    stable = stable_paths(path for path, _, _ in held)
-    rows = [[stable[path], index, own] for path, index, own in held]
-    return digest.of_bytes(msgspec.json.encode(sorted(rows)))

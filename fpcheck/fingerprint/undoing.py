@@ -1,8 +1,8 @@
-"""Finding what happened to a tensor by undoing it, with nothing of the golden but its measurement.
+"""Finds out how a tensor was changed by undoing possible changes; needs the golden's measurement.
 
-Each mistake that keeps a tensor's shape is undone on the candidate's values; where the digest is
-then the golden's, that is a proof. Scaling and quantising round, so there the sketch measures what
-is left.
+Each mistake that does not change a tensor's shape is undone on the candidate's values. If the
+digest then equals the golden's, that is a proof. Scaling and quantising round, so the sketch
+measures the distance that is left.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,18 +19,18 @@ from fpcheck.fingerprint.orders import Order
 from fpcheck.fingerprint.undone import Undone, Wanted
 from fpcheck.fingerprint.weights import QUANTILE_SAMPLE
 
-# What rounding leaves of a float32 tensor that was scaled and scaled back.
+# The relative distance that is left after a float32 tensor is scaled and scaled back.
 _ROUNDING = 1e-5
-# Of the change that is to be explained.
+# The distance that may be left, as a share of the distance before undoing.
 _SHARE = 0.05
 _FEWEST_IN_SLICE = 4
-# Larger tensors are not copied: the process that reads a file may not take so much memory.
+# Larger tensors are not copied: the memory of the process that reads a file is limited.
 _MOST_COPIED = 2**26
 _FLOATS = ("float32", "float64", "float16", "bfloat16")
-# Sums in float64 of the same values in another order agree to some 1e-13. A few rows of a large
-# table, trained further, move them by 1e-8.
+# float64 sums of the same values in another order agree to about 1e-13. Further training of a few
+# rows of a large table changes them by 1e-8.
 _SUMMED = 1e-11
-# Combinations of orders of several axes that are worth a digest each.
+# How many combinations of orders of several axes are tried.
 _MOST_TRIALS = 256
 
 
@@ -38,59 +38,57 @@ Reader = Callable[[bytes], AbstractContextManager[Array]]
 
 
 def undo(wanted: Sequence[Wanted], read: Reader) -> tuple[Undone | None, ...]:
-    """What happened to each tensor; None where nothing that is known of.
+    """How each tensor was changed; None if unknown.
 
     Args:
         wanted: numeric tensors whose digests differ from the golden's.
-        read: gives the values of the candidate's tensor of a digest.
+        read: gives the values of the candidate's tensor with a digest.
     """
-    pool: dict[bytes, Order] = {}
-    found: dict[int, Undone | None] = {}
-    # Matrices show by their profiles in which order they are; vectors are then tried in the same.
-    order = sorted(range(len(wanted)), key=lambda place: not _profiles(wanted[place]))
-    for place in order:
-        item = wanted[place]
+    orders_seen: dict[bytes, Order] = {}
+    changes: dict[int, Undone | None] = {}
+    # The profiles of matrices show their order; vectors are then tried in the same orders.
+    for number in sorted(range(len(wanted)), key=lambda number: not _has_profiles(wanted[number])):
+        item = wanted[number]
         golden, own = item.golden.details, item.candidate.details
-        found[place] = None
-        if golden is not None and own is not None and _measurable(golden) and _measurable(own):
+        changes[number] = None
+        if golden is not None and own is not None and _has_norm(golden) and _has_norm(own):
             with read(item.candidate.digest) as values:
-                found[place] = _one(values, item, golden, own, pool)
-    return tuple(found[place] for place in range(len(wanted)))
+                changes[number] = _undo_one(values, item, golden, own, orders_seen)
+    return tuple(changes[number] for number in range(len(wanted)))
 
 
-def _measurable(details: Details) -> bool:
-    """Whether distances relative to a tensor mean anything."""
+def _has_norm(details: Details) -> bool:
+    """Whether distances relative to a tensor are defined."""
     return details.statistics.l2 > 0 and not details.statistics.non_finite
 
 
-def _profiles(item: Wanted) -> bool:
+def _has_profiles(item: Wanted) -> bool:
     return item.golden.details is not None and bool(item.golden.details.profiles)
 
 
-def _one(
-    values: Array, item: Wanted, golden: Details, own: Details, pool: dict[bytes, Order]
+def _undo_one(
+    values: Array, item: Wanted, golden: Details, own: Details, orders_seen: dict[bytes, Order]
 ) -> Undone | None:
     if not same_values(golden, own):
         rescaled = _rescaled(values, golden, own)
-        if rescaled is not None or item.dtype not in _FLOATS:  # integers always lie on a grid
+        if rescaled is not None or item.dtype not in _FLOATS:  # integers always are on a grid
             return rescaled
         return _quantized(values, golden, own)
-    proved = item.golden.digest
     for undone, changed in _turned(values):
-        if digest.of_array(changed, item.dtype) == proved:
+        if digest.of_array(changed, item.dtype) == item.golden.digest:
             return undone
-    for axes, chosen in _ordered(values, golden, own, pool):
+    for axes, chosen in _ordered(values, golden, own, orders_seen):
         changed = values
         for axis, order in zip(axes, chosen, strict=True):
             changed = np.take(changed, order.inverse, axis)
-        if digest.of_array(changed, item.dtype) == proved:
-            pool |= {order.taken.tobytes(): order for order in chosen}
+        if digest.of_array(changed, item.dtype) == item.golden.digest:
+            orders_seen |= {order.taken.tobytes(): order for order in chosen}
             return Undone("ordered", axes=axes, names=tuple(order.name for order in chosen))
-    return Undone("reordered", left=_left(golden, own))
+    return Undone("reordered", left=_distance(golden, own))
 
 
 def same_values(golden: Details, own: Details) -> bool:
-    """Whether two tensors hold the same values, in whatever order, as far as figures tell."""
+    """Whether two tensors have the same values in any order, judged by their statistics."""
     ours, theirs = golden.statistics, own.statistics
     exact = ("count", "zeros", "nans", "infinities", "minimum", "maximum")
     if ours.constant is not None or any(getattr(ours, n) != getattr(theirs, n) for n in exact):
@@ -99,15 +97,15 @@ def same_values(golden: Details, own: Details) -> bool:
         abs(getattr(ours, n) - getattr(theirs, n)) <= _SUMMED * getattr(ours, n)
         for n in ("l1", "l2")
     )
-    # Negated slices keep both.
+    # Negated slices change neither l1 nor l2.
     close = close and abs(ours.mean - theirs.mean) * ours.count <= 1e-9 * ours.l1
-    # Of large tensors quantiles are those of a sample, which another order changes.
+    # The quantiles of large tensors are those of a sample, which depends on the order.
     whole = ours.count > QUANTILE_SAMPLE or np.array_equal(golden.quantiles, own.quantiles)
     return close and whole
 
 
 def _turned(values: Array) -> Iterator[tuple[Undone, Array]]:
-    """A kernel with its axes exchanged, and its space axes reversed, as other frameworks do."""
+    """A kernel with its axes exchanged or its spatial axes reversed, as in other frameworks."""
     if values.ndim not in (2, *CONVOLUTION_RANKS):
         return
     space = range(values.ndim - 2)
@@ -122,11 +120,11 @@ def _turned(values: Array) -> Iterator[tuple[Undone, Array]]:
 
 
 def _ordered(
-    values: Array, golden: Details, own: Details, pool: dict[bytes, Order]
+    values: Array, golden: Details, own: Details, orders_seen: dict[bytes, Order]
 ) -> Iterator[tuple[tuple[int, ...], tuple[Order, ...]]]:
-    """Axes, and an order of each, that would make the golden's profiles the candidate's."""
+    """Axes with an order of each that turn the golden's profiles into the candidate's."""
     if values.ndim == 1:
-        known = [order for order in pool.values() if order.taken.size == values.size]
+        known = [order for order in orders_seen.values() if order.taken.size == values.size]
         for order in (*known, *orders.usual(values.size)):
             yield (0,), (order,)
         return
@@ -134,7 +132,7 @@ def _ordered(
     for axis, (right, seen) in enumerate(zip(golden.profiles, own.profiles, strict=True)):
         if not orders.same(right, seen):
             options[axis] = list(orders.found(right, seen))
-    if not options:  # slices of one norm, such as normalised ones, show no order
+    if not options:  # profiles of slices with equal norms, such as normalised ones, show no order
         for axis, size in enumerate(values.shape):
             for order in orders.usual(size)[:_MOST_TRIALS]:
                 yield (axis,), (order,)
@@ -146,32 +144,33 @@ def _ordered(
 
 
 def _rescaled(values: Array, golden: Details, own: Details) -> Undone | None:
-    """One factor for each slice along an axis, as where a normalisation was merged in."""
+    """One factor for each slice along an axis, as after a normalisation was folded in."""
     if values.size > _MOST_COPIED:
         return None
     for axis, (right, seen) in enumerate(zip(golden.profiles, own.profiles, strict=True)):
         right = right.astype(np.float64)
-        few = values.size < _FEWEST_IN_SLICE * right.size  # any few values are a multiple of others
+        # A few values are a multiple of a few others by chance.
+        few = values.size < _FEWEST_IN_SLICE * right.size
         if right.size < 2 or few or not (right > 0).all() or not (seen > 0).all():
             continue
         factors = seen / right
         shape = [-1 if a == axis else 1 for a in range(values.ndim)]
         with np.errstate(divide="ignore", invalid="ignore"):
             others = [own.profiles[a] / golden.profiles[a] for a in range(values.ndim) if a != axis]
-        # Along its own axis the factors vary most.
+        # The factors vary most along their own axis.
         if any(np.std(o) > np.std(factors) for o in others) or np.std(factors) < 1e-6:
             continue
         back = sketch.of_array((values / factors.reshape(shape)).astype(np.float32))
         left = sketch.distance(golden.sketch, back) / golden.statistics.l2
-        # A change as small as rounding is no factor.
-        if left <= _ROUNDING and left <= _SHARE * _left(golden, own):
+        # A change as small as rounding is not a factor.
+        if left <= _ROUNDING and left <= _SHARE * _distance(golden, own):
             return Undone("rescaled", axes=(axis,), left=left, figure=float(np.median(factors)))
     return None
 
 
 def _quantized(values: Array, golden: Details, own: Details) -> Undone | None:
-    """Values on a grid of few steps, no further from the golden than half a step."""
-    left = _left(golden, own)
+    """Values on a grid of few steps, at most half a step from the golden."""
+    left = _distance(golden, own)
     for axis in (None, *range(values.ndim - 1, -1, -1)):
         grid = lattice.grid(values, axis)
         if grid is None:
@@ -183,5 +182,6 @@ def _quantized(values: Array, golden: Details, own: Details) -> Undone | None:
     return None
 
 
-def _left(golden: Details, own: Details) -> float:
+def _distance(golden: Details, own: Details) -> float:
+    """The L2 distance of two tensors relative to the golden."""
     return sketch.distance(golden.sketch, own.sketch) / golden.statistics.l2

@@ -1,4 +1,4 @@
-"""What `undoing` is asked and answers; values only, since they cross processes."""
+"""The arguments and results of `undoing.undo`; they cross processes."""
 
 from typing import Literal
 
@@ -9,7 +9,7 @@ How = Literal["turned", "ordered", "reordered", "rescaled", "quantized"]
 
 
 class Wanted(Value, frozen=True, eq=False):
-    """A tensor of the candidate, known by its digest, and the golden's that it should be."""
+    """A tensor of the candidate, known by its digest, and the golden's tensor that is expected."""
 
     candidate: Measurement
     golden: Measurement
@@ -17,17 +17,17 @@ class Wanted(Value, frozen=True, eq=False):
 
 
 class Undone(Value, frozen=True):
-    """What was undone to get the golden's tensor.
+    """The change that was undone to get the golden's tensor.
 
     Attributes:
         how: `turned` (axes exchanged or reversed), `ordered` (slices along axes in another order),
-            `reordered` (the same values, nobody knows how), `rescaled` along an axis, `quantized`.
+            `reordered` (the same values, order unknown), `rescaled` along an axis, `quantized`.
         exchanged: for `turned`, the order of the axes.
-        reversed: for `turned`, the axes whose slices run backwards.
-        axes: those that were ordered, rescaled, or quantised separately.
-        names: for `ordered`, what the order of each axis is called; empty if nothing usual.
-        left: relative L2 distance to the golden; 0 is a proof by digest.
-        figure: for `rescaled`, the median factor; for `quantized`, how many steps there are.
+        reversed: for `turned`, the reversed axes.
+        axes: the axes that were ordered, rescaled, or quantised separately.
+        names: for `ordered`, the name of each axis's order; empty if it is not a common one.
+        left: the relative L2 distance to the golden that is left; 0 is a proof by digest.
+        figure: for `rescaled`, the median factor; for `quantized`, the number of steps.
     """
 
     how: How

@@ -12,24 +12,24 @@ from fpcheck.fingerprint.profiles import Profiles
 from fpcheck.fingerprint.quantiles import at_ranks
 
 RECIPE = "fpcheck-weights/1"
-# Exact quantiles need the whole tensor at once. Up to this size they are exact; above it they are
-# those of a sample of this size at a fixed stride, which a reader can repeat.
+# Quantiles are exact up to this many values. Above, they are those of a sample of at most this many
+# values at a fixed stride, since exact ones need the whole tensor at once.
 QUANTILE_SAMPLE = 65_536
-# Blocks that one thread measures at once: a millisecond's work.
+# Blocks that one thread measures at once: about a millisecond of work.
 _BLOCKS_AT_ONCE = 4
 
 
 def measure(
     values: Array, dtype: str, known: frozenset[bytes] = frozenset(), threads: int | None = None
 ) -> Measurement:
-    """Measure one tensor.
+    """The measurement of one tensor.
 
     Args:
         values: any shape; any numeric type of numpy or ml_dtypes, or strings. It may be as large
-            as memory, or lie in a mapped file: it is never copied as a whole.
-        dtype: the framework's name of the type.
-        known: digests that need no details, since the golden holds them already.
-        threads: how many to use, None for all that help. The result does not depend on it.
+            as memory or be a mapped file, since it is never copied as a whole.
+        dtype: Keras's name of the type.
+        known: digests that need no details, since the golden contains them.
+        threads: how many to use; None for as many as are useful. The result does not depend on it.
     """
     own = digest.of_array(values, dtype, threads)
     if own in known or values.dtype.kind in "OSU":
@@ -38,7 +38,7 @@ def measure(
 
 
 def measure_details(values: Array, dtype: str, own: bytes, threads: int | None = None) -> Details:
-    """Everything beyond the digest `own` of a numeric tensor; `threads` as for `measure`."""
+    """The details of a numeric tensor with the digest `own`; `threads` as for `measure`."""
     values = np.asarray(values)
     threads = threads or blocks.threads_for(values)
     scan, profiles = _Scan(values), Profiles(values)
@@ -56,13 +56,13 @@ def measure_details(values: Array, dtype: str, own: bytes, threads: int | None =
 
 
 class _Figures(NamedTuple):
-    """What some blocks tell of the statistics, over their finite values, and of the sketch.
+    """The statistics of a part of a tensor, over its finite values, and the part's sketch.
 
     Attributes:
-        finite: how many values the figures are of.
-        deviations: squares of differences from the mean, summed.
-        squares: of the values, summed.
-        projected: the sketch; NaN where not all values are finite.
+        finite: how many values are finite.
+        deviations: the sum of squared differences from the mean.
+        squares: the sum of squared values.
+        projected: the sketch; NaN if not all values are finite.
     """
 
     finite: int = 0
@@ -79,7 +79,7 @@ class _Figures(NamedTuple):
 
 
 class _Scan:
-    """A gauge of statistics and sketch: one pass over fixed blocks."""
+    """A `blocks.Gauge` of statistics and sketch: one pass over fixed blocks."""
 
     def __init__(self, values: Array) -> None:
         self.values = values
@@ -92,29 +92,34 @@ class _Scan:
 
     def measure(self, part: int) -> list[_Figures]:
         stop = min(part + _BLOCKS_AT_ONCE * sketch.BLOCK, self.values.size)
-        flat, place = blocks.piece(self.values, part, stop), part // sketch.BLOCK
+        flat, number = blocks.piece(self.values, part, stop), part // sketch.BLOCK
         count, rest = divmod(flat.size, sketch.BLOCK)
         whole = flat[: flat.size - rest].reshape(count, sketch.BLOCK)
-        found = self._blocks(whole, place) if count else []
-        return found + (self._blocks(flat[-rest:][None], place + count) if rest else [])
+        figures = self._blocks(whole, number) if count else []
+        return figures + (self._blocks(flat[-rest:][None], number + count) if rest else [])
 
-    def _blocks(self, values: Array, place: int) -> list[_Figures]:
-        """The figures of some blocks of equal size, all at once, since calling numpy takes time."""
+    def _blocks(self, values: Array, number: int) -> list[_Figures]:
+        """The figures of blocks of equal size, all at once, since each call of numpy takes time.
+
+        Args:
+            values: one row per block.
+            number: of the first block.
+        """
         count, size = values.shape
         padded, spare = (array[: count * sketch.room(size)] for array in self.room.arrays)
         padded = padded.reshape(count, -1)
         wide = padded[:, :size]
         np.copyto(wide, values, casting="unsafe")
-        # A cast keeps the order, and half the bytes take half the time.
+        # A cast does not change the order, and half the bytes take half the time.
         narrow = values if values.dtype == np.float32 else wide
         least = narrow.min(axis=1).astype(np.float64)
         most = narrow.max(axis=1).astype(np.float64)
         if not (np.isfinite(least).all() and np.isfinite(most).all()):
             if count == 1:
                 return [_of_the_finite(wide[0])]
-            return [self._blocks(row[None], place + n)[0] for n, row in enumerate(values)]
+            return [self._blocks(row[None], number + n)[0] for n, row in enumerate(values)]
         figures = _figures(wide, least, most, spare[: wide.size].reshape(wide.shape))
-        projected = sketch.of_blocks(padded, size, np.maximum(most, -least), place)
+        projected = sketch.of_blocks(padded, size, np.maximum(most, -least), number)
         return [each._replace(projected=p) for each, p in zip(figures, projected, strict=True)]
 
     def merge(self, figures: list[_Figures]) -> None:
@@ -122,7 +127,7 @@ class _Scan:
             self.total = _merged(self.total, block)
 
     def statistics(self) -> Statistics:
-        """The figures of the whole tensor; 0 where no value is finite."""
+        """The statistics of the whole tensor; 0 if no value is finite."""
         total = self.total if self.total.finite else self.total._replace(minimum=0.0, maximum=0.0)
         return Statistics(
             count=self.values.size,
@@ -139,28 +144,28 @@ class _Scan:
 
 
 def _figures(values: Array, least: Array, most: Array, spare: Array) -> list[_Figures]:
-    """The figures of blocks of finite values, without sketches. `spare` is overwritten."""
+    """The figures of blocks of finite values, without sketches; overwrites `spare`."""
     count, size = values.shape
     np.absolute(values, out=spare)
     l1 = spare.sum(axis=1)
     zeros = np.zeros(count, int) if spare.min() else (spare == 0.0).sum(axis=1)
     mean = values.sum(axis=1) / size
     squares = np.einsum("ij,ij->i", values, values)
-    # From the squares, as far as that loses no more than a bit; else in a pass of its own.
+    # From the squares if that loses at most one bit, else in a second pass.
     with np.errstate(over="ignore", invalid="ignore"):
         deviations = squares - size * mean * mean
     if (cancelled := ~(deviations >= squares / 2)).any():
         np.subtract(values, mean[:, None], out=spare)
         exact = np.einsum("ij,ij->i", spare, spare)
         deviations = np.where(cancelled, exact, deviations)
-    # Zero has two signs, and which of them is found depends on the processor: keep one.
+    # Zero has two signs, and which one is the minimum depends on the processor: use +0.
     columns = (zeros, least + 0.0, most + 0.0, mean, deviations, l1, squares)
     rows = zip(*(column.tolist() for column in columns), strict=True)
     return [_Figures(size, *row) for row in rows]
 
 
 def _of_the_finite(values: Array) -> _Figures:
-    """The figures of one block of which not all values are finite; it has no sketch."""
+    """The figures of one block with values that are not finite; it has no sketch."""
     finite = values[np.isfinite(values)][None]
     figures = _Figures()
     if finite.size:
@@ -176,7 +181,7 @@ def _of_the_finite(values: Array) -> _Figures:
 def _merged(before: _Figures, block: _Figures) -> _Figures:
     finite, mean, deviations = before.finite + block.finite, before.mean, before.deviations
     if block.finite:
-        # Chan, Golub, LeVeque 1983: merging means and sums of squared deviations of two parts.
+        # Chan, Golub, LeVeque 1983: merges means and sums of squared deviations of two parts.
         shift = block.mean - mean
         deviations += block.deviations + shift * shift * before.finite * block.finite / finite
         mean += shift * block.finite / finite
@@ -198,7 +203,7 @@ def _merged(before: _Figures, block: _Figures) -> _Figures:
 def _quantiles(values: Array) -> Array:
     step = -(-values.size // QUANTILE_SAMPLE) or 1
     flat = values.reshape(-1) if values.flags.c_contiguous else values.flat
-    # Both types keep all values of those that are cast to them, and their order.
+    # A cast to either type changes no value that it is used for, nor the order.
     kind = np.float32 if np.can_cast(values.dtype, np.float32) else np.float64
     sample = flat[::step].astype(kind)
     sample = sample[np.isfinite(sample)]
@@ -206,5 +211,5 @@ def _quantiles(values: Array) -> Array:
         return np.zeros(len(QUANTILES))
     # The nearest rank, so that a quantile is always a value of the tensor.
     ranks = np.rint(np.array(QUANTILES) * (sample.size - 1)).astype(int)
-    # As in `_figures`, zero has one sign.
+    # As in `_figures`, zero is +0.
     return at_ranks(sample + kind(0), ranks).astype(np.float64)

@@ -1,6 +1,6 @@
-"""Opening a model file once, and reading it through that one descriptor in a child.
+"""Opens a model file once; a child with limits reads it through that one descriptor.
 
-A command can begin to read before it has imported the rest: the child then works meanwhile.
+A command can begin to read before it has imported the rest: the child works meanwhile.
 """
 
 import os
@@ -12,12 +12,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from fpcheck.codec import PathText, Value
+from fpcheck.codec import PathText, Value, pack
 from fpcheck.errors import FpcheckError, as_text
-from fpcheck.files import limits
+from fpcheck.files import NO_PLUGINS, limits
 from fpcheck.files.address import is_address
 from fpcheck.files.refusals import GIVE
-from fpcheck.processes.limited_process import NO_FILE, Job, Pending, may_fork, start
+from fpcheck.formats.reading_errors import result_of_reading
+from fpcheck.processes.limited_process import LimitedProcess, may_fork, start
 
 if TYPE_CHECKING:
     from fpcheck.fingerprint.undone import Wanted
@@ -26,6 +27,27 @@ if TYPE_CHECKING:
 # Files that only this process and its forks have.
 OURS = "memory://"
 Known = frozenset[bytes] | None
+# Stands for the descriptor of a remote file, which the child opens itself.
+NO_FILE = -1
+
+
+class Job(Value, frozen=True):
+    """What a child is to read.
+
+    Attributes:
+        descriptor: of the file, open for reading; `NO_FILE` for a remote one.
+        label: how messages name the file.
+        place: the folder of a local file, the address of a remote one.
+        known: digests whose tensors need no details; None if none need any.
+        wanted: a packed tuple of `undone.Wanted`, whose tensors are looked at more closely; may be
+            empty.
+    """
+
+    descriptor: int
+    label: str
+    place: PathText
+    known: frozenset[bytes] | None
+    wanted: bytes = b""
 
 
 class Whole(Value, frozen=True):
@@ -60,8 +82,8 @@ class ModelFile:
         else:
             self._descriptor = NO_FILE if is_address(path) else open_regular(path, label)
         self._state = _state(self._descriptor)
-        self._pending: Pending | None = None
-        self._hashing: Pending | None = None
+        self._pending: LimitedProcess | None = None
+        self._hashing: LimitedProcess | None = None
 
     @property
     def size(self) -> int:
@@ -69,37 +91,53 @@ class ModelFile:
         return os.fstat(self._descriptor).st_size
 
     def begin(self) -> None:
-        """Begin to read, of which `reading` will tell."""
+        """Begin to read what `reading` returns."""
         self._pending = self._start(self._known)
 
     def begin_whole(self) -> None:
-        """Begin to hash, of which `whole` will tell."""
-        self._hashing = digesting(self._descriptor, self._label)
+        """Begin to hash what `whole` returns."""
+        self._hashing = self._start_hashing()
 
-    def _start(self, known: Known, wanted: bytes = b"") -> Pending:
+    def _start(self, known: Known, wanted: bytes = b"") -> LimitedProcess:
         remote = self._descriptor == NO_FILE
-        size = limits.REMOTE_BYTES if remote else self.size
         place = PathText(self._path if remote else Path(self._path).parent)
-        return start(Job(self._descriptor, self._label, place, known, wanted), size)
+        return start(
+            "fpcheck.formats.reader:read",
+            (Job(self._descriptor, self._label, place, known, wanted),),
+            limits.of_reading(limits.REMOTE_BYTES if remote else self.size),
+            () if remote else (self._descriptor,),
+            NO_PLUGINS,
+        )
+
+    def _start_hashing(self) -> LimitedProcess:
+        return start(
+            "fpcheck.formats.file_digest:file_digest",
+            (self._descriptor, self._label),
+            limits.of_reading(self.size),
+            (self._descriptor,),
+        )
+
+    def _finish(self, process: LimitedProcess) -> "Reading":
+        from fpcheck.formats.reading import Reading
+
+        return result_of_reading(process, Reading, self._label)
 
     def reading(self, known: Known) -> "Reading":
-        """What is read of it, with details of tensors whose digests are not known."""
+        """What the file contains, with details of tensors whose digests are not known."""
         if self._reading is None:
             pending, self._pending = self._pending or self._start(self._known), None
-            self._reading = pending.reading()
+            self._reading = self._finish(pending)
         lacking = known is not None and any(
             m.details is None and m.digest not in known for m in self._reading.weights or ()
         )
         if lacking and known != self._known:
             self._known = known
-            self._reading = self._start(known).reading()
+            self._reading = self._finish(self._start(known))
         return self._reading
 
     def closer(self, wanted: "tuple[Wanted, ...]") -> "Reading":
-        """A reading that says of tensors what was undone, and what lies beside the model."""
-        from fpcheck.codec import pack  # only after a mismatch
-
-        return self._start(None, pack(wanted)).reading()
+        """A reading that says what was undone in tensors, and what else the file contains."""
+        return self._finish(self._start(None, pack(wanted)))
 
     def whole(self) -> Whole:
         """All bytes of a local file.
@@ -108,8 +146,8 @@ class ModelFile:
             FpcheckError: it has changed since it was opened.
         """
         size = self.size
-        pending, self._hashing = self._hashing or digesting(self._descriptor, self._label), None
-        digest = pending.answer().decode()
+        hashing, self._hashing = self._hashing or self._start_hashing(), None
+        digest = result_of_reading(hashing, str, self._label)
         if _state(self._descriptor) != self._state:
             raise FpcheckError(
                 f"{self._label}: was changed while it was read",
@@ -118,10 +156,10 @@ class ModelFile:
         return Whole(size, digest)
 
     def close(self) -> None:
-        """Close the file; ends a child that still reads it."""
-        for pending in (self._pending, self._hashing):
-            if pending is not None:
-                pending.end()
+        """Close the file, and end a child that still reads it."""
+        for process in (self._pending, self._hashing):
+            if process is not None:
+                process.end()
         self._pending = self._hashing = None
         if self._descriptor != NO_FILE:
             os.close(self._descriptor)
@@ -150,12 +188,6 @@ def begun(path: str, known: Known = None, whole: bool = False) -> Iterator[Model
             import_module(name)
         file.begin()
         yield file
-
-
-def digesting(descriptor: int, label: str) -> Pending:
-    """A child that takes the digest of an open file; its answer is the text of it."""
-    job = Job(descriptor, label, place=PathText(), known=None, whole=True)
-    return start(job, os.fstat(descriptor).st_size)
 
 
 def _state(descriptor: int) -> tuple[int, int] | None:

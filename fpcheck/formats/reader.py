@@ -1,4 +1,4 @@
-"""What the child does with a model file: open it, read its structure, measure its tensors."""
+"""Reads an open model file: its structure, and measurements of its tensors. Runs in a child."""
 
 import os
 from collections.abc import Sequence
@@ -9,13 +9,12 @@ from fpcheck.codec import unpack
 from fpcheck.files.address import beside
 from fpcheck.files.refusals import CUT_OFF, damaged, refused
 from fpcheck.files.region import FileRegion, Region, StreamRegion
-from fpcheck.fingerprint.structure import first_words
+from fpcheck.fingerprint.probe_words import first_words
 from fpcheck.formats import containers, tensor_groups, tensor_measurement
 from fpcheck.formats.assembly import Derived, Stored
 from fpcheck.formats.file_head import HEAD_BYTES, check_head
-from fpcheck.formats.model_file import open_regular
+from fpcheck.formats.model_file import NO_FILE, Job, open_regular
 from fpcheck.formats.reading import Reading
-from fpcheck.processes.limited_process import NO_FILE, Job
 from fpcheck.processes.process_limits import allow_time
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def read(job: Job) -> Reading:
-    """Read an open model file."""
+    """What a model file contains; `formats.model_file` runs this in a child."""
     label = job.label
     if job.descriptor == NO_FILE:
         region = _remote(job.place)
@@ -41,8 +40,16 @@ def read(job: Job) -> Reading:
         others = _others(opened) if job.wanted else ()
     except EOFError as error:
         raise damaged(label, CUT_OFF) from error
-    return Reading(opened.format, assembled.structure, weights, _words(assembled.stored),
-                   tuple(opened.notes), undone, others, opened.bare)  # fmt: skip
+    return Reading(
+        format=opened.format,
+        structure=assembled.structure,
+        weights=weights,
+        words=_words(assembled.stored),
+        notes=tuple(opened.notes),
+        undone=undone,
+        others=others,
+        bare=opened.bare,
+    )
 
 
 def _others(opened: containers.Opened) -> tuple[tuple[str, bytes], ...]:

@@ -1,4 +1,4 @@
-"""What crosses from the child that reads a file to its parent."""
+"""What the child that reads a model file returns."""
 
 from fpcheck.codec import Value
 from fpcheck.fingerprint.measurement import Measurement
@@ -6,37 +6,19 @@ from fpcheck.fingerprint.structure import Layer, Structure
 from fpcheck.fingerprint.undone import Undone
 
 
-class Result(Value, frozen=True):
-    """What a child says: an answer, or a fact and an advice.
-
-    Attributes:
-        answer: what was asked for.
-        fact: of the error; empty without one.
-        advice: of the error.
-        trace: for --debug.
-        no_model: whether the error is a `NotAModelError`.
-    """
-
-    answer: bytes = b""
-    fact: str = ""
-    advice: str = ""
-    trace: str = ""
-    no_model: bool = False
-
-
 class Reading(Value, frozen=True, eq=False):
     """All that was read of a file.
 
     Attributes:
         format: the name of its container.
-        structure: its layers; what the container does not tell is named in `untold`.
+        structure: its layers; `untold` names what the container does not store.
         weights: a measurement for each of `structure.tensors`, in order.
-        words: of its vocabularies, some.
+        words: some of the words in its vocabularies.
         notes: what a person should know.
         undone: what happened to each tensor that was asked about.
-        others: names and digests of tensors that the file holds beside the model's, such as the
+        others: names and digests of tensors in the file that are not the model's, such as the
             optimizer's variables; only where `undone` was asked for.
-        bare: of a file of weights alone, layers that it names and of which it holds no tensor.
+        bare: for a file of weights alone, layers that it names without any tensor.
     """
 
     format: str

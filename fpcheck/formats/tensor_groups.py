@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from fpcheck.files.dataset import Dataset, Group
 from fpcheck.files.hdf5 import File
-from fpcheck.fingerprint.structure import ROOT, stable_names, stable_paths
+from fpcheck.fingerprint.layer_names import stable_names, stable_paths
+from fpcheck.fingerprint.structure import ROOT
 from fpcheck.keras_config.builtin_layers import is_fixed
 from fpcheck.keras_config.model_config import Entry
 from fpcheck.layout.group_names import public

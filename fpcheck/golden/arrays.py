@@ -21,7 +21,8 @@ from fpcheck.fingerprint.digest import DIGEST_BYTES
 from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.measurement import QUANTILES, Details, Measurement, Statistics
 from fpcheck.fingerprint.outputs import Activation, Answer, Noise, Outputs, Reach
-from fpcheck.fingerprint.probes import ProbeInput, Probes
+from fpcheck.fingerprint.probe_values import ProbeInput
+from fpcheck.fingerprint.probes import Probes
 from fpcheck.fingerprint.structure import Structure, Tensor
 
 SCHEMA = "fpcheck-arrays/2"

@@ -69,10 +69,6 @@ class Entry:
             path=self.path,
         )
 
-    def check_arrays(self, head: document.Head) -> None:
-        """Raise FpcheckError where the HDF5 file is not the one that the YAML describes."""
-        self._arrays(head)
-
     def _arrays(self, head: document.Head) -> bytes:
         data = _read(self.path.with_suffix(".h5"), self.label)
         if digest.text(digest.of_bytes(data)) != head.arrays:

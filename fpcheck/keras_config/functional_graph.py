@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from fpcheck.codec import Value
-from fpcheck.fingerprint.canonical import telling
-from fpcheck.fingerprint.structure import Shape, port_key
+from fpcheck.fingerprint.canonical import port_key, telling
+from fpcheck.fingerprint.structure import Shape
 
 # Layer, which of its calls, which of its outputs.
 Link = tuple[str, int, int]
@@ -120,7 +120,7 @@ def port_edges(links: Any) -> Iterator[Link]:
 
 
 def ports(links: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str, Link]]:
-    """The same, each with where it stands; see `structure.port_key`."""
+    """The same, each with where it stands; see `canonical.port_key`."""
     if isinstance(links, dict):
         for key in sorted(links):
             yield from ports(links[key], (*path, key))

@@ -10,14 +10,15 @@ from typing import Any
 from fpcheck.errors import FpcheckError
 from fpcheck.files import limits
 from fpcheck.files.refusals import RESAVE
-from fpcheck.fingerprint.canonical import from_the_end, own_config, plain, split_config
+from fpcheck.fingerprint.attribute_rules import from_the_end
+from fpcheck.fingerprint.canonical import own_config, plain, split_config
+from fpcheck.fingerprint.layer_names import stable_names
 from fpcheck.fingerprint.structure import (
     SEQUENTIAL_INPUT,
     Call,
     Edge,
     Port,
     Shape,
-    stable_names,
     trains,
 )
 from fpcheck.keras_config import builtin_layers, functional_graph

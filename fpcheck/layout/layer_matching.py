@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from fpcheck.codec import Value
 from fpcheck.fingerprint.fingerprint import Fingerprint
+from fpcheck.fingerprint.layer_names import stable_paths
 from fpcheck.fingerprint.measurement import Measurement
-from fpcheck.fingerprint.structure import Layer, Structure, stable_paths
+from fpcheck.fingerprint.structure import Layer, Structure
 from fpcheck.layout.group_names import public
 from fpcheck.layout.groups import is_model, stores
 

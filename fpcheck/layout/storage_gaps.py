@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from fpcheck.fingerprint.fingerprint import Fingerprint, measured_by_place
 from fpcheck.fingerprint.first_recipe import of_one_recipe
+from fpcheck.fingerprint.layer_names import stable_paths
 from fpcheck.fingerprint.structure import (
     ASSET,
     ASSETS,
@@ -31,7 +32,6 @@ from fpcheck.fingerprint.structure import (
     Layer,
     Structure,
     Tensor,
-    stable_paths,
 )
 
 

@@ -1,4 +1,4 @@
-"""What activations that are known by name only give: a name can mean another function later."""
+"""Values of activations that a model only names: later a name may mean another function."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +8,7 @@ import numpy as np
 from fpcheck.codec import Array
 from fpcheck.fingerprint.structure import Structure
 
-# Where named activations bend; a row, so that softmax has an axis.
+# Inputs around which activations bend. It is a row, since softmax needs an axis.
 GRID = np.linspace(-8.0, 8.0, 65, dtype=np.float32)[None]
 
 
@@ -20,7 +20,7 @@ def named_functions(structure: Structure) -> dict[str, Array]:
     for name in sorted({name for layer in structure.layers for name in _names(layer.config)}):
         try:
             values = keras.activations.get(name)(keras.ops.convert_to_tensor(GRID))
-        except Exception:  # a name of the model's own, or one that takes more; backends differ
+        except Exception:  # the model's own function, or more arguments; backends raise differently
             continue
         found[name] = np.asarray(keras.ops.convert_to_numpy(values), np.float32).ravel()
     return found

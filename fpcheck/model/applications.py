@@ -1,6 +1,6 @@
-"""The models of keras.applications, known without importing them, and how each wants its pixels."""
+"""The models of keras.applications and their preprocessing, as data that needs no import."""
 
-# Name: the mode of its own preprocess_input; "none" for models that rescale inside.
+# The mode of each model's own preprocess_input; "none" for models that rescale their input.
 APPLICATIONS: dict[str, str] = {
     "ConvNeXtBase": "none",
     "ConvNeXtLarge": "none",

@@ -1,4 +1,4 @@
-"""Files that custom classes save beside their weights: a tokenizer's words, say."""
+"""Files that custom classes save beside their weights, such as the words of a tokenizer."""
 
 import shutil
 from pathlib import Path
@@ -9,11 +9,11 @@ from fpcheck.model.layer_walk import graph_of, is_builtin, is_custom, walk
 
 
 def saved_assets(model: Any) -> State | None:
-    """What Keras would write below `assets/` of a `.keras` file, lookup layers of Keras left out.
+    """What Keras would write below `assets/` of a `.keras` file, without its own lookup layers.
 
     Returns:
-        The bytes of each file, uint8 (n,), in the order of their names; None where a class cannot
-        save them.
+        The bytes of each file, uint8 (n,), in the order of their names; None if a class cannot save
+        them.
     """
     from keras.src.saving import saving_lib
 
@@ -21,23 +21,24 @@ def saved_assets(model: Any) -> State | None:
     custom = {place.path for place in places if is_custom(place.layer)}
     if is_builtin(type(model)) and not custom:
         return []
-    # Keras passes over what it has visited; the words of these are read from the layers. Of those
-    # inside a custom class a file tells no more than that they are there.
+    # The words of Keras's lookup layers are read from the layers, unless these are inside a custom
+    # class. Keras skips what it has visited.
+    inside = tuple(f"{path}/" for path in custom)
+    lookups = [place for place in places if hasattr(place.layer, "get_vocabulary")]
     visited = {
-        id(place.layer) for place in places
-        if hasattr(place.layer, "get_vocabulary") and place.path not in custom
-        and graph_of(model) is not None
-        and not any(place.path.startswith(f"{path}/") for path in custom)
-    }  # fmt: skip
+        id(place.layer)
+        for place in lookups
+        if graph_of(model) is not None
+        and place.path not in custom
+        and not place.path.startswith(inside)
+    }
     store = saving_lib.DiskIOStore("assets", mode="w")
     try:
         saving_lib._save_state(model, None, store, "", visited)
         folder = Path(store.working_dir)
         files = sorted(path for path in folder.rglob("*") if path.is_file())
-        return [
-            asset(path.relative_to(folder).as_posix(), path.read_bytes()) for path in files
-        ]  # fmt: skip
-    except Exception:  # code of the user's, which may raise anything
+        return [asset(file.relative_to(folder).as_posix(), file.read_bytes()) for file in files]
+    except Exception:  # the user's code may raise any class
         return None
     finally:
         shutil.rmtree(store.tmp_dir, ignore_errors=True)

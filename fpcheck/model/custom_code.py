@@ -1,4 +1,4 @@
-"""What decides a custom layer's outputs besides weights and configuration: its code, its state."""
+"""The code and the attributes of custom layers, which also decide outputs."""
 
 import ast
 import inspect
@@ -16,24 +16,24 @@ _SCALARS = (bool, int, float, str)
 
 
 def code_digest(layer: Any) -> str:
-    """The digest of the code that is not the framework's own; empty where there is none."""
-    told = [[name, _told(item)] for name, item in _own_code(layer)]
-    return digest.text(digest.of_value(told)) if told else ""
+    """The digest of a layer's code that is not the framework's; empty if there is none."""
+    code = [[name, _content(item)] for name, item in _own_code(layer)]
+    return digest.text(digest.of_value(code)) if code else ""
 
 
 def _own_code(layer: Any) -> Iterator[tuple[str, Any]]:
-    """What its classes define, and functions that it holds, if they are not the framework's."""
-    # Below the framework's class come its own bases.
+    """The functions that its classes and the layer itself contain, without the framework's."""
+    # The first class of the framework is followed by its bases.
     own = takewhile(lambda kind: not is_builtin(kind), type(layer).__mro__)
-    held = [vars(kind) for kind in own]
-    for name, value in ((n, v) for scope in (*held, vars(layer)) for n, v in sorted(scope.items())):
+    scopes = [*map(vars, own), vars(layer)]
+    for name, value in ((n, v) for scope in scopes for n, v in sorted(scope.items())):
         function = getattr(value, "__func__", getattr(value, "fget", value))
         if inspect.isfunction(function) and not is_builtin(function):
             yield name, function
 
 
-def _told(item: Any) -> Any:
-    """Code by what it says: comments, layout and documentation set aside."""
+def _content(item: Any) -> Any:
+    """Code without comments, layout and docstrings."""
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(item)))
     except (OSError, TypeError, SyntaxError):  # made at run time, or part of a larger expression
@@ -51,7 +51,7 @@ def _is_text(node: ast.AST) -> bool:
 
 
 def attributes(layer: Any, config: dict[str, Any] | None) -> dict[str, Any]:
-    """Public numbers, texts and switches of a custom layer that its configuration leaves out."""
+    """Public scalar attributes of a custom layer that its configuration does not contain."""
     found = {
         name: value
         for name, value in sorted(vars(layer).items())
@@ -65,7 +65,7 @@ def attributes(layer: Any, config: dict[str, Any] | None) -> dict[str, Any]:
 
 @cache
 def _usual() -> frozenset[str]:
-    """What every layer has."""
+    """The attributes that every layer has."""
     import keras
 
     return frozenset(vars(keras.layers.Layer()))

@@ -7,21 +7,21 @@ from typing import Any
 
 
 def custom_config(layer: Any) -> dict[str, Any]:
-    """The configuration of a custom class as files contain it; empty where it has none."""
+    """The configuration of a custom class as files contain it; empty if it has none."""
     try:
         config = dict(layer.get_config())
     except NotImplementedError:
-        # Keras refuses where a custom layer does not say what it was made of.
+        # Keras raises it if a custom layer has arguments, but no `get_config` of its own.
         return {}
     with warnings.catch_warnings(action="ignore"):
         return {key: _written(value, ()) for key, value in config.items()}
 
 
 def _written(value: Any, inside: tuple[int, ...]) -> Any:
-    """A value as Keras writes it; what Keras cannot write, by its state.
+    """A value as Keras writes it, or its state if Keras cannot write it.
 
     Args:
-        value: as the layer gives it.
+        value: as `get_config` returns it.
         inside: identities of the objects whose state it is part of.
     """
     import keras
@@ -42,18 +42,17 @@ def _written(value: Any, inside: tuple[int, ...]) -> Any:
 
 
 def _state(value: Any, inside: tuple[int, ...]) -> Any:
-    """An object by what `pickle` would keep of it; as it is where that is nothing."""
+    """What `pickle` would keep of an object; the object itself if it keeps nothing."""
     if isinstance(value, type) or hasattr(value, "get_config"):
         return value
     try:
         reduce = copyreg.dispatch_table.get(type(value))
         reduced = reduce(value) if reduce else value.__reduce_ex__(4)
-    except Exception:  # a lock, an open file: what such an object has cannot be copied
+    except Exception:  # a lock or an open file cannot be copied
         return value
     if isinstance(reduced, str):  # the name of a global
         return value
-    _, made_of, *state = reduced
-    kept = [list(part) if isinstance(part, Iterator) else part for part in (*made_of, *state)]
-    kind = type(value)
-    return {"object": f"{kind.__module__}:{kind.__qualname__}",
-            "state": [_written(part, inside) for part in kept if part is not None]}  # fmt: skip
+    _, arguments, *rest = reduced
+    kept = [list(part) if isinstance(part, Iterator) else part for part in (*arguments, *rest)]
+    state = [_written(part, inside) for part in kept if part is not None]
+    return {"object": f"{type(value).__module__}:{type(value).__qualname__}", "state": state}

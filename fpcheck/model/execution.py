@@ -1,13 +1,14 @@
-"""Running a live model on probes: logits, final outputs, and what every layer gives."""
+"""Running a live model on probes: logits, final outputs, and the result of every layer."""
 
 import inspect
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
+from fpcheck.backends import BACKENDS
 from fpcheck.codec import Array
 from fpcheck.errors import UnavailableError
 from fpcheck.fingerprint.outputs import Activation, Answer, answer, kept
@@ -15,29 +16,18 @@ from fpcheck.model import live_graph
 from fpcheck.model.layer_walk import Place, walk
 from fpcheck.model.recorder import SQUASHING, Recorder, running_backend, to_numpy
 from fpcheck.model.refusal_reasons import reason
-from fpcheck.model.user_code import check_code
-
-
-def _without_gradients() -> AbstractContextManager[Any]:
-    """PyTorch would keep every layer's result for a backward pass; the others do not."""
-    if running_backend() != "torch":
-        return nullcontext()
-    import torch
-
-    context: AbstractContextManager[Any] = torch.no_grad()
-    return context
+from fpcheck.model.user_code import raised
 
 
 @contextmanager
 def watched(model: Any, recorder: Recorder) -> Iterator[None]:
-    """While inside, every layer of the model reports to the recorder."""
+    """A context in which every layer of the model reports to the recorder."""
     changed: list[tuple[Any, str, Any]] = []
 
     def replace(layer: Any, name: str, make: Callable[[Any], Any]) -> None:
         original = getattr(layer, name)
-        held = vars(layer).get(name, _MISSING)
-        changed.append((layer, name, held))
-        # Past Keras's own __setattr__, which would track what is set.
+        changed.append((layer, name, vars(layer).get(name, _MISSING)))
+        # Keras's own __setattr__ would track the value.
         object.__setattr__(layer, name, make(original))
 
     try:
@@ -53,11 +43,11 @@ def watched(model: Any, recorder: Recorder) -> Iterator[None]:
                 replace(layer, "activation", _squashing(recorder))
         yield
     finally:
-        for layer, name, held in reversed(changed):
-            if held is _MISSING:
+        for layer, name, own in reversed(changed):
+            if own is _MISSING:
                 object.__delattr__(layer, name)
             else:
-                object.__setattr__(layer, name, held)
+                object.__setattr__(layer, name, own)
 
 
 _MISSING = object()
@@ -88,7 +78,7 @@ def _squashing(recorder: Recorder) -> Callable[[Any], Any]:
 
 
 def _packed(model: Any, tensors: list[Any]) -> Any:
-    """Tensors, one for each input, in the form in which the model wants to be called."""
+    """The tensors of all inputs, in the structure that the model takes."""
     import keras
 
     shape = getattr(model, "_inputs_struct", None)
@@ -104,25 +94,32 @@ def _is_text(array: Any) -> bool:
     return isinstance(array, np.ndarray) and array.dtype.kind in "OSU"
 
 
-def _strings(array: Array) -> Any:
-    import tensorflow
-
-    return tensorflow.constant(array.tolist())
-
-
 def _tensors(arrays: list[Any]) -> list[Any]:
-    """What a model is called on: beside text, which must be a tensor, numbers must be one too."""
+    """The arrays as a model takes them. If one is text, all of them must be tensors.
+
+    Raises:
+        UnavailableError: the backend has no text.
+    """
     import keras
 
-    if not any(_is_text(array) for array in arrays):
+    if not any(map(_is_text, arrays)):
         return arrays
-    return [_strings(a) if _is_text(a) else keras.ops.convert_to_tensor(a) for a in arrays]
+    backend = running_backend()
+    if backend.text is None:
+        others = " or ".join(f"--backend {b.name}" for b in BACKENDS.values() if b.text)
+        raise UnavailableError(
+            f"the model takes text, which Keras cannot give it on {backend.name}",
+            f"Choose {others}, or --levels structure,weights.",
+        )
+    return [backend.text(a) if _is_text(a) else keras.ops.convert_to_tensor(a) for a in arrays]
 
 
-def forward(
-    model: Any, arrays: list[Any], recorder: Recorder
-) -> tuple[list[Any], list[tuple[Any, bool]]]:
-    """One run in inference mode: outputs, and for each its logits and whether it is squashed."""
+# Outputs, and for each its logits and whether a softmax or sigmoid squashes them.
+Forward = tuple[list[Any], list[tuple[Any, bool]]]
+
+
+def forward(model: Any, arrays: list[Any], recorder: Recorder) -> Forward:
+    """One run in inference mode."""
     import keras
 
     with watched(model, recorder):
@@ -139,7 +136,7 @@ def _call(model: Any, arrays: list[Any]) -> Any:
 
 
 def _required_arguments(model: Any) -> int:
-    """How many inputs a subclassed model takes one by one; 1 for those that take a structure."""
+    """How many inputs `call` of a subclassed model takes as separate arguments; otherwise 1."""
     if getattr(model, "_inputs_struct", None) is not None:
         return 1
     empty = inspect.Parameter.empty
@@ -149,17 +146,17 @@ def _required_arguments(model: Any) -> int:
 
 @contextmanager
 def unchanged(model: Any) -> Iterator[None]:
-    """Puts back what running a model changes: counters, recurrent states.
+    """A context that restores what a run of a model changes: counters and recurrent states.
 
-    Seeds go on as they would: what is random must differ from run to run, or it would not be seen.
+    Seeds are not restored: a random result must differ from run to run, so that it is noticed.
     """
     import keras
 
     layers = [place.layer for place in walk(model)]
-    held = [v for la in layers for v in getattr(la, "_non_trainable_variables", None) or []]
+    fixed = [v for la in layers for v in getattr(la, "_non_trainable_variables", None) or []]
     # A stateful recurrent layer's states are None until it is built.
     states = [s for la in layers for s in keras.tree.flatten(getattr(la, "states", None) or [])]
-    changing = [*held, *(s for s in states if hasattr(s, "assign"))]
+    changing = [*fixed, *(s for s in states if hasattr(s, "assign"))]
     kept = [(v, keras.ops.copy(v.value)) for v in changing]
     try:
         yield
@@ -169,49 +166,31 @@ def unchanged(model: Any) -> Iterator[None]:
 
 
 def run(
-    model: Any, arrays: list[Array], *, activations: bool = False, xla: bool = False
+    model: Any,
+    arrays: list[Array],
+    *,
+    activations: bool = False,
+    forward: Callable[[Any, list[Any], Recorder], Forward] = forward,
 ) -> tuple[tuple[Answer, ...], tuple[Activation, ...]]:
     """Run a model on prepared inputs.
 
     Args:
         model: a built Keras model.
         arrays: one for each input, shape (probes, ...).
-        activations: also reduce what every layer gives.
-        xla: compile the whole run with XLA (TensorFlow only).
+        activations: also reduce what every layer returns.
+        forward: calls the model, which tests and benchmarks do in another way.
 
     Raises:
         UnavailableError: the model cannot be run on these inputs.
     """
-    if any(map(_is_text, arrays)) and running_backend() != "tensorflow":
-        raise UnavailableError(
-            f"the model takes text, which Keras cannot give it on {running_backend()}",
-            "Choose --backend tensorflow, or --levels structure,weights.",
-        )
     try:
-        with ThreadPoolExecutor(1) as pool, _without_gradients(), unchanged(model):
+        with ThreadPoolExecutor(1) as pool, running_backend().inference(), unchanged(model):
             recorder = Recorder(pool if activations else None)
-            if xla:
-                outputs, before = _run_compiled(model, arrays, recorder)
-            else:
-                outputs, before = forward(model, arrays, recorder)
-    except Exception as error:  # whatever a model's own code may raise
-        if "Table not initialized" in str(error):  # as TensorFlow says it
-            raise UnavailableError(
-                "the model cannot be run: the vocabulary of a lookup layer is not in its file",
-                "Save the model as .keras, which keeps vocabularies, or leave outputs out: "
-                "--levels structure,weights.",
-            ) from error
-        check_code(
-            "the model cannot be run on its probes: its code raised", error, reason,
-            "Correct the code there, give inputs that it accepts with --probes FILE.npz, or choose "
-            "--levels structure,weights.",
-            UnavailableError,
-        )  # fmt: skip
-        raise UnavailableError(
-            f"the model cannot be run on its probes: {reason(error)}",
-            "Give inputs that it accepts with --probes FILE.npz, or choose --levels "
-            "structure,weights.",
-        ) from error
+            outputs, before = forward(model, arrays, recorder)
+    except UnavailableError:
+        raise
+    except Exception as error:  # the code of a model may raise any class
+        raise _not_run(error) from error
     if any(to_numpy(output).dtype.kind in "OSU" for output in outputs):
         raise UnavailableError(
             "the model's outputs are text, which cannot be compared as numbers",
@@ -225,31 +204,32 @@ def run(
     return answers, recorder.activations()
 
 
+def _not_run(error: Exception) -> UnavailableError:
+    """Why a model cannot be run on its probes."""
+    if "Table not initialized" in str(error):
+        return UnavailableError(
+            "the model cannot be run: the vocabulary of a lookup layer is not in its file",
+            "Save the model as .keras, which keeps vocabularies, or leave outputs out: "
+            "--levels structure,weights.",
+        )
+    fact = "the model cannot be run on its probes"
+    inputs = "inputs that it accepts with --probes FILE.npz, or choose --levels structure,weights."
+    if cause := raised(error, reason):
+        advice = f"Correct the code there, give {inputs}"
+        return UnavailableError(f"{fact}: its code raised {cause}", advice)
+    return UnavailableError(f"{fact}: {reason(error)}", f"Give {inputs}")
+
+
 def predicted(model: Any, arrays: list[Array]) -> tuple[Array, ...] | None:
-    """What `predict` gives for each output, as kept; None where the model cannot do that."""
+    """What `predict` returns for each output, as goldens keep it; None if it raises."""
     import keras
 
     try:
         with unchanged(model):
-            # What was traced before may be of other code than the model has now.
+            # The model's code may have changed since Keras traced it.
             model.make_predict_function(force=True)
             tensors = _tensors(arrays)
             outputs = model.predict(_packed(model, tensors), batch_size=len(arrays[0]), verbose=0)
-    except Exception:  # of a subclassed model that takes its inputs otherwise
+    except Exception:  # a subclassed model may take its inputs in another form
         return None
     return tuple(kept(np.asarray(output)) for output in keras.tree.flatten(outputs))
-
-
-def _run_compiled(model: Any, arrays: list[Array], recorder: Recorder) -> Any:
-    import tensorflow
-
-    flags: list[bool] = []
-
-    def compiled(inputs: list[Any]) -> Any:
-        outputs, before = forward(model, inputs, recorder)
-        flags.extend(squashed for _, squashed in before)
-        return outputs, [logits for logits, _ in before]
-
-    jitted = tensorflow.function(compiled, jit_compile=True)
-    outputs, logits = jitted([tensorflow.constant(a) for a in arrays])
-    return outputs, list(zip(logits, flags, strict=True))

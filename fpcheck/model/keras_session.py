@@ -47,7 +47,7 @@ class KerasSession:
 
     def __init__(self, model: Any, kind: str, disposable: bool = False) -> None:
         self.disposable = disposable
-        self.backend = running_backend()
+        self.backend = running_backend().name
         self.model = model
         self.format = kind
         self.notes: list[str] = []

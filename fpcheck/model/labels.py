@@ -1,4 +1,4 @@
-"""ImageNet's classes, through Keras's own download and cache."""
+"""The classes of ImageNet, which Keras downloads and caches."""
 
 from fpcheck.codec import Value
 
@@ -13,12 +13,12 @@ class Label(Value, frozen=True):
 
 
 def imagenet_labels() -> tuple[Label, ...]:
-    """The 1,000 classes in order; empty where Keras can neither find nor download the list."""
+    """The 1,000 classes in order; empty if Keras can neither find nor download the list."""
     import numpy as np
     from keras.applications.imagenet_utils import decode_predictions
 
     try:
         rows = decode_predictions(np.eye(IMAGENET_CLASSES), top=1)
-    except Exception:  # a failed download is a bare Exception
+    except Exception:  # Keras raises a bare Exception if a download fails
         return ()
     return tuple(Label(str(row[0][0]), str(row[0][1])) for row in rows)

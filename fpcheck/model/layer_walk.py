@@ -1,19 +1,20 @@
-"""Walking a live Keras model: every layer below it, and what stable path each one has."""
+"""Every layer of a live Keras model, with a path that is the same in every process."""
 
 from typing import Any
 
 from fpcheck.codec import Value
-from fpcheck.fingerprint.structure import ROOT, stable_names
+from fpcheck.fingerprint.layer_names import stable_names
+from fpcheck.fingerprint.structure import ROOT
 
 
 class Place(Value, frozen=True):
-    """A layer (or operation) and where it stands.
+    """A layer (or operation) and its place in the model.
 
     Attributes:
         path: its path in the model.
         layer: the live object.
-        parent: the model or layer that holds it.
-        covered: the configuration of an enclosing framework layer already says all of its own.
+        parent: the model or layer that contains it.
+        covered: the configuration of a layer of Keras around it contains its own.
     """
 
     path: str
@@ -25,7 +26,7 @@ class Place(Value, frozen=True):
 def walk(model: Any) -> list[Place]:
     """Every layer below a model, outer ones first, in the model's order, each once."""
     places: list[Place] = []
-    if own_variables(model):  # of a subclassed model that adds weights itself
+    if own_variables(model):  # a subclassed model may add weights itself
         places.append(Place(ROOT, model, model, covered=True))
     _descend(model, "", False, {id(model)}, places)
     return places
@@ -48,7 +49,7 @@ def _descend(parent: Any, prefix: str, covered: bool, seen: set[int], places: li
 
 
 def _names(parent: Any, children: list[Any]) -> list[str]:
-    """A graph names its layers; whatever else has running numbers of the process is renamed."""
+    """Names of layers. Outside graphs, the process numbers them, so they are renamed."""
     import keras
 
     names = [child.name for child in children]
@@ -63,7 +64,7 @@ def _children(parent: Any) -> list[Any]:
     if isinstance(parent, keras.Sequential):
         return chain(parent)
     if graph is not None:
-        # A class of the user's may call layers that stand beside its graph.
+        # A user's class may call layers that are not in its graph.
         beside = [] if is_builtin(type(parent)) else getattr(parent, "_layers", None) or []
         return list({id(layer): layer for layer in [*graph._operations, *beside]}.values())
     if hasattr(parent, "get_vocabulary"):
@@ -73,14 +74,14 @@ def _children(parent: Any) -> list[Any]:
 
 
 def chain(model: Any) -> list[Any]:
-    """The layers of a Sequential model; its input is no layer of its own in every container."""
+    """The layers of a Sequential model without its input, which not every format contains."""
     import keras
 
     return [la for la in model.layers if not isinstance(la, keras.layers.InputLayer)]
 
 
 def graph_of(parent: Any) -> Any:
-    """The Functional whose nodes say how a model's layers are called; None without a graph."""
+    """The Functional whose nodes are the calls of a model's layers; None without a graph."""
     import keras
 
     if isinstance(parent, keras.Sequential):
@@ -95,22 +96,22 @@ def _is_model(layer: Any) -> bool:
 
 
 def is_builtin(kind: Any) -> bool:
-    """Whether a class or function is the framework's own."""
+    """Whether a class or function is part of Keras."""
     return str(getattr(kind, "__module__", "")).split(".")[0] == "keras"
 
 
 def is_custom(layer: Any) -> bool:
-    """Whether a layer's class, or anything callable that it holds, is not the framework's own."""
+    """Whether a layer's class, or a callable among its attributes, is not part of Keras."""
     if not is_builtin(type(layer)):
         return True
     return any(callable(value) and not is_builtin(value) for value in vars(layer).values())
 
 
 def own_variables(layer: Any) -> list[Any]:
-    """A layer's variables without those of layers inside it, seeds and metrics left out.
+    """A layer's variables, without those of layers inside it, seeds, metrics and adapters.
 
-    Low-rank adapters are left out too: Keras merges them into the kernel when it saves, so it is
-    the merged kernel that is measured; see `effective`.
+    Keras merges low-rank adapters (LoRA) into the kernel when it saves a model, so fpcheck measures
+    the merged kernel; see `effective`.
     """
     trainable = getattr(layer, "_trainable_variables", None) or []
     fixed = getattr(layer, "_non_trainable_variables", None) or []
@@ -120,7 +121,7 @@ def own_variables(layer: Any) -> list[Any]:
         for v in {id(v): v for v in [*trainable, *fixed]}.values()
         if not (adapted and v.name.startswith("lora_"))
     ]
-    # A quantised layer says in which order files hold what it has.
+    # A quantized layer has an order in which files contain its variables.
     spec = getattr(layer, "variable_serialization_spec", None)
     order = spec.get(getattr(layer, "quantization_mode", None)) if spec else None
     return (
@@ -131,7 +132,7 @@ def own_variables(layer: Any) -> list[Any]:
 
 
 def effective(layer: Any, variable: Any) -> Any:
-    """The value that the layer computes with: of an adapted kernel, the merged one."""
+    """The value that the layer computes with, which is the merged one for an adapted kernel."""
     if getattr(layer, "lora_enabled", False):
         for name in ("kernel", "embeddings"):
             if getattr(layer, f"_{name}", None) is variable:

@@ -1,17 +1,17 @@
-"""What feeds what in a live Keras model: the calls of its layers, its inputs and its outputs."""
+"""The graph of a live Keras model: the calls of its layers, its inputs and its outputs."""
 
 from typing import Any
 
-from fpcheck.fingerprint.canonical import plain, telling
-from fpcheck.fingerprint.structure import SEQUENTIAL_INPUT, Call, Edge, Port, Shape, port_key
+from fpcheck.fingerprint.canonical import plain, port_key, telling
+from fpcheck.fingerprint.structure import SEQUENTIAL_INPUT, Call, Edge, Port, Shape
 from fpcheck.model.layer_walk import Place, chain, graph_of
 
-# Path of each layer, by the identity of the live object.
+# The path of each layer, by the identity of the live object.
 Paths = dict[int, str]
 
 
 def calls(place: Place, paths: Paths) -> tuple[Call, ...] | None:
-    """The uses of a layer in the graph around it; None where there is no graph."""
+    """The calls of a layer in the graph around it; None if there is no graph."""
     import keras
 
     graph = graph_of(place.parent)
@@ -30,7 +30,7 @@ def calls(place: Place, paths: Paths) -> tuple[Call, ...] | None:
 
 
 def _link(place: Place, graph: Any, paths: Paths) -> Call:
-    """A layer's call in a chain, as every container tells it: masks follow from configurations."""
+    """A layer's call in a chain, as all formats contain it: masks follow from configurations."""
     before = SEQUENTIAL_INPUT
     for layer in chain(place.parent):
         if layer is place.layer:
@@ -41,7 +41,7 @@ def _link(place: Place, graph: Any, paths: Paths) -> Call:
 
 
 def edge(tensor: Any, parent: Any, paths: Paths) -> Edge:
-    """Where a tensor in the graph of a model comes from."""
+    """The layer and the call that a tensor in the graph of a model comes from."""
     import keras
 
     history = tensor._keras_history
@@ -54,7 +54,7 @@ def edge(tensor: Any, parent: Any, paths: Paths) -> Edge:
 
 
 def _own_nodes(operation: Any, graph: Any) -> list[Any]:
-    """The layer's calls within this graph; it may be called in other graphs too."""
+    """The layer's calls in this graph. It may be called in other graphs too."""
     from keras.src.ops.function import make_node_key
 
     return [
@@ -65,13 +65,13 @@ def _own_nodes(operation: Any, graph: Any) -> list[Any]:
 
 
 def _rank(graph: Any, history: Any) -> int:
-    """Which of the layer's calls within this graph gave a tensor."""
+    """The index of the layer's call in this graph that returned a tensor."""
     wanted = history.operation._inbound_nodes[history.node_index]
     return _own_nodes(history.operation, graph).index(wanted)
 
 
 def _arguments(node: Any) -> dict[str, Any]:
-    """What a call passes beside plain tensors; these stand as `$0`, `$1` ... in it."""
+    """The arguments of a call, with `$0`, `$1` ... for tensors; empty if it takes only tensors."""
     import keras
 
     numbers = {id(tensor): f"${i}" for i, tensor in enumerate(node.input_tensors)}
@@ -89,7 +89,7 @@ def _arguments(node: Any) -> dict[str, Any]:
 
 
 def input_ports(model: Any, paths: Paths) -> tuple[Port, ...]:
-    """What a model takes, in order."""
+    """The inputs of a model, in order."""
     graph = graph_of(model)
     if graph is None:
         called = _called_inputs(model)
@@ -102,7 +102,7 @@ def input_ports(model: Any, paths: Paths) -> tuple[Port, ...]:
 
 
 def output_ports(model: Any, paths: Paths) -> tuple[Port, ...]:
-    """What a model gives, in order; empty where it has no graph."""
+    """The outputs of a model, in order; empty if it has no graph."""
     graph = graph_of(model)
     if graph is not None:
         return _ports(graph._outputs_struct, model, paths)
@@ -113,7 +113,7 @@ def output_ports(model: Any, paths: Paths) -> tuple[Port, ...]:
 
 
 def is_bare_chain(model: Any) -> bool:
-    """Whether it is a Sequential that Keras could not trace: it tells its order, but no shapes."""
+    """Whether it is a Sequential that Keras could not trace, so that it has no shapes."""
     import keras
 
     return isinstance(model, keras.Sequential) and graph_of(model) is None
@@ -132,7 +132,7 @@ def _ports(nested: Any, model: Any, paths: Paths) -> tuple[Port, ...]:
 
 
 def _called_inputs(model: Any) -> tuple[Port, ...]:
-    """Inputs of a model without a graph: Keras notes the shapes that it was first called with."""
+    """Inputs of a model without a graph: Keras keeps the shapes of its first call."""
     import keras
 
     shapes = getattr(model, "_build_shapes_dict", None) or {}
@@ -152,13 +152,13 @@ def _shape(shape: Any) -> Shape:
 
 
 def output_names(model: Any, count: int) -> list[str]:
-    """The model's names of its outputs; made up where it has none."""
+    """The names of a model's outputs; numbered names if it has none."""
     graph = graph_of(model)
     names = [t._keras_history.operation.name for t in graph.outputs] if graph is not None else []
     return names if len(names) == count else [f"output_{place}" for place in range(count)]
 
 
 def fixed_batches(model: Any) -> list[int | None]:
-    """The batch size of each input, None where it is free."""
+    """The batch size of each input, None if it may vary."""
     graph = graph_of(model)
     return [tensor.shape[0] for tensor in graph.inputs] if graph is not None else []

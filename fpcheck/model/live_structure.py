@@ -1,4 +1,4 @@
-"""Reading the structure and the tensors of a live Keras model."""
+"""The structure and the tensors of a live Keras model."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,8 +8,10 @@ from msgspec.structs import astuple
 
 from fpcheck.codec import Array
 from fpcheck.errors import FpcheckError
-from fpcheck.fingerprint.canonical import from_the_end, own_config, split_config
+from fpcheck.fingerprint.attribute_rules import from_the_end
+from fpcheck.fingerprint.canonical import own_config, split_config
 from fpcheck.fingerprint.derived import State, tensors_of
+from fpcheck.fingerprint.probe_words import first_words
 from fpcheck.fingerprint.structure import (
     ASSETS,
     CARRIED,
@@ -19,7 +21,6 @@ from fpcheck.fingerprint.structure import (
     Layer,
     Structure,
     Tensor,
-    first_words,
     trains,
 )
 from fpcheck.model.assets import saved_assets
@@ -62,7 +63,7 @@ def read_structure(model: Any) -> Structure:
     untold = [OUTPUT_SHAPES] if is_bare_chain(model) else []
     return Structure(
         class_name=_class_name(model),
-        # Whoever puts another `call` into the model has code of his own in it.
+        # A `call` in the instance was set by a user, so it is custom code.
         custom=not is_builtin(type(model)) or "call" in vars(model),
         inputs=input_ports(model, paths),
         outputs=output_ports(model, paths),
@@ -75,7 +76,7 @@ def read_structure(model: Any) -> Structure:
 
 
 def _root(model: Any, assets: State) -> tuple[Layer, ...]:
-    """What a model has itself, beside its layers."""
+    """The weights and the configuration of the model itself, beside its layers."""
     tensors = (*_stored(model), *tensors_of(assets, len(own_variables(model))))
     config = None if is_builtin(type(model)) else own_config(custom_config(model)) or None
     root = Layer(ROOT, "", True, "", config, {}, None, tensors)
@@ -102,20 +103,20 @@ def _values(layer: Any, derived: State) -> Iterator[tuple[Array, str]]:
 
 
 def derived_tensors(layer: Any) -> State:
-    """State that weight files do not hold."""
+    """State that weight files do not contain."""
     import keras
 
     if hasattr(layer, "get_vocabulary"):
         try:
             words = layer.get_vocabulary()
-        except (RuntimeError, ValueError):  # not adapted yet
+        except (RuntimeError, ValueError):  # the layer is not adapted yet
             return []
         numbers = bool(words) and not isinstance(words[0], str)
         kind, dtype = (np.int64, "int64") if numbers else (object, "string")
         return [("vocabulary", np.asarray(words, kind), dtype), *_word_weights(layer)]
     if isinstance(layer, keras.layers.Normalization) and layer.built:
         pairs = (("used_mean", layer.mean), ("used_variance", layer.variance))
-        # Flat, since Keras gives it another rank before and after it is first used.
+        # Flat, since Keras changes its rank when it is first used.
         return [
             (role, np.ravel(keras.ops.convert_to_numpy(value)).astype(np.float32), "float32")
             for role, value in pairs
@@ -125,17 +126,17 @@ def derived_tensors(layer: Any) -> State:
 
 
 def _carried(layer: Any) -> State:
-    """What a stateful layer has kept of earlier calls; nothing where it is as it was made.
+    """The state that a layer keeps between calls; empty if all of it is zero.
 
-    No file holds it: a loaded model starts from zeros.
+    No file contains it: a loaded model starts from zeros.
     """
     import keras
 
     states = layer.states if isinstance(layer, keras.layers.RNN) and layer.stateful else None
     values = [np.asarray(keras.ops.convert_to_numpy(s)) for s in states or ()]
-    if not any(held.any() for held in values):
+    if not any(state.any() for state in values):
         return []
-    return [(f"{CARRIED}{n}", held, str(held.dtype)) for n, held in enumerate(values)]
+    return [(f"{CARRIED}{n}", state, str(state.dtype)) for n, state in enumerate(values)]
 
 
 def _word_weights(layer: Any) -> State:
@@ -179,9 +180,9 @@ def _read_layer(place: Place, paths: Paths) -> Layer:
 
 
 def _policy(layer: Any) -> str:
-    """The name of the dtype policy by which a layer computes; empty for what computes nothing.
+    """The name of a layer's dtype policy; empty if the layer computes nothing.
 
-    That of an input or a graph is the policy of the process.
+    Inputs and graphs compute nothing: theirs is the policy of the process.
     """
     import keras
 
@@ -190,7 +191,7 @@ def _policy(layer: Any) -> str:
         return ""
     if isinstance(policy, keras.dtype_policies.DTypePolicyMap):
         policy = policy[layer.path] if layer.path else policy.default_policy
-    # Keras takes the names off the policies in a map without a default when it writes the map.
+    # When Keras writes a map without a default, it removes the names of the policies in it.
     return str(policy.name or _name_by_types(policy.compute_dtype, policy.variable_dtype))
 
 
@@ -214,9 +215,9 @@ def _read_config(layer: Any, paths: Paths) -> tuple[dict[str, Any] | None, dict[
             key: [edge(tensor, layer, paths) for tensor in getattr(graph, key)]
             for key in ("inputs", "outputs")
         }
-        told = {} if is_builtin(type(layer)) else own_config(custom_config(layer))
+        own = {} if is_builtin(type(layer)) else own_config(custom_config(layer))
         ports = {key: [list(astuple(e)) for e in value] for key, value in edges.items()}
-        return {**told, **ports}, {}
+        return {**own, **ports}, {}
     builtin = is_builtin(type(layer))
     config = dict(layer.get_config()) if builtin else custom_config(layer)
     if not config:
@@ -229,15 +230,15 @@ def _read_config(layer: Any, paths: Paths) -> tuple[dict[str, Any] | None, dict[
 
 
 def _loses_autocast(layer: Any) -> bool:
-    """Whether inputs are not cast to the layer's type, which no configuration says of it.
+    """Whether a layer does not cast its inputs, though a layer of its configuration does.
 
-    Some classes set that for all of their layers: then a layer made from the configuration does.
+    No configuration contains that. Some classes never cast, so then neither does the other layer.
     """
     if getattr(layer, "autocast", True) or not is_builtin(type(layer)):
         return False
     try:
         return bool(type(layer).from_config(layer.get_config()).autocast)
-    except Exception:  # not to be made again, as a layer that holds code
+    except Exception:  # Keras cannot make a layer from its configuration if that contains code
         return False
 
 

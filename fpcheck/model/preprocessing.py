@@ -1,4 +1,4 @@
-"""From raw pixels to what a model wants: Keras's own modes, or a function of the user's."""
+"""Preprocessing of raw images: a mode of Keras, or a function of the user."""
 
 from collections.abc import Callable
 
@@ -47,7 +47,7 @@ def imported(name: str, option: str) -> Callable[..., Array]:
         )
     try:
         found = getattr(import_module(module), attribute)
-    except (Exception, SystemExit) as error:  # whatever a user's module may raise
+    except (Exception, SystemExit) as error:  # a user's module may raise any class
         check_code(f"{option} {name}: importing {module} raised", error, str)
         raise FpcheckError(
             f"{option} {name}: {error}", "Name an importable function as package.module:function."
@@ -62,11 +62,11 @@ def prepare(probes: Probes, arrays: list[Array], name: str) -> list[Array]:
     Args:
         probes: the recipe of each input.
         arrays: one for each input, images in 0..255.
-        name: `none`, a mode, or a function. With `none`, images for models that do not rescale
-            them inside are divided by 255, since such models are trained on small values.
+        name: `none`, a mode, or a function. With `none`, images are divided by 255 if the model
+            does not rescale them itself, since such models are trained on small values.
 
     Raises:
-        FpcheckError: preprocessing is asked for, and the model takes no image.
+        FpcheckError: `name` is not `none`, and the model takes no image.
     """
     if name != "none" and not probes.images:
         raise FpcheckError(
@@ -79,41 +79,43 @@ def prepare(probes: Probes, arrays: list[Array], name: str) -> list[Array]:
 
 
 def _scaled(probes: Probes, place: int, name: str) -> Step:
-    """Preprocessing, and without any the scale that models without rescaling are trained on."""
+    """The preprocessing of one input; for `none`, the scale that the model is trained on."""
     if name == "none" and probes.inputs[place].limit == 1 and not probes.arrays:
         return lambda pixels: pixels.astype(np.float32) / 255
     return lambda pixels: applied(name, pixels)
 
 
 def right_step(probes: Probes, name: str) -> Step:
-    """What `prepare` does with the first image input."""
+    """What `prepare` does to the first image input."""
     return _scaled(probes, probes.images[0], name)
 
 
 def applied(name: str, images: Array) -> Array:
-    """Raw images after preprocessing; FpcheckError where it raises."""
+    """Raw images after preprocessing.
+
+    Raises:
+        FpcheckError: preprocessing raises.
+    """
     chosen = step(name)
     try:
         return np.asarray(chosen(images))
-    except Exception as error:  # whatever a user's function, or a mode for other channels, raises
-        check_code(
-            f"--preprocess {name}: of images {images.shape} it raised", error, str,
-            "Correct the code there: it takes an array of raw images, 0..255, and gives the "
-            "model's input.",
-        )  # fmt: skip
+    except Exception as error:  # a user's function, or a mode that needs three channels
+        said, given = f"--preprocess {name}", f"images of shape {images.shape}"
+        takes = "an array of raw images, 0..255, and return the model's input."
+        correct = f"Correct the code there: it must take {takes}"
+        check_code(f"{said}: for {given} it raised", error, str, correct)
         raise FpcheckError(
-            f"--preprocess {name}: {type(error).__name__}: {error} (images {images.shape})",
-            "Allowed: what takes an array of raw images, 0..255, and gives the model's input.",
+            f"{said}: {type(error).__name__}: {error} ({given})", f"The function must take {takes}"
         ) from error
 
 
 def mistakes(name: str, channels: int, right: Step) -> dict[str, Step]:
-    """What usually goes wrong with preprocessing `name`: each mistake and what it does instead.
+    """Common mistakes in place of the preprocessing `name`, and what each does.
 
     Args:
         name: the right preprocessing.
-        channels: of the image; colour mistakes need three.
-        right: what it does, scaling included.
+        channels: of the image; mistakes with colours need three.
+        right: the right preprocessing as a function, with its scaling.
     """
     found: dict[str, Step] = {"none": lambda pixels: pixels.astype(np.float32)}
     found["unit"] = lambda pixels: pixels.astype(np.float32) / 255

@@ -1,30 +1,32 @@
-"""Watching a live model while it runs: what every layer gives, and what outputs were made from."""
+"""Watching a live model while it runs: every layer's result, and the logits of outputs."""
 
 from concurrent.futures import Executor, Future
 from typing import Any
 
 import numpy as np
 
+from fpcheck.backends import backend_named
+from fpcheck.backends.backend import Backend
 from fpcheck.codec import Array
 from fpcheck.fingerprint import sketch
 from fpcheck.fingerprint.outputs import Activation, real
 from fpcheck.fingerprint.probes import PASSIVE
 
-# Functions that flatten what precedes them, so that changes no longer show.
+# Functions that squash their input: large changes of it hardly show in their result.
 SQUASHING = frozenset({"softmax", "sigmoid"})
 SQUASHING_CLASSES = frozenset({"Softmax", "Sigmoid"})
-# Results of layers that wait to be reduced.
+# How many results of layers may wait until they are reduced.
 _AHEAD = 2
 
 
 class Recorder:
     """Watches every layer of a model while it runs.
 
-    `before` maps the identity of a squashed or passed-on tensor to (what it was made from, whether
-    by squashing). It holds both tensors, so that an identity is not used again meanwhile.
+    `before` maps the identity of a tensor to the tensor that it was computed from, and whether it
+    was squashed. It holds both tensors, so that Python does not use an identity again.
 
     Args:
-        pool: reduces what every layer gives while the next layers run; None if nobody asks for it.
+        pool: reduces each layer's result while the next layers run; None if results are not wanted.
     """
 
     def __init__(self, pool: Executor | None = None) -> None:
@@ -34,7 +36,7 @@ class Recorder:
         self._counts: dict[str, int] = {}
 
     def called(self, path: str, layer: Any, inputs: Any, result: Any) -> None:
-        """A layer gave a result."""
+        """A layer has returned a result."""
         import keras
 
         kind = type(layer).__name__
@@ -47,12 +49,12 @@ class Recorder:
                 self._keep(self._pool, path, tensor)
 
     def passed(self, given: Any, result: Any, squashed: bool) -> None:
-        """`result` was made from `given` by squashing it or by handing it on."""
+        """`result` is `given`, squashed or passed on."""
         if result is not given:
             self.before[id(result)] = (given, squashed, result)
 
     def logits(self, output: Any) -> tuple[Any, bool]:
-        """What an output was before the last softmax or sigmoid, and whether there was one."""
+        """The input of the last softmax or sigmoid before an output, and whether there is one."""
         current = output
         while (step := self.before.get(id(current))) is not None:
             current, squashed, _ = step
@@ -61,7 +63,7 @@ class Recorder:
         return output, False
 
     def activations(self) -> tuple[Activation, ...]:
-        """What every layer gave, reduced, in the order of the calls."""
+        """The reduced result of every call of a layer, in the order of the calls."""
         return tuple(kept.result() for kept in self._kept)
 
     def _keep(self, pool: Executor, path: str, tensor: Any) -> None:
@@ -71,9 +73,9 @@ class Recorder:
         if values.dtype.kind in "OSU":
             return
         call = self._counts[path] = self._counts.get(path, -1) + 1
-        if len(self._kept) >= _AHEAD:  # else a fast model would fill the memory
+        if len(self._kept) >= _AHEAD:  # otherwise, a fast model would fill the memory
             self._kept[-_AHEAD].result()
-        # A copy: what follows may overwrite a result in its place.
+        # A copy, since later layers may overwrite the result.
         self._kept.append(pool.submit(_reduced, path, call, real(values).astype(np.float32)))
 
 
@@ -83,23 +85,19 @@ def _reduced(path: str, call: int, values: Array) -> Activation:
 
 
 def _is_concrete(tensor: Any) -> bool:
-    """Whether a tensor has values: inside a traced function it has none."""
+    """Whether a tensor has values. It has none inside a traced function."""
     import keras
 
     if isinstance(tensor, keras.KerasTensor) or not hasattr(tensor, "__array__"):
         return False
-    if running_backend() == "jax":
-        import jax
-
-        return not isinstance(tensor, jax.core.Tracer)
-    return not hasattr(tensor, "graph") or hasattr(tensor, "numpy")
+    return not running_backend().is_traced(tensor)
 
 
-def running_backend() -> str:
-    """What Keras runs on in this process."""
+def running_backend() -> Backend:
+    """The backend that Keras uses in this process."""
     import keras
 
-    return str(keras.config.backend())
+    return backend_named(keras.config.backend())
 
 
 def to_numpy(tensor: Any) -> Array:

@@ -1,4 +1,4 @@
-"""Which weighted layers the probes do not reach: other values there do not show in the outputs."""
+"""Which layers the probes do not reach: other weights there do not change the outputs."""
 
 import math
 import os
@@ -11,37 +11,37 @@ import numpy as np
 from fpcheck.codec import Array
 from fpcheck.errors import UnavailableError
 from fpcheck.fingerprint.outputs import Reach, largest_difference
-from fpcheck.model.execution import run
-from fpcheck.model.gradients import backward, signs
+from fpcheck.model.execution import forward, run
 from fpcheck.model.layer_walk import Place, own_variables, walk
+from fpcheck.model.recorder import Recorder, running_backend
 
-# Each value of a layer is changed by this share of their RMS, or by ten times the difference that
-# is allowed, where that is more: a layer is reached where some output then moves by more than that.
+# Each value of a layer is changed by this share of the tensor's RMS, or by ten times the allowed
+# difference if that is more. The layer is reached if an output then changes by more than allowed.
 NUDGE = 0.01
 NUDGE_PER_ALLOWED = 10.0
-# The values that a variable is given.
+# Computes other values for a variable.
 Change = Callable[[Any], Array]
-# Trying a layer runs the model twice for each change. What is not tried in this much processor time
-# (of each core, where the model runs on all of them) is called untried. How busy the machine is
-# does not count.
+# To try a layer, the model runs twice for each change. Layers for which this much processor time
+# (of each core, if the model runs on all cores) is not enough are reported as untried. Processor
+# time does not depend on how busy the machine is.
 NUDGE_SECONDS = 120.0
 
 
 def reach(model: Any, arrays: list[Array], allowed: float, gradients: bool) -> Reach:
-    """Which weighted layers move no output by more than `allowed`, whatever values they hold.
+    """Which weighted layers change no output by more than `allowed`, whatever their weights are.
 
-    To first order, random independent changes of size d in every value of a tensor move a scalar
-    by d |gradient|. The scalar is a random projection of all logits; one backward pass gives the
-    gradients of all tensors. Where that moves too little, or there is no gradient (integer weights,
-    rounding, lookups), the layer is nudged, then given other values, and the model run each time.
+    To first order, random independent changes of size d in every value of a tensor change a scalar
+    by d |gradient|. The scalar is a random projection of all logits, and one backward pass gives
+    the gradients of all tensors. If that change is too small, or there is no gradient (integer
+    weights, rounding, lookups), the layer's weights are changed a little, then replaced, and the
+    model is run each time.
 
     Args:
         model: a built Keras model.
         arrays: its prepared probes.
         allowed: relative difference of outputs.
-        gradients: whether a backward pass may be tried. It has been seen to crash the process
-            (TensorFlow 2.21 with oneDNN, 1x1 convolutions of stride 2), so not in a user's own.
-            A process where it may be tried runs the model on one core.
+        gradients: whether a backward pass may be tried. It may crash the process, so never in a
+            user's own. A process that may try it runs the model on one core.
     """
     nudge = max(NUDGE, NUDGE_PER_ALLOWED * allowed)
     places = [place for place in walk(model) if own_variables(place.layer)]
@@ -68,14 +68,17 @@ def reach(model: Any, arrays: list[Array], allowed: float, gradients: bool) -> R
 def _gradients(
     model: Any, arrays: list[Array], places: list[Place]
 ) -> tuple[dict[int, float], float]:
-    """The norm of each tensor's gradient, and the size of what it is the gradient of."""
+    """The norm of each tensor's gradient, and the size of the scalar that it belongs to."""
     import keras
 
-    held = [v for place in places for v in own_variables(place.layer)]
-    floating = [v for v in held if _is_floating(v)]
+    variables = [v for place in places for v in own_variables(place.layer)]
+    floating = [v for v in variables if _is_floating(v)]
+    gradients = running_backend().gradients
+    if gradients is None:
+        return {}, 1.0
     try:
-        logits, found = backward(model, arrays, floating)
-    except Exception:  # operations without a gradient raise whatever they like: nudge instead
+        logits, found = gradients(lambda: _projected(model, arrays), floating)
+    except Exception:  # an operation without a gradient may raise any class
         return {}, 1.0
     norms = {
         id(v): _norm([keras.ops.convert_to_numpy(g)])
@@ -84,6 +87,24 @@ def _gradients(
     }
     # The projection of a vector by random signs is as large as its norm.
     return norms, _norm([keras.ops.convert_to_numpy(t) for t in logits]) or 1.0
+
+
+def _projected(model: Any, arrays: list[Array]) -> tuple[Any, list[Any]]:
+    """A random projection of all logits of a model, and the logits."""
+    import keras
+
+    _, before = forward(model, arrays, Recorder())
+    logits = [keras.ops.cast(tensor, "float32") for tensor, _ in before]
+    parts = [keras.ops.sum(keras.ops.multiply(t, _signs(t.shape))) for t in logits]
+    return sum(parts[1:], parts[0]), logits
+
+
+def _signs(shape: Any) -> Array:
+    """Fixed signs that look random: the top bits of a multiplicative hash of the index."""
+    indices = np.arange(int(np.prod(shape)), dtype=np.uint32)
+    bits = ((indices * np.uint32(2654435761)) >> 15) & 1
+    found: Array = (1.0 - 2.0 * bits).astype(np.float32).reshape(tuple(shape))
+    return found
 
 
 def _norm(arrays: list[Any]) -> float:
@@ -112,25 +133,25 @@ def _nudged(variable: Any, nudge: float) -> Array:
     values, step = _values(variable), nudge * _size(variable)
     if not _is_floating(variable):
         step = max(1.0, step)
-    return values + step * signs(values.shape)
+    return values + step * _signs(values.shape)
 
 
 def _replaced(variable: Any) -> Array:
-    """Other values of the same scale: in reverse order, negated where both signs occur.
+    """Other values of the same scale: in reverse order, and negated if both signs occur.
 
-    What is never negative stays so, since the square root of a variance is taken.
+    Values that are never negative stay so, since layers take the square root of a variance.
     """
     values = _values(variable)
     other = values.ravel()[::-1].reshape(values.shape)
     if not _is_floating(variable):
         return other
     if not values.any():
-        return signs(values.shape).astype(np.float64)
+        return _signs(values.shape).astype(np.float64)
     return -other if values.min() < 0 < values.max() else 1.5 * other
 
 
 def _moved(model: Any, arrays: list[Array], place: Place, change: Change) -> float:
-    """By how much outputs move where every variable of a layer is changed; infinity for NaN."""
+    """By how much outputs change if every variable of a layer is changed; infinity for NaN."""
     import keras
 
     def logits() -> tuple[Array, ...]:
@@ -144,7 +165,7 @@ def _moved(model: Any, arrays: list[Array], place: Place, change: Change) -> flo
             variable.assign(change(variable).astype(np.float32))
         try:
             moved = largest_difference(before, logits())
-        except UnavailableError:  # an index moved out of bounds: such a change would show
+        except UnavailableError:  # an index is out of bounds, so the change shows
             return math.inf
         return math.inf if math.isnan(moved) else moved
     finally:
@@ -154,6 +175,6 @@ def _moved(model: Any, arrays: list[Array], place: Place, change: Change) -> flo
 
 
 def _refresh(layer: Any) -> None:
-    """Normalization computes with constants that it derives from its weights."""
+    """Make Normalization derive the constants that it computes with from its weights again."""
     if hasattr(layer, "finalize_state"):
         layer.finalize_state()

@@ -34,8 +34,8 @@ class Options(Value, frozen=True):
         custom_objects: module whose layers and functions the file may use.
         trust: allow code stored in the file.
         static: never run a model, never import a framework.
-        backend: what Keras runs on, `tensorflow`, `jax` or `torch`; as Keras chooses if empty. Of
-            what is not run it says where equal outputs would follow.
+        backend: a name of `BACKENDS`, or of another backend that Keras has; the one that Keras
+            chooses if empty. For what is not run it says where the outputs are proved.
 
     Raises:
         FpcheckError: no such backend, or it is not installed.

@@ -1,14 +1,16 @@
-"""Errors of the user's own code: the exception, and the line that raised it."""
+"""Errors of the user's code: the exception, and the line that raised it."""
 
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from fpcheck.backends import BACKENDS, backend_named
 from fpcheck.errors import FpcheckError
+from fpcheck.model.environment import chosen_backend
 
-# An error on its way through these is still that of the code that called them.
-LIBRARIES = ("keras", "tensorflow", "jax", "jaxlib", "torch", "numpy", "h5py", "optree")
+# Like backends, these are libraries: an error in one of them belongs to the code that called it.
+_LIBRARIES = ("keras", "numpy", "h5py", "optree")
 _PACKAGE = Path(__file__).resolve().parents[1]
 _INSTALLED = ("site-packages", "dist-packages")
 
@@ -23,22 +25,22 @@ def check_code(
     advice: str = CORRECT,
     kind: type[FpcheckError] = FpcheckError,
 ) -> None:
-    """Raise an error that names the exception and its place, if the user's own code raised it.
+    """Raise an error that names the exception and its place, if the user's code raised it.
 
     Args:
-        what: whose code it is, such as `models:build raised`.
-        error: as it was caught.
-        tell: the message of an exception, shortened.
+        what: the start of the message, such as `models:build raised`.
+        error: the exception that was caught.
+        tell: shortens the message of an exception.
         advice: what to do.
-        kind: the class of what is raised.
+        kind: the class to raise.
     """
-    told = raised(error, tell)
-    if told is not None:
-        raise kind(f"{what} {told}", advice) from error
+    cause = raised(error, tell)
+    if cause is not None:
+        raise kind(f"{what} {cause}", advice) from error
 
 
 def raised(error: BaseException, tell: Callable[[BaseException], str]) -> str | None:
-    """The exception, its message and its place in the user's code; None if it is from elsewhere."""
+    """The exception, its message and its place in the user's code; None if other code raised it."""
     for cause in _chain(error):
         place = _place(cause)
         if place is not None:
@@ -49,14 +51,14 @@ def raised(error: BaseException, tell: Callable[[BaseException], str]) -> str | 
 
 
 def _message(error: BaseException) -> str:
-    """What an exception says: of a `KeyError` without quotes, and of Keras's own only its cause."""
+    """The message of an exception: a `KeyError`'s without quotes, and only the cause of Keras's."""
     said = error.args[0] if isinstance(error, KeyError | SyntaxError) and error.args else error
     _, _, original = str(said).partition("Error encountered:")
     return original.strip() or str(said)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An exception, then what it was raised from: Keras raises its own while it handles another."""
+    """An exception and its causes, since Keras raises exceptions of its own from others."""
     seen: set[int] = set()
     following: BaseException | None = error
     while following is not None and id(following) not in seen:
@@ -67,7 +69,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _place(error: BaseException) -> str | None:
-    """File and line of the innermost frame of the user's code: their own files, then installed."""
+    """File and line of the innermost frame in the user's own files, or else in installed ones."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{_shown(error.filename)}, line {error.lineno}"
     frames: list[tuple[str, int]] = []
@@ -75,9 +77,9 @@ def _place(error: BaseException) -> str | None:
     while trace is not None:
         frames.append((trace.tb_frame.f_code.co_filename, trace.tb_lineno))
         trace = trace.tb_next
-    for is_theirs in (_is_own, _is_installed):
+    for is_users in (_is_own, _is_installed):
         for file, line in reversed(frames):
-            if is_theirs(file):
+            if is_users(file):
                 return f"{_shown(file)}, line {line}"
     return None
 
@@ -93,11 +95,13 @@ def _is_own(file: str) -> bool:
 
 
 def _is_installed(file: str) -> bool:
-    """Whether it is a package that somebody installed, and none that every model goes through."""
+    """Whether it is in an installed package that is no backend or other library of Keras."""
     path = Path(file)
     if path.is_relative_to(_PACKAGE) or not {*path.parts} & {*_INSTALLED}:
         return False
-    found = (getattr(sys.modules.get(name), "__file__", None) for name in LIBRARIES)
+    backends = (*BACKENDS.values(), backend_named(chosen_backend()))
+    names = (*_LIBRARIES, *(name for backend in backends for name in backend.packages))
+    found = (getattr(sys.modules.get(name), "__file__", None) for name in names)
     return not any(path.is_relative_to(Path(own).parent) for own in found if own)
 
 

@@ -1,4 +1,4 @@
-"""Importing the user's own modules: only where the user names one."""
+"""Imports of modules that the user names."""
 
 import importlib
 import sys
@@ -7,10 +7,10 @@ from types import ModuleType
 
 
 def import_module(name: str) -> ModuleType:
-    """A module, also from the working folder; that comes last, so that it hides nothing.
+    """A module, also from the working folder, which comes last, so that it hides no other module.
 
-    The worker itself runs without the working folder on its path: a file `h5py.py` beside a
-    downloaded model must not be run.
+    A worker starts without the working folder on its path, so that it does not run a file such as
+    `h5py.py` beside a downloaded model.
     """
     here = str(Path.cwd())
     if here not in sys.path:

@@ -14,6 +14,7 @@ from fpcheck.codec import Array, Value, pack, unpack
 from fpcheck.errors import FpcheckError, UnavailableError, as_text
 from fpcheck.fingerprint.undone import Wanted
 from fpcheck.model.deep_models import allow_depth
+from fpcheck.model.environment import imported_keras
 from fpcheck.model.session import OutputPlan
 from fpcheck.model.source import Options, Source
 from fpcheck.model.user_code import CORRECT, raised
@@ -173,7 +174,7 @@ class Worker:
                 return self.session.labels()
 
     def _open(self, request: Open) -> str:
-        keras = _framework()
+        keras = imported_keras()
         from fpcheck.model import loader
         from fpcheck.model.keras_session import KerasSession
 
@@ -186,24 +187,6 @@ class Worker:
             loaded = loader.load(request.source, request.options)
         self.session = KerasSession(loaded.model, loaded.format, disposable=True)
         return loaded.format
-
-
-# What must be installed to run a model, as modules are named, and as people name it.
-_FRAMEWORKS = {"keras": "Keras", "tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
-
-
-def _framework() -> Any:
-    try:
-        import keras
-    except ModuleNotFoundError as error:
-        missing = _FRAMEWORKS.get((error.name or "").partition(".")[0])
-        if missing is None:
-            raise
-        raise UnavailableError(
-            f"{missing} is not installed, and the model must be run",
-            "Install it: pip install tensorflow. Or do not run the model: --static.",
-        ) from error
-    return keras
 
 
 def reply_to(worker: Worker, request: Request) -> Reply:

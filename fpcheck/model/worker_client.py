@@ -8,6 +8,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, TypeVar
 
+from fpcheck.backends import before_import
 from fpcheck.codec import Array, pack, unpack
 from fpcheck.errors import FpcheckError, UnavailableError
 from fpcheck.files import NO_PLUGINS
@@ -24,11 +25,6 @@ from fpcheck.model.worker import Reply
 from fpcheck.processes.limited_process import how_ended
 
 T = TypeVar("T")
-# Chatter of the framework; errors reach users through replies.
-_QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", **NO_PLUGINS}
-# PyTorch's threads would spin while they wait, and starve whatever else runs: a recording took four
-# times as long beside another process.
-_PATIENT = {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
 class RemoteSession:
@@ -60,8 +56,8 @@ class RemoteSession:
         return self._process
 
     def _environment(self) -> dict[str, str]:
-        backend = {"KERAS_BACKEND": self.backend}
-        return {**_PATIENT, **os.environ, **_QUIET, **backend, **self._settings}
+        chosen = {**NO_PLUGINS, "KERAS_BACKEND": self.backend}
+        return {**before_import(), **os.environ, **chosen, **self._settings}
 
     def begin(self, source: Source, options: Options) -> None:
         """Begin to load a source that `open` will ask for, and do not wait."""

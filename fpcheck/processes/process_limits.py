@@ -1,4 +1,4 @@
-"""What a process that reads a file may take of the machine: time, address space, no core dumps."""
+"""What a child process may take of the machine: time, address space, no core dumps."""
 
 import math
 import os
@@ -8,7 +8,6 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from fpcheck.codec import Value
-from fpcheck.files import limits
 
 try:
     import resource
@@ -24,19 +23,16 @@ class Bounds(Value, frozen=True):
         more_seconds: what it may add, per byte of values.
         most_seconds: processor time in all, however many values a file describes.
         space: bytes of address space, beyond what the process has when it is bounded.
+        stalled_seconds: how long it may do nothing while its parent waits for it.
+        reply: bytes of its reply.
     """
 
     seconds: float
     more_seconds: float
     most_seconds: float
     space: int
-
-
-def of_file(size: int) -> Bounds:
-    """The bounds for reading a file of so many bytes."""
-    more = limits.SECONDS_PER_GB / 1e9
-    most = limits.SECONDS + more * limits.expanded(size)
-    return Bounds(limits.SECONDS, more, most, limits.ADDRESS_SPACE + size)
+    stalled_seconds: float
+    reply: int
 
 
 # Of this process; None where it is not bounded.
@@ -71,7 +67,7 @@ def whole_seconds(seconds: float) -> int:
 
 
 def allow(more: int) -> None:
-    """Let this process map so many more bytes: a tensor that was found to be sound."""
+    """Let this process map so many more bytes: those of data that was found to be sound."""
     if resource is None:
         return
     soft = resource.getrlimit(resource.RLIMIT_AS)[0]

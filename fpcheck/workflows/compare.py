@@ -11,7 +11,6 @@ from fpcheck.model.source import Options
 from fpcheck.progress import Progress, silent
 from fpcheck.report.report import Report, timed
 from fpcheck.workflows.request import Request
-from fpcheck.workflows.unchanged import unchanged
 
 if TYPE_CHECKING:
     from fpcheck.model.worker_client import RemoteSession
@@ -50,9 +49,6 @@ def _compared(
     path = os.fspath(source) if isinstance(source, str | os.PathLike) else None
     if path is not None:
         progress(f"reading {shown(path)}")
-        report = unchanged(path, request, options)
-        if report is not None:
-            return report
     # It is read while all below is imported.
     with nullcontext() if path is None else begun(path) as file:
         from fpcheck.workflows.comparison import compared

@@ -1,7 +1,7 @@
 """Hash: the content id of a source."""
 
 from fpcheck.fingerprint import digest
-from fpcheck.fingerprint.structure import content_id
+from fpcheck.fingerprint.fingerprint import content_id
 from fpcheck.formats.model_file import ModelFile
 from fpcheck.model.source import Options
 from fpcheck.progress import Progress, silent

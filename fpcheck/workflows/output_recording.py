@@ -1,10 +1,11 @@
-"""The outputs of a good model: run here, and elsewhere with other arithmetic, to know the noise."""
+"""The outputs of a good model, and their noise, measured in a second process as well."""
 
 from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 import numpy as np
 
+from fpcheck.backends import other_arithmetic
 from fpcheck.codec import Array, Value
 from fpcheck.comparison.weight_findings import relative_distance
 from fpcheck.errors import FpcheckError
@@ -16,32 +17,25 @@ from fpcheck.model.worker_client import RemoteSession
 from fpcheck.workflows.model_access import brought
 
 Weights = tuple[Measurement, ...]
-# The second run, for noise: one thread, and TensorFlow's oneDNN kernels off if they are on. It is
-# here, too, that a backward pass is tried, since those kernels have been seen to crash in one.
-OTHER_ARITHMETIC = {
-    "TF_NUM_INTRAOP_THREADS": "1", "TF_ENABLE_ONEDNN_OPTS": "0",
-    "NPROC": "1",  # JAX
-    "OMP_NUM_THREADS": "1",  # PyTorch
-}  # fmt: skip
-# Ten times the noise is allowed later; beyond this, nearly anything would be.
+# Comparisons allow ten times the noise. With more than this, they would allow nearly anything.
 LARGEST_NOISE = 0.01
 
 
 def measured_outputs(
     session: Session, source: Source, options: Options, plan: OutputPlan, weights: Weights | None
 ) -> Outputs:
-    """What a model gives, how much that varies, and which layers the probes reach.
+    """The outputs of a model, their noise, and which layers the probes reach.
 
     Args:
         session: the model.
         source: what is recorded.
         options: how it is loaded.
-        plan: how to take the outputs.
+        plan: how to measure the outputs.
         weights: its measured weights, if they are recorded too.
 
     Raises:
-        FpcheckError: it gives what is not finite, or other outputs each time; or a function gives
-            other weights each time.
+        FpcheckError: the outputs are not finite or differ from run to run, or a function returns
+            other weights at each call.
     """
     if source.kind is Kind.MEMORY:
         outputs = session.outputs(plan)
@@ -61,7 +55,7 @@ def measured_outputs(
 
 
 class _Elsewhere(Value, frozen=True, eq=False):
-    """What another process gives: its answers, and what the probes reach."""
+    """What is measured in another process: the logits, and which layers the probes reach."""
 
     logits: tuple[Array, ...]
     reach: Reach
@@ -70,15 +64,15 @@ class _Elsewhere(Value, frozen=True, eq=False):
 def _measured_elsewhere(
     source: Source, options: Options, plan: OutputPlan, known: Weights | None
 ) -> _Elsewhere:
-    """The same in another process with other arithmetic.
+    """Measure in another process, which rounds differently.
 
     Args:
         source: what is recorded.
         options: how it is loaded.
-        plan: how to take the outputs.
-        known: the weights of a model that a function makes, which may make others each time.
+        plan: how to measure the outputs.
+        known: the weights of a model that a function returns, to check that they are the same.
     """
-    with RemoteSession(OTHER_ARITHMETIC) as other, brought(source, options) as (local, given):
+    with RemoteSession(other_arithmetic()) as other, brought(source, options) as (local, given):
         other.open(local, given)
         if known is not None:
             check_weights(source, known, other.weights(frozenset(m.digest for m in known)))
@@ -86,17 +80,17 @@ def _measured_elsewhere(
         weighted = [layer.path for layer in other.structure().layers if layer.tensors]
         try:
             return _Elsewhere(logits, other.reach(plan))
-        except FpcheckError:  # the process has crashed; the recording need not
+        except FpcheckError:  # the process has crashed, but its logits are known
             return _Elsewhere(logits, Reach(untried=tuple(weighted)))
 
 
 def check_weights(source: Source, first: Weights, second: Weights) -> None:
-    """Refuse a function that gives other weights at each call, beyond what rounding explains."""
+    """Refuse a function that returns other weights at each call, beyond rounding."""
     changed = sum(map(_is_other, first, second))
     if changed or len(first) != len(second):
         raise FpcheckError(
             f"{source.text}: initialises its weights anew at each call: {changed} of {len(first)} "
-            "tensors differ between two calls, so nothing could match later",
+            "tensors differ between two calls, so no later model could match",
             "Call keras.utils.set_random_seed(0) at the start of the function, or load trained "
             "weights in it.",
         )
@@ -111,18 +105,18 @@ def _is_other(one: Measurement, other: Measurement) -> bool:
 
 
 def _check_sound(source: Source, outputs: Outputs, allowed: float) -> None:
-    """Refuse outputs that are not finite, or not the same each time."""
+    """Refuse outputs that are not finite, or differ from run to run."""
     without = "or record it without outputs: --levels structure,weights"
     finite = (np.isfinite(a.logits).all() and np.isfinite(a.final).all() for a in outputs.answers)
     if not all(finite):
         raise FpcheckError(
-            f"{source.text}: gives NaN or infinity on its probes, so it cannot be approved",
-            f"Mend the model, {without}",
+            f"{source.text}: returns NaN or infinity on its probes, so it cannot be approved",
+            f"Correct the model, {without}",
         )
-    # Arithmetic of few bits is as noisy as its class allows.
+    # With arithmetic of few bits, the noise may be what its tolerance class allows.
     if not outputs.noise.largest <= max(LARGEST_NOISE, allowed):
         raise FpcheckError(
-            f"{source.text}: gives other outputs each time (difference {outputs.noise.largest:.2g} "
-            "of their RMS), so they prove nothing",
-            f"Turn off what is random or keeps state in inference, {without}",
+            f"{source.text}: outputs differ from run to run, by {outputs.noise.largest:.2g} of "
+            "their RMS, so no later outputs could match",
+            f"Turn off random operations and state that inference changes, {without}",
         )

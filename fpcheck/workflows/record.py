@@ -18,7 +18,7 @@ from fpcheck.fingerprint.accuracy import Accuracy
 from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.first_recipe import unrecorded
 from fpcheck.fingerprint.levels import LEVELS
-from fpcheck.fingerprint.probes import UNKNOWN_WORDS
+from fpcheck.fingerprint.probe_words import UNKNOWN_WORDS
 from fpcheck.fingerprint.structure import Layer, Structure
 from fpcheck.formats.model_file import ModelFile
 from fpcheck.golden.document import Editable

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from fpcheck.backends import BACKENDS
 from fpcheck.codec import Value
 from fpcheck.comparison.verdict import NOT_ASKED, NOT_HELD, PROVED, LevelResult
 from fpcheck.errors import FpcheckError
@@ -12,7 +13,7 @@ from fpcheck.fingerprint.levels import LEVELS, Level
 from fpcheck.golden import official
 from fpcheck.golden.store import Entry, shipped
 from fpcheck.model.applications import APPLICATIONS
-from fpcheck.model.environment import BACKENDS, lacking
+from fpcheck.model.environment import lacking
 from fpcheck.model.source import Kind, Options, Source, parse
 from fpcheck.settings import ModelSettings, locate
 
@@ -26,7 +27,7 @@ class Request(Value, frozen=True, kw_only=True):
         golden: NAME[@VERSION] or a YAML file; chosen by the contract's rules if None.
         goldens: the folder of goldens.
         levels: those that the verdict asks for; None for all that the golden holds.
-        full: parse and run also what is proved without.
+        full: run the model even where its outputs are proved.
         tolerance: a row of the table, for weights and outputs; None for the golden's own.
         preprocess: None for the golden's own.
     """

@@ -1,6 +1,8 @@
 """Each diagnosis has a page, all pages have the same headings, and the index names them all."""
 
+import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -27,7 +29,7 @@ LEVELS = {
     ),
 }  # fmt: skip
 CODES = tuple(code for codes in LEVELS.values() for code in codes)
-HEADINGS = ["What you see", "How it happens", "How fpcheck knows", "How to mend it"]
+HEADINGS = ["What you see", "How it happens", "How fpcheck knows", "How to fix it"]
 ON_ALL = pytest.mark.parametrize("code", CODES)
 
 
@@ -94,3 +96,41 @@ def test_pages_stay_short(code: str) -> None:
     lines = page(code).splitlines()
     assert 20 <= len(lines) <= 45
     assert max(map(len, lines)) <= 118
+
+
+# `layers-renamed` is a note, so its page shows a report without a diagnosis.
+@pytest.mark.parametrize("code", [code for code in CODES if code != "layers-renamed"])
+def test_the_report_on_a_page_says_what_the_code_says(code: str) -> None:
+    block = re.search(r"^```\n(.*?)^```$", page(code), re.MULTILINE | re.DOTALL)
+    assert block
+    _, _, said = block[1].partition("\n")
+    summary, *lines = re.split(r"^  (?=[·→] )", said, flags=re.MULTILINE)
+    *evidence, advice = [" ".join(line.split())[2:] for line in lines]
+    assert any(re.fullmatch(text, advice) for text in _texts()), advice
+    for sentence in (" ".join(summary.split()), *evidence):
+        assert any(re.search(text, sentence) for text in _texts()), sentence
+
+
+# Of a text with gaps, so many characters must be its own for it to say anything.
+OWN = 8
+
+
+@cache
+def _texts() -> frozenset[str]:
+    """Every text in the rules, as a pattern: a gap where an f-string puts something in."""
+    found: set[str] = set()
+    for path in Path(fpcheck.diagnosis.__path__[0]).rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        prose = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Expr)}
+        parts = {id(v) for n in ast.walk(tree) if isinstance(n, ast.JoinedStr) for v in n.values}
+        for node in ast.walk(tree):
+            if id(node) in prose | parts:
+                continue
+            pieces = node.values if isinstance(node, ast.JoinedStr) else [node]
+            own = [
+                v.value if isinstance(v, ast.Constant) and isinstance(v.value, str) else None
+                for v in pieces
+            ]
+            if sum(len(piece or "") for piece in own) >= OWN:
+                found.add("".join(".*" if p is None else re.escape(p) for p in own))
+    return frozenset(found)

@@ -10,7 +10,9 @@ from msgspec.structs import replace
 from fpcheck.codec import Array
 from fpcheck.errors import UnavailableError
 from fpcheck.fingerprint import digest, probes
-from fpcheck.fingerprint.probes import ProbeInput, Probes
+from fpcheck.fingerprint.probe_values import ProbeInput
+from fpcheck.fingerprint.probe_words import UNKNOWN_WORDS
+from fpcheck.fingerprint.probes import Probes
 from fpcheck.fingerprint.structure import Edge, Layer, Port, Structure
 
 
@@ -181,7 +183,7 @@ def test_text_is_made_of_the_models_words_and_of_unknown_ones() -> None:
     plan = probes.fit(net, 50, WORDS)
     lines = plan.make()[0].ravel().tolist()
     assert all(len(line.split()) == probes.SENTENCE_WORDS for line in lines)
-    assert {word for line in lines for word in line.split()} == {*WORDS, *probes.UNKNOWN_WORDS}
+    assert {word for line in lines for word in line.split()} == {*WORDS, *UNKNOWN_WORDS}
 
 
 def test_a_model_that_does_not_tell_its_inputs_gets_no_probes() -> None:
@@ -224,6 +226,6 @@ def test_given_probes_that_do_not_fit_are_refused(names: list[str]) -> None:
     with pytest.raises(UnavailableError) as caught:
         probes.given(dict.fromkeys(names, ARRAY), ports("a", "b"))
     assert str(caught.value) == (
-        f"the probes hold {names}, the model takes ['a', 'b']\n"
+        f"the probes contain {names}, the model takes ['a', 'b']\n"
         "Name each array of the .npz file like an input of the model."
     )

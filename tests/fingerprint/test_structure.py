@@ -8,15 +8,15 @@ from builders import convnet, dense, edited, fingerprint, layer, network, rename
 from msgspec.structs import replace
 
 from fpcheck.fingerprint import digest
+from fpcheck.fingerprint.fingerprint import content_id
+from fpcheck.fingerprint.layer_names import stable_names
 from fpcheck.fingerprint.structure import (
     Call,
     Edge,
     Port,
     Structure,
     Tensor,
-    content_id,
-    stable_names,
-)  # fmt: skip
+)
 
 NET = convnet()
 

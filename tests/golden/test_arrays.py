@@ -19,7 +19,8 @@ from fpcheck.fingerprint import accuracy, weights
 from fpcheck.fingerprint import outputs as measuring
 from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.outputs import Noise, Reach
-from fpcheck.fingerprint.probes import ProbeInput, Probes
+from fpcheck.fingerprint.probe_values import ProbeInput
+from fpcheck.fingerprint.probes import Probes
 from fpcheck.fingerprint.structure import Tensor
 from fpcheck.golden import arrays
 

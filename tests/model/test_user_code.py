@@ -130,8 +130,22 @@ def test_a_module_that_there_is_not_is_no_code(here: Path) -> None:
 def test_preprocessing_that_raises_is_told_as_code(code: str) -> None:
     error = refused(lambda: applied(f"{code}:prepare", np.zeros((1, 2, 2, 3), np.uint8)))
     assert error.fact == (
-        f"--preprocess {code}:prepare: of images (1, 2, 2, 3) it raised ValueError: cannot reshape "
-        f"array of size 12 into shape (7,13) ({code}.py, line {line('np.reshape')})"
+        f"--preprocess {code}:prepare: for images of shape (1, 2, 2, 3) it raised ValueError: "
+        f"cannot reshape array of size 12 into shape (7,13) ({code}.py, "
+        f"line {line('np.reshape')})"
+    )
+    assert error.advice == (
+        "Correct the code there: it must take an array of raw images, 0..255, and return the "
+        "model's input."
+    )
+
+
+def test_a_mode_that_cannot_take_the_images_says_so() -> None:
+    error = refused(lambda: applied("caffe", np.zeros((1, 2), np.uint8)))
+    assert error.fact.startswith("--preprocess caffe: ")
+    assert error.fact.endswith(" (images of shape (1, 2))")
+    assert error.advice == (
+        "The function must take an array of raw images, 0..255, and return the model's input."
     )
 
 

@@ -25,20 +25,22 @@ LONGER = 1.1  # than both
 PRELUDE = f"""
 import os, signal, time
 from fpcheck.errors import FpcheckError
-from fpcheck.processes import limited_process
 from fpcheck.files import limits
-from fpcheck.formats import reader
+from fpcheck.formats.reading_errors import result_of_reading
+from fpcheck.processes import limited_process
 
 {TINY}
 
 def begin(read):
-    limited_process._read = read
-    return limited_process.start(limited_process.Job(0, "m.keras", "", None), 0)
+    globals()["read"] = read
+    return limited_process.start("__main__:job", (1,), limits.of_reading(0))
 
-def tell(pending):
+def job(number: int) -> bytes:
+    return read(number)
+
+def tell(pending, label="m.keras"):
     try:
-        answer = pending.answer()
-        print(len(answer), "bytes")
+        print(len(result_of_reading(pending, bytes, label)), "bytes")
     except FpcheckError as error:
         print(error)
 """
@@ -78,9 +80,7 @@ def test_a_child_that_does_nothing_is_ended() -> None:
 
 def test_what_stalls_at_an_address_is_told_of_the_network() -> None:
     assert _told("""
-        limited_process._read = lambda job: signal.pause()
-        job = limited_process.Job(limited_process.NO_FILE, "https://host/m.keras", "", None)
-        tell(limited_process.start(job, 0))
+        tell(begin(lambda job: signal.pause()), "https://host/m.keras")
     """) == (
         "https://host/m.keras: reading it has stalled: the process that reads it did nothing for "
         "0.5 s, so it was ended\n"
@@ -92,6 +92,30 @@ def test_a_child_that_the_system_killed_says_nothing_against_the_file() -> None:
     assert _told("tell(begin(lambda job: os.kill(os.getpid(), signal.SIGKILL)))") == (
         "m.keras: the process that reads it was killed by signal 9\n"
         "The machine may be short of memory: close other programs, then run this again.\n"
+    )
+
+
+def test_what_the_function_raises_is_raised_in_the_parent() -> None:
+    assert _told("""
+        from fpcheck.errors import NotAModelError
+
+        def refuse(job):
+            raise NotAModelError("m.keras: a data set", "Give a model.")
+
+        try:
+            begin(refuse).result(bytes)
+        except NotAModelError as error:
+            print(error)
+        tell(begin(lambda job: 1 / 0))
+        tell(begin(lambda job: bytes(2**60)))
+        tell(begin(lambda job: "no bytes"))
+    """) == (
+        "m.keras: a data set\nGive a model.\n"
+        "m.keras: reading failed: ZeroDivisionError: division by zero\n--debug shows where.\n"
+        "m.keras: refused: it asks for more memory than reading may take\n"
+        "Save or download it again.\n"
+        "m.keras: damaged: the process that reads it ended with status 0\n"
+        "Save or download it again.\n"
     )
 
 
@@ -110,11 +134,11 @@ def test_an_answer_is_taken_by_a_parent_that_was_stopped() -> None:
     # The child stops its parent, which may be waiting then, or not yet.
     with subprocess.Popen(
         _script("""
-            def read(job):
+            def stop_parent(job):
                 os.kill(os.getppid(), signal.SIGSTOP)
                 return b"answer"
 
-            tell(begin(read))
+            tell(begin(stop_parent))
         """),
         stdout=subprocess.PIPE,
     ) as parent:
@@ -198,7 +222,7 @@ def test_time_grows_with_values_and_ends_somewhere() -> None:
         limits.SECONDS, limits.SECONDS_PER_GB = 60.0, 100.0
         for size, values in ((10**9, []), (3 * 10**10, [3 * 10**10] * 2),
                              (10**9, [10**6] * 6), (1000, [10**12])):
-            process_limits.bound(process_limits.of_file(size))
+            process_limits.bound(limits.of_reading(size))
             for nbytes in values:
                 process_limits.allow_time(nbytes)
             print(resource.getrlimit(resource.RLIMIT_CPU)[0])

@@ -228,23 +228,23 @@ def test_a_worker_is_replaced_where_another_backend_is_asked_for(goldens: Path) 
         assert session._process is not first
 
 
-@pytest.mark.parametrize(
-    ("command", "said"),
-    [
-        (("compare", "digits.keras", "--backend", "jux"),
-         "error: --backend jux: no such backend\nAllowed: tensorflow, jax, torch.\n"),
-        (("gate", "digits.keras", "--backend", "numpy"),
-         "error: --backend numpy: no such backend\nAllowed: tensorflow, jax, torch.\n"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("command", "asked"), [("compare", "jux"), ("gate", "theano")])
 def test_what_is_no_backend_is_refused_before_anything_is_loaded(
-    command: tuple[str, ...], said: str, here: Path
+    command: str, asked: str, here: Path
 ) -> None:
     shutil.copy(MODEL, here / "digits.keras")
     done = subprocess.run(
-        [sys.executable, "-m", "fpcheck", *command], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "fpcheck", command, "digits.keras", "--backend", asked],
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
+    assert (done.returncode, done.stdout, done.stderr) == (
+        2,
+        "",
+        f"error: --backend {asked}: no such backend\n"
+        "Allowed: tensorflow, jax, torch, numpy, openvino.\n",
+    )
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,7 @@ def test_another_process_with_other_arithmetic_matches(
 
 
 def test_under_xla_and_with_other_batch_sizes_outputs_match(golden: Golden, goldens: Path) -> None:
+    from benchmarks.detection.sensitivity import compiled
     from fpcheck.model.execution import run
     from fpcheck.model.loader import load
     from fpcheck.model.preprocessing import prepare
@@ -74,8 +75,8 @@ def test_under_xla_and_with_other_batch_sizes_outputs_match(golden: Golden, gold
     assert outputs is not None
     arrays = prepare(outputs.probes, outputs.probes.make(), outputs.preprocess)
     allowed = golden.tolerances.allowed_outputs(outputs)
-    compiled = _taken(outputs, run(model, arrays, xla=True)[0])
-    assert compare_outputs(outputs, compiled, allowed) == []
+    under_xla = _taken(outputs, run(model, arrays, forward=compiled)[0])
+    assert compare_outputs(outputs, under_xla, allowed) == []
     tripled, _ = run(model, [np.concatenate([a, a, a]) for a in arrays])
     first = run(model, arrays)[0]
     for expected, own, repeated in zip(outputs.answers, first, tripled, strict=True):

@@ -25,7 +25,7 @@ def seeded():
 """
 TOLD = (
     "initialises its weights anew at each call: {count} tensors differ between two calls, so "
-    "nothing could match later\n"
+    "no later model could match\n"
     "Call keras.utils.set_random_seed(0) at the start of the function, or load trained weights in "
     "it."
 )

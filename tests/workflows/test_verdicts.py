@@ -20,12 +20,11 @@ from fpcheck.model.worker_client import RemoteSession
 from fpcheck.report import json as json_report
 from fpcheck.report.report import MismatchError, Report
 from fpcheck.report.text import plain_text
-from fpcheck.workflows import compare, record
+from fpcheck.workflows import record
 from fpcheck.workflows.compare import compare_source
 from fpcheck.workflows.diff import diff_sources
 from fpcheck.workflows.record import record_source
 from fpcheck.workflows.request import Request
-from fpcheck.workflows.unchanged import unchanged
 
 STATIC = Options(static=True)
 NONE = "the golden does not hold it"
@@ -63,12 +62,7 @@ def lines(report: Report) -> list[str]:
 
 
 @pytest.mark.parametrize("path", ["net.keras", "fresh.keras"])
-@pytest.mark.parametrize("short", [False, True])
-def test_a_golden_without_weights_gives_no_match(
-    path: str, short: bool, files: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if short:  # the bytes are the recorded ones
-        monkeypatch.setattr(compare, "unchanged", unchanged)
+def test_a_golden_without_weights_gives_no_match(path: str, files: Path) -> None:
     report = compared(path, "arch")
     assert (report.verdict, report.exit_code) == ("incomplete", 3)
     assert lines(report) == [
@@ -92,13 +86,9 @@ def test_a_golden_without_weights_gives_no_match(
         (("outputs",), "incomplete"),
     ],
 )
-@pytest.mark.parametrize("short", [False, True])
 def test_of_it_only_the_structure_alone_matches(
-    levels: tuple[str, ...], verdict: str, short: bool, files: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    if short:
-        monkeypatch.setattr(compare, "unchanged", unchanged)
+    levels: tuple[str, ...], verdict: str, files: Path
+) -> None:
     assert compared("net.keras", "arch", *levels).verdict == verdict
 
 
@@ -282,17 +272,13 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("short", [False, True])
 def test_outputs_follow_where_they_were_recorded_if_nothing_can_run_them_here(
-    short: bool, here: Path, worker: RemoteSession, bare: Callable[[], None],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+    here: Path, worker: RemoteSession, bare: Callable[[], None]
+) -> None:
     net().save("net.keras")
     golden = record_source("net.keras", record.Request(name="net"), Options(), worker).golden
     taken_in = golden.provenance.environment
     bare()
-    if short:
-        monkeypatch.setattr(compare, "unchanged", unchanged)
     report = compared("net.keras", "net")
     assert (report.verdict, report.levels["outputs"].status) == ("match", "proved")
     assert report.levels["outputs"].reason == (
@@ -302,15 +288,12 @@ def test_outputs_follow_where_they_were_recorded_if_nothing_can_run_them_here(
     )
 
 
-@pytest.mark.parametrize("short", [False, True])
 def test_they_do_not_follow_in_another_environment_here(
-    short: bool, here: Path, worker: RemoteSession, monkeypatch: pytest.MonkeyPatch
+    here: Path, worker: RemoteSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     net().save("net.keras")
     record_source("net.keras", record.Request(name="net"), Options(), worker)
     monkeypatch.setattr(environment, "_version", lambda name: "9.9")
-    if short:
-        monkeypatch.setattr(compare, "unchanged", unchanged)
     report = compared("net.keras", "net")
     assert (report.verdict, report.levels["outputs"].status) == ("incomplete", "skipped")
 
