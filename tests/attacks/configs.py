@@ -167,8 +167,9 @@ _both("wrapper-nested-300-deep", _nested(_WRAPPER, dense("core", 3, tensor("in",
 
 
 def _state(kind: str, **settings: Json) -> Json:
-    return model(layer(kind, "hidden", [tensor("in", 4)], **settings),
-                 dense("out", 2, tensor("hidden", 4)))  # fmt: skip
+    return model(
+        layer(kind, "hidden", [tensor("in", 4)], **settings), dense("out", 2, tensor("hidden", 4))
+    )
 
 
 def _both_ways(times: int) -> Json:
@@ -336,7 +337,9 @@ CODE: dict[str, Callable[[Path], Json]] = {
     ),
     "class-pickle-loads": _from_pickle,
     "class-get-file": lambda path: _called_at_load(
-        "get_file", "keras.utils", fname=str(marker(path)),
+        "get_file",
+        "keras.utils",
+        fname=str(marker(path)),
         origin=neighbour(path.parent).as_uri(),
     ),
     "function-os-system": lambda path: _activation(
@@ -345,7 +348,7 @@ CODE: dict[str, Callable[[Path], Json]] = {
     "array-of-objects": _array,
     "module-beside-the-model": _module_beside,
     "vocabulary-file": _vocabulary,
-}  # fmt: skip
+}
 
 
 def _running(made: Json) -> Json:
