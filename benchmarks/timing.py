@@ -60,9 +60,13 @@ def run(command: Command, folder: Path) -> Run:
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         start = time.perf_counter()
         process = subprocess.Popen(
-            command.argv, cwd=folder, env={**os.environ, **ENVIRONMENT},
-            stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-        )  # fmt: skip
+            command.argv,
+            cwd=folder,
+            env={**os.environ, **ENVIRONMENT},
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+        )
         # Of all ways to wait only this one tells the memory of the process and of its children.
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - start

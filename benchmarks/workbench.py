@@ -81,9 +81,19 @@ class Workbench:
         self.golden(name, *recorded)
         path = self.model(name)
         return Command(
-            [FPCHECK, "compare", str(path), *options, "--golden", path.stem,
-             "--goldens", str(self.goldens), "--format", "json"]
-        )  # fmt: skip
+            [
+                FPCHECK,
+                "compare",
+                str(path),
+                *options,
+                "--golden",
+                path.stem,
+                "--goldens",
+                str(self.goldens),
+                "--format",
+                "json",
+            ]
+        )
 
     def record(self, name: str, *options: str) -> Command:
         """Record a model as a new golden, each time into an empty folder."""

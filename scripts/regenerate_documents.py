@@ -158,12 +158,12 @@ def options() -> str:
     taken: dict[tuple[str, str], list[str]] = {}
     for name, parameter in _parameters():
         if parameter.param_type_name == "option":
-            names = ", ".join(f"`{option}`" for option in sorted(parameter.opts, key=len)[::-1])
+            shown = ", ".join(f"`{option}`" for option in sorted(parameter.opts, key=len)[::-1])
             value = "" if parameter.is_flag else f" `{parameter.metavar}`".replace("|", r"\|")
             does = parameter.help or ""
             if not parameter.is_flag and parameter.default not in (None, ""):
                 does += f" [default: {parameter.default}]"
-            taken.setdefault((names + value, does), []).append(name)
+            taken.setdefault((shown + value, does), []).append(name)
     rows = ["| option | what it does | commands |", "|---|---|---|"]
     for (option, does), names in sorted(taken.items()):
         everywhere = len(names) == len(COMMANDS)

@@ -21,7 +21,7 @@ ARGUMENTS = {
     "target": "xyxy", "scale": 1.0, "axis": -1,
 }  # fmt: skip
 # Layers that refuse the defaults of their own signature.
-REFUSING = {
+REFUSING: dict[str, dict[str, Any]] = {
     "InputLayer": {"shape": (1,)}, "CategoryEncoding": {"num_tokens": 2},
     "Activation": {"activation": "relu"}, "Discretization": {"bin_boundaries": [0.0]},
     "RandomPosterization": {"factor": 4},
@@ -44,7 +44,7 @@ def described() -> dict[str, Any]:
     from fpcheck.model.keras2_models import own_operations
 
     kinds = {n: k for n, k in vars(layers).items() if isinstance(k, type)}
-    models = {name: {} for name in ("Functional", "Model", "Sequential")}
+    models: dict[str, Any] = {name: {} for name in ("Functional", "Model", "Sequential")}
     own = {kind.__name__: kind for kind in kinds.values()}
     return {
         "layers": {name: defaults(kind) for name, kind in own.items()} | models,

@@ -1,10 +1,12 @@
 """What tests share: a running worker, a folder to work in, quiet frameworks."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import unit
 from hypothesis import settings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -14,12 +16,40 @@ settings.register_profile("fpcheck", derandomize=True, max_examples=25, deadline
 settings.load_profile("fpcheck")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--unit", action="store_true", help="run only what needs no framework")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "framework: starts a process that imports a framework")
+    if config.getoption("unit"):
+        sys.meta_path.insert(0, unit.Refused)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    return True if config.getoption("unit") and unit.left_out(collection_path) else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("unit"):
+        left_out = [item for item in items if _starts_framework(item)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not _starts_framework(item)]
+
+
+def _starts_framework(item: pytest.Item) -> bool:
+    fixtures = getattr(item, "fixturenames", ())
+    return "worker" in fixtures or item.get_closest_marker("framework") is not None
+
+
 @pytest.fixture(scope="session", autouse=True)
-def _sources_importable() -> Iterator[None]:
+def _sources_importable(request: pytest.FixtureRequest) -> Iterator[None]:
     """`models:NAME` is a source in workers and in commands that tests start."""
     with pytest.MonkeyPatch.context() as patch:
-        known = os.environ.get("PYTHONPATH")
-        patch.setenv("PYTHONPATH", os.pathsep.join([str(TESTS), *([known] if known else [])]))
+        paths = [str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]
+        if request.config.getoption("unit"):
+            paths.insert(0, str(TESTS / "no_framework"))
+        patch.setenv("PYTHONPATH", os.pathsep.join(paths))
         patch.syspath_prepend(str(TESTS))
         patch.syspath_prepend(str(TESTS.parent / "scripts"))
         yield

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from fpcheck.codec import PathText
 from fpcheck.errors import FpcheckError
 from fpcheck.model.source import Options
 from fpcheck.wording import command, for_python, given, in_python
@@ -43,7 +44,7 @@ def test_a_command_runs_as_printed(made: str, line: str) -> None:
 
 def test_what_the_user_gave_is_what_differs_from_the_defaults() -> None:
     assert given(Options()) == {}
-    assert given(Options(model="a b.keras", static=True, seed=3)) == {
+    assert given(Options(model=PathText("a b.keras"), static=True, seed=3)) == {
         "seed": 3, "model": "a b.keras", "static": True,
     }  # fmt: skip
     assert given(CompareRequest(golden="a@1", levels=("weights",))) == {

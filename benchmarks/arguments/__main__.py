@@ -52,8 +52,11 @@ def _line(name: str, rows: list[Row]) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.arguments", description=__doc__)
     add = parser.add_argument
-    add("--only", metavar="CLASS,...", help="these classes only (ops.NAME for operations, pairs, "
-        "optimizers); writes no page")  # fmt: skip
+    add(
+        "--only",
+        metavar="CLASS,...",
+        help="these classes only (ops.NAME for operations, pairs, optimizers); writes no page",
+    )
     add("--output", type=Path, metavar="FILE", help="write the section there")
     add("--json", type=Path, metavar="FILE", help="write all rows there")
     add("--jobs", type=int, default=2, metavar="N", help="processes (default: %(default)s)")

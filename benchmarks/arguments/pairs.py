@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -106,8 +107,12 @@ def _stateful() -> Iterator[Pair]:
         return first, second
 
     cell = {"cell": layers.GRUCell(3, name="inner")}
-    for kind, more in ((layers.LSTM, {"units": 3}), (layers.GRU, {"units": 3}),
-                       (layers.SimpleRNN, {"units": 3}), (layers.RNN, cell)):  # fmt: skip
+    for kind, more in (
+        (layers.LSTM, {"units": 3}),
+        (layers.GRU, {"units": 3}),
+        (layers.SimpleRNN, {"units": 3}),
+        (layers.RNN, cell),
+    ):
         for label, turned in (("in use, then reset", False), ("reset, then in use", True)):
 
             def models(kind: Any = kind, more: Any = more, turned: bool = turned) -> Models:
@@ -124,29 +129,84 @@ def _adapted() -> Iterator[Pair]:
     words, text = np.array(["tea", "tea", "salt"]), np.array(["tea salt tea", "salt rice"])
     less = {"lookup": np.array(["rice", "salt", "salt"]), "text": np.array(["egg salt", "egg tea"])}
     makers: list[tuple[str, Any, Any, Any, Given, str]] = [
-        ("Normalization", lambda: layers.Normalization(name="layer"), numbers, 2 * numbers + 1,
-         VECTOR, "mean"),
-        ("Normalization of all", lambda: layers.Normalization(axis=None, name="layer"), numbers,
-         2 * numbers + 1, VECTOR, "mean"),
-        ("Discretization", lambda: layers.Discretization(num_bins=4, name="layer"), numbers,
-         numbers + 1, VECTOR, "bin_boundaries"),
-        ("IntegerLookup", lambda: layers.IntegerLookup(name="layer"), ids, ids[::-1] + 2, IDS,
-         "vocabulary"),
-        ("StringLookup", lambda: layers.StringLookup(name="layer"), words, less["lookup"], WORD,
-         "vocabulary"),
-        ("StringLookup tf_idf", lambda: layers.StringLookup(output_mode="tf_idf", name="layer"),
-         words[None], less["lookup"][None], WORD, "vocabulary"),
-        ("TextVectorization", lambda: layers.TextVectorization(name="layer"), text, less["text"],
-         TEXT, "vocabulary"),
-        ("TextVectorization tf_idf", lambda: layers.TextVectorization(output_mode="tf_idf",
-         name="layer"), text, less["text"], TEXT, "vocabulary"),
-        ("TextVectorization weights", lambda: layers.TextVectorization(output_mode="tf_idf",
-         name="layer"), text, np.array(["tea salt tea", "salt rice tea"]), TEXT, "idf_weights"),
-    ]  # fmt: skip
+        (
+            "Normalization",
+            lambda: layers.Normalization(name="layer"),
+            numbers,
+            2 * numbers + 1,
+            VECTOR,
+            "mean",
+        ),
+        (
+            "Normalization of all",
+            lambda: layers.Normalization(axis=None, name="layer"),
+            numbers,
+            2 * numbers + 1,
+            VECTOR,
+            "mean",
+        ),
+        (
+            "Discretization",
+            lambda: layers.Discretization(num_bins=4, name="layer"),
+            numbers,
+            numbers + 1,
+            VECTOR,
+            "bin_boundaries",
+        ),
+        (
+            "IntegerLookup",
+            lambda: layers.IntegerLookup(name="layer"),
+            ids,
+            ids[::-1] + 2,
+            IDS,
+            "vocabulary",
+        ),
+        (
+            "StringLookup",
+            lambda: layers.StringLookup(name="layer"),
+            words,
+            less["lookup"],
+            WORD,
+            "vocabulary",
+        ),
+        (
+            "StringLookup tf_idf",
+            lambda: layers.StringLookup(output_mode="tf_idf", name="layer"),
+            words[None],
+            less["lookup"][None],
+            WORD,
+            "vocabulary",
+        ),
+        (
+            "TextVectorization",
+            lambda: layers.TextVectorization(name="layer"),
+            text,
+            less["text"],
+            TEXT,
+            "vocabulary",
+        ),
+        (
+            "TextVectorization tf_idf",
+            lambda: layers.TextVectorization(output_mode="tf_idf", name="layer"),
+            text,
+            less["text"],
+            TEXT,
+            "vocabulary",
+        ),
+        (
+            "TextVectorization weights",
+            lambda: layers.TextVectorization(output_mode="tf_idf", name="layer"),
+            text,
+            np.array(["tea salt tea", "salt rice tea"]),
+            TEXT,
+            "idf_weights",
+        ),
+    ]
     for name, made, first, second, given, key in makers:
 
-        def models(made: Any = made, first: Any = first, second: Any = second,
-                   given: Given = given) -> Models:  # fmt: skip
+        def models(
+            made: Any = made, first: Any = first, second: Any = second, given: Given = given
+        ) -> Models:
             found = []
             for data in (first, second):
                 layer = made()
@@ -162,8 +222,10 @@ def _beside() -> Models:
     """Two layers that a file does not tell, beside one that differs."""
     found = []
     for scale in (1.0, 2.0):
-        x, words, y = (keras.Input(given.shape, dtype=given.dtype, name=f"x{place}")
-                       for place, given in enumerate((VECTOR, WORD, VECTOR)))  # fmt: skip
+        x, words, y = (
+            keras.Input(given.shape, dtype=given.dtype, name=f"x{place}")
+            for place, given in enumerate((VECTOR, WORD, VECTOR))
+        )
         adapted = layers.Normalization(name="adapted")
         adapted.adapt(scale * np.random.default_rng(1).normal(size=(20, 6)))
         looked = layers.StringLookup(vocabulary=["tea", "salt"], output_mode="count", name="words")
@@ -198,12 +260,24 @@ def _policies() -> Iterator[Pair]:
     for made, names in ((mapped, ("d1", "d2")), (attending, ("layer/query", "layer/value"))):
         kind = "Dense" if made is mapped else "MultiHeadAttention"
         first, second = names
-        yield Pair(kind, "map names another", "dtype",
-                   lambda made=made, a=first, b=second: (made(a), made(b)),
-                   (VECTOR if made is mapped else STEPS,))  # fmt: skip
-        yield Pair(kind, "map names both", "dtype",
-                   lambda made=made, a=first, b=second: (made(a), made(a, b)),
-                   (VECTOR if made is mapped else STEPS,))  # fmt: skip
+        yield Pair(
+            kind,
+            "map names another",
+            "dtype",
+            partial(_both, made, (first,), (second,)),
+            (VECTOR if made is mapped else STEPS,),
+        )
+        yield Pair(
+            kind,
+            "map names both",
+            "dtype",
+            partial(_both, made, (first,), names),
+            (VECTOR if made is mapped else STEPS,),
+        )
+
+
+def _both(made: Callable[..., Any], first: tuple[str, ...], second: tuple[str, ...]) -> Any:
+    return made(*first), made(*second)
 
 
 def _constants() -> Iterator[Pair]:
@@ -215,33 +289,53 @@ def _constants() -> Iterator[Pair]:
     changes: dict[str, tuple[Any, Any, Given]] = {
         "number": (lambda x: x * 2.0, lambda x: x * 2.5, STEPS),
         "order": (lambda x: x - 2.0, lambda x: 2.0 - x, STEPS),
-        "array": (lambda x: x + np.array([1.0, 2, 3, 4], "float32"),
-                  lambda x: x + np.array([1.0, 2, 3, 5], "float32"), STEPS),
+        "array": (
+            lambda x: x + np.array([1.0, 2, 3, 4], "float32"),
+            lambda x: x + np.array([1.0, 2, 3, 5], "float32"),
+            STEPS,
+        ),
         "long array": (lambda x: ops.matmul(x, long), lambda x: ops.matmul(x, -long), STEPS),
         "slice": (lambda x: x[:, 1:], lambda x: x[:, :-1], STEPS),
         "step": (lambda x: x[:, ::2], lambda x: x[:, ::-2], STEPS),
         "place": (lambda x: x[:, 0], lambda x: x[:, 1], STEPS),
         "new axis": (lambda x: x[:, None], lambda x: x[:, :, None], Given((4, 4))),
-        "where": (lambda x: ops.where(x > 0.0, x, 0.0), lambda x: ops.where(x < 0.0, x, 0.0),
-                  STEPS),
+        "where": (
+            lambda x: ops.where(x > 0.0, x, 0.0),
+            lambda x: ops.where(x < 0.0, x, 0.0),
+            STEPS,
+        ),
         "axis": (lambda x: ops.sum(x, axis=1), lambda x: ops.sum(x, axis=2), Given((4, 4))),
-        "axis of output": (lambda x: ops.expand_dims(x, -1), lambda x: ops.expand_dims(x, 2),
-                           Given((4, 4))),
-        "stacked": (lambda x: ops.stack([x, 2 * x], -1), lambda x: ops.stack([x, 2 * x], 2),
-                    Given((4, 4))),
-        "mask": (lambda x: layers.Softmax(name="layer")(x, mask=x > 0.0),
-                 lambda x: layers.Softmax(name="layer")(x, mask=x > 1.0), STEPS),
+        "axis of output": (
+            lambda x: ops.expand_dims(x, -1),
+            lambda x: ops.expand_dims(x, 2),
+            Given((4, 4)),
+        ),
+        "stacked": (
+            lambda x: ops.stack([x, 2 * x], -1),
+            lambda x: ops.stack([x, 2 * x], 2),
+            Given((4, 4)),
+        ),
+        "mask": (
+            lambda x: layers.Softmax(name="layer")(x, mask=x > 0.0),
+            lambda x: layers.Softmax(name="layer")(x, mask=x > 1.0),
+            STEPS,
+        ),
         "mask of attention": (
             lambda x: layers.Attention(name="layer")([x, x], mask=[None, x[:, :, 0] > 0.0]),
             lambda x: layers.Attention(name="layer")([x, x], mask=[x[:, :, 0] > 0.0, None]),
-            STEPS),
+            STEPS,
+        ),
         "initial state": (
             lambda x: layers.GRU(4, name="layer")(x, initial_state=x[:, 0]),
-            lambda x: layers.GRU(4, name="layer")(x, initial_state=x[:, 1]), STEPS),
+            lambda x: layers.GRU(4, name="layer")(x, initial_state=x[:, 1]),
+            STEPS,
+        ),
         "states exchanged": (
             lambda x: layers.LSTM(4, name="layer")(x, initial_state=[x[:, 0], x[:, 1]]),
-            lambda x: layers.LSTM(4, name="layer")(x, initial_state=[x[:, 1], x[:, 0]]), STEPS),
-    }  # fmt: skip
+            lambda x: layers.LSTM(4, name="layer")(x, initial_state=[x[:, 1], x[:, 0]]),
+            STEPS,
+        ),
+    }
     for label, (first, second, given) in changes.items():
 
         def models(first: Any = first, second: Any = second, given: Given = given) -> Models:

@@ -159,7 +159,7 @@ class Meeting:
                     route = f"{kind} to {kind}"
                     found[route] = _said(str(saved[kind]), golden, Options(static=True))
         if "weights" in saved and "keras" in saved:
-            options = Options(static=True, model=str(saved["keras"]))
+            options = Options(static=True, model=PathText(saved["keras"]))
             found["weights"] = _said(str(saved["weights"]), self.live, options)
         return found
 

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,7 @@ def rows(
 class _Subject:
     """A good model of one layer, and its goldens."""
 
-    def __init__(self, kind: type, recipe: Recipe) -> None:
+    def __init__(self, kind: Any, recipe: Recipe) -> None:
         self.kind, self.recipe = kind, recipe
         layer = recipe.made(kind)
         self.config = _config(layer)
@@ -143,9 +144,12 @@ class _Subject:
         for place, old in values.arguments(self.config):
             key = next(part for part in reversed(place) if isinstance(part, str))
             yield from self._tried(
-                place, old, values.others(key, old), most,
-                lambda new, place=place: self._configured(place, new),
-            )  # fmt: skip
+                place,
+                old,
+                values.others(key, old),
+                most,
+                partial(self._configured, place),
+            )
 
     def constructed(self, most: int) -> Iterator[Row]:
         """Every argument of the constructor that the configuration leaves out."""
@@ -155,11 +159,12 @@ class _Subject:
             if parameter.default is parameter.empty:
                 continue
             yield from self._tried(
-                (name,), parameter.default, values.others(name, parameter.default), most,
-                lambda new, name=name: Recipe(
-                    {**self.recipe.arguments, name: new}
-                ).made(self.kind),
-            )  # fmt: skip
+                (name,),
+                parameter.default,
+                values.others(name, parameter.default),
+                most,
+                partial(self._constructed, name),
+            )
 
     def policies(self) -> Iterator[Row]:
         """Other types of numbers, on the whole layer and on a part of it."""
@@ -170,9 +175,12 @@ class _Subject:
             held = {name: keras.DTypePolicy("mixed_bfloat16")}
             whole.append(keras.dtype_policies.DTypePolicyMap("float32", held))
         yield from self._tried(
-            ("dtype",), self.config["dtype"], whole, len(whole),
+            ("dtype",),
+            self.config["dtype"],
+            whole,
+            len(whole),
             lambda new: self._configured(("dtype",), _written(new)),
-        )  # fmt: skip
+        )
 
     def called(self) -> Iterator[Row]:
         """Every flag of a plain call."""
@@ -186,19 +194,30 @@ class _Subject:
             else:
                 continue
             yield from self._tried(
-                ("call", name), parameter.default, candidates, 1,
+                ("call", name),
+                parameter.default,
+                candidates,
+                1,
                 lambda new: self.kind.from_config(deepcopy(self.config)),
                 name,
-            )  # fmt: skip
+            )
+
+    def _constructed(self, name: str, new: Any) -> Any:
+        return Recipe({**self.recipe.arguments, name: new}).made(self.kind)
 
     def _configured(self, place: values.Path, new: Any) -> Any:
         # A copy, since Keras takes apart what it is given.
         return self.kind.from_config(deepcopy(values.changed(self.config, place, new)))
 
     def _tried(
-        self, place: values.Path, old: Any, candidates: list[Any], most: int,
-        made: Callable[[Any], Any], flag: str = "",
-    ) -> Iterator[Row]:  # fmt: skip
+        self,
+        place: values.Path,
+        old: Any,
+        candidates: list[Any],
+        most: int,
+        made: Callable[[Any], Any],
+        flag: str = "",
+    ) -> Iterator[Row]:
         """A row for each candidate that the layer accepts, and with which it can be run."""
         count = 0
         for new in candidates:

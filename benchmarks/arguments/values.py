@@ -71,9 +71,16 @@ BY_NAME: dict[str, list[Any]] = {
     "lora_alpha": [3.0],
     "dtype": ["mixed_bfloat16", "float64", "float16", "int32"],
     "batch_shape": [(None, 7), (3, 6)],
-}  # fmt: skip
-POLICIES = ["float16", "mixed_float16", "mixed_bfloat16", "bfloat16", "float64",
-            "int8_from_float32", "float8_from_float32"]  # fmt: skip
+}
+POLICIES = [
+    "float16",
+    "mixed_float16",
+    "mixed_bfloat16",
+    "bfloat16",
+    "float64",
+    "int8_from_float32",
+    "float8_from_float32",
+]
 # Names decide nothing; the layer's own policy is tried by itself.
 LEFT_OUT = frozenset({"name", "module", "registered_name", "build_config"})
 # Values tried for one argument, of those that work.

@@ -81,17 +81,24 @@ def _as_file(name: str, write: Write, environment: Mapping[str, str], subject: S
 FILES: dict[str, tuple[str, str, Write, Mapping[str, str]]] = {
     "as-keras": ("A .keras file, in another process", "same.keras", _save, {}),
     "as-h5": ("A legacy .h5 file", "same.h5", _save, {}),
-    "as-weights": ("A .weights.h5 file and the architecture", "same.weights.h5",
-                   _save_weights, {}),
+    "as-weights": ("A .weights.h5 file and the architecture", "same.weights.h5", _save_weights, {}),
     "saved-twice": ("Saved, loaded, saved", "again.keras", _save_twice, {}),
     "as-keras-frozen": ("Saved while frozen", "frozen.keras", _save_frozen, {}),
-    "as-h5-frozen": ("Saved while frozen, where files hold trainable weights first", "frozen.h5",
-                     _save_frozen, {}),
+    "as-h5-frozen": (
+        "Saved while frozen, where files hold trainable weights first",
+        "frozen.h5",
+        _save_frozen,
+        {},
+    ),
     "compiled": ("With an optimizer and its state", "compiled.keras", _save_compiled, {}),
-    "one-thread": ("Run on one thread", "same.keras", _save,
-                   {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}),
+    "one-thread": (
+        "Run on one thread",
+        "same.keras",
+        _save,
+        {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"},
+    ),
     "without-onednn": ("Run without oneDNN", "same.keras", _save, {"TF_ENABLE_ONEDNN_OPTS": "0"}),
-}  # fmt: skip
+}
 for _name, (_says, _path, _write, _environment) in FILES.items():
     add(_name, GROUP, MATCH, _says, partial(_as_file, _path, _write, _environment))
 

@@ -48,36 +48,67 @@ CHANGES: dict[str, tuple[str, str, Change]] = {
     "dilation": (CONVOLUTIONS, "A dilated convolution", _dilated),
     "strides": (CONVOLUTIONS, "No stride", lambda c: {"strides": [1] * len(c["strides"])}),
     "pool-padding": (POOLS, "Another padding of a pool", _swap("padding", PADDING)),
-    "pool-size": (POOLS, "A pool one larger", lambda c: {"pool_size": [
-        n + 1 for n in c["pool_size"]]}),
-    "pool-strides": (POOLS, "Other strides of a pool", lambda c: {"strides": [
-        n + 1 for n in c["strides"]]}),
+    "pool-size": (
+        POOLS,
+        "A pool one larger",
+        lambda c: {"pool_size": [n + 1 for n in c["pool_size"]]},
+    ),
+    "pool-strides": (
+        POOLS,
+        "Other strides of a pool",
+        lambda c: {"strides": [n + 1 for n in c["strides"]]},
+    ),
     "norm-epsilon": ("BatchNormalization", "Epsilon a hundredth", _scaled("epsilon", 0.01)),
-    "layer-norm-epsilon": ("LayerNormalization", "Epsilon 1e-12",
-                           lambda c: {"epsilon": 1e-12}),
-    "activation": ("Dense Conv2D Conv2DTranspose Activation", "Another activation", _swap(
-        "activation", {"relu": "elu", "tanh": "softsign", "gelu": "silu", "silu": "hard_silu"})),
-    "relu-limit": ("ReLU", "A ReLU with a ceiling, or without",
-                   lambda c: {"max_value": None if c["max_value"] else 6.0}),
+    "layer-norm-epsilon": ("LayerNormalization", "Epsilon 1e-12", lambda c: {"epsilon": 1e-12}),
+    "activation": (
+        "Dense Conv2D Conv2DTranspose Activation",
+        "Another activation",
+        _swap(
+            "activation", {"relu": "elu", "tanh": "softsign", "gelu": "silu", "silu": "hard_silu"}
+        ),
+    ),
+    "relu-limit": (
+        "ReLU",
+        "A ReLU with a ceiling, or without",
+        lambda c: {"max_value": None if c["max_value"] else 6.0},
+    ),
     "leaky-slope": ("LeakyReLU", "Another slope", _scaled("negative_slope", 1.5)),
-    "interpolation": ("UpSampling2D", "Another interpolation", _swap(
-        "interpolation", {"bilinear": "nearest"})),
-    "go-backwards": (CELLS, "The sequence from its end",
-                     lambda c: {"go_backwards": not c["go_backwards"]}),
+    "interpolation": (
+        "UpSampling2D",
+        "Another interpolation",
+        _swap("interpolation", {"bilinear": "nearest"}),
+    ),
+    "go-backwards": (
+        CELLS,
+        "The sequence from its end",
+        lambda c: {"go_backwards": not c["go_backwards"]},
+    ),
     "reset-after": ("GRU", "The reset gate before the product", _reset_before),
-    "recurrent-activation": (CELLS, "Another activation of the gates", _swap(
-        "recurrent_activation", {"sigmoid": "hard_sigmoid", "hard_sigmoid": "sigmoid"})),
+    "recurrent-activation": (
+        CELLS,
+        "Another activation of the gates",
+        _swap("recurrent_activation", {"sigmoid": "hard_sigmoid", "hard_sigmoid": "sigmoid"}),
+    ),
     "stateful": (CELLS, "Sequences follow each other", _swap("stateful", {False: True})),
-    "return-sequences": ("LSTM", "All steps in place of the last", _swap(
-        "return_sequences", {False: True})),
+    "return-sequences": (
+        "LSTM",
+        "All steps in place of the last",
+        _swap("return_sequences", {False: True}),
+    ),
     "mask-zero": ("Embedding", "Padding is not masked", _swap("mask_zero", {True: False})),
     "rescaling": ("Rescaling", "Another scale", _scaled("scale", 2.0)),
-    "text-case": ("TextVectorization", "Words are not put in lower case", _swap(
-        "standardize", {"lower_and_strip_punctuation": "strip_punctuation"})),
-    "attention-window": ("MultiHeadAttention", "Each step sees its neighbours only",
-                         lambda c: {"sliding_window": 3}),
+    "text-case": (
+        "TextVectorization",
+        "Words are not put in lower case",
+        _swap("standardize", {"lower_and_strip_punctuation": "strip_punctuation"}),
+    ),
+    "attention-window": (
+        "MultiHeadAttention",
+        "Each step sees its neighbours only",
+        lambda c: {"sliding_window": 3},
+    ),
     "custom-power": ("Gate", "A custom layer's own setting", _scaled("power", 1.2)),
-}  # fmt: skip
+}
 
 
 def _of_class(subject: Subject, classes: str) -> list[tuple[str, Config]]:

@@ -26,8 +26,9 @@ def _inputs(subject: Subject) -> list[Any]:
     return list(subject.model.inputs)
 
 
-def _added(layer: Callable[[], Any], wanted: Callable[[Subject], list[str]], subject: Subject
-           ) -> Cases:  # fmt: skip
+def _added(
+    layer: Callable[[], Any], wanted: Callable[[Subject], list[str]], subject: Subject
+) -> Cases:
     for name in subject.spread(wanted(subject)):
         added = layer().name
 
@@ -48,24 +49,28 @@ def _activated(subject: Subject) -> list[str]:
 
 ADDED: dict[str, tuple[str, Callable[[], Any], Callable[[Subject], list[str]]]] = {
     "rescaling-added": (
-        "Rescaling inside the model, too", lambda: kl.Rescaling(1 / 127.5, -1.0, name="scaled"),
+        "Rescaling inside the model, too",
+        lambda: kl.Rescaling(1 / 127.5, -1.0, name="scaled"),
         _float_inputs,
     ),
     "activation-added": (
-        "One activation too many", lambda: kl.Activation("tanh", name="squashed"), _activated,
+        "One activation too many",
+        lambda: kl.Activation("tanh", name="squashed"),
+        _activated,
     ),
     "identity-added": (
         "A layer too many that does nothing, so that the next of its class shifts",
-        lambda: kl.Activation("linear", name="passed"), _activated,
+        lambda: kl.Activation("linear", name="passed"),
+        _activated,
     ),
-}  # fmt: skip
+}
 for _name, (_says, _layer, _wanted) in ADDED.items():
     add(_name, GROUP, "layers-added", _says, partial(_added, _layer, _wanted))
 
 
 def _removed(classes: tuple[str, ...], subject: Subject) -> Cases:
     for name in subject.spread(_names(subject, *classes)):
-        candidate = changed(subject, lambda graph, name=name: graph.remove(name))
+        candidate = changed(subject, partial(Graph.remove, name=name))
         yield Case(name, candidate, (name,), diverges=False)
 
 
@@ -150,8 +155,12 @@ def _split(graph: Graph, name: str) -> None:
         for reference in references(one.get("inbound_nodes", [])):
             if reference[:2] == [name, 1]:
                 reference[:2] = [other, 0]
-    twin: Config = {**layer, "name": other, "config": {**layer["config"], "name": other},
-                    "inbound_nodes": [second]}  # fmt: skip
+    twin: Config = {
+        **layer,
+        "name": other,
+        "config": {**layer["config"], "name": other},
+        "inbound_nodes": [second],
+    }
     layer["inbound_nodes"] = [first]
     graph.layers.insert(graph.layers.index(layer) + 1, twin)
 
@@ -192,10 +201,20 @@ def _reversed(key: str, subject: Subject) -> Cases:
         yield Case(key, changed(subject, lambda graph: graph.config[key].reverse()))
 
 
-add("input-order", GROUP, "input-changed", "The inputs the other way round",
-    partial(_reversed, "input_layers"))  # fmt: skip
-add("output-order", GROUP, "outputs-reordered", "The outputs the other way round",
-    partial(_reversed, "output_layers"))  # fmt: skip
+add(
+    "input-order",
+    GROUP,
+    "input-changed",
+    "The inputs the other way round",
+    partial(_reversed, "input_layers"),
+)
+add(
+    "output-order",
+    GROUP,
+    "outputs-reordered",
+    "The outputs the other way round",
+    partial(_reversed, "output_layers"),
+)
 
 
 @fault("head-linear", GROUP, "head-activation-changed")
@@ -241,12 +260,27 @@ def _called_with(argument: str, classes: tuple[str, ...], subject: Subject) -> C
         yield Case(name, changed(subject, edit), (name,))
 
 
-add("dropout-on", GROUP, "training-mode-on", "A Dropout called with training=True",
-    partial(_called_with, "training", ("Dropout",)))  # fmt: skip
-add("norm-training", GROUP, "training-mode-on", "A BatchNormalization called with training=True",
-    partial(_called_with, "training", ("BatchNormalization",)))  # fmt: skip
-add("causal-mask", GROUP, "config-changed graph-rewired", "Attention with a causal mask",
-    partial(_called_with, "use_causal_mask", ("MultiHeadAttention",)))  # fmt: skip
+add(
+    "dropout-on",
+    GROUP,
+    "training-mode-on",
+    "A Dropout called with training=True",
+    partial(_called_with, "training", ("Dropout",)),
+)
+add(
+    "norm-training",
+    GROUP,
+    "training-mode-on",
+    "A BatchNormalization called with training=True",
+    partial(_called_with, "training", ("BatchNormalization",)),
+)
+add(
+    "causal-mask",
+    GROUP,
+    "config-changed graph-rewired",
+    "Attention with a causal mask",
+    partial(_called_with, "use_causal_mask", ("MultiHeadAttention",)),
+)
 
 
 @fault("policy", GROUP, "dtype-changed")

@@ -45,18 +45,24 @@ def _turned(values: Array) -> Array:
 ORDERS: dict[str, tuple[str, str, Callable[[Slot], bool], Change]] = {
     "kernel-turned": ("kernel-flipped", "A kernel turned by 180 degrees", _is_spatial, _turned),
     "kernel-flipped-one-axis": (
-        "kernel-flipped", "A kernel mirrored along its first space axis", _is_spatial,
+        "kernel-flipped",
+        "A kernel mirrored along its first space axis",
+        _is_spatial,
         lambda v: v[::-1],
     ),
     "kernel-hw-transposed": (
-        "kernel-transposed", "Height and width of a kernel exchanged", _is_plane,
+        "kernel-transposed",
+        "Height and width of a kernel exchanged",
+        _is_plane,
         lambda v: v.swapaxes(0, 1),
     ),
     "kernel-io-transposed": (
-        "kernel-transposed", "Input and output channels of a square kernel exchanged", _is_square,
+        "kernel-transposed",
+        "Input and output channels of a square kernel exchanged",
+        _is_square,
         lambda v: v.swapaxes(-1, -2),
     ),
-}  # fmt: skip
+}
 for _name, (_code, _says, _wanted, _change) in ORDERS.items():
     add(_name, GROUP, _code, _says, partial(_one, _wanted, _change))
     add(f"{_name}-all", GROUP, _code, f"{_says}, everywhere", partial(_every, _wanted, _change))
@@ -78,7 +84,10 @@ def _blocks(values: Array, order: tuple[int, ...]) -> Array:
 
 
 # Keras: LSTM i, f, c, o and GRU z, r, h. Other frameworks: i, f, o, c, or i, c, f, o, and r, z, h.
-GATES = {"LSTMCell": [(0, 1, 3, 2), (0, 2, 1, 3)], "GRUCell": [(1, 0, 2)]}
+GATES: dict[str, list[tuple[int, ...]]] = {
+    "LSTMCell": [(0, 1, 3, 2), (0, 2, 1, 3)],
+    "GRUCell": [(1, 0, 2)],
+}
 
 
 @fault("gates-permuted", GROUP, "axis-permuted")

@@ -19,6 +19,7 @@ from fpcheck.model.source import Options
 from fpcheck.model.worker_client import RemoteSession
 from fpcheck.report.report import Report
 from fpcheck.workflows import compare
+from fpcheck.workflows.request import Request
 
 # Goldens depend on these; with other sources they are recorded again.
 _SOURCES = (
@@ -197,7 +198,7 @@ def _state() -> str:
 def _judged(
     model: str, change: str, case: Case, codes: tuple[str, ...], outcome: Report | FpcheckError
 ) -> Row:
-    base = {
+    base: dict[str, Any] = {
         "model": model, "change": change, "place": case.place,
         "expected": codes, "expected_layers": case.layers,
     }  # fmt: skip

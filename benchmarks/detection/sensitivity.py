@@ -137,10 +137,21 @@ def rounding(bench: Bench, subject: Subject) -> Iterator[Row]:
         else:
             wrong = not largest <= allowed
         yield Row(
-            subject.name, name, f"{count} probes", ("match",), None,
-            "mismatch" if wrong else "match", (), (), f"max/RMS {largest:.1e} of {allowed:.0e}",
-            None, None, None, None, {},
-        )  # fmt: skip
+            subject.name,
+            name,
+            f"{count} probes",
+            ("match",),
+            None,
+            "mismatch" if wrong else "match",
+            (),
+            (),
+            f"max/RMS {largest:.1e} of {allowed:.0e}",
+            None,
+            None,
+            None,
+            None,
+            {},
+        )
 
 
 def _with(outputs: measured.Outputs, answers: tuple[measured.Answer, ...]) -> measured.Outputs:

@@ -90,7 +90,8 @@ def _moved(values: Array, share: float, rng: np.random.Generator) -> Array:
     size = values.std() or np.abs(values).mean()
     noise = (share * size * rng.normal(size=values.shape)).astype(values.dtype)
     moved = values + noise
-    return np.where(values > 0, np.maximum(moved, values / 10), moved).astype(values.dtype)
+    kept: Array = np.where(values > 0, np.maximum(moved, values / 10), moved)
+    return kept.astype(values.dtype)
 
 
 @fault("fine-tuned-noise", GROUP, "fine-tuned")

@@ -42,7 +42,8 @@ def _one_channel(values: Array) -> Array:
 
 def _channels_scaled(values: Array) -> Array:
     factors = np.exp(np.random.default_rng(5).normal(0, 0.3, values.shape[-1]))
-    return (values * factors).astype(values.dtype)
+    scaled: Array = values * factors
+    return scaled.astype(values.dtype)
 
 
 def _with(value: float, count: int = 1) -> Change:
@@ -81,7 +82,9 @@ KERNELS: dict[str, tuple[str, str, Change]] = {
     "bfloat16-one": ("cast-bfloat16", "A kernel through bfloat16", rounded(ml_dtypes.bfloat16)),
     "int8-one": ("quantized", "A kernel through int8, a scale a channel", quantized),
     "int8-tensor": (
-        "quantized", "A kernel through int8, one scale", partial(quantized, per_channel=False),
+        "quantized",
+        "A kernel through int8, one scale",
+        partial(quantized, per_channel=False),
     ),
     "zeroed": ("zeroed", "A kernel of zeros", np.zeros_like),
     "zeroed-half": ("zeroed", "The second half of a kernel is zero", _half),
@@ -94,7 +97,7 @@ KERNELS: dict[str, tuple[str, str, Change]] = {
     "value-large": ("point-change", "One value is 1000", _with(1000.0)),
     "value-small": ("point-change", "One value 1 % larger", _nudged),
     "values-few": ("point-change", "Three values are 0.5", _with(0.5, 3)),
-}  # fmt: skip
+}
 
 
 def _one_kernel(change: Change, subject: Subject) -> Cases:
@@ -119,17 +122,24 @@ def _everywhere(wanted: Callable[[Slot], bool], change: Change, subject: Subject
 WHOLE: dict[str, tuple[str, str, Callable[[Slot], bool], Change]] = {
     "float16-all": ("cast-float16", "All through float16", lambda _: True, rounded(np.float16)),
     "bfloat16-all": (
-        "cast-bfloat16", "All through bfloat16", lambda _: True, rounded(ml_dtypes.bfloat16),
+        "cast-bfloat16",
+        "All through bfloat16",
+        lambda _: True,
+        rounded(ml_dtypes.bfloat16),
     ),
     "int8-all": (
-        "quantized", "All kernels through int8, a scale a channel", lambda s: s.is_kernel,
+        "quantized",
+        "All kernels through int8, a scale a channel",
+        lambda s: s.is_kernel,
         quantized,
     ),
     "int8-tensor-all": (
-        "quantized", "All kernels through int8, one scale each", lambda s: s.is_kernel,
+        "quantized",
+        "All kernels through int8, one scale each",
+        lambda s: s.is_kernel,
         partial(quantized, per_channel=False),
     ),
-}  # fmt: skip
+}
 for _name, (_code, _says, _wanted, _change) in WHOLE.items():
     add(_name, GROUP, _code, _says, partial(_everywhere, _wanted, _change))
 

@@ -63,7 +63,7 @@ def open_stream(address: str) -> tuple[Stream, int]:
         FpcheckError: a needed package is not installed, or the file cannot be read.
     """
     try:
-        import fsspec  # type: ignore[import-untyped]
+        import fsspec
     except ImportError as error:
         raise _lacking(address, "fsspec") from error
     try:

@@ -10,8 +10,17 @@ import importlib
 from attacks.register import ATTACKS, BENIGN, FLIPPED, TOLERATED
 from attacks.valid import Attack, marker, neighbour
 
-for _module in ("benign", "hdf5", "sizes", "names", "configs", "archives", "headers", "sharded",
-                "others"):  # fmt: skip
+for _module in (
+    "benign",
+    "hdf5",
+    "sizes",
+    "names",
+    "configs",
+    "archives",
+    "headers",
+    "sharded",
+    "others",
+):
     importlib.import_module(f"attacks.{_module}")
 
 __all__ = ["ATTACKS", "BENIGN", "FLIPPED", "TOLERATED", "Attack", "marker", "neighbour"]

@@ -64,8 +64,12 @@ def deflated(name: str, data: bytes) -> Entry:
     return Entry(name.encode(), packed, DEFLATED, crc=zlib.crc32(data), whole=len(data))
 
 
-def zipped(*entries: Entry, before: bytes = b"", end: Callable[[bytes], bytes] | None = None,
-           directory: Callable[[bytes], bytes] | None = None) -> bytes:  # fmt: skip
+def zipped(
+    *entries: Entry,
+    before: bytes = b"",
+    end: Callable[[bytes], bytes] | None = None,
+    directory: Callable[[bytes], bytes] | None = None,
+) -> bytes:
     """An archive of these entries; `directory` and `end` may change its last two parts."""
     body, central = bytearray(before), bytearray()
     for entry in entries:
@@ -80,9 +84,7 @@ def zipped(*entries: Entry, before: bytes = b"", end: Callable[[bytes], bytes] |
         central += entry.name + entry.extra
     listing = directory(bytes(central)) if directory else bytes(central)
     count = min(len(entries), 0xFFFF)
-    last = b"PK\x05\x06" + struct.pack(
-        "<HHHHIIH", 0, 0, count, count, len(central), len(body), 0
-    )  # fmt: skip
+    last = b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, count, count, len(central), len(body), 0)
     return bytes(body) + listing + (end(last) if end else last)
 
 
@@ -143,7 +145,7 @@ MEMBERS: dict[str, Callable[[], bytes]] = {
     "weights-empty": lambda: archive(members(weights=b"")),
     "weights-a-zip": lambda: archive(members(weights=keras())),
     "50000-members": lambda: zipped(*sound(), *(stored(f"{n:x}", b"") for n in range(50_000))),
-}  # fmt: skip
+}
 for _name, _make in MEMBERS.items():
     from_bytes(f"zip-{_name}", ".keras", _make)
 
@@ -190,20 +192,28 @@ PACKING: dict[str, Callable[[], bytes]] = {
     "encrypted-strongly": swapped(config=told(flags=0x41)),
     "encrypted-directory": swapped(config=told(flags=0x2001)),
     "bzip2": _compressed(12, bz2.compress(_TEXT)),
-    "lzma": _compressed(14, b"\x09\x04\x05\x00" + lzma.compress(_TEXT, lzma.FORMAT_ALONE)[:5]
-                        + lzma.compress(_TEXT, lzma.FORMAT_ALONE)[13:]),
+    "lzma": _compressed(
+        14,
+        b"\x09\x04\x05\x00"
+        + lzma.compress(_TEXT, lzma.FORMAT_ALONE)[:5]
+        + lzma.compress(_TEXT, lzma.FORMAT_ALONE)[13:],
+    ),
     "unknown-method": _compressed(99, _TEXT),
     "not-deflate": _compressed(DEFLATED, b"\xff" * 99),
     "deflate-goes-on": _compressed(DEFLATED, _SMALL.packed + b"more"),
     "deflate-cut-short": _compressed(DEFLATED, _SMALL.packed[:-9]),
     "bomb-config": swapped(config=lambda entry: _bomb(entry, b" ", 256)),
     "bomb-weights": swapped(weights=lambda entry: _bomb(entry, b"\0", 1024)),
-    "bomb-that-lies": swapped(config=lambda entry: replace(
-        _bomb(entry, b" ", 256), crc=zlib.crc32(_TEXT), whole=len(_TEXT))),
+    "bomb-that-lies": swapped(
+        config=lambda entry: replace(
+            _bomb(entry, b" ", 256), crc=zlib.crc32(_TEXT), whole=len(_TEXT)
+        )
+    ),
     "wrong-crc-of-config": swapped(config=told(crc=7)),
     "wrong-crc-of-weights": swapped(weights=told(crc=7)),
     "weights-changed-at-the-end": swapped(
-        weights=lambda e: replace(e, packed=e.packed[:-1] + b"!", crc=zlib.crc32(e.packed))),
+        weights=lambda e: replace(e, packed=e.packed[:-1] + b"!", crc=zlib.crc32(e.packed))
+    ),
     "size-smaller": swapped(config=lambda e: replace(e, size=len(e.packed) - 9)),
     "size-larger": swapped(config=lambda e: replace(e, size=len(e.packed) + 9)),
     "size-beyond-the-end": swapped(weights=told(size=2**31 - 1)),
@@ -211,6 +221,6 @@ PACKING: dict[str, Callable[[], bytes]] = {
     "sizes-differ": swapped(config=lambda e: replace(e, whole=len(e.packed) - 9)),
     "unpacked-smaller": swapped(config=lambda _: replace(_SMALL, whole=len(_TEXT) - 9)),
     "unpacked-larger": swapped(config=lambda _: replace(_SMALL, whole=len(_TEXT) + 9)),
-}  # fmt: skip
+}
 for _name, _make in PACKING.items():
     from_bytes(f"zip-{_name}", ".keras", _make)

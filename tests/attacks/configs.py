@@ -4,6 +4,7 @@ import base64
 import json
 import marshal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from attacks.register import ATTACKS, BENIGN, TOLERATED, from_bytes, listed
@@ -166,8 +167,9 @@ _both("wrapper-nested-300-deep", _nested(_WRAPPER, dense("core", 3, tensor("in",
 
 
 def _state(kind: str, **settings: Json) -> Json:
-    return model(layer(kind, "hidden", [tensor("in", 4)], **settings),
-                 dense("out", 2, tensor("hidden", 4)))  # fmt: skip
+    return model(
+        layer(kind, "hidden", [tensor("in", 4)], **settings), dense("out", 2, tensor("hidden", 4))
+    )
 
 
 def _both_ways(times: int) -> Json:
@@ -191,9 +193,19 @@ STATES: dict[str, Json] = {
     "mean-ragged": _state("Normalization", mean=[[1.0], [2.0, 3.0]], variance=1.0),
     "wrapper-doubled-40-times": _both_ways(40),
 }
+
+
+def _archived(told: Json) -> bytes:
+    return archive(members(text(told)))
+
+
+def _legacy(told: Json) -> bytes:
+    return legacy_h5(config=text(legacy(told)))
+
+
 for _name, _told in STATES.items():
-    from_bytes(_name, ".keras", lambda told=_told: archive(members(text(told))))
-    from_bytes(_name, ".h5", lambda told=_told: legacy_h5(config=text(legacy(told))))
+    from_bytes(_name, ".keras", partial(_archived, _told))
+    from_bytes(_name, ".h5", partial(_legacy, _told))
 
 KEPT_BY_KERAS_2: dict[str, Json] = {
     "tuple-without-items": {"class_name": "__tuple__"},
@@ -325,7 +337,9 @@ CODE: dict[str, Callable[[Path], Json]] = {
     ),
     "class-pickle-loads": _from_pickle,
     "class-get-file": lambda path: _called_at_load(
-        "get_file", "keras.utils", fname=str(marker(path)),
+        "get_file",
+        "keras.utils",
+        fname=str(marker(path)),
         origin=neighbour(path.parent).as_uri(),
     ),
     "function-os-system": lambda path: _activation(
@@ -334,7 +348,7 @@ CODE: dict[str, Callable[[Path], Json]] = {
     "array-of-objects": _array,
     "module-beside-the-model": _module_beside,
     "vocabulary-file": _vocabulary,
-}  # fmt: skip
+}
 
 
 def _running(made: Json) -> Json:

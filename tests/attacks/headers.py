@@ -37,8 +37,14 @@ def _quoted() -> bytes:
 
 def _end(**fields: int) -> Callable[[bytes], bytes]:
     """Change numbers of the end record."""
-    places = {"disk": ("<H", 4), "here": ("<H", 8), "count": ("<H", 10), "size": ("<I", 12),
-              "start": ("<I", 16), "comment": ("<H", 20)}  # fmt: skip
+    places = {
+        "disk": ("<H", 4),
+        "here": ("<H", 8),
+        "count": ("<H", 10),
+        "size": ("<I", 12),
+        "start": ("<I", 16),
+        "comment": ("<H", 20),
+    }
 
     def change(end: bytes) -> bytes:
         bad = bytearray(end)

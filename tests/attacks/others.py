@@ -94,7 +94,7 @@ FORMATS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "hdf5-without-a-model": (".h5", lambda: _hdf5(table=np.arange(9))),
     "hdf5-of-nothing": (".h5", lambda: _hdf5()),
     "hdf5-of-nothing-named-weights": (".weights.h5", lambda: _hdf5()),
-}  # fmt: skip
+}
 
 
 def _hdf5(**held: object) -> bytes:
@@ -219,7 +219,16 @@ listed("unreadable", ".h5", _unreadable, TOLERATED if os.geteuid() == 0 else ATT
 
 # --- names of files: a refusal shows them, and a terminal or a CI log must not obey them ---
 
-for _name in ("\x1b[31mred\x07", "line\nbreak", "line\r\n::error::all is well", "\u202e5h",
-              "\udcff\udcfe", "[bold red]markup", "-o", " ", "a" * 200):  # fmt: skip
+for _name in (
+    "\x1b[31mred\x07",
+    "line\nbreak",
+    "line\r\n::error::all is well",
+    "\u202e5h",
+    "\udcff\udcfe",
+    "[bold red]markup",
+    "-o",
+    " ",
+    "a" * 200,
+):
     from_bytes(f"{_name}-cut", ".h5", lambda: legacy_h5()[:999])
     from_bytes(_name, ".keras", keras, TOLERATED)

@@ -57,8 +57,11 @@ def read_all(folder: Path, *jobs: tuple[str, Limits]) -> list[Outcome]:
     """Write and read files in a folder, each with its limits."""
     done = subprocess.run(
         [sys.executable, "-m", "attacks.reading", folder],
-        input=json.dumps(jobs), capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        input=json.dumps(jobs),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     return [Outcome(*outcome) for outcome in json.loads(done.stdout)]
 

@@ -21,14 +21,16 @@ def listed(name: str, suffix: str, writer: Writer, kept: dict[str, Attack] = ATT
     kept[name + suffix] = Attack(suffix, writer)
 
 
-def from_bytes(name: str, suffix: str, make: Callable[[], bytes],
-               kept: dict[str, Attack] = ATTACKS) -> None:  # fmt: skip
+def from_bytes(
+    name: str, suffix: str, make: Callable[[], bytes], kept: dict[str, Attack] = ATTACKS
+) -> None:
     """List a file whose bytes need no folder; they are made when it is written."""
     listed(name, suffix, lambda path: write(path, make()), kept)
 
 
-def changed(name: str, suffix: str, change: Change, libver: Libver = OLD,
-            kept: dict[str, Attack] = ATTACKS) -> None:  # fmt: skip
+def changed(
+    name: str, suffix: str, change: Change, libver: Libver = OLD, kept: dict[str, Attack] = ATTACKS
+) -> None:
     """List one container with its weights changed."""
     build = CONTAINERS[suffix]
     listed(name, suffix, lambda path: write(path, build(change, path.parent, libver)), kept)

@@ -34,8 +34,9 @@ def shards(path: Path) -> Json:
     return {"metadata": {"total_size": 92.0}, "weight_map": places}
 
 
-def _list(name: str, make: Callable[[Path, Json], str | bytes],
-          kept: dict[str, Attack] = ATTACKS) -> None:  # fmt: skip
+def _list(
+    name: str, make: Callable[[Path, Json], str | bytes], kept: dict[str, Attack] = ATTACKS
+) -> None:
     def writer(path: Path) -> None:
         told = make(path, shards(path))
         path.write_bytes(told.encode() if isinstance(told, str) else told)

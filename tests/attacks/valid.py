@@ -99,14 +99,15 @@ def named(kind: str, config: Json, module: str = "keras.layers", **more: Json) -
     return head | more
 
 
-def tensor(name: str, width: int, node: int = 0) -> Json:
+def tensor(name: str, width: int, node: float = 0) -> Json:
     """A reference to what a layer gives."""
     history = {"shape": [None, width], "dtype": "float32", "keras_history": [name, node, 0]}
     return {"class_name": "__keras_tensor__", "config": history}
 
 
-def layer(kind: str, name: str, sources: list[Json], module: str = "keras.layers",
-          **settings: Json) -> Json:  # fmt: skip
+def layer(
+    kind: str, name: str, sources: list[Json], module: str = "keras.layers", **settings: Json
+) -> Json:
     """A layer of a functional graph, called once."""
     policy = named("DTypePolicy", {"name": "float32"}, "keras")
     config = {"name": name, "trainable": True, "dtype": policy, **settings}
@@ -119,10 +120,16 @@ def dense(name: str, units: int, source: Json) -> Json:
     absent = ("kernel_regularizer", "bias_regularizer", "kernel_constraint", "bias_constraint")
     nothing: Json = dict.fromkeys(absent)
     return layer(
-        "Dense", name, [source], units=units, activation="linear", use_bias=True,
+        "Dense",
+        name,
+        [source],
+        units=units,
+        activation="linear",
+        use_bias=True,
         kernel_initializer=named("GlorotUniform", {"seed": None}, "keras.initializers"),
-        bias_initializer=named("Zeros", {}, "keras.initializers"), **nothing,
-    )  # fmt: skip
+        bias_initializer=named("Zeros", {}, "keras.initializers"),
+        **nothing,
+    )
 
 
 def model(*layers: Json, last: str = "out") -> Json:
@@ -167,8 +174,12 @@ def _image(fill: Callable[[h5py.File], Place], change: Change | None, libver: Li
     return after(image) if after else image
 
 
-def weights_h5(change: Change | None = None, folder: Path = Path(), libver: Libver = OLD,
-               hidden: str = "hidden") -> Image:  # fmt: skip
+def weights_h5(
+    change: Change | None = None,
+    folder: Path = Path(),
+    libver: Libver = OLD,
+    hidden: str = "hidden",
+) -> Image:
     """A `.weights.h5` of Keras 3: places by class, names as attributes."""
 
     def fill(file: h5py.File) -> Place:
@@ -184,9 +195,14 @@ def weights_h5(change: Change | None = None, folder: Path = Path(), libver: Libv
     return _image(fill, change, libver)
 
 
-def legacy_h5(change: Change | None = None, folder: Path = Path(), libver: Libver = OLD,
-              hidden: str = "hidden", config: str | bytes | None = None,
-              root: str = "model_weights") -> Image:  # fmt: skip
+def legacy_h5(
+    change: Change | None = None,
+    folder: Path = Path(),
+    libver: Libver = OLD,
+    hidden: str = "hidden",
+    config: str | bytes | None = None,
+    root: str = "model_weights",
+) -> Image:
     """A whole-model `.h5`; with `root=""`, one of weights only."""
 
     def fill(file: h5py.File) -> Place:

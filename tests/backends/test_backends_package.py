@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -179,11 +180,12 @@ def test_a_backend_that_only_keras_knows_records_and_compares(here: Path) -> Non
 def test_a_backend_that_nothing_has_is_refused_wherever_it_is_named(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for call, said in [
+    calls: list[tuple[Callable[[], object], str]] = [
         (lambda: fpcheck.compare(MODEL, "demo-digits", backend="jux"), 'backend="jux"'),
         (lambda: fpcheck.compare(MODEL, "demo-digits"), "KERAS_BACKEND=jux"),
         (lambda: fpcheck.compare(MODEL, "demo-digits"), "keras.json: backend jux"),
-    ]:
+    ]
+    for call, said in calls:
         monkeypatch.setenv("KERAS_BACKEND", "jux" if said.startswith("KERAS") else "")
         if said.startswith("keras.json"):
             monkeypatch.setenv("KERAS_HOME", str(here))

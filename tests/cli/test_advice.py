@@ -37,7 +37,7 @@ def printed(text: str) -> str:
     """The one command in a text, which stands last on its line."""
     (found,) = re.findall(r"fpcheck (?:record|compare|diff|list|show|verify|validate) .*$|"
                           r"fpcheck list$", text, re.MULTILINE)  # fmt: skip
-    return found.strip()
+    return str(found).strip()
 
 
 def in_shell(line: str) -> int:

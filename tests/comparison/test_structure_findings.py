@@ -298,7 +298,7 @@ def test_notes_do_not_hide_an_unnamed_difference() -> None:
 
 def test_the_configuration_of_a_nested_model_is_not_reported_twice() -> None:
     def outer(rate: int, inner: str) -> Structure:
-        edges = {"inputs": [["body/a", 0, 0]], "outputs": [[f"body/{inner}", 0, 0]]}
+        edges: dict[str, Any] = {"inputs": [["body/a", 0, 0]], "outputs": [[f"body/{inner}", 0, 0]]}
         body = layer("body", "Functional", "in", **edges)
         return network(
             layer("in", "InputLayer"),

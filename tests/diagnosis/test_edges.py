@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -41,15 +42,16 @@ def diagnose_table(was: Array, now: Array) -> list[Diagnosis]:
     return diagnose(with_closer_look(compared(golden, fingerprint(new, values)), values))
 
 
-def array(*values: object, dtype: object = np.float32) -> Array:
-    return np.array(values, dtype)  # type: ignore[arg-type]
+def array(*values: Any, dtype: type = np.float32) -> Array:
+    made: Array = np.array(values, dtype)
+    return made
 
 
 STRINGS = array("a", "b", dtype=object), array("b", "a", dtype=object)
 DRAW = np.random.default_rng(0).normal(size=(6, 10)).astype(np.float32)
 CASES: dict[str, tuple[Array, Array, list[str]]] = {
-    "scalar": (np.float32(2).reshape(()), np.float32(3).reshape(()), ["other-checkpoint"]),
-    "scalar-zeroed": (np.float32(2).reshape(()), np.float32(0).reshape(()), ["zeroed"]),
+    "scalar": (np.array(2, np.float32), np.array(3, np.float32), ["other-checkpoint"]),
+    "scalar-zeroed": (np.array(2, np.float32), np.array(0, np.float32), ["zeroed"]),
     "one-value": (array(2.0), array(3.0), ["other-checkpoint"]),
     "two-exchanged": (array(2.0, 3.0), array(3.0, 2.0), ["axis-permuted"]),
     "one-of-two": (array(2.0, 3.0), array(2.0, 4.0), ["point-change"]),

@@ -1,5 +1,7 @@
 """Rules that prove by digest how a tensor changed."""
 
+from collections.abc import Callable
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from diagnosing import (
 )
 from msgspec.structs import replace
 
+from fpcheck.codec import Array
 from fpcheck.diagnosis import diagnose
 from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.structure import ARCHITECTURE, Structure

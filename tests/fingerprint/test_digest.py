@@ -9,6 +9,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from fpcheck.codec import Array
 from fpcheck.fingerprint import digest
 
 BASE = np.array([[0.0, 1.0, -2.5], [3.0, 4.0, 5.0]], np.float32)
@@ -99,7 +100,7 @@ def test_memory_order_does_not_matter() -> None:
     ],
 )
 def test_every_type_is_hashed_by_its_own_bytes(kind: type) -> None:
-    values = np.array([0, 1, 1, 0, 1]).astype(kind)
+    values: Array = np.array([0, 1, 1, 0, 1]).astype(kind)
     name = values.dtype.name
     assert of(values, name) == digest.of_bytes(f"{name}|5|".encode() + values.tobytes())
     assert of(values[::-1], name) == of(values[::-1].copy(), name)

@@ -27,7 +27,7 @@ def test_the_golden_is_the_reference_side() -> None:
 def test_it_is_computed_in_double_precision() -> None:
     large = np.full(4, 3e38, np.float32)
     assert outputs.relative_difference(large, -large) == pytest.approx(2)
-    assert outputs.relative_difference(np.uint8([1]), np.uint8([2])) == 1.0
+    assert outputs.relative_difference(*np.array([[1], [2]], np.uint8)) == 1.0
 
 
 BAD = [np.nan, np.inf, -np.inf]

@@ -5,7 +5,6 @@ from itertools import permutations
 from typing import Any
 
 import numpy as np
-from builders import Values
 from diagnosing import reader
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
@@ -26,16 +25,18 @@ SHAPES = hnp.array_shapes(min_dims=1, max_dims=5, min_side=1, max_side=9)
 def drawn(seed: int, *shape: int) -> Array:
     """Values as training leaves them: no constants, no symmetry."""
     random = np.random.default_rng(seed)
-    return (random.gamma(2.0, 0.2, shape) * random.choice([-1, 1], shape)).astype(np.float32)
+    values: Array = random.gamma(2.0, 0.2, shape) * random.choice([-1, 1], shape)
+    return values.astype(np.float32)
 
 
 @st.composite
 def large(draw: st.DrawFn) -> Array:
     """A tensor of several blocks of a sketch, in one of several shapes and memory orders."""
     shape = draw(st.sampled_from([(70_000,), (300, 500), (3, 3, 130, 140), (2, 262_145)]))
-    values = np.random.default_rng(draw(SEEDS)).normal(size=shape).astype(draw(FLOATS))
-    ways = [np.asarray, np.asfortranarray, lambda v: v[::-1], lambda v: v.swapaxes(0, -1)]
-    return draw(st.sampled_from(ways))(values)
+    values: Array = np.random.default_rng(draw(SEEDS)).normal(size=shape).astype(draw(FLOATS))
+    ways = [values, np.asfortranarray(values), values[::-1], values.swapaxes(0, -1)]
+    chosen: Array = draw(st.sampled_from(range(4)).map(ways.__getitem__))
+    return chosen
 
 
 # Sketches
@@ -150,8 +151,7 @@ def one(golden: Array, candidate: Array) -> Undone | None:
     candidate = np.ascontiguousarray(candidate)
     kind = candidate.dtype.name
     own, right = measure(candidate, kind), measure(np.ascontiguousarray(golden), kind)
-    held: Values = {own.digest: candidate}
-    (found,) = undo([Wanted(own, right, kind)], reader(held))
+    (found,) = undo([Wanted(own, right, kind)], reader({own.digest: candidate}))
     return found
 
 
@@ -163,7 +163,7 @@ def turned(draw: st.DrawFn) -> tuple[Array, Array]:
     space = range(right.ndim - 2)
     exchanged = draw(st.sampled_from(list(permutations(range(right.ndim)))))
     backwards = draw(st.lists(st.sampled_from(space), unique=True)) if space else []
-    return right, np.flip(right, backwards).transpose(exchanged)
+    return right, np.flip(right, tuple(backwards)).transpose(exchanged)
 
 
 @given(turned())

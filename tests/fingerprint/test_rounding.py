@@ -62,7 +62,7 @@ def test_random_values_are_rounded_right(
     rounds: Rounding, through: type, kind: type, scale: float
 ) -> None:
     with np.errstate(all="ignore"):
-        values = (np.random.default_rng(0).normal(size=5000) * scale).astype(kind)
+        values: Array = (np.random.default_rng(0).normal(size=5000) * scale).astype(kind)
     assert joined(rounds(values)) == expected(values, through)
 
 

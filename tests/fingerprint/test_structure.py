@@ -1,5 +1,7 @@
 """The structure: names made stable, ids, and what its digests depend on."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from builders import convnet, dense, edited, fingerprint, layer, network, renamed, rewired, trained
@@ -134,7 +136,10 @@ def test_training_changes_no_digest(other: Structure) -> None:
 
 def test_the_names_inside_a_nested_model_count_as_names() -> None:
     def outer(inner: str) -> Structure:
-        edges = {"inputs": [[f"body/{inner}", 0, 0]], "outputs": [[f"body/{inner}", 0, 0]]}
+        edges: dict[str, Any] = {
+            "inputs": [[f"body/{inner}", 0, 0]],
+            "outputs": [[f"body/{inner}", 0, 0]],
+        }
         body = layer("body", "Functional", "image", **edges)
         return network(layer("image", "InputLayer"), body, layer(f"body/{inner}", "ReLU", "image"))
 

@@ -23,7 +23,8 @@ def _no_warnings() -> Iterator[None]:
 
 def draw(*shape: int, seed: int = 0) -> Array:
     random = np.random.default_rng(seed)
-    return (random.gamma(2.0, 0.2, shape) * random.choice([-1, 1], shape)).astype(np.float32)
+    drawn: Array = random.gamma(2.0, 0.2, shape) * random.choice([-1, 1], shape)
+    return drawn.astype(np.float32)
 
 
 def undone(*pairs: tuple[Array, Array], known: bool = True) -> tuple[Undone | None, ...]:
@@ -34,7 +35,9 @@ def undone(*pairs: tuple[Array, Array], known: bool = True) -> tuple[Undone | No
         own = measure(candidate, kind)
         held[own.digest] = candidate
         right = measure(golden, kind)
-        wanted.append(Wanted(own, right if known else measure(golden, kind, {right.digest}), kind))
+        wanted.append(
+            Wanted(own, right if known else measure(golden, kind, frozenset({right.digest})), kind)
+        )
     return undo(wanted, reader(held))
 
 
@@ -182,7 +185,7 @@ NEAR_MISSES: dict[str, tuple[Array, Array]] = {
     "zeros-before": (np.zeros(8, np.float32), np.arange(8, dtype=np.float32) / 7),
     "zeros-now": (RIGHT, np.zeros_like(RIGHT)),
     "constants": (np.full(9, 2.0, np.float32), np.full(9, 3.0, np.float32)),
-    "scalar": (np.float32(2).reshape(()), np.float32(3).reshape(())),
+    "scalar": (np.array(2, np.float32), np.array(3, np.float32)),
     "one": (np.full(1, 2.0, np.float32), np.full(1, 3.0, np.float32)),
     "integers": (np.arange(20, dtype=np.int32), np.arange(20, dtype=np.int32) // 3 * 3),
     "truth": (np.arange(9) % 2 == 0, np.arange(9) % 3 == 0),

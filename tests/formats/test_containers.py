@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from fpcheck.codec import PathText
 from fpcheck.model.source import Options
 from fpcheck.model.worker_client import RemoteSession
 from fpcheck.workflows.compare import compare_source
@@ -25,9 +26,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _options(kind: str, container: str) -> Options:
-    return Options(
-        model=f"models:{kind}" if container == "weights.h5" else None, custom_objects="models"
-    )
+    model = PathText(f"models:{kind}") if container == "weights.h5" else None
+    return Options(model=model, custom_objects="models")
 
 
 @pytest.mark.parametrize(("kind", "container"), CASES)

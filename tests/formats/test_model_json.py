@@ -11,6 +11,7 @@ import pytest
 from keras import layers as kl
 from models import filled, image_net, nested_net, sequential_net, text_net
 
+from fpcheck.codec import PathText
 from fpcheck.errors import FpcheckError
 from fpcheck.model.source import Options, parse
 from fpcheck.model.worker_client import RemoteSession
@@ -19,13 +20,13 @@ from fpcheck.workflows.hash_ import hash_weights
 from fpcheck.workflows.record import record_source
 from fpcheck.workflows.request import CompareRequest, RecordRequest
 
-STATIC = Options(static=True, model="model.json")
+STATIC = Options(static=True, model=PathText("model.json"))
 legacy = importlib.import_module("layout.test_layer_matching").legacy
 
 
 def running() -> Options:
     """With the whole path: the worker of all tests has a working folder of its own."""
-    return Options(model=str(Path("model.json").resolve()))
+    return Options(model=PathText(Path("model.json").resolve()))
 
 
 def written(model: keras.Model) -> None:

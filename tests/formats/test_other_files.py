@@ -54,6 +54,11 @@ def anndata(file: h5py.File) -> None:
     file["obs/index"], file["var/index"] = ["a", "b"], ["x", "y", "z"]
 
 
+def anndata_with_tensors(file: h5py.File) -> None:
+    anndata(file)
+    file.create_dataset("layers/dense/vars/0", data=np.ones(3))
+
+
 def netcdf(file: h5py.File) -> None:
     file.attrs["_NCProperties"] = "version=2"
     file["time"], file["heat"] = np.arange(3.0), np.ones(3)
@@ -119,9 +124,7 @@ KERASS: dict[str, Callable[[h5py.File], object]] = {
     "names of weights": lambda file: file.create_group("dense").attrs.create("weight_names", []),
     "a link to tensors": lambda file: file.__setitem__("d/vars", h5py.SoftLink("/x")),
     "a link away": lambda file: file.__setitem__("model_weights", h5py.ExternalLink("a.h5", "/")),
-    "an AnnData file with tensors": lambda file: (
-        anndata(file), file.create_dataset("layers/dense/vars/0", data=np.ones(3))
-    ),
+    "an AnnData file with tensors": anndata_with_tensors,
 }  # fmt: skip
 
 

@@ -307,7 +307,7 @@ class Unfilled(Dataset):
         nothing: Any = None
         super().__init__("", shape, np.dtype(dtype), dtype, None, None, nothing, "")
 
-    def values(self) -> Any:
+    def values(self, _: int = 0) -> Any:
         return np.zeros(self.shape, self.stored)
 
 

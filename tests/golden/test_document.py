@@ -15,7 +15,8 @@ from fpcheck.golden.document import SEAL
 from fpcheck.golden.golden import SCHEMA, Golden, SourceRecord
 
 NET = perceptron(4)
-FULL = fingerprint(NET, outputs=outputs(NET))
+OUTPUTS = outputs(NET)
+FULL = fingerprint(NET, outputs=OUTPUTS)
 DATA = arrays.encode(FULL)
 RESTORE = "Restore it from version control (git checkout), or record it again."
 
@@ -93,9 +94,9 @@ def test_the_summary_is_for_people() -> None:
 @pytest.mark.parametrize(
     "outputs",
     [
-        replace(FULL.outputs, noise=replace(FULL.outputs.noise, repeat=1e-9)),
-        replace(FULL.outputs, environment={"keras": "other"}),
-        replace(FULL.outputs, preprocess="package:function"),
+        replace(OUTPUTS, noise=replace(OUTPUTS.noise, repeat=1e-9)),
+        replace(OUTPUTS, environment={"keras": "other"}),
+        replace(OUTPUTS, preprocess="package:function"),
     ],
     ids=["noisy", "recorded elsewhere", "function of one's own"],
 )

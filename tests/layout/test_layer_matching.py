@@ -115,7 +115,7 @@ def test_with_an_architecture_both_levels_are_checked(model: keras.Model) -> Non
 def test_a_file_without_the_weights_of_its_architecture_is_refused(model: keras.Model) -> None:
     other = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="other")])
     other.save_weights("other.weights.h5")
-    options = Options(static=True, model="net.keras")
+    options = Options(static=True, model=PathText("net.keras"))
     for refused in (
         lambda: compare_source("other.weights.h5", CompareRequest(golden="net"), options),
         lambda: record_source("other.weights.h5", RecordRequest(), options),
@@ -208,7 +208,7 @@ def test_a_model_without_weights_has_files_of_weights_too(here: Path) -> None:
         assert compared(path).verdict == "match", path
 
 
-@pytest.mark.parametrize("options", [STATIC, Options(static=True, model="net.keras")])
+@pytest.mark.parametrize("options", [STATIC, Options(static=True, model=PathText("net.keras"))])
 def test_a_tensor_that_a_legacy_file_holds_once_stands_at_both_of_its_layers(
     options: Options, here: Path
 ) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from keras import layers as kl
 
+from fpcheck.codec import PathText
 from fpcheck.errors import FpcheckError
 from fpcheck.model.source import Options
 from fpcheck.report.report import Report
@@ -18,7 +19,7 @@ from fpcheck.workflows.record import record_source
 from fpcheck.workflows.request import CompareRequest, RecordRequest
 
 STATIC = Options(static=True)
-WITH_MODEL = Options(static=True, model="net.keras")
+WITH_MODEL = Options(static=True, model=PathText("net.keras"))
 BOTH = pytest.mark.parametrize("options", [STATIC, WITH_MODEL], ids=["alone", "with-model"])
 
 

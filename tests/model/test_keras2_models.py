@@ -16,14 +16,18 @@ import h5py
 import numpy as np
 import pytest
 
+Config = dict[str, Any]
+Build = Callable[[Any], Any]  # makes a model, given Keras
+Edit = Callable[[Config], Config | None]
 
-def mlp(k):
+
+def mlp(k: Any) -> Any:
     return k.Sequential(
         [k.layers.Dense(5, "relu", input_shape=(4,)), k.layers.Dropout(0.1), k.layers.Dense(3)]
     )
 
 
-def convolutions(k):
+def convolutions(k: Any) -> Any:
     layers = [
         k.layers.Conv2D(4, 3, input_shape=(9, 9, 2)),
         k.layers.BatchNormalization(),
@@ -37,7 +41,7 @@ def convolutions(k):
     return k.Sequential(layers)
 
 
-def recurrent(k):
+def recurrent(k: Any) -> Any:
     layers = [
         k.layers.LSTM(3, return_sequences=True, input_shape=(5, 4)),
         k.layers.GRU(3, return_sequences=True, reset_after=False),
@@ -49,126 +53,126 @@ def recurrent(k):
     return k.Sequential(layers)
 
 
-def gru_of_old(k):
+def gru_of_old(k: Any) -> Any:
     return k.Sequential([k.layers.GRU(3, reset_after=False, use_bias=False, input_shape=(5, 4))])
 
 
-def conv_lstm(k):
+def conv_lstm(k: Any) -> Any:
     layer = k.layers.ConvLSTM2D(3, 2, recurrent_activation="sigmoid", input_shape=(3, 5, 5, 1))
     return k.Sequential([layer])
 
 
-def hard_sigmoid(k):
+def hard_sigmoid(k: Any) -> Any:
     layers = [k.layers.LSTM(3, recurrent_activation="hard_sigmoid", name="old"), k.layers.Dense(2)]
     layers.append(k.layers.Activation("hard_sigmoid", name="gate"))
     return k.Sequential([k.Input((5, 4)), *layers])
 
 
-def time_distributed(k):
+def time_distributed(k: Any) -> Any:
     inner = k.Sequential([k.layers.Flatten(input_shape=(4, 3)), k.layers.Dense(2)])
     convolution = k.layers.TimeDistributed(k.layers.Conv1D(3, 2), input_shape=(3, 5, 2))
     normalization = k.layers.TimeDistributed(k.layers.BatchNormalization())
     return k.Sequential([convolution, normalization, k.layers.TimeDistributed(inner)])
 
 
-def embedding(k):
+def embedding(k: Any) -> Any:
     embedding = k.layers.Embedding(7, 3, mask_zero=True, input_length=6)
     return k.Sequential([embedding, k.layers.LSTM(2)])
 
 
-def attention(k):
+def attention(k: Any) -> Any:
     query, value = k.Input((4, 3)), k.Input((5, 3))
     x = k.layers.MultiHeadAttention(2, 3)(query, value)
     y = k.layers.MultiHeadAttention(2, 3)(x, x, use_causal_mask=True)
     return k.Model([query, value], k.layers.Attention(use_scale=True)([y, value]))
 
 
-def mask_argument(k):
+def mask_argument(k: Any) -> Any:
     x, mask = k.Input((5, 4)), k.Input((5,), dtype="bool")
     return k.Model([x, mask], k.layers.LSTM(3)(x, mask=mask))
 
 
-def initial_state(k):
+def initial_state(k: Any) -> Any:
     x = k.Input((5, 4))
     _, h, c = k.layers.LSTM(3, return_state=True)(x)
     return k.Model(x, k.layers.LSTM(3)(x, initial_state=[h, c]))
 
 
-def _inner(k, **kwargs):
+def _inner(k: Any, **kwargs: Any) -> Any:
     x = k.Input((4,), **kwargs)
     y = k.layers.BatchNormalization()(k.layers.Dense(3)(x))
     return k.Model(x, k.layers.Dense(3)(y), name="inner")
 
 
-def nested_functional(k):
+def nested_functional(k: Any) -> Any:
     x = k.Input((4,))
     return k.Model(x, k.layers.Dense(2)(_inner(k)(x)))
 
 
-def nested_functional_as_output(k):
+def nested_functional_as_output(k: Any) -> Any:
     x = k.Input((4,))
     return k.Model(x, _inner(k)(x))
 
 
-def nested_functional_called_twice(k):
+def nested_functional_called_twice(k: Any) -> Any:
     a, b, inner = k.Input((4,)), k.Input((4,)), _inner(k)
     return k.Model([a, b], k.layers.Subtract()([inner(a), inner(b)]))
 
 
-def nested_sequential(k):
+def nested_sequential(k: Any) -> Any:
     x = k.Input((4,))
     inner = k.Sequential([k.layers.Dense(3), k.layers.BatchNormalization(), k.layers.Dense(3)])
     return k.Model(x, k.layers.Dense(2)(inner(x)))
 
 
-def nested_sequential_as_output(k):
+def nested_sequential_as_output(k: Any) -> Any:
     x = k.Input((4,))
     return k.Model(x, mlp(k)(x))
 
 
-def nested_headed_by_a_model(k):
+def nested_headed_by_a_model(k: Any) -> Any:
     x = k.Input((4,))
     return k.Model(x, k.layers.Dense(2)(k.Sequential([_inner(k), k.layers.Dense(3)])(x)))
 
 
-def nested_partly_frozen(k):
+def nested_partly_frozen(k: Any) -> Any:
     inner = _inner(k)
     inner.layers[1].trainable = inner.layers[2].trainable = False
     return k.Sequential([k.Input((4,)), inner, k.layers.Dense(2)])
 
 
-def nested_normalization(k):
+def nested_normalization(k: Any) -> Any:
     inner = k.Sequential([k.Input((4,)), k.layers.Normalization()])
     inner.layers[0].adapt(np.arange(12.0).reshape(3, 4))
     return k.Sequential([k.Input((4,)), inner, k.layers.Activation("linear")])
 
 
-def shared_layer(k):
+def shared_layer(k: Any) -> Any:
     a, b, dense = k.Input((4,)), k.Input((4,)), k.layers.Dense(3)
     return k.Model([a, b], k.layers.Subtract()([dense(a), dense(b)]))
 
 
-def layer_used_twice_in_a_sub_model(k):
+def layer_used_twice_in_a_sub_model(k: Any) -> Any:
     x, dense = k.Input((4,)), k.layers.Dense(4)
     inner = k.Model(x, dense(k.layers.Activation("tanh")(dense(x))))
     x = k.Input((4,))
     return k.Model(x, k.layers.Dense(2)(inner(x)))
 
 
-def layer_shared_with_a_sequential_sub_model(k):
+def layer_shared_with_a_sequential_sub_model(k: Any) -> Any:
     x, dense = k.Input((4,)), k.layers.Dense(4)
     inner = k.Sequential([k.Input((4,)), dense, k.layers.Activation("tanh")])
     return k.Model(x, k.layers.Add()([dense(x), inner(x)]))
 
 
-def layer_shared_with_a_functional_sub_model(k):
+def layer_shared_with_a_functional_sub_model(k: Any) -> Any:
     x, dense = k.Input((4,), name="x"), k.layers.Dense(4, name="both")
     inner = k.Model(x, k.layers.Activation("tanh")(dense(x)))
     x = k.Input((4,), name="x")
     return k.Model(x, k.layers.Add()([dense(x), inner(x)]))
 
 
-def sub_model_on_the_same_input(k):
+def sub_model_on_the_same_input(k: Any) -> Any:
     x = k.Input((4,))
     encoder = k.Model(x, k.layers.Dense(3)(x))
     z = k.Input((3,))
@@ -176,14 +180,14 @@ def sub_model_on_the_same_input(k):
     return k.Model(x, decoder(encoder(x)))
 
 
-def several_inputs_and_outputs(k):
+def several_inputs_and_outputs(k: Any) -> Any:
     a, b = k.Input((4,)), k.Input((3,))
     both = k.layers.Concatenate()([a, b])
     return k.Model([a, b], [k.layers.Dense(2)(both), k.layers.Dense(1)(b)])
 
 
-def mixed_precision(k):
-    def policy():
+def mixed_precision(k: Any) -> Any:
+    def policy() -> Any:
         return k.mixed_precision.Policy("mixed_float16")
 
     layers = [
@@ -193,48 +197,48 @@ def mixed_precision(k):
     return k.Sequential([k.Input((4,)), *layers, k.layers.Dense(2, dtype="float32")])
 
 
-def unbuilt_sequential(k):
+def unbuilt_sequential(k: Any) -> Any:
     model = k.Sequential([k.layers.Dense(3), k.layers.Dense(2)])
     model.build((None, 4))
     return model
 
 
-def compiled(k):
+def compiled(k: Any) -> Any:
     model = mlp(k)
     model.compile("adam", "mse")
     model.fit(np.ones((4, 4)), np.ones((4, 3)), verbose=0)
     return model
 
 
-def names_with_slashes(k):
+def names_with_slashes(k: Any) -> Any:
     x = k.Input((4,))
     y = k.layers.BatchNormalization(name="a/bn")(k.layers.Dense(3, name="a/d")(x))
     return k.Model(x, y)
 
 
-def several_axes(k):
+def several_axes(k: Any) -> Any:
     layers = [k.layers.LayerNormalization(axis=[1, 2]), k.layers.LayerNormalization()]
     return k.Sequential([k.Input((3, 4, 2)), *layers, k.layers.Softmax(axis=[1, 2])])
 
 
-def augmentation(k):
+def augmentation(k: Any) -> Any:
     layers = [k.layers.Rescaling(1 / 255), k.layers.RandomFlip(), k.layers.RandomRotation(0.1)]
     return k.Sequential([k.Input((8, 8, 3)), *layers, k.layers.Resizing(6, 6)])
 
 
-def arithmetic(k):
+def arithmetic(k: Any) -> Any:
     x = k.Input((4,))
     y = (1 - k.layers.Dense(4)(x) * 2.0) / (x**2 + 3)
     return k.Model(x, -y + x - y * y + np.array([1.0, 2.0, 3.0, 4.0], "float32"))
 
 
-def slices(k):
+def slices(k: Any) -> Any:
     x = k.Input((6, 4))
     y = x[:, 1:3] * x[:, ::-2][:, 1:] + x[:, 0][:, None]
     return k.Model(x, y[..., 1:] - 1)
 
 
-def functions(k):
+def functions(k: Any) -> Any:
     import tensorflow as tf
 
     x = k.Input((4,))
@@ -247,21 +251,21 @@ def functions(k):
     return k.Model(x, tf.matmul(y, tf.transpose(y, [0, 1, 3, 2])))
 
 
-def sum_over_another_axis(k):
+def sum_over_another_axis(k: Any) -> Any:
     import tensorflow as tf
 
     x = k.Input((4,))
     return k.Model(x, x + tf.reduce_max(x, axis=-1, keepdims=True))
 
 
-def unknown_function(k):
+def unknown_function(k: Any) -> Any:
     import tensorflow as tf
 
     x = k.Input((4,))
     return k.Model(x, tf.math.cumsum(x, axis=1))
 
 
-def code(k):
+def code(k: Any) -> Any:
     return k.Sequential([k.layers.Lambda(lambda x: x * 2, input_shape=(4,)), k.layers.Dense(2)])
 
 
@@ -329,13 +333,13 @@ def write_all(folder: Path) -> None:
         model.save(folder / f"{kind.__name__}.h5")
         if kind is not slices:  # Keras 2 cannot write an ellipsis there
             model.save(folder / f"{kind.__name__}.keras")
-        named = {f"in{i}": x for i, x in enumerate(inputs)}
+        named: dict[str, Any] = {f"in{i}": x for i, x in enumerate(inputs)}
         named |= {f"out{i}": y for i, y in enumerate(outputs)}
         np.savez(folder / f"{kind.__name__}.npz", **named)
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory):
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("keras2")
     environment = os.environ | {"TF_USE_LEGACY_KERAS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
     command = [sys.executable, __file__, str(folder)]
@@ -364,12 +368,14 @@ def assert_runs_as_in_keras2(model: Any, arrays: Path) -> None:
 
 def configuration(path: Path) -> dict[str, Any]:
     with h5py.File(path) as file:
-        return json.loads(file.attrs["model_config"])
+        config: Config = json.loads(file.attrs["model_config"])
+        return config
 
 
-def edited(written: Path, kind: Callable, tmp_path: Path, edit: Callable, **attributes) -> Path:
+def edited(written: Path, kind: Build, tmp_path: Path, edit: Edit, **attributes: Any) -> Path:
     """A copy of a file whose model configuration (and attributes) are others."""
-    path = shutil.copy(written / f"{kind.__name__}.h5", tmp_path / "edited.h5")
+    path = tmp_path / "edited.h5"
+    shutil.copy(written / f"{kind.__name__}.h5", path)
     config = configuration(path)
     config = edit(config) or config
     with h5py.File(path, "r+") as file:
@@ -378,7 +384,7 @@ def edited(written: Path, kind: Callable, tmp_path: Path, edit: Callable, **attr
 
 
 @pytest.mark.parametrize("kind", SAME)
-def test_a_model_of_keras2_runs_as_it_did(written, kind):
+def test_a_model_of_keras2_runs_as_it_did(written: Path, kind: Build) -> None:
     path = written / f"{kind.__name__}.h5"
     before = path.read_bytes()
     assert_runs_as_in_keras2(load(path), path.with_suffix(".npz"))
@@ -390,7 +396,7 @@ NOT_IN_ARCHIVES = (slices, layer_shared_with_a_sequential_sub_model)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in SAME if kind not in NOT_IN_ARCHIVES])
-def test_an_archive_of_keras2_runs_as_it_did(written, kind):
+def test_an_archive_of_keras2_runs_as_it_did(written: Path, kind: Build) -> None:
     from fpcheck.model.keras2_models import load_old_archive
 
     path = written / f"{kind.__name__}.keras"
@@ -398,7 +404,7 @@ def test_an_archive_of_keras2_runs_as_it_did(written, kind):
     assert_runs_as_in_keras2(model, path.with_suffix(".npz"))
 
 
-def test_an_archive_that_keras3_would_run_otherwise_is_refused(written):
+def test_an_archive_that_keras3_would_run_otherwise_is_refused(written: Path) -> None:
     from fpcheck.model.keras2_models import load_old_archive
 
     for kind, message in (
@@ -431,13 +437,15 @@ def assert_told_if_refused(path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", ["h5", "keras"])
 @pytest.mark.parametrize("kind", [*SAME, hard_sigmoid, sum_over_another_axis, code])
-def test_what_keras3_itself_refuses_is_told_without_running_it(written, kind, suffix):
+def test_what_keras3_itself_refuses_is_told_without_running_it(
+    written: Path, kind: Build, suffix: str
+) -> None:
     path = written / f"{kind.__name__}.{suffix}"
     if path.exists() or kind is not slices:
         assert_told_if_refused(path)
 
 
-def test_the_first_reason_is_named(written):
+def test_the_first_reason_is_named(written: Path) -> None:
     assert told_of(written / "embedding.h5") == [
         "written by Keras 2; load_model of Keras 3 refuses this file (layer lstm_2 has the "
         "argument time_major), although fpcheck can read it"
@@ -447,44 +455,44 @@ def test_the_first_reason_is_named(written):
     )
 
 
-def as_list_without_names(config):
+def as_list_without_names(config: Config) -> Config:
     layers = config["config"]["layers"][1:]
     return {"class_name": "Sequential", "config": layers}
 
 
-def each_layer(edit: Callable) -> Callable:
-    def edit_all(config):
+def each_layer(edit: Callable[[Config, Config], None]) -> Edit:
+    def edit_all(config: Config) -> None:
         for layer in config["config"]["layers"]:
             edit(layer, layer["config"])
 
     return edit_all
 
 
-def old_classes(layer, _config):
+def old_classes(layer: Config, _config: Config) -> None:
     old = {"BatchNormalization": "BatchNormalizationV1", "Functional": "Model"}
     layer["class_name"] = old.get(layer["class_name"], layer["class_name"])
 
 
-def initializers_with_dtype(_layer, config):
+def initializers_with_dtype(_layer: Config, config: Config) -> None:
     for key in [key for key in config if key.endswith("_initializer")]:
         config[key] = {"class_name": "RandomNormal", "config": {"mean": 0.0, "dtype": "float32"}}
 
 
-def arrays_for_numbers(_layer, config):
+def arrays_for_numbers(_layer: Config, config: Config) -> None:
     if "alpha" in config:
         config["alpha"] = {"type": "ndarray", "value": config["alpha"]}
 
 
-def arguments_that_say_nothing(layer, config):
+def arguments_that_say_nothing(layer: Config, config: Config) -> None:
     if layer["class_name"] == "BatchNormalization":
         config |= {"renorm": False, "fused": True, "virtual_batch_size": None, "axis": 3}
 
 
-def integer_embedding(config):
+def integer_embedding(config: Config) -> None:
     config["config"]["layers"][1]["config"]["dtype"] = "int32"
 
 
-def policies_of_old(_layer, config):
+def policies_of_old(_layer: Config, config: Config) -> None:
     if isinstance(config.get("dtype"), dict):
         config["dtype"] = {"class_name": "PolicyV1", "config": config["dtype"]["config"]}
 
@@ -505,36 +513,40 @@ OLD = [
 
 
 @pytest.mark.parametrize(("kind", "edit"), OLD)
-def test_older_spellings_mean_the_same(written, tmp_path, kind, edit):
+def test_older_spellings_mean_the_same(
+    written: Path, tmp_path: Path, kind: Build, edit: Edit
+) -> None:
     path = edited(written, kind, tmp_path, edit)
     assert_runs_as_in_keras2(load(path), written / f"{kind.__name__}.npz")
 
 
 @pytest.mark.parametrize(("kind", "edit"), OLD)
-def test_older_spellings_that_keras3_refuses_are_told(written, tmp_path, kind, edit):
+def test_older_spellings_that_keras3_refuses_are_told(
+    written: Path, tmp_path: Path, kind: Build, edit: Edit
+) -> None:
     assert_told_if_refused(edited(written, kind, tmp_path, edit))
 
 
-def give(kind: str, **arguments: Any) -> Callable:
-    def edit(layer, config):
+def give(kind: str, **arguments: Any) -> Edit:
+    def edit(layer: Config, config: Config) -> None:
         if layer["class_name"] == kind:
             config |= arguments
 
     return each_layer(edit)
 
 
-def rename(old: str, new: str) -> Callable:
-    def edit(layer, _config):
+def rename(old: str, new: str) -> Edit:
+    def edit(layer: Config, _config: Config) -> None:
         layer["class_name"] = new if layer["class_name"] == old else layer["class_name"]
 
     return each_layer(edit)
 
 
-def nothing(_config):
+def nothing(_config: Config) -> None:
     return None
 
 
-def without_the_last_layer(config):
+def without_the_last_layer(config: Config) -> None:
     config["config"]["layers"].pop()
 
 
@@ -557,7 +569,9 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("kind", "edit", "message"), REFUSED)
-def test_what_would_be_another_model_is_refused(written, tmp_path, kind, edit, message):
+def test_what_would_be_another_model_is_refused(
+    written: Path, tmp_path: Path, kind: Build, edit: Edit, message: str
+) -> None:
     with pytest.raises((ValueError, TypeError), match=message):
         load(edited(written, kind, tmp_path, edit))
 
@@ -570,26 +584,26 @@ def test_what_would_be_another_model_is_refused(written, tmp_path, kind, edit, m
     ],
 )
 def test_files_whose_weights_mean_something_else_are_refused(
-    written, tmp_path, attributes, message
-):
+    written: Path, tmp_path: Path, attributes: Any, message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         load(edited(written, convolutions, tmp_path, nothing, **attributes))
 
 
-def test_a_file_of_weights_only_is_refused(written, tmp_path):
-    path = shutil.copy(written / "mlp.h5", tmp_path)
+def test_a_file_of_weights_only_is_refused(written: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copy(written / "mlp.h5", tmp_path))
     with h5py.File(path, "r+") as file:
         del file.attrs["model_config"]
     with pytest.raises(ValueError, match="holds no full model"):
         load(path)
 
 
-def test_code_in_the_file_runs_only_outside_of_safe_mode(written):
+def test_code_in_the_file_runs_only_outside_of_safe_mode(written: Path) -> None:
     model = load(written / "code.h5", safe_mode=False)
     assert_runs_as_in_keras2(model, written / "code.npz")
 
 
-def test_a_custom_class_goes_before_that_of_keras(written):
+def test_a_custom_class_goes_before_that_of_keras(written: Path) -> None:
     import keras
 
     class Dense(keras.layers.Dense):
@@ -599,7 +613,7 @@ def test_a_custom_class_goes_before_that_of_keras(written):
     assert [type(layer) for layer in model.layers] == [Dense, keras.layers.Dropout, Dense]
 
 
-def test_functions_that_keras3_redefined_are_told(written):
+def test_functions_that_keras3_redefined_are_told(written: Path) -> None:
     from fpcheck.keras_config.keras2_config import redefined_builtins
 
     assert redefined_builtins(configuration(written / "hard_sigmoid.h5")) == [
@@ -611,7 +625,9 @@ def test_functions_that_keras3_redefined_are_told(written):
 
 
 @pytest.mark.parametrize("kind", [mlp, several_inputs_and_outputs, shared_layer])
-def test_where_keras3_needs_no_help_the_model_is_the_one_it_loads(written, kind):
+def test_where_keras3_needs_no_help_the_model_is_the_one_it_loads(
+    written: Path, kind: Build
+) -> None:
     import keras
 
     path = written / f"{kind.__name__}.h5"
@@ -619,7 +635,7 @@ def test_where_keras3_needs_no_help_the_model_is_the_one_it_loads(written, kind)
     assert load(path).get_config() == plain.get_config()
 
 
-def test_a_file_of_keras3_loads_as_keras_loads_it(tmp_path):
+def test_a_file_of_keras3_loads_as_keras_loads_it(tmp_path: Path) -> None:
     import keras
 
     layers = [keras.layers.LSTM(3), keras.layers.Dense(2, activation="hard_sigmoid")]

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fpcheck.codec import PathText
+
 NOTE = (
     "every tensor is in the file under its name, but trainable was different for inner/norm1 when "
     "the file was saved: load_weights of Keras goes by order, so set trainable as it was before "
@@ -70,7 +72,7 @@ def test_the_live_model_gets_each_tensor_by_its_name(file: str, folder: Path) ->
     from fpcheck.model.source import Options, parse
 
     whole = load(parse(str(folder / "net.h5")), Options()).model
-    filled = load(parse(str(folder / file)), Options(model=str(folder / "net.h5"))).model
+    filled = load(parse(str(folder / file)), Options(model=PathText(folder / "net.h5"))).model
     for ours, theirs in zip(whole.weights, filled.weights, strict=True):
         np.testing.assert_array_equal(ours, theirs)
         assert ours.trainable == theirs.trainable

@@ -1,6 +1,7 @@
 """A golden of the first schema stays readable, and what it did not record proves nothing."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,7 +50,7 @@ def test_what_was_not_recorded_keeps_outputs_from_being_proved(here: Path) -> No
     ("change", "where"),
     [({"mean": 5.0}, "scalar/used_mean"), ({"vector": 4.0}, "vector/used_mean")],
 )
-def test_what_was_recorded_is_compared(change: dict[str, float], where: str, here: Path) -> None:
+def test_what_was_recorded_is_compared(change: dict[str, Any], where: str, here: Path) -> None:
     report = fpcheck.compare(first(**change), "first", goldens=GOLDENS)
     assert report.verdict == "mismatch"
     assert where in [finding.where for finding in report.errors]

@@ -30,7 +30,8 @@ def test_a_folder_per_class_is_read_in_order_of_names_and_resized(tmp_path: Path
     examples = labelled_data.load_examples(tmp_path, taking(8, 8, 3))
     assert examples.classes == ("cat", "dog")
     assert examples.labels.tolist() == [0, 0, 1]
-    assert (examples.images.shape, examples.images.dtype) == ((3, 8, 8, 3), np.uint8)
+    assert examples.images.shape == (3, 8, 8, 3)
+    assert examples.images.dtype == np.uint8
     assert examples.images[2, 0, 0].tolist() == [0, 10, 200]
 
 

@@ -4,10 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
+from fpcheck.codec import PathText
 from fpcheck.comparison.finding import Finding
 from fpcheck.comparison.output_findings import compare_outputs
 from fpcheck.demo import MODEL
+from fpcheck.fingerprint.outputs import Answer, Outputs
 from fpcheck.golden.golden import Golden
 from fpcheck.model.runner import OutputPlan
 from fpcheck.model.source import Options
@@ -16,7 +19,7 @@ from fpcheck.workflows.compare import compare_source
 from fpcheck.workflows.record import record_source
 from fpcheck.workflows.request import CompareRequest, RecordRequest
 
-SEEDED = Options(weights="random", seed=0)
+SEEDED = Options(weights=PathText("random"), seed=0)
 SOURCES = {
     "resnet50": ("resnet50", SEEDED),
     "mobilenetv3small": ("MobileNetV3Small", SEEDED),
@@ -83,10 +86,8 @@ def test_under_xla_and_with_other_batch_sizes_outputs_match(golden: Golden, gold
         )
 
 
-def _taken(outputs, answers):  # type: ignore[no-untyped-def]
-    import msgspec
-
-    return msgspec.structs.replace(outputs, answers=answers)
+def _taken(outputs: Outputs, answers: tuple[Answer, ...]) -> Outputs:
+    return replace(outputs, answers=answers)
 
 
 def _rms(values: np.ndarray) -> float:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fpcheck.codec import PathText
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.weights import measure
@@ -14,7 +15,7 @@ from fpcheck.workflows.output_recording import check_weights
 from fpcheck.workflows.record import record_source
 from fpcheck.workflows.request import RecordRequest
 
-BUILD = Source("theirs:build", Kind.CALLABLE, "theirs:build")
+BUILD = Source("theirs:build", Kind.CALLABLE, PathText("theirs:build"))
 CODE = """
 import keras
 def build():

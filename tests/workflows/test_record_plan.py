@@ -1,6 +1,7 @@
 """What a person decided for a golden stays decided for its next versions."""
 
 from pathlib import Path
+from typing import Any
 
 import keras
 import models

@@ -1,5 +1,6 @@
 """A file that Keras refuses to load: what was read of it is reported, with Keras's reason."""
 
+import importlib
 import io
 import json
 import zipfile
@@ -191,7 +192,7 @@ def test_a_worker_that_dies_leaves_what_was_read(
     monkeypatch.setenv("PYTHONPATH", str(here), prepend=":")
     monkeypatch.syspath_prepend(here)
     Path("dying.py").write_text(DYING.format("x"))
-    import dying
+    dying = importlib.import_module("dying")
 
     filled(keras.Sequential([keras.Input((4,)), dying.Same(), kl.Dense(2)])).save("dying.keras")
     options = Options(custom_objects="dying")

@@ -1,6 +1,7 @@
 """Predictions on labelled data against those that the golden recorded."""
 
 from pathlib import Path
+from typing import Any
 
 import models
 import numpy as np

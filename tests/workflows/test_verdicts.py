@@ -13,6 +13,7 @@ from keras import layers as kl
 from models import filled
 
 import fpcheck
+from fpcheck.codec import PathText
 from fpcheck.model import environment
 from fpcheck.model.source import Options
 from fpcheck.model.worker_client import RemoteSession
