@@ -13,6 +13,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from benchmarks.arguments import making
+from fpcheck.codec import PathText
 from fpcheck.comparison.tolerance import tolerances_of
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint import probes

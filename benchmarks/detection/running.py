@@ -19,7 +19,7 @@ from fpcheck.model.source import Options
 from fpcheck.model.worker_client import RemoteSession
 from fpcheck.report.report import Report
 from fpcheck.workflows import compare
-from fpcheck.workflows.request import Request
+from fpcheck.workflows.request import CompareRequest
 
 # Goldens depend on these; with other sources they are recorded again.
 _SOURCES = (
@@ -152,7 +152,7 @@ class Bench:
             if isinstance(candidate, keras.Model) or options.get("static"):
                 return fpcheck.compare(candidate, subject.name, goldens=goldens, **options)
             asked = {key: options.pop(key) for key in ("full",) if key in options}
-            request = compare.CompareRequest(golden=subject.name, goldens=goldens, **asked)
+            request = CompareRequest(golden=subject.name, goldens=goldens, **asked)
             worker = self._worker(case.environment)
             return compare.compare_source(candidate, request, Options(**options), worker)
         except FpcheckError as error:

@@ -102,7 +102,6 @@ class RemoteSession:
 
             self._connection, theirs = Pipe()
             self._log = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
-            chosen = {**NO_PLUGINS, "KERAS_BACKEND": self.backend}
             with theirs:
                 self._process = subprocess.Popen(
                     [sys.executable, "-P", "-m", "fpcheck.model.worker", str(theirs.fileno())],
@@ -110,9 +109,13 @@ class RemoteSession:
                     stdout=self._log,
                     stderr=self._log,
                     pass_fds=(theirs.fileno(),),
-                    env={**before_import(), **os.environ, **chosen, **self._settings},
+                    env=self._environment(),
                 )
         return self._process
+
+    def _environment(self) -> dict[str, str]:
+        chosen = {**NO_PLUGINS, "KERAS_BACKEND": self.backend}
+        return {**before_import(), **os.environ, **chosen, **self._settings}
 
     def _ask(self, method: str, *arguments: Any, **named: Any) -> Any:
         self._send(question(method, *arguments, **named))

@@ -27,10 +27,9 @@ from fpcheck.model.sensitivity import reach
 from fpcheck.model.source import Options
 from fpcheck.model.user_code import raised
 from fpcheck.model.worker_client import RemoteSession
-from fpcheck.workflows import record
 from fpcheck.workflows.compare import compare_source
 from fpcheck.workflows.record import record_source
-from fpcheck.workflows.request import Request
+from fpcheck.workflows.request import CompareRequest, RecordRequest
 
 ROOT = Path(__file__).parents[2]
 ALLOWED = "Allowed: tensorflow, jax, torch, numpy, openvino."
@@ -168,12 +167,12 @@ def test_a_package_in_a_distribution_of_another_name_has_its_version() -> None:
 def test_a_backend_that_only_keras_knows_records_and_compares(here: Path) -> None:
     _net().save("net.keras")
     on_numpy = Options(backend="numpy")
-    golden = record_source("net.keras", record.Request(name="net"), on_numpy).golden
+    golden = record_source("net.keras", RecordRequest(name="net"), on_numpy).golden
     outputs = golden.fingerprint.outputs
     assert outputs is not None
     assert (outputs.environment, outputs.reach.unreached) == (environment("numpy"), ())
     for options, status in [(on_numpy, "proved"), (Options(), "pass")]:
-        report = compare_source("net.keras", Request(golden="net"), options)
+        report = compare_source("net.keras", CompareRequest(golden="net"), options)
         assert (report.verdict, report.levels["outputs"].status) == ("match", status)
 
 

@@ -162,7 +162,7 @@ def test_an_added_or_missing_last_activation_is_head_activation_changed(
 ) -> None:
     last = net.layers[-1].path
     longer = network(
-        *net.layers, layer("probs", kind, last, out=(None, 10)), shape=net.inputs[0].shape
+        *net.layers, layer("probs", kind, last, out=(None, 10)), shape=net.inputs[0].shape or ()
     )
     (found,) = diagnose(compared(fingerprint(net), fingerprint(longer, trained(net))))
     assert (found.code, found.layers) == ("head-activation-changed", ["probs"])

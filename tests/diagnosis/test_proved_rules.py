@@ -267,11 +267,12 @@ def test_rare_flips_and_transpositions_are_proved_by_undoing_them(
 @ON_CONVNETS
 def test_counterfactual_digests_prove_mistakes_without_a_closer_look(net: Structure) -> None:
     values = trained(net)
-    for change, code in (
+    mistakes: list[tuple[Callable[[Array], Array], str]] = [
         (lambda v: v[::-1, ::-1], "kernel-flipped"),
         (lambda v: v[:, :, ::-1], "input-channels-reversed"),
         (lambda v: v[::-1], "other-checkpoint"),
-    ):
+    ]
+    for change, code in mistakes:
         other = {**values, "conv1/kernel": change(values["conv1/kernel"])}
         found = diagnose(compared(fingerprint(net, values), fingerprint(net, other)))
         assert codes(found) == [code]

@@ -76,7 +76,7 @@ def test_exchanged_and_reversed_axes_are_undone(
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16, ml_dtypes.bfloat16, np.int8])
 def test_every_numeric_type_is_undone(dtype: type) -> None:
-    right = (draw(6, 6) * 50).astype(dtype)
+    right: Array = (draw(6, 6) * 50).astype(dtype)
     assert one(right, np.ascontiguousarray(right.T)).how == "turned"
 
 

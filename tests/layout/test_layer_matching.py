@@ -106,7 +106,7 @@ def test_without_an_architecture_the_structure_is_skipped_and_the_verdict_incomp
 
 
 def test_with_an_architecture_both_levels_are_checked(model: keras.Model) -> None:
-    options = Options(static=True, model="net.keras")
+    options = Options(static=True, model=PathText("net.keras"))
     report = compare_source("net.weights.h5", CompareRequest(golden="net"), options)
     assert (report.verdict, report.findings) == ("match", [])
     assert report.levels["structure"].status == "pass"

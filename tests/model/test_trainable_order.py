@@ -57,7 +57,7 @@ def test_weights_match_with_and_without_an_architecture(
     monkeypatch.chdir(folder)
     record.record_source("net.h5", RecordRequest(name="net"), Options(static=True))
     report = compare_source(
-        file, CompareRequest(golden="net"), Options(static=True, model="net.h5")
+        file, CompareRequest(golden="net"), Options(static=True, model=PathText("net.h5"))
     )
     assert (report.verdict, report.findings, report.notes) == ("match", [], notes)
     report = compare_source(

@@ -58,7 +58,7 @@ def test_a_model_written_by_keras_2_0_5_is_recorded_and_matches_in_every_contain
         path = goldens / name
         weights_only = name.endswith(".weights.h5")
         model.save_weights(path) if weights_only else model.save(path)
-        options = Options(model=str(EMOTION) if weights_only else None)
+        options = Options(model=PathText(EMOTION) if weights_only else None)
         request = CompareRequest(golden="emotion", goldens=goldens, full=True)
         report = compare_source(path, request, options, worker)
         assert report.verdict == "match", str(report)

@@ -19,7 +19,7 @@ from fpcheck.workflows.request import RecordRequest
 STATIC = Options(static=True)
 
 
-def recorded(path: str, **asked: str) -> Recording:
+def recorded(path: str, **asked: Any) -> Recording:
     return record_source(path, RecordRequest(name="net", **asked), STATIC)
 
 

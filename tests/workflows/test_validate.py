@@ -26,7 +26,7 @@ def model(here: Path) -> object:
     return net
 
 
-def validated(model: object, data: Path, **request: str) -> Report:
+def validated(model: object, data: Path, **request: Any) -> Report:
     return validate_source(model, data, CompareRequest(golden="net", **request), Options())
 
 

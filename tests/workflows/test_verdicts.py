@@ -111,7 +111,7 @@ def test_the_shipped_architectures_match_as_structures_only(
 ) -> None:
     for levels, verdict in ((None, "incomplete"), (("structure",), "match")):
         request = CompareRequest(levels=levels)
-        report = compare_source("mobilenet", request, Options(weights="random"), worker)
+        report = compare_source("mobilenet", request, Options(weights=PathText("random")), worker)
         assert (report.verdict, report.golden.name) == (verdict, "mobilenet")
         assert report.levels["structure"].status == "pass"
 
