@@ -16,7 +16,7 @@ from fpcheck.codec import PathText, Value
 from fpcheck.errors import FpcheckError, as_text
 from fpcheck.files import limits
 from fpcheck.files.address import is_address
-from fpcheck.files.refusals import GIVE
+from fpcheck.formats import give
 from fpcheck.processes.limited_process import NO_FILE, Job, Pending, may_fork, start
 
 if TYPE_CHECKING:
@@ -181,5 +181,5 @@ def open_regular(path: str, label: str) -> int:
         ) from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise FpcheckError(f"{label}: not a regular file", GIVE)
+        raise FpcheckError(f"{label}: not a regular file", give())
     return descriptor

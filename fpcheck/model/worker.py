@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from fpcheck.codec import Array, Value, pack, unpack
 from fpcheck.errors import FpcheckError, UnavailableError, as_text
 from fpcheck.fingerprint.undone import Wanted
-from fpcheck.model.deep_models import allow_depth
+from fpcheck.loading.deep_models import allow_depth
 from fpcheck.model.session import OutputPlan
 from fpcheck.model.source import Options, Source
 from fpcheck.model.user_code import CORRECT, raised

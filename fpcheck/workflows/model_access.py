@@ -17,7 +17,8 @@ from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.probes import Probes
 from fpcheck.fingerprint.structure import REST, Structure
-from fpcheck.formats.file_head import ARCHITECTURE
+from fpcheck.formats import contents_of
+from fpcheck.formats.format import Contains
 from fpcheck.formats.model_file import ModelFile
 from fpcheck.golden.store import shipped
 from fpcheck.layout.layer_matching import out_of_order, out_of_place
@@ -79,7 +80,8 @@ def opened(
         file = begun or ModelFile(parsed.target, parsed.text, known)
         with nullcontext() if begun else closing(file):
             session = _from_file(file, parsed, options, workers)
-            if session.format == ARCHITECTURE and not architecture_only:
+            bare = contents_of(session.format) is Contains.ARCHITECTURE
+            if bare and not architecture_only:
                 raise FpcheckError(
                     f"{parsed.text}: holds an architecture only, no weights",
                     f"Give the file of its weights, with --model {parsed.text}.",

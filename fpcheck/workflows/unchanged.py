@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from fpcheck.comparison.tolerance import TOLERANCES
 from fpcheck.comparison.verdict import LevelResult, verdict
 from fpcheck.fingerprint.levels import LEVELS, Level
+from fpcheck.formats import contents_of
+from fpcheck.formats.format import Contains
 from fpcheck.formats.model_file import ModelFile
 from fpcheck.model.environment import environment
 from fpcheck.model.source import Options, Source, parse
@@ -27,9 +29,6 @@ from fpcheck.workflows.request import (
 
 if TYPE_CHECKING:
     from fpcheck.golden.document import Head
-
-# Containers that hold a whole model in one file, so that its bytes tell all.
-_COMPLETE = ("keras", "keras-h5")
 
 
 def unchanged(text: str, request: Request, options: Options) -> Report | None:
@@ -113,7 +112,8 @@ def _levels(
 def _has_bytes_of(source: Source, head: "Head") -> bool:
     """Whether a file is byte for byte the one that a golden was recorded from."""
     recorded = head.source
-    if recorded.format not in _COMPLETE or recorded.size is None:
+    # The bytes of a whole model say everything.
+    if contents_of(recorded.format) is not Contains.MODEL or recorded.size is None:
         return False
     with closing(ModelFile(source.target, source.text)) as file:
         return file.size == recorded.size and file.whole().digest == recorded.digest

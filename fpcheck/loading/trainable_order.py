@@ -11,8 +11,6 @@ from typing import Any
 
 import h5py
 
-from fpcheck.formats.file_head import HDF5
-
 
 @contextmanager
 def frozen_as_saved(model: Any, path: Path) -> Iterator[None]:
@@ -29,9 +27,6 @@ def frozen_as_saved(model: Any, path: Path) -> Iterator[None]:
 
 def _listed(model: Any, path: Path) -> list[tuple[Any, list[str]]]:
     """Outermost layers and the names of tensors in the file, by order, as Keras pairs them."""
-    with path.open("rb") as file:
-        if file.read(len(HDF5)) != HDF5:
-            return []
     with h5py.File(path, "r") as opened:
         root = opened if "layer_names" in opened.attrs else opened.get("model_weights", opened)
         if "layer_names" not in root.attrs:
