@@ -1,4 +1,4 @@
-"""A structure and its tensors, from what a configuration tells and what a weight file holds."""
+"""A structure and its tensors, from a configuration and the tensors of a weight file."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ from fpcheck.keras_config.vocabularies import LOOKUPS, VOCABULARY, given_weights
 
 @dataclass(frozen=True)
 class Derived:
-    """Values at hand, for state that a weight file does not hold as a tensor."""
+    """The values of state that a weight file does not contain as a tensor."""
 
     values: Array
     dtype: str
@@ -50,17 +50,17 @@ _STATISTICS = ("mean", "variance")
 
 
 class Assets(Protocol):
-    """The files that an archive keeps beside configuration and weights."""
+    """The files of an archive beside configuration and weights."""
 
     def vocabulary(self, store: str) -> list[str] | None:
-        """The lines of the words of a lookup layer, by its store; None where there are none."""
+        """The words of the lookup layer in this group; None if the archive has none."""
 
     def others(self, lookups: Collection[str]) -> list[tuple[str, bytes]]:
-        """All that custom classes saved, by name; what is of these stores is left out."""
+        """The files that custom classes saved, by name, without those of these groups."""
 
 
 class NoAssets:
-    """Those of a container that keeps none."""
+    """The assets of a format that has none."""
 
     def vocabulary(self, store: str) -> list[str] | None:
         """See `Assets`."""
@@ -73,7 +73,7 @@ class NoAssets:
 
 @dataclass(frozen=True)
 class Assembled:
-    """A structure, and where each of its tensors lies.
+    """A structure, and the place of each of its tensors.
 
     Attributes:
         structure: layers and what feeds what.
@@ -89,9 +89,9 @@ def assemble(draft: Draft, held: Held, untold: set[str], assets: Assets) -> Asse
 
     Args:
         draft: the architecture.
-        held: tensors by the path of their layer; those of no known layer stand inside custom ones.
-        untold: what else the container does not tell.
-        assets: what the container keeps beside the configuration and the weights.
+        held: tensors by the path of their layer; those of no known layer are inside custom ones.
+        untold: what else the format does not store.
+        assets: the files beside the configuration and the weights.
     """
     left = dict(held)
     known = {entry.path for entry in draft.entries}
@@ -125,15 +125,12 @@ def assemble(draft: Draft, held: Held, untold: set[str], assets: Assets) -> Asse
         untold.add(INNER_LAYERS)
     if not draft.graph:
         untold |= {INPUTS, GRAPH}
-    structure = Structure(
-        draft.class_name, draft.inputs, draft.outputs, tuple(layers), draft.custom,
-        tuple(sorted(untold)),
-    )  # fmt: skip
-    return Assembled(structure, stored)
+    facts = draft.class_name, draft.inputs, draft.outputs, tuple(layers), draft.custom
+    return Assembled(Structure(*facts, tuple(sorted(untold))), stored)
 
 
 def weights_only(held: Held, stores: dict[str, str], shard: bool = False) -> Assembled:
-    """The tensors of a file that holds no architecture; `config` tells where each layer's lie."""
+    """The tensors of a file without an architecture; `config` names the group of each layer."""
     layers = layers_of(held, stores)
     untold = tuple(sorted({*ASPECTS} - {GRAPH} | ({SHARD} if shard else set())))
     structure = Structure("", (), (), layers, False, untold)
@@ -141,7 +138,7 @@ def weights_only(held: Held, stores: dict[str, str], shard: bool = False) -> Ass
 
 
 def layers_of(held: Held, stores: dict[str, str]) -> tuple[Layer, ...]:
-    """Layers of a file that holds no architecture."""
+    """Layers of a file without an architecture."""
     return tuple(
         replace(_unknown(path, tensors), config={"store": stores[path]} if path in stores else None)
         for path, tensors in held.items()
@@ -149,13 +146,13 @@ def layers_of(held: Held, stores: dict[str, str]) -> tuple[Layer, ...]:
 
 
 def _outside(entry: Entry) -> tuple[str, ...]:
-    """The file that a lookup reads its words from when it is loaded."""
+    """The file from which a lookup layer reads its words when Keras loads it."""
     given = entry.raw.get("vocabulary") if entry.class_name in LOOKUPS else None
     return (given,) if isinstance(given, str) else ()
 
 
 def _unknown(path: str, tensors: Tensors) -> Layer:
-    """A layer of which only its place and its tensors are known."""
+    """A layer whose class is not known, only its path and its tensors."""
     held = tuple(
         Tensor(role or f"#{place}", place, dataset.shape, dataset.dtype, None)
         for place, (role, dataset) in enumerate(tensors)
@@ -170,7 +167,7 @@ def _tensors(entry: Entry, held: Tensors) -> tuple[list[Tensor], list[Stored]]:
         parts = sorted(parts, key=lambda item: known.index(item[0] or ""))
     tensors: list[Tensor] = []
     stored: list[Stored] = []
-    # Where some are missing, a number in the file may still tell the role.
+    # Where some are missing, the number in the file still gives the role.
     numbered = {f"#{number}": role for number, role in enumerate(entry.roles or ())}
     for place, (told_role, own) in enumerate(parts):
         role = known[place] if known else told_role or f"#{place}"
@@ -184,7 +181,7 @@ def _tensors(entry: Entry, held: Tensors) -> tuple[list[Tensor], list[Stored]]:
 
 
 def _merged(entry: Entry, held: Tensors) -> list[tuple[str | None, Stored]]:
-    """With low-rank adapters, which legacy files keep apart, in the kernel: as Keras computes it.
+    """The tensors, with low-rank adapters merged into the kernel; legacy files store them apart.
 
     kernel + alpha / rank * (a @ b), in float32: https://arxiv.org/abs/2106.09685, section 4.1.
     """
@@ -218,17 +215,17 @@ def _layer(entry: Entry, tensors: list[Tensor]) -> Layer:
     training = entry.training
     if entry.config is not None and any(not t.derived for t in tensors):
         training = {**training, "trainable": entry.trainable}
-    return Layer(entry.path, entry.class_name, entry.custom, entry.dtype, entry.config, training,
-                 entry.calls, tuple(tensors))  # fmt: skip
+    facts = entry.path, entry.class_name, entry.custom, entry.dtype, entry.config
+    return Layer(*facts, training, entry.calls, tuple(tensors))
 
 
 def _derived(entry: Entry, held: Tensors, assets: Assets) -> tuple[State, tuple[str, ...]]:
-    """State that follows from configuration or weights, as a live layer holds it.
+    """State that follows from configuration or weights, as a live layer has it.
 
     Returns:
-        What the container tells, and the roles of what it does not tell.
+        The state that the file gives, and the roles of the state that it does not give.
     """
-    if entry.custom:  # it may be any of these, or hold one
+    if entry.custom:  # it may be any of these, or contain one
         return [], (VOCABULARY, IDF, *(USED + role for role in _STATISTICS))
     if entry.class_name in LOOKUPS:
         return _words(entry, held, assets)
@@ -253,7 +250,7 @@ def _words(entry: Entry, held: Tensors, assets: Assets) -> tuple[State, tuple[st
 def with_empty_tensors(found: Assembled, draft: Draft) -> Assembled:
     """An architecture without values, whose layers have the tensors that their classes make.
 
-    Their shapes are not told, so they are empty.
+    The file does not store their shapes, so they are empty.
     """
     entries = {entry.path: entry for entry in draft.entries if entry.roles}
     nothing = Derived(np.zeros(0, np.float32), "float32")
@@ -263,8 +260,8 @@ def with_empty_tensors(found: Assembled, draft: Draft) -> Assembled:
     for layer in found.structure.layers:
         entry = entries.get(layer.path)
         roles = [] if entry is None or entry.roles is None else entry.roles
-        own = [Tensor(role, place, (0,), layer.dtype, not is_fixed(role, layer.dtype))
-               for place, role in enumerate(roles)]  # fmt: skip
+        dtype = layer.dtype
+        own = [Tensor(r, i, (0,), dtype, not is_fixed(r, dtype)) for i, r in enumerate(roles)]
         training = layer.training
         if entry is not None and layer.config is not None:
             training = {**training, "trainable": entry.trainable}
@@ -275,16 +272,16 @@ def with_empty_tensors(found: Assembled, draft: Draft) -> Assembled:
 
 
 def _statistics(entry: Entry, held: Tensors) -> tuple[State, tuple[str, ...]]:
-    given = {role: np.asarray(entry.raw[role]) for role in _STATISTICS
-             if entry.raw.get(role) is not None}  # fmt: skip
+    told = {role: entry.raw.get(role) for role in _STATISTICS}
+    given = {role: np.asarray(value) for role, value in told.items() if value is not None}
     if not given and len(held) >= 2:
         given = {role: data.values() for role, (_, data) in zip(_STATISTICS, held, strict=False)}
-    if not given:  # weights from which they follow are elsewhere
+    if not given:  # the weights from which they follow are in another file
         return [], tuple(USED + role for role in _STATISTICS)
     if any(values.dtype.kind not in "fiuV" for values in given.values()):  # V: bfloat16
         raise TypeError(f"the {next(iter(given))} of {entry.path[:80]} is no number")
     if any(not values.ndim for values in given.values()):
-        # Keras spreads it over axes whose length a file need not tell. It is in the configuration.
+        # Keras broadcasts it; the file need not store the shape. The configuration is compared.
         return [], tuple(USED + role for role in given)
     state = {USED + role: np.ravel(v).astype(np.float32) for role, v in given.items()}
     return [(role, values, "float32") for role, values in state.items()], ()

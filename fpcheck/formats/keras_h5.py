@@ -6,7 +6,7 @@ from fpcheck.errors import FpcheckError
 from fpcheck.files import strict_json
 from fpcheck.files.hdf5 import File
 from fpcheck.fingerprint.structure import ASSETS, MASKS
-from fpcheck.formats import keras_h5_weights, tensor_groups
+from fpcheck.formats import keras_h5_weights, legacy_groups
 from fpcheck.formats.format import Sibling
 from fpcheck.formats.opened import Opened, assembled, from_keras2, strays
 from fpcheck.formats.raw_file import RawFile
@@ -46,7 +46,7 @@ def read(raw: RawFile, sibling: Sibling) -> Opened:
     if old:
         config, notes = from_keras2(config, json.loads(text), label)
     model = draft(config, label)
-    held = tensor_groups.legacy(file, group, model.entries, model.graph)
+    held = legacy_groups.by_list(file, group, model.entries, model.graph)
     found = assembled(label, model, held, {MASKS, ASSETS} if old else {ASSETS})
     return Opened(found, [*notes, *strays(group, held)], root=file.root)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from fpcheck.files.hdf5 import File
-from fpcheck.formats import tensor_groups
+from fpcheck.formats import legacy_groups
 from fpcheck.formats.format import Sibling
 from fpcheck.formats.opened import Opened, weights
 from fpcheck.formats.raw_file import RawFile
@@ -21,8 +21,8 @@ def recognises(file: RawFile) -> bool:
 def read(raw: RawFile, sibling: Sibling) -> Opened:
     """See `Code`."""
     file = File(raw.region, raw.label)
-    held = tensor_groups.legacy(file, file.root, ())
-    return weights(file, held, {}, tensor_groups.weightless(file, file.root))
+    held = legacy_groups.by_list(file, file.root, ())
+    return weights(file, held, {}, legacy_groups.weightless(file, file.root))
 
 
 def load_weights(path: Path, model: Any) -> None:

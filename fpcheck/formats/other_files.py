@@ -1,7 +1,7 @@
-"""Whole files in the containers of Keras that hold no model: somebody else's HDF5, zip or JSON.
+"""Undamaged HDF5, zip and JSON files that contain no model.
 
-They are data, not damaged models, and the gate passes over them. So whatever Keras could load a
-part of, and whatever cannot be read to its end, is no such file.
+The gate passes over them. A file of which Keras could load a part, or that cannot be read to its
+end, may be a damaged model, so it does not count as such a file.
 """
 
 import json
@@ -22,23 +22,31 @@ from fpcheck.formats.raw_file import RawFile
 from fpcheck.formats.weights_json import GIVE_INDEX
 
 # Attributes and groups that Keras writes, in each of its ways to lay out an HDF5 file.
-_ATTRIBUTES = ("model_config", "training_config", "keras_version", "layer_names", "weight_names",
-               "nb_layers")  # fmt: skip
+_ATTRIBUTES = (
+    "model_config",
+    "training_config",
+    "keras_version",
+    "layer_names",
+    "weight_names",
+    "nb_layers",
+)
 _GROUPS = frozenset({"layers", "model_weights", "optimizer_weights", "top_level_model_weights"})
 _VARS = "vars"
-# What others write in the root, and what the file is then called.
+# Attributes that other programs write in the root, and what their files are.
 _WRITERS = {
     "_NCProperties": "a NetCDF4 file",
     "PYTABLES_FORMAT_VERSION": "a PyTables (pandas) file",
     "encoding-type": "an AnnData file",
 }
 _MATLAB = b"MATLAB"
-# AnnData keeps its matrices in a group that has the name of one of Keras's.
+# AnnData stores its matrices in a group with a name that Keras uses too.
 _ANNDATA = frozenset({"obs", "var"})
-# Members of an archive that holds a model, whole or not, of Keras or another framework.
-_MEMBERS = ("config.json", "metadata.json", ".pkl", ".pb", ".pt", ".pth", ".onnx", ".tflite",
-            ".safetensors", ".index")  # fmt: skip
-# Keys of an index of weights, of an architecture, and of a model for browsers, wherever they stand.
+# How members of an archive of any framework end that contains a model, or a part of one.
+_MEMBERS = (
+    *("config.json", "metadata.json", ".pkl", ".pb", ".pt", ".pth", ".onnx", ".tflite"),
+    *(".safetensors", ".index"),
+)
+# Keys of an index of weights, of an architecture, and of a model for browsers, at any depth.
 _KEYS = ("weight_map", "total_size", "keras_version", "modelTopology", "weightsManifest")
 
 
@@ -64,9 +72,9 @@ def check_hdf5(raw: RawFile) -> None:
 
 
 def _is_kerass(root: Any, names: set[str]) -> bool:
-    """Whether anything that Keras writes is in a file; also where that cannot be seen to the end.
+    """Whether a file contains anything that Keras writes, or is too large to know.
 
-    Links are not followed; the name of one counts.
+    Links are not followed; their names count.
     """
     if (_GROUPS - {"layers"} if names >= _ANNDATA else _GROUPS) & names:
         return True
@@ -87,7 +95,7 @@ def _is_kerass(root: Any, names: set[str]) -> bool:
 
 
 def _objects(group: Any) -> Iterator[tuple[bytes, Any]]:
-    """What a group holds itself: by name, without what links lead to."""
+    """The objects in a group by name, without the targets of links."""
     names: list[bytes] = []
     group.links.iterate(names.append)
     for raw in names:

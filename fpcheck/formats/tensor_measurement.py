@@ -58,9 +58,11 @@ def measurements(
 
 
 def _shared_out(
-    pool: ThreadPoolExecutor, stored: Sequence[Stored], places: Sequence[int],
+    pool: ThreadPoolExecutor,
+    stored: Sequence[Stored],
+    places: Sequence[int],
     work: Callable[[int, int], T],
-) -> dict[int, T]:  # fmt: skip
+) -> dict[int, T]:
     """What `work` gives for each place and a number of threads: all of them for a large tensor."""
     large = [place for place in places if nbytes(stored[place]) >= LARGE]
     small = [place for place in places if nbytes(stored[place]) < LARGE]
