@@ -25,6 +25,7 @@ PAGES = [
 ]
 
 
+@pytest.mark.framework
 def test_examples_and_tables_are_what_the_code_gives() -> None:
     done = subprocess.run(
         [sys.executable, ROOT / "scripts" / "regenerate_documents.py", "--check"],

@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from fpcheck.errors import FpcheckError, as_text
 from fpcheck.files.address import shown
 from fpcheck.progress import Progress as Step
 from fpcheck.progress import silent
-from fpcheck.report import json as json_report
+from fpcheck.report import FOR_PROGRAMS
 from fpcheck.report.report import Report
 
 if TYPE_CHECKING:  # the library for terminals takes time to import, and JSON does not need it
@@ -56,8 +57,8 @@ def err() -> "Console":
 def show(report: Report, showing: "Showing", accept: str | None = None) -> None:
     """Print a report, or write it to a file; `accept` says how to store what differs."""
     output, verbose = showing.output, showing.verbose
-    if showing.form == "json":
-        text = json_report.render(report) + "\n"
+    if showing.form in FOR_PROGRAMS:
+        text = import_module(FOR_PROGRAMS[showing.form]).render(report) + "\n"
         write(output, text) if output is not None else sys.stdout.write(text)
         return
     from fpcheck.report.text import plain_text

@@ -15,12 +15,13 @@ from typer import Argument, Option
 
 from fpcheck.backends import BACKENDS
 from fpcheck.errors import FpcheckError
+from fpcheck.report import FOR_PROGRAMS
 
 if TYPE_CHECKING:
     from fpcheck.model.source import Options
     from fpcheck.workflows.request import CompareRequest
 
-FORMATS = ("text", "json")
+FORMATS = ("text", *FOR_PROGRAMS)
 _SOURCE = "A file, an application's name, or module:function."
 _GOLDENS = "Folder of goldens. [default: the nearest fingerprints/]"
 _LEVELS = "Levels to compare: structure,weights,outputs. [default: all]"
