@@ -131,9 +131,12 @@ def regenerate() -> None:
         request = RecordRequest(name=name, goldens=FOLDER, levels=("structure",), note=note)
         _tell(record_source(model, request, Options()))
     request = RecordRequest(
-        name=DEMO, goldens=FOLDER, preprocess=demo.PREPROCESS, data=demo.TEST_IMAGES,
+        name=DEMO,
+        goldens=FOLDER,
+        preprocess=demo.PREPROCESS,
+        data=demo.TEST_IMAGES,
         note="The bundled digits model of fpcheck demo.",
-    )  # fmt: skip
+    )
     # A relative path, so that the golden does not name this machine's folders.
     os.chdir(ROOT)
     _tell(record_source(demo.MODEL.relative_to(ROOT), request, Options()))

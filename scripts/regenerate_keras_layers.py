@@ -14,18 +14,36 @@ from typing import Any
 TARGET = Path(__file__).parents[1] / "fpcheck" / "keras_config" / "keras_layers.json"
 # Something that will do for every argument without a default.
 ARGUMENTS = {
-    "target_shape": (1,), "output_shape": (1,), "dims": (1,), "equation": "ab,bc->ac",
-    "kernel_size": 1, "bin_boundaries": [0.0], "rate": 0.1, "factor": 0.1, "stddev": 0.1,
-    "function": abs, "width": 1, "height": 1, "stretch_factor": 1.0, "bounding_box_format": "xyxy",
-    "num_bins": 2, "value_range": (0, 1), "target_format": "xyxy", "source": "xyxy",
-    "target": "xyxy", "scale": 1.0, "axis": -1,
-}  # fmt: skip
+    "target_shape": (1,),
+    "output_shape": (1,),
+    "dims": (1,),
+    "equation": "ab,bc->ac",
+    "kernel_size": 1,
+    "bin_boundaries": [0.0],
+    "rate": 0.1,
+    "factor": 0.1,
+    "stddev": 0.1,
+    "function": abs,
+    "width": 1,
+    "height": 1,
+    "stretch_factor": 1.0,
+    "bounding_box_format": "xyxy",
+    "num_bins": 2,
+    "value_range": (0, 1),
+    "target_format": "xyxy",
+    "source": "xyxy",
+    "target": "xyxy",
+    "scale": 1.0,
+    "axis": -1,
+}
 # Layers that refuse the defaults of their own signature.
 REFUSING: dict[str, dict[str, Any]] = {
-    "InputLayer": {"shape": (1,)}, "CategoryEncoding": {"num_tokens": 2},
-    "Activation": {"activation": "relu"}, "Discretization": {"bin_boundaries": [0.0]},
+    "InputLayer": {"shape": (1,)},
+    "CategoryEncoding": {"num_tokens": 2},
+    "Activation": {"activation": "relu"},
+    "Discretization": {"bin_boundaries": [0.0]},
     "RandomPosterization": {"factor": 4},
-}  # fmt: skip
+}
 
 
 def main() -> int:
@@ -66,9 +84,10 @@ def defaults(kind: type) -> dict[str, Any]:
     config = layer.get_config()
     # None stands for something that follows from other arguments, but for False.
     optional = {
-        p.name for p in parameters
+        p.name
+        for p in parameters
         if p.default not in (p.empty, None) or (p.default is None and config.get(p.name) is False)
-    }  # fmt: skip
+    }
     own = {key: value for key, value in config.items() if key in optional}
     decisive, training = split_config(own, kind.__name__, False)
     return {**decisive, **training}
@@ -83,8 +102,11 @@ def quantized(kind: type) -> dict[str, list[str]]:
 @cache
 def made(kind: type) -> Any:
     """A layer with its defaults; None for abstract ones and wrappers of other frameworks."""
-    given = {p.name: _argument(p.name) for p in inspect.signature(kind).parameters.values()
-             if p.default is p.empty and p.kind == p.POSITIONAL_OR_KEYWORD}  # fmt: skip
+    given = {
+        p.name: _argument(p.name)
+        for p in inspect.signature(kind).parameters.values()
+        if p.default is p.empty and p.kind == p.POSITIONAL_OR_KEYWORD
+    }
     try:
         return kind(**{**given, **REFUSING.get(kind.__name__, {})})
     except Exception as error:

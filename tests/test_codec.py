@@ -26,12 +26,16 @@ class Everything(Value, frozen=True, eq=False):
 
 ARRAYS = hnp.arrays(
     st.one_of(
-        hnp.boolean_dtypes(), hnp.integer_dtypes(), hnp.unsigned_integer_dtypes(),
-        hnp.floating_dtypes(sizes=(16, 32, 64)), hnp.complex_number_dtypes(sizes=(64, 128)),
-        hnp.unicode_string_dtypes(max_len=3), hnp.byte_string_dtypes(max_len=3),
+        hnp.boolean_dtypes(),
+        hnp.integer_dtypes(),
+        hnp.unsigned_integer_dtypes(),
+        hnp.floating_dtypes(sizes=(16, 32, 64)),
+        hnp.complex_number_dtypes(sizes=(64, 128)),
+        hnp.unicode_string_dtypes(max_len=3),
+        hnp.byte_string_dtypes(max_len=3),
     ),
     hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3),
-)  # fmt: skip
+)
 VALUES = st.builds(
     Everything,
     st.text(),

@@ -21,8 +21,10 @@ ROOT = Path(__file__).parents[1]
 def test_shipped_fingerprints_are_what_the_installed_keras_gives() -> None:
     done = subprocess.run(
         [sys.executable, ROOT / "scripts" / "regenerate_fingerprints.py", "--check"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.stdout, done.returncode) == ("fingerprints/ is current\n", 0), done.stderr
 
 
@@ -80,19 +82,31 @@ def test_the_folders_of_tests_are_those_of_the_package() -> None:
 FRAMEWORKS = {"tensorflow", "keras", "jax", "torch"}
 # The only modules that name a framework, and they do so inside functions.
 FRAMEWORK_MODULES = {
-    "backends/jax.py", "backends/tensorflow.py", "backends/torch.py",
-    "demo/faults.py", "formats/keras.py", "loading/deep_models.py",
-    "loading/keras2_models.py", "model/activation_functions.py", "model/assets.py",
-    "model/custom_code.py", "model/custom_config.py",
-    "model/environment.py", "model/execution.py", "model/labels.py",
-    "model/layer_walk.py", "model/live_graph.py", "model/live_structure.py", "model/loader.py",
-    "model/preprocessing.py", "model/recorder.py", "model/sensitivity.py",
+    "backends/jax.py",
+    "backends/tensorflow.py",
+    "backends/torch.py",
+    "demo/faults.py",
+    "formats/keras.py",
+    "loading/deep_models.py",
+    "loading/keras2_models.py",
+    "model/activation_functions.py",
+    "model/assets.py",
+    "model/custom_code.py",
+    "model/custom_config.py",
+    "model/environment.py",
+    "model/execution.py",
+    "model/labels.py",
+    "model/layer_walk.py",
+    "model/live_graph.py",
+    "model/live_structure.py",
+    "model/loader.py",
+    "model/preprocessing.py",
+    "model/recorder.py",
+    "model/sensitivity.py",
     "workflows/model_access.py",
-}  # fmt: skip
+}
 # What each folder may import of the others: see docs/architecture.md.
-READING = {
-    "files", "processes", "keras_config", "layout", "formats", "fingerprint", "loading"
-}  # fmt: skip
+READING = {"files", "processes", "keras_config", "layout", "formats", "fingerprint", "loading"}
 LAYERS = {
     "backends": set(),
     "fingerprint": set(),

@@ -45,11 +45,14 @@ def test_a_command_runs_as_printed(made: str, line: str) -> None:
 def test_what_the_user_gave_is_what_differs_from_the_defaults() -> None:
     assert given(Options()) == {}
     assert given(Options(model=PathText("a b.keras"), static=True, seed=3)) == {
-        "seed": 3, "model": "a b.keras", "static": True,
-    }  # fmt: skip
+        "seed": 3,
+        "model": "a b.keras",
+        "static": True,
+    }
     assert given(CompareRequest(golden="a@1", levels=("weights",))) == {
-        "golden": "a@1", "levels": ("weights",),
-    }  # fmt: skip
+        "golden": "a@1",
+        "levels": ("weights",),
+    }
 
 
 IN_PYTHON = [
@@ -58,26 +61,35 @@ IN_PYTHON = [
     ("--levels: no level named", "levels=…: no level named"),
     ("--levels colour: no such level", 'levels=["colour"]: no such level'),
     ("Leave out: --levels LIST.", "Leave out: levels=[...]."),
-    ("Leave out --static, or --levels outputs and --data.",
-     'Leave out static=True, or levels=["outputs"] and data=….'),
-    ("Use --weights random --seed 0, or --weights FILE with a file.",
-     'Use weights="random" seed=0, or weights="FILE" with a file.'),
+    (
+        "Leave out --static, or --levels outputs and --data.",
+        'Leave out static=True, or levels=["outputs"] and data=….',
+    ),
+    (
+        "Use --weights random --seed 0, or --weights FILE with a file.",
+        'Use weights="random" seed=0, or weights="FILE" with a file.',
+    ),
     ("does not fit --model 'a b.keras': it lacks", 'does not fit model="a b.keras": it lacks'),
     ("with --probes FILE.npz, or leave", 'with probes="FILE.npz", or leave'),
     ("--debug shows where.", "the traceback shows where."),
     ("3 notes (--verbose shows them)", "3 notes (report.findings shows them)"),
-    ("Record it: fpcheck record '<Functional '\"'\"'net'\"'\"'>' net --levels structure,weights",
-     'Record it: fpcheck.record(model, "net", levels=["structure", "weights"])'),
-    ("Name one: fpcheck compare 'my m.keras' --golden a@1 --custom-objects b.c --static",
-     'Name one: fpcheck.compare("my m.keras", golden="a@1", custom_objects="b.c", static=True)'),
+    (
+        "Record it: fpcheck record '<Functional '\"'\"'net'\"'\"'>' net --levels structure,weights",
+        'Record it: fpcheck.record(model, "net", levels=["structure", "weights"])',
+    ),
+    (
+        "Name one: fpcheck compare 'my m.keras' --golden a@1 --custom-objects b.c --static",
+        'Name one: fpcheck.compare("my m.keras", golden="a@1", custom_objects="b.c", static=True)',
+    ),
     ("fpcheck record --static -- -m.keras", 'fpcheck.record("-m.keras", static=True)'),
-    ("Record one first. How: fpcheck record --help",
-     "Record one first. How: help(fpcheck.record)"),
-    ("to see all: fpcheck show net@1 --goldens d",
-     'to see all: fpcheck.load_golden("net@1", goldens="d")'),
+    ("Record one first. How: fpcheck record --help", "Record one first. How: help(fpcheck.record)"),
+    (
+        "to see all: fpcheck show net@1 --goldens d",
+        'to see all: fpcheck.load_golden("net@1", goldens="d")',
+    ),
     ("There: a. All: fpcheck list", "There: a. All: fpcheck list"),
     ("my--model.keras: a file-like --name", "my--model.keras: a file-like --name"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("text", "told"), IN_PYTHON, ids=[text for text, _ in IN_PYTHON])

@@ -36,8 +36,19 @@ PAIRS = """\
 Two models that differ in something that no single argument sets: carried state, adapted state, maps
 of dtype policies, and parts of a graph that are not layers.
 """
-HEAD = ("", "tried", "untried", "matter", "live: found", "named", "files: found", "named",
-        "not compared", "false match", "alarms")  # fmt: skip
+HEAD = (
+    "",
+    "tried",
+    "untried",
+    "matter",
+    "live: found",
+    "named",
+    "files: found",
+    "named",
+    "not compared",
+    "false match",
+    "alarms",
+)
 FILES = ROUTES[1:]
 PAIRED = ("first", "second")
 
@@ -66,12 +77,20 @@ def section(rows: Sequence[Row]) -> str:
         groups[_group(row)].append(row)
     lines = [_counts("all", rows), *(_counts(name, groups[name]) for name in sorted(groups))]
     left_out = "; ".join(f"`{name}` {why}" for name, why in NOT_TRIED.items())
-    return "\n".join([
-        HEADING + "\n", INTRODUCTION.format(version=keras.__version__), _table(HEAD, lines),
-        f"Layers that are not tried: {left_out}.\n", _unsuited(rows),
-        "### Pairs of models\n", PAIRS, _table(("", "differs", *ROUTES), map(_pair, paired)),
-        "### Arguments that fell short\n", _short(rows),
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            HEADING + "\n",
+            INTRODUCTION.format(version=keras.__version__),
+            _table(HEAD, lines),
+            f"Layers that are not tried: {left_out}.\n",
+            _unsuited(rows),
+            "### Pairs of models\n",
+            PAIRS,
+            _table(("", "differs", *ROUTES), map(_pair, paired)),
+            "### Arguments that fell short\n",
+            _short(rows),
+        ]
+    )
 
 
 def _unsuited(rows: Iterable[Row]) -> str:
@@ -130,9 +149,12 @@ def _short(rows: Sequence[Row]) -> str:
 
 
 WRONG = {
-    "match": "**match**", "alarm": "mismatch, and outputs are equal", "refused": "refused",
-    "incomplete": "incomplete", "unnamed": "mismatch that does not name it",
-}  # fmt: skip
+    "match": "**match**",
+    "alarm": "mismatch, and outputs are equal",
+    "refused": "refused",
+    "incomplete": "incomplete",
+    "unnamed": "mismatch that does not name it",
+}
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -77,8 +77,7 @@ def page(results: Results) -> str:
         parts += ["## The smallest changes that are found\n", SENSITIVITY]
         parts += [_sensitivities(results.sensitivities), ESTIMATES]
         parts += [_estimates(results.sensitivities)]
-    facts = [("machine", f"{machine()['processor']}, {machine()['cores']} cores"),
-             *held.items()]  # fmt: skip
+    facts = [("machine", f"{machine()['processor']}, {machine()['cores']} cores"), *held.items()]
     parts += ["## Measured on\n", _table(("", ""), facts)]
     return "\n".join(parts)
 

@@ -199,14 +199,25 @@ def _judged(
     model: str, change: str, case: Case, codes: tuple[str, ...], outcome: Report | FpcheckError
 ) -> Row:
     base: dict[str, Any] = {
-        "model": model, "change": change, "place": case.place,
-        "expected": codes, "expected_layers": case.layers,
-    }  # fmt: skip
+        "model": model,
+        "change": change,
+        "place": case.place,
+        "expected": codes,
+        "expected_layers": case.layers,
+    }
     if isinstance(outcome, FpcheckError):
         return Row(
-            **base, verdict="refused", codes=(), layers=(), summary=str(outcome), levels={},
-            first_divergent=None, named=None, divergent=None, mentioned=None,
-        )  # fmt: skip
+            **base,
+            verdict="refused",
+            codes=(),
+            layers=(),
+            summary=str(outcome),
+            levels={},
+            first_divergent=None,
+            named=None,
+            divergent=None,
+            mentioned=None,
+        )
     first = outcome.diagnoses[0] if outcome.diagnoses else None
     layers = tuple(first.layers) if first else ()
     told = " ".join([first.summary, *first.evidence, first.advice]) if first else ""

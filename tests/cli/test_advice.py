@@ -35,8 +35,12 @@ def said(*args: str) -> str:
 
 def printed(text: str) -> str:
     """The one command in a text, which stands last on its line."""
-    (found,) = re.findall(r"fpcheck (?:record|compare|diff|list|show|verify|validate) .*$|"
-                          r"fpcheck list$", text, re.MULTILINE)  # fmt: skip
+    (found,) = re.findall(
+        r"fpcheck (?:record|compare|diff|list|show|verify|validate) .*$|"
+        r"fpcheck list$",
+        text,
+        re.MULTILINE,
+    )
     return str(found).strip()
 
 
@@ -212,8 +216,18 @@ def test_many_warnings_name_the_command_that_shows_all(here: Path) -> None:
 
 def test_a_golden_without_accuracy_is_recorded_with_data(project: Path) -> None:
     np.savez("my data.npz", x=np.zeros((4, 6), np.float32), y=[0, 1, 0, 1])
-    line = printed(said("validate", "good net.keras", "--golden", "net", "--data", "my data.npz",
-                        "--goldens", "my goldens"))  # fmt: skip
+    line = printed(
+        said(
+            "validate",
+            "good net.keras",
+            "--golden",
+            "net",
+            "--data",
+            "my data.npz",
+            "--goldens",
+            "my goldens",
+        )
+    )
     assert line == (
         "fpcheck record 'good net.keras' net --goldens 'my goldens' --data 'my data.npz' "
         "--levels structure,weights"

@@ -17,8 +17,11 @@ DEMO = ("record", str(MODEL), "digits", "--preprocess", "tf", "--data", str(TEST
 def fpcheck(*args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "fpcheck", *args],
-        cwd=cwd, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -63,39 +66,69 @@ def test_a_true_copy_matches(project: Path) -> None:
 
 def test_a_fault_is_reported_as_json_alone_on_stdout(project: Path) -> None:
     done = fpcheck(
-        "compare", "fpcheck.demo.faults:kernel_flipped", "--golden", "digits", "--format", "json",
+        "compare",
+        "fpcheck.demo.faults:kernel_flipped",
+        "--golden",
+        "digits",
+        "--format",
+        "json",
         cwd=project,
-    )  # fmt: skip
+    )
     report = json.loads(done.stdout)
     assert done.returncode == 1
     assert list(report) == [
-        "schema", "verdict", "golden", "candidate", "levels", "first_divergent_layer", "findings",
-        "diagnoses", "notes", "elapsed_seconds",
-    ]  # fmt: skip
+        "schema",
+        "verdict",
+        "golden",
+        "candidate",
+        "levels",
+        "first_divergent_layer",
+        "findings",
+        "diagnoses",
+        "notes",
+        "elapsed_seconds",
+    ]
     assert report["schema"] == "fpcheck-report/1"
     assert report["verdict"] == "mismatch"
     assert {n: level["status"] for n, level in report["levels"].items()} == {
-        "structure": "pass", "weights": "fail", "outputs": "fail",
-    }  # fmt: skip
+        "structure": "pass",
+        "weights": "fail",
+        "outputs": "fail",
+    }
     assert report["first_divergent_layer"] == "conv1"
     assert report["findings"][0] | {"actual": 0} == {
-        "level": "weights", "code": "tensor-changed", "layer": "conv1", "tensor": "kernel",
-        "metric": "relative_l2", "expected": None, "actual": 0, "tolerance": 0.0,
+        "level": "weights",
+        "code": "tensor-changed",
+        "layer": "conv1",
+        "tensor": "kernel",
+        "metric": "relative_l2",
+        "expected": None,
+        "actual": 0,
+        "tolerance": 0.0,
         "severity": "error",
-    }  # fmt: skip
+    }
     (diagnosis,) = report["diagnoses"]
     assert (diagnosis["code"], diagnosis["layers"], diagnosis["confidence"]) == (
-        "kernel-flipped", ["conv1"], 1.0,
-    )  # fmt: skip
+        "kernel-flipped",
+        ["conv1"],
+        1.0,
+    )
 
 
 def test_levels_that_were_not_asked_for_are_skipped_and_full_runs_what_is_proved(
     project: Path,
 ) -> None:
     narrow = fpcheck(
-        "compare", str(MODEL), "--golden", "digits", "--levels", "structure", "--format", "json",
+        "compare",
+        str(MODEL),
+        "--golden",
+        "digits",
+        "--levels",
+        "structure",
+        "--format",
+        "json",
         cwd=project,
-    )  # fmt: skip
+    )
     assert narrow.returncode == 0
     assert json.loads(narrow.stdout)["levels"] == {
         "structure": {"status": "pass", "reason": None},
@@ -127,9 +160,14 @@ def test_a_changed_model_is_stored_as_the_next_version_with_what_changed(
     goldens = ("--goldens", str(tmp_path))
     assert fpcheck(*DEMO[:3], *goldens, cwd=project).returncode == 0
     done = fpcheck(
-        "record", "fpcheck.demo.faults:epsilon_changed", "digits", *goldens,
-        "--note", "new epsilon", cwd=project,
-    )  # fmt: skip
+        "record",
+        "fpcheck.demo.faults:epsilon_changed",
+        "digits",
+        *goldens,
+        "--note",
+        "new epsilon",
+        cwd=project,
+    )
     assert "bn1: epsilon is 0.1 (golden: 0.001)." in done.stdout
     assert "recorded digits@2" in done.stdout
     shown = fpcheck("show", "digits@2", *goldens, cwd=project)
@@ -219,8 +257,12 @@ def test_weights_that_cannot_be_downloaded_are_told_in_two_lines(here: Path) -> 
     empty = {**os.environ, "KERAS_HOME": str(here), "https_proxy": "http://127.0.0.1:9"}
     done = subprocess.run(
         [sys.executable, "-m", "fpcheck", "record", "resnet50"],
-        cwd=here, env=empty, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=here,
+        env=empty,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     first, second = done.stderr.splitlines()
     assert done.returncode == 2
     assert first.startswith("error: resnet50: its ImageNet weights cannot be had: ")
@@ -235,9 +277,13 @@ def test_a_reader_that_has_gone_is_an_error_and_no_mismatch(args: list[str], her
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(
-        [sys.executable, "-m", "fpcheck", *args], cwd=here, stdout=writing, stderr=subprocess.PIPE,
-        text=True, check=False,
-    )  # fmt: skip
+        [sys.executable, "-m", "fpcheck", *args],
+        cwd=here,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
     os.close(writing)
     assert (done.returncode, done.stderr) == (2, "")
 
@@ -247,10 +293,14 @@ def test_a_reader_that_has_gone_is_an_error_and_no_mismatch(args: list[str], her
 def test_output_that_cannot_be_written_is_an_error(unbuffered: str, here: Path) -> None:
     with Path("/dev/full").open("w", encoding="utf-8") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "fpcheck", "list"], cwd=here, stdout=full,
-            env={**os.environ, "PYTHONUNBUFFERED": unbuffered}, stderr=subprocess.PIPE, text=True,
+            [sys.executable, "-m", "fpcheck", "list"],
+            cwd=here,
+            stdout=full,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+            stderr=subprocess.PIPE,
+            text=True,
             check=False,
-        )  # fmt: skip
+        )
     assert done.returncode == 2
     assert done.stderr == (
         "error: the output cannot be written (No space left on device)\n"

@@ -27,9 +27,19 @@ def decisive(config: dict[str, Any], name: str = "Dense", custom: bool = False) 
 
 
 @pytest.mark.parametrize(
-    "key", ["name", "trainable", "dtype", "registered_name", "module", "build_config",
-            "compile_config", "shared_object_id", "batch_input_shape"],
-)  # fmt: skip
+    "key",
+    [
+        "name",
+        "trainable",
+        "dtype",
+        "registered_name",
+        "module",
+        "build_config",
+        "compile_config",
+        "shared_object_id",
+        "batch_input_shape",
+    ],
+)
 def test_bookkeeping_is_removed(key: str) -> None:
     assert split_config({key: "x", "units": 3}, "Dense", False) == ({"units": 3}, {})
 

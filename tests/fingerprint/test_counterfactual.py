@@ -70,7 +70,7 @@ def test_the_digest_after_undoing_the_mistake_is_recorded_too(name: str) -> None
         (MATRIX > 0, ["transposed"]),
         (np.full(2, 1e30, np.float32), ROUNDING),
     ],
-)  # fmt: skip
+)
 def test_only_mistakes_that_apply_and_change_the_tensor_are_recorded(
     values: Array, names: list[str]
 ) -> None:
@@ -96,6 +96,10 @@ def test_a_kernel_of_one_point_has_no_spatial_mistakes() -> None:
 
 def test_names_and_their_order_belong_to_the_format() -> None:
     assert list(COUNTERFACTUALS) == [
-        "float16", "bfloat16", "flipped", "transposed", "space-transposed",
+        "float16",
+        "bfloat16",
+        "flipped",
+        "transposed",
+        "space-transposed",
         "input-channels-reversed",
-    ]  # fmt: skip
+    ]

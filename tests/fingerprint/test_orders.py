@@ -24,10 +24,13 @@ def named(size: int) -> dict[str, list[int]]:
         (10, "its 2 blocks in the order 1 0", [5, 6, 7, 8, 9, 0, 1, 2, 3, 4]),
         (6, "as 3 x 2 instead of 2 x 3", [0, 3, 1, 4, 2, 5]),
         (12, "in the order of the numbers as text", [0, 1, 10, 11, 2, 3, 4, 5, 6, 7, 8, 9]),
-        (12, "in numeric order instead of that of the text",
-         [0, 1, 4, 5, 6, 7, 8, 9, 10, 11, 2, 3]),
+        (
+            12,
+            "in numeric order instead of that of the text",
+            [0, 1, 4, 5, 6, 7, 8, 9, 10, 11, 2, 3],
+        ),
     ],
-)  # fmt: skip
+)
 def test_orders_of_common_mistakes_have_names(size: int, name: str, taken: list[int]) -> None:
     assert named(size)[name] == taken
 

@@ -161,11 +161,16 @@ RESCALING = layer("r", "Rescaling", "x", scale=1 / 255)
         ((None, 1), "string", (layer("t", "TextVectorization", "x"),), "text", (1,), 5, False),
         ((None,), "float32", (), "values", (), 1, False),
     ],
-)  # fmt: skip
+)
 def test_probes_fit_the_layers_that_read_them(
-    shape: tuple[int | None, ...], dtype: str, readers: tuple[Layer, ...], kind: str,
-    sizes: tuple[int, ...], limit: int, padded: bool,
-) -> None:  # fmt: skip
+    shape: tuple[int | None, ...],
+    dtype: str,
+    readers: tuple[Layer, ...],
+    kind: str,
+    sizes: tuple[int, ...],
+    limit: int,
+    padded: bool,
+) -> None:
     spec = fitted(shape, dtype, *readers)
     found = (spec.name, spec.kind, spec.shape, spec.dtype, spec.limit, spec.padded)
     assert found == ("x", kind, sizes, dtype, limit, padded)

@@ -89,11 +89,17 @@ def test_a_digest_does_not_depend_on_where_values_are_cut(values: Array, cuts: l
 # Configurations
 
 LEAVES = st.one_of(
-    st.none(), st.booleans(), st.integers(-(2**53), 2**53), st.floats(), st.text(max_size=5),
-    st.binary(max_size=5), st.just(...), st.builds(slice, st.none() | st.integers(-9, 9)),
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**53), 2**53),
+    st.floats(),
+    st.text(max_size=5),
+    st.binary(max_size=5),
+    st.just(...),
+    st.builds(slice, st.none() | st.integers(-9, 9)),
     hnp.arrays(FLOATS, hnp.array_shapes(max_dims=2, max_side=9)),
     st.frozensets(st.integers(0, 9), max_size=3),
-)  # fmt: skip
+)
 CONFIGS = st.dictionaries(
     st.text(max_size=5),
     st.recursive(

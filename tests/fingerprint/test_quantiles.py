@@ -24,9 +24,20 @@ DRAWN = np.random.default_rng(0).normal(size=20_000).astype(np.float32)
         DRAWN[:1],
         DRAWN.astype(np.float64) / 3,
     ],
-    ids=["drawn", "negative", "subnormal", "large", "whole", "near one", "constant", "reversed",
-         "few", "one", "float64"],
-)  # fmt: skip
+    ids=[
+        "drawn",
+        "negative",
+        "subnormal",
+        "large",
+        "whole",
+        "near one",
+        "constant",
+        "reversed",
+        "few",
+        "one",
+        "float64",
+    ],
+)
 def test_it_equals_the_result_of_sorting(values: Array) -> None:
     ranks = np.array([0, 0, 1, 5, values.size // 3, values.size // 2, values.size - 1])
     ranks = np.minimum(ranks, values.size - 1)

@@ -28,8 +28,10 @@ LOWER = [
     0xFFFF,
 ]
 EVERY = (
-    (np.arange(2**16, dtype=np.uint32)[:, None] << 16) | np.array(LOWER, np.uint32)
-).reshape(-1).view(np.float32)  # fmt: skip
+    ((np.arange(2**16, dtype=np.uint32)[:, None] << 16) | np.array(LOWER, np.uint32))
+    .reshape(-1)
+    .view(np.float32)
+)
 
 
 def joined(rounded: Iterator[Array]) -> bytes:

@@ -145,9 +145,20 @@ KERNEL = drawn(3, 3, 4, 4)
         (KERNEL, KERNEL[:, :, ::-1]),
         (np.eye(8), np.eye(8)[::-1]),
     ],
-    ids=["rows swapped", "columns reversed", "transposed", "negated", "rolled", "exchanged",
-         "turned", "space transposed", "channels transposed", "channels reversed", "eye"],
-)  # fmt: skip
+    ids=[
+        "rows swapped",
+        "columns reversed",
+        "transposed",
+        "negated",
+        "rolled",
+        "exchanged",
+        "turned",
+        "space transposed",
+        "channels transposed",
+        "channels reversed",
+        "eye",
+    ],
+)
 def test_it_sees_what_statistics_cannot(values: Array, changed: Array) -> None:
     true = np.linalg.norm(values - changed)
     assert seen(values, changed) == pytest.approx(true, rel=0.75)

@@ -98,19 +98,29 @@ CONV1 = NET.layers[1]
         ("class", edited(NET, "relu1", class_name="ELU")),
         ("dtype", edited(NET, "conv1", dtype="mixed_float16")),
         ("edge", rewired(NET, "conv3", "conv1")),
-        ("arguments", edited(NET, "conv1", calls=(replace((CONV1.calls or ())[0],
-                                                          arguments={"kwargs": {"a": 1}}),))),
+        (
+            "arguments",
+            edited(
+                NET,
+                "conv1",
+                calls=(replace((CONV1.calls or ())[0], arguments={"kwargs": {"a": 1}}),),
+            ),
+        ),
         ("sharing", edited(NET, "conv1", calls=(CONV1.calls or ()) * 2)),
         ("shape", edited(NET, "relu1", calls=(Call((Edge("norm1"),), {}, ((None, 4),)),))),
         ("tensor", edited(NET, "conv1", tensors=CONV1.tensors[:1])),
-        ("tensor dtype", edited(NET, "conv1", tensors=(replace(CONV1.tensors[0], dtype="int8"),
-                                                       CONV1.tensors[1]))),
+        (
+            "tensor dtype",
+            edited(
+                NET, "conv1", tensors=(replace(CONV1.tensors[0], dtype="int8"), CONV1.tensors[1])
+            ),
+        ),
         ("order", replace(NET, layers=NET.layers[::-1])),
         ("input", replace(NET, inputs=(replace(NET.inputs[0], dtype="uint8"),))),
         ("output", replace(NET, outputs=NET.outputs * 2)),
         ("output source", replace(NET, outputs=(replace(NET.outputs[0], source=Edge("pool")),))),
     ],
-)  # fmt: skip
+)
 def test_what_decides_outputs_changes_both_digests(name: str, other: Structure) -> None:
     assert other.digest != NET.digest, name
     assert other.shape_digest != NET.shape_digest, name

@@ -83,14 +83,18 @@ def test_every_numeric_type_is_undone(dtype: type) -> None:
 @pytest.mark.parametrize(
     ("shape", "axis", "taken", "name"),
     [
-        ((8, 32), 1, [*range(16), *range(24, 32), *range(16, 24)],
-         "its 4 blocks in the order 0 1 3 2"),
+        (
+            (8, 32),
+            1,
+            [*range(16), *range(24, 32), *range(16, 24)],
+            "its 4 blocks in the order 0 1 3 2",
+        ),
         ((8, 12), 1, [*range(4, 8), *range(4), *range(8, 12)], "its 3 blocks in the order 1 0 2"),
         ((8, 6), 1, [1, 2, 3, 4, 5, 0], "shifted up by one"),
         ((12, 5), 0, np.arange(12).reshape(4, 3).T.ravel(), "as 3 x 4 instead of 4 x 3"),
         ((3, 3, 5, 7), 3, [3, 1, 4, 0, 6, 5, 2], ""),
     ],
-)  # fmt: skip
+)
 def test_slices_are_put_in_order(
     shape: tuple[int, ...], axis: int, taken: list[int], name: str
 ) -> None:

@@ -19,10 +19,23 @@ from fpcheck.fingerprint.measurement import QUANTILES, Details, Statistics
 from fpcheck.fingerprint.weights import QUANTILE_SAMPLE
 
 NUMERIC = [
-    np.float16, ml_dtypes.bfloat16, np.float32, np.float64, np.int8, np.int16, np.int32, np.int64,
-    np.uint8, np.uint16, np.uint32, np.uint64, np.bool_, ml_dtypes.float8_e4m3fn,
-    ml_dtypes.float8_e5m2, ml_dtypes.int4,
-]  # fmt: skip
+    np.float16,
+    ml_dtypes.bfloat16,
+    np.float32,
+    np.float64,
+    np.int8,
+    np.int16,
+    np.int32,
+    np.int64,
+    np.uint8,
+    np.uint16,
+    np.uint32,
+    np.uint64,
+    np.bool_,
+    ml_dtypes.float8_e4m3fn,
+    ml_dtypes.float8_e5m2,
+    ml_dtypes.int4,
+]
 
 
 def details(values: Array, dtype: str = "float32") -> Details:
@@ -145,8 +158,18 @@ def test_a_tensor_that_the_golden_contains_gets_no_details() -> None:
 def test_quantiles_of_a_small_tensor_are_exact_values_of_it() -> None:
     values = np.random.default_rng(0).permutation(1001).astype(np.float32).reshape(7, 143)
     assert details(values).quantiles.tolist() == [
-        0, 1, 10, 50, 250, 500, 750, 950, 990, 999, 1000,
-    ]  # fmt: skip
+        0,
+        1,
+        10,
+        50,
+        250,
+        500,
+        750,
+        950,
+        990,
+        999,
+        1000,
+    ]
 
 
 def test_quantiles_of_a_large_tensor_are_those_of_a_fixed_stride() -> None:
@@ -186,10 +209,25 @@ def test_measuring_does_not_change_the_tensor() -> None:
 
 BLOCK, GROUP = sketch.BLOCK, 4 * sketch.BLOCK
 BORDERS = [
-    (), (0,), (0, 3), (1,), (BLOCK - 1,), (BLOCK,), (BLOCK + 1,), (GROUP,), (GROUP + 1,),
-    (2 * GROUP - 1,), (1, 2 * BLOCK), (2 * BLOCK, 1), (1, GROUP + 5), (GROUP + 5, 1), (513, 1027),
-    (3, 3, 100, 300), (3, 400_000), (2, 1, 1_100_000),
-]  # fmt: skip
+    (),
+    (0,),
+    (0, 3),
+    (1,),
+    (BLOCK - 1,),
+    (BLOCK,),
+    (BLOCK + 1,),
+    (GROUP,),
+    (GROUP + 1,),
+    (2 * GROUP - 1,),
+    (1, 2 * BLOCK),
+    (2 * BLOCK, 1),
+    (1, GROUP + 5),
+    (GROUP + 5, 1),
+    (513, 1027),
+    (3, 3, 100, 300),
+    (3, 400_000),
+    (2, 1, 1_100_000),
+]
 KINDS = [np.float32, np.float64, np.float16, ml_dtypes.bfloat16, np.int8, np.bool_]
 
 

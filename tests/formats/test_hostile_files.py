@@ -30,8 +30,13 @@ SHARES = {
 }
 # Attacks that are whole data of another kind under the name of a model; the gate passes over them.
 DATA = {
-    "hdf5-without-a-model.h5", "netcdf.h5", "npy.h5", "npz.keras", "npz-of-objects.keras", "png.h5",
-}  # fmt: skip
+    "hdf5-without-a-model.h5",
+    "netcdf.h5",
+    "npy.h5",
+    "npz.keras",
+    "npz-of-objects.keras",
+    "png.h5",
+}
 TINY_ID = "b3:0cc3444f46e24222141ad8fb0204e14ec1f2e31a11ab45454f7abe562d87ee32"
 
 
@@ -58,9 +63,10 @@ def test_an_attack_is_refused_with_its_fact_and_advice(share: str, tmp_path: Pat
     found = outcomes(tmp_path, filter(SHARES[share], ATTACKS))
     assert len(found) > 100
     assert {
-        o.name: (o.accepted, o.failure, o.fact, o.advice) for o in found
+        o.name: (o.accepted, o.failure, o.fact, o.advice)
+        for o in found
         if not refusal(o.name).says(o.fact, o.advice, o.path)
-    } == {}  # fmt: skip
+    } == {}
     assert {o.name for o in found if o.no_model} == {*filter(SHARES[share], DATA)}
     assert _unexpected(found) == {}
     assert _touched_elsewhere(found) == {}
@@ -108,8 +114,15 @@ def test_a_turned_bit_is_refused_or_read_as_what_is_then_there(tmp_path: Path) -
 
 
 def test_a_file_is_closed_once_it_is_read_or_refused(tmp_path: Path) -> None:
-    names = ["tiny.h5", "tiny-deflated.keras", "tiny-sharded.weights.json", "cut-at-96.h5",
-             "config-null.keras", "external-link.keras", "shard-symlink.weights.json"]  # fmt: skip
+    names = [
+        "tiny.h5",
+        "tiny-deflated.keras",
+        "tiny-sharded.weights.json",
+        "cut-at-96.h5",
+        "config-null.keras",
+        "external-link.keras",
+        "shard-symlink.weights.json",
+    ]
     assert {o.name: o.left_open for o in outcomes(tmp_path, names)} == dict.fromkeys(names, 0)
 
 
@@ -118,17 +131,27 @@ def _fpcheck(*args: str | Path, path: str = "", python: Iterable[str] = ()) -> t
     folders = os.pathsep.join(filter(None, [path, os.environ.get("PYTHONPATH")]))
     done = subprocess.run(
         [sys.executable, *python, "-m", "fpcheck", *args],
-        env={**os.environ, "PYTHONPATH": folders}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        env={**os.environ, "PYTHONPATH": folders},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     return done.returncode, done.stdout, done.stderr
 
 
 @pytest.mark.parametrize(
     "name",
-    ["external-link.keras", "index-of-itself.h5", "zip-bomb-weights.keras", "config-deep-lists.h5",
-     "shard-device.weights.json", "link-to-zeros.h5", "line\r\n::error::all is well-cut.h5",
-     "\x1b[31mred\x07-cut.h5"],
-)  # fmt: skip
+    [
+        "external-link.keras",
+        "index-of-itself.h5",
+        "zip-bomb-weights.keras",
+        "config-deep-lists.h5",
+        "shard-device.weights.json",
+        "link-to-zeros.h5",
+        "line\r\n::error::all is well-cut.h5",
+        "\x1b[31mred\x07-cut.h5",
+    ],
+)
 def test_the_command_line_ends_with_two_lines_and_exit_code_2(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     ATTACKS[name].write(path)

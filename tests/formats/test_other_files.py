@@ -74,15 +74,21 @@ def linked(file: h5py.File) -> None:
 
 HDF5: dict[str, tuple[Callable[[h5py.File], None], str]] = {
     "data_set": (data_set, "an HDF5 file, not a Keras model: it contains the data sets x, y and"),
-    "strings": (strings, "an HDF5 file, not a Keras model: it contains the data sets names, rows "
-                         "and"),
-    "pandas": (pandas, "a PyTables (pandas) file, not a Keras model: it contains the group frame "
-                       "and"),
+    "strings": (
+        strings,
+        "an HDF5 file, not a Keras model: it contains the data sets names, rows and",
+    ),
+    "pandas": (
+        pandas,
+        "a PyTables (pandas) file, not a Keras model: it contains the group frame and",
+    ),
     "anndata": (anndata, "an AnnData file, not a Keras model: it contains the data set X and"),
-    "netcdf": (netcdf, "a NetCDF4 file, not a Keras model: it contains the data sets heat, time "
-                       "and"),
+    "netcdf": (
+        netcdf,
+        "a NetCDF4 file, not a Keras model: it contains the data sets heat, time and",
+    ),
     "linked": (linked, "an HDF5 file, not a Keras model: it contains the groups a, away and"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", HDF5)
@@ -125,7 +131,7 @@ KERASS: dict[str, Callable[[h5py.File], object]] = {
     "a link to tensors": lambda file: file.__setitem__("d/vars", h5py.SoftLink("/x")),
     "a link away": lambda file: file.__setitem__("model_weights", h5py.ExternalLink("a.h5", "/")),
     "an AnnData file with tensors": anndata_with_tensors,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", KERASS)
@@ -203,9 +209,17 @@ def test_json_that_is_cut_off_is_no_data(broken: str, here: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "head", [b"version https://git-lfs.github.com/spec/v1\n", b"outs:\n", b"<html>", b"", b"\0" * 9,
-             b"\x80\x04K\x01.", b"\x1c\0\0\0TFL3"],
-)  # fmt: skip
+    "head",
+    [
+        b"version https://git-lfs.github.com/spec/v1\n",
+        b"outs:\n",
+        b"<html>",
+        b"",
+        b"\0" * 9,
+        b"\x80\x04K\x01.",
+        b"\x1c\0\0\0TFL3",
+    ],
+)
 def test_what_stands_for_a_model_is_no_data(head: bytes, here: Path) -> None:
     Path("model.h5").write_bytes(head)
     assert type(refused(here / "model.h5")) is FpcheckError

@@ -250,12 +250,32 @@ def frozen_and_odd() -> keras.Model:
 
 OWN: dict[str, Callable[[], keras.Model]] = {
     make.__name__: make
-    for make in (masked, named_both_ways, chain_with_masks, attention, operations, preprocessing,
-                 text_vectors, louder, louder_graph, louder_inside, wrapped, lambda_activation,
-                 quantized, quantized_to_int4, quantized_to_float8, spectral, frozen_and_odd,
-                 own_cells, own_functions_inside, untraced, numbered_inside, adapted,
-                 weighted_words)
-}  # fmt: skip
+    for make in (
+        masked,
+        named_both_ways,
+        chain_with_masks,
+        attention,
+        operations,
+        preprocessing,
+        text_vectors,
+        louder,
+        louder_graph,
+        louder_inside,
+        wrapped,
+        lambda_activation,
+        quantized,
+        quantized_to_int4,
+        quantized_to_float8,
+        spectral,
+        frozen_and_odd,
+        own_cells,
+        own_functions_inside,
+        untraced,
+        numbered_inside,
+        adapted,
+        weighted_words,
+    )
+}
 # Keras cannot write these as legacy HDF5, or writes otherwise than it holds them.
 NOT_LEGACY = {"preprocessing", "text_vectors", "frozen_and_odd", "subclassed_net"}
 CASES = [

@@ -107,10 +107,36 @@ def test_outputs_that_may_differ_next_time_are_not_provable(outputs: Outputs) ->
 
 @pytest.mark.parametrize(
     "note",
-    ["", "plain", "1:30", "2026-11-23", "2026-13-45", "0b_", "yes", "null", "5", "a: b", "# no",
-     "two\nlines\n", "Käse 鱼 😀", "\ttab ", "it's", '"', "<<", "=", "!x", "&a", "*", "\x07", "---",
-     "digest: b3:0", "\nlayers:\n", SEAL, f"x\n{SEAL}digest: b3:00\n"],
-)  # fmt: skip
+    [
+        "",
+        "plain",
+        "1:30",
+        "2026-11-23",
+        "2026-13-45",
+        "0b_",
+        "yes",
+        "null",
+        "5",
+        "a: b",
+        "# no",
+        "two\nlines\n",
+        "Käse 鱼 😀",
+        "\ttab ",
+        "it's",
+        '"',
+        "<<",
+        "=",
+        "!x",
+        "&a",
+        "*",
+        "\x07",
+        "---",
+        "digest: b3:0",
+        "\nlayers:\n",
+        SEAL,
+        f"x\n{SEAL}digest: b3:00\n",
+    ],
+)
 def test_any_note_survives(note: str) -> None:
     editable, head = document.read(text_of(golden(FULL, note=note)), "g.yaml")
     assert (editable.note, head.name) == (note, "net")

@@ -39,9 +39,12 @@ def test_a_document_says_what_was_written(
     editable: Editable, source: SourceRecord, provenance: Provenance
 ) -> None:
     made = golden(
-        FULL, note=editable.note, tolerances=editable.tolerances, source=source,
+        FULL,
+        note=editable.note,
+        tolerances=editable.tolerances,
+        source=source,
         provenance=provenance,
-    )  # fmt: skip
+    )
     found, head = document.read(document.write(made, DATA), "g.yaml")
     assert (found, head.source, head.provenance) == (editable, source, provenance)
 

@@ -42,8 +42,11 @@ class Any(Value, frozen=True):
         ("\n".join(" " * n + "a:" for n in range(500)), DEEP.replace("line 1", "line 33"), PLAIN),
         ("inner:\n  a: [1", "f.yaml, line 3: not YAML: did not find expected ',' or ']'", CORRECT),
         ("note: 'abc", "f.yaml, line 1: not YAML: found unexpected end of stream", CORRECT),
-        ("note: a\n b: c", "f.yaml, line 2: not YAML: mapping values are not allowed in this "
-         "context", CORRECT),
+        (
+            "note: a\n b: c",
+            "f.yaml, line 2: not YAML: mapping values are not allowed in this context",
+            CORRECT,
+        ),
         ("note: a\n---\nnote: b", "f.yaml, line 2: not YAML: but found another document", CORRECT),
         ("? [a]\n: b", "f.yaml, line 1: not YAML: found unhashable key", CORRECT),
         ("note: \x00", "f.yaml: not YAML: not readable", CORRECT),
@@ -53,7 +56,7 @@ class Any(Value, frozen=True):
         ("note: 5", "f.yaml: Expected `str`, got `int` - at `$.note`", CORRECT),
         ("noet: a", "f.yaml: Object contains unknown field `noet`", CORRECT),
     ],
-)  # fmt: skip
+)
 def test_the_attack_is_refused_quickly(text: str, fact: str, advice: str) -> None:
     start = time.perf_counter()
     with pytest.raises(FpcheckError) as caught:

@@ -174,8 +174,12 @@ def test_it_pairs_by_the_places_where_keras_looks(named: bool, both_ways: keras.
 
 
 def test_layers_of_one_class_in_a_model_inside_are_told_apart_without_names(here: Path) -> None:
-    inner = [kl.Conv2D(2, 1, name="k1"), kl.BatchNormalization(name="b1"),
-             kl.Conv2D(2, 1, name="k2"), kl.BatchNormalization(name="b2")]  # fmt: skip
+    inner = [
+        kl.Conv2D(2, 1, name="k1"),
+        kl.BatchNormalization(name="b1"),
+        kl.Conv2D(2, 1, name="k2"),
+        kl.BatchNormalization(name="b2"),
+    ]
     base = keras.Sequential([kl.Input((4, 4, 2)), *inner], name="base")
     model = MODELS.filled(keras.Sequential([kl.Input((4, 4, 2)), base, kl.Dense(2, name="head")]))
     model.save("net.keras")

@@ -92,10 +92,13 @@ def told(report: Report) -> tuple[str, list[str], list[str]]:
 @pytest.mark.parametrize(
     ("group", "layer"),
     [
-        ("layer_normalization", "ln_0"), ("layer_normalization_2", "ln_2"), ("dense", "up_0"),
-        ("dense_3", "down_1"), ("dense_8", "head"),
+        ("layer_normalization", "ln_0"),
+        ("layer_normalization_2", "ln_2"),
+        ("dense", "up_0"),
+        ("dense_3", "down_1"),
+        ("dense_8", "head"),
     ],
-)  # fmt: skip
+)
 def test_a_file_that_lost_a_layer_says_which_and_nothing_of_the_others(
     group: str, layer: str, options: Options, here: Path
 ) -> None:
@@ -234,8 +237,11 @@ def test_of_a_head_that_was_trained_further_nothing_is_said_of_the_body(
                 tensor.shape
             )
     report = compared(path, options)
-    assert told(report) == ("mismatch", ["fine-tuned 0.85"],
-                            ["predictions/bias", "predictions/kernel"])  # fmt: skip
+    assert told(report) == (
+        "mismatch",
+        ["fine-tuned 0.85"],
+        ["predictions/bias", "predictions/kernel"],
+    )
     (found,) = report.diagnoses
     assert found.summary.startswith("The weights of predictions are close to the golden's")
     assert found.evidence[0].startswith("1 layer of 1: ")
@@ -276,8 +282,11 @@ def test_a_body_is_recognised_by_place_where_its_names_are_others(here: Path) ->
 def test_a_whole_that_lost_its_head_is_no_body(here: Path) -> None:
     recorded(nested())
     report = compared(without("layers/dense"))
-    assert told(report) == ("mismatch", ["tensors-missing 1"],
-                            ["predictions/bias", "predictions/kernel"])  # fmt: skip
+    assert told(report) == (
+        "mismatch",
+        ["tensors-missing 1"],
+        ["predictions/bias", "predictions/kernel"],
+    )
 
 
 def test_a_body_without_a_model_of_its_own_is_told_by_the_layers_that_it_does_not_name(

@@ -13,12 +13,12 @@ SAID = {
     "loaded:\n[<Dense name=d>, <Dense name=e>]": "A total of 2 objects could not be loaded. "
     "Example error message for object <Dense name=d>: Layer 'd' expected 2 variables, but "
     "received 0",
-    "<class 'Model'> could not be deserialized properly. Please look.\n\n" + CONFIG
-    + "Exception encountered: <class 'Dense'> could not be deserialized properly.\n\n" + CONFIG
-    + "Exception encountered: Unrecognized keyword arguments passed to Dense: {'a': 1}":
-    "Unrecognized keyword arguments passed to Dense: {'a': 1}",
-    "Could not locate class 'Net'. Make sure it is imported. Full object config: {'module': 'm'}":
-    "Could not locate class 'Net'. Make sure it is imported",
+    "<class 'Model'> could not be deserialized properly. Please look.\n\n"
+    + CONFIG
+    + "Exception encountered: <class 'Dense'> could not be deserialized properly.\n\n"
+    + CONFIG
+    + "Exception encountered: Unrecognized keyword arguments passed to Dense: {'a': 1}": "Unrecognized keyword arguments passed to Dense: {'a': 1}",
+    "Could not locate class 'Net'. Make sure it is imported. Full object config: {'module': 'm'}": "Could not locate class 'Net'. Make sure it is imported",
     "Exception encountered when calling Dense.call().\n\n\x1b[1mThe shapes differ.\x1b[0m\n\n"
     "Arguments received by Dense.call():\n  • inputs=tf.Tensor": "The shapes differ",
     "Invalid input shape for input [[[0.7 0.1 0.2]\n [0.1 0.2 0.3]\n [0.5 0.3 0.4]\n [1. 2. 3.]]]. "
@@ -26,7 +26,7 @@ SAID = {
     LONG: (LONG[: 30 * 10 - 1]).rstrip(". "),
     "word " * 200: ("word " * 120).rstrip() + " ...",
     "": "ValueError",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("said", SAID)
@@ -46,14 +46,23 @@ UPDATE = "Update Keras: pip install -U keras."
         (LOCATE % "keras", True, UPDATE),
         (LOCATE % "mine", True, CUSTOM),
         (LOCATE % "mine", False, CUSTOM),
-        ("Layer 'd' expected 2 variables, but received 0", False,
-         "Its weights do not fit its layers: save it again from the model that it was made of."),
-        ("pass safe_mode=False", True,
-         "It holds code. If you trust where it comes from, allow it with --trust."),
-        ("Unrecognized keyword arguments", False,
-         "Load it with Keras 3.1.0, and save it again; --debug shows the whole error."),
+        (
+            "Layer 'd' expected 2 variables, but received 0",
+            False,
+            "Its weights do not fit its layers: save it again from the model that it was made of.",
+        ),
+        (
+            "pass safe_mode=False",
+            True,
+            "It holds code. If you trust where it comes from, allow it with --trust.",
+        ),
+        (
+            "Unrecognized keyword arguments",
+            False,
+            "Load it with Keras 3.1.0, and save it again; --debug shows the whole error.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_the_advice_names_what_to_do_for_the_cause(said: str, newer: bool, advice: str) -> None:
     assert remedy(ValueError(said), newer, "3.1.0") == advice
 

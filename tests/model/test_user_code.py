@@ -75,10 +75,14 @@ def refused(action: Callable[[], object]) -> FpcheckError:
     [
         ("build", "KeyError: no such variant", "no such variant"),
         ("hidden", "ValueError: no such colour", "no such colour"),
-        ("missing", "ValueError: File not found: filepath=missing.keras. Please ensure the file is "
-         "an accessible `.keras` zip file", "load_model"),
+        (
+            "missing",
+            "ValueError: File not found: filepath=missing.keras. Please ensure the file is "
+            "an accessible `.keras` zip file",
+            "load_model",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_function_that_raises_is_told_as_code(
     function: str, told: str, place: str, code: str
 ) -> None:
@@ -100,9 +104,12 @@ MODULES = [
     ("x = 1\ny = = 2", "SyntaxError: invalid syntax", 2),
     ("import sys\nsys.exit(2)", "SystemExit: 2", 2),
     ("import math\n\n\nmath.sqrt(-1)", "ValueError: math domain error", 4),
-    ("import json\n\njson.loads('')", "JSONDecodeError: Expecting value: line 1 column 1 (char 0)",
-     3),
-]  # fmt: skip
+    (
+        "import json\n\njson.loads('')",
+        "JSONDecodeError: Expecting value: line 1 column 1 (char 0)",
+        3,
+    ),
+]
 
 
 @pytest.mark.parametrize(("text", "told", "place"), MODULES, ids=[told for _, told, _ in MODULES])

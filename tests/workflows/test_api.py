@@ -89,8 +89,9 @@ def test_what_a_notebook_shows_is_short_and_escaped(here: Path) -> None:
     assert repr(report).endswith("outputs skipped; rescaled>")
     for word in ("mismatch", "net@1, named by golden=…", "fail", "rescaled", "head"):
         assert word in report._repr_html_()
-    assert "nothing stored" in repr(fpcheck.record(models.image_net(), "net", levels=[
-        "structure", "weights"]))  # fmt: skip
+    assert "nothing stored" in repr(
+        fpcheck.record(models.image_net(), "net", levels=["structure", "weights"])
+    )
 
 
 def test_a_level_that_cannot_be_checked_is_incomplete_never_a_match(here: Path) -> None:

@@ -67,9 +67,11 @@ def test_a_golden_recorded_on_tensorflow_matches_elsewhere(
     name: str, backend: str, goldens: Path, workers: dict[str, RemoteSession]
 ) -> None:
     report = compare_source(
-        on_tensorflow(name, goldens), CompareRequest(golden=name, goldens=goldens),
-        Options(backend=backend), workers[backend],
-    )  # fmt: skip
+        on_tensorflow(name, goldens),
+        CompareRequest(golden=name, goldens=goldens),
+        Options(backend=backend),
+        workers[backend],
+    )
     assert (statuses(report), report.findings) == (MATCH, [])
 
 
@@ -85,8 +87,9 @@ def test_a_golden_recorded_elsewhere_matches_on_tensorflow_and_is_proved_there(
     assert golden.provenance is not None
     assert golden.provenance.environment == outputs.environment == environment(backend)
     assert (outputs.environment["backend"], outputs.environment[backend]) == (
-        backend, version(backend),
-    )  # fmt: skip
+        backend,
+        version(backend),
+    )
     assert (outputs.reach.unreached, outputs.reach.untried) == ((), ())
     assert outputs.noise.largest < 1e-5
     request = CompareRequest(golden="net")
@@ -108,9 +111,11 @@ def test_a_fault_is_found_on_every_backend(
     layer.set_weights([w + 0.01 for w in layer.get_weights()])
     model.save(tmp_path / "changed.keras")
     report = compare_source(
-        tmp_path / "changed.keras", CompareRequest(golden="normalized_net", goldens=goldens),
-        Options(backend=backend), workers[backend],
-    )  # fmt: skip
+        tmp_path / "changed.keras",
+        CompareRequest(golden="normalized_net", goldens=goldens),
+        Options(backend=backend),
+        workers[backend],
+    )
     assert statuses(report) == ("mismatch", "pass", "fail", "fail")
     assert report.first_divergent_layer == "bn"
 
@@ -134,9 +139,11 @@ def test_a_live_model_has_the_structure_and_weights_of_tensorflows(
 ) -> None:
     on_tensorflow("normalized_net", goldens)
     report = compare_source(
-        "models:normalized_net", CompareRequest(golden="normalized_net", goldens=goldens),
-        Options(backend=backend), workers[backend],
-    )  # fmt: skip
+        "models:normalized_net",
+        CompareRequest(golden="normalized_net", goldens=goldens),
+        Options(backend=backend),
+        workers[backend],
+    )
     assert (statuses(report), report.findings) == (MATCH, [])
 
 
@@ -196,8 +203,11 @@ except fpcheck.FpcheckError as error:
 def test_a_model_in_memory_runs_on_the_backend_of_its_process(backend: str, here: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", IN_MEMORY],
-        env={**os.environ, "KERAS_BACKEND": backend}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        env={**os.environ, "KERAS_BACKEND": backend},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.stdout.splitlines() == [
         f"{backend} match",
         "pass proved",

@@ -27,9 +27,16 @@ OF_VALUES = [
 ]
 # Other surroundings each need a process of their own, which takes seconds.
 IN_THIS_PROCESS = [
-    "itself", "as-keras", "as-h5", "layers-renamed", "model-renamed", "layers-reordered", "frozen",
-    "training-settings", "adapters",
-]  # fmt: skip
+    "itself",
+    "as-keras",
+    "as-h5",
+    "layers-renamed",
+    "model-renamed",
+    "layers-reordered",
+    "frozen",
+    "training-settings",
+    "adapters",
+]
 
 
 @pytest.fixture(scope="module")
@@ -51,12 +58,14 @@ def _rows(bench: Bench, subject: Subject, names: list[str]) -> list[Row]:
 def test_every_fault_is_found_and_called_by_its_name(bench: Bench, subject: Subject) -> None:
     rows = _rows(bench, subject, OF_VALUES)
     assert len(rows) > 40
-    assert [(row.change, row.place, row.verdict, row.codes, row.layers)
-            for row in rows if not (row.detected and row.right)] == []  # fmt: skip
+    assert [
+        (row.change, row.place, row.verdict, row.codes, row.layers)
+        for row in rows
+        if not (row.detected and row.right)
+    ] == []
 
 
 def test_no_benign_change_is_called_a_mismatch(bench: Bench, subject: Subject) -> None:
     rows = _rows(bench, subject, IN_THIS_PROCESS)
     assert len(rows) >= len(IN_THIS_PROCESS) - 1
-    assert [(row.change, row.place, row.verdict, row.summary)
-            for row in rows if not row.good] == []  # fmt: skip
+    assert [(row.change, row.place, row.verdict, row.summary) for row in rows if not row.good] == []

@@ -47,8 +47,10 @@ def test_averages_that_were_not_put_into_the_model_are_found_in_the_optimizer(
 ) -> None:
     (found,) = compared(path).diagnoses
     assert (found.code, found.layers, found.confidence) == (
-        "weights-elsewhere", ["up", "norm", "head"], 1.0,
-    )  # fmt: skip
+        "weights-elsewhere",
+        ["up", "norm", "head"],
+        1.0,
+    )
     assert found.summary == (
         "The file contains the golden's values of up/kernel, up/bias, norm/gamma and 3 more, but "
         "among the optimizer's variables."

@@ -168,8 +168,9 @@ def test_layers_inside_a_renamed_custom_layer_keep_their_places(
     def model(name: str, turned: bool = False) -> keras.Model:
         x = keras.Input((4,), name="x")
         built = keras.Model(x, models.Scaled(name=name)(x))
-        values = [np.random.default_rng(n).normal(size=w.shape)
-                  for n, w in enumerate(built.get_weights())]  # fmt: skip
+        values = [
+            np.random.default_rng(n).normal(size=w.shape) for n, w in enumerate(built.get_weights())
+        ]
         built.set_weights(values[2:] + values[:2] if turned else values)
         return built
 
@@ -185,8 +186,13 @@ def test_a_shard_counts_only_for_what_its_index_says(here: Path) -> None:
     recorded(model)
     model.save_weights("net.weights.json", max_shard_size=1e-7)
     index = json.loads(Path("net.weights.json").read_text())
-    shards = sorted({name for names in index["weight_map"].values()
-                     for name in ([names] if isinstance(names, str) else names)})  # fmt: skip
+    shards = sorted(
+        {
+            name
+            for names in index["weight_map"].values()
+            for name in ([names] if isinstance(names, str) else names)
+        }
+    )
     shutil.copy(shards[0], shards[1])
     with pytest.raises(FpcheckError, match="its weight_map"):
         compared("net.weights.json")

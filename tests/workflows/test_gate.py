@@ -58,8 +58,10 @@ def test_it_stops_the_gate_where_an_approved_model_lay(data: Path) -> None:
     shutil.copy(data, "reader.keras")
     shutil.copy(data, "digits.h5")
     assert [o.exit_code for o in checked(Path("reader.keras"), Path("digits.h5"), data)] == [
-        2, 2, 0,
-    ]  # fmt: skip
+        2,
+        2,
+        0,
+    ]
 
 
 def test_the_name_of_a_golden_that_comes_with_fpcheck_stops_nothing(data: Path) -> None:

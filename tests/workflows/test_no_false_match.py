@@ -19,10 +19,13 @@ def seeded() -> None:
 def behind_einsum(axis: int) -> keras.Model:
     """A chain writes no shapes, and this layer adds a dimension."""
     seeded()
-    return keras.Sequential([
-        keras.Input((4,)), kl.EinsumDense("ab,bcd->acd", (3, 2), name="einsum"),
-        kl.Softmax(axis=axis, name="softmax"),
-    ])  # fmt: skip
+    return keras.Sequential(
+        [
+            keras.Input((4,)),
+            kl.EinsumDense("ab,bcd->acd", (3, 2), name="einsum"),
+            kl.Softmax(axis=axis, name="softmax"),
+        ]
+    )
 
 
 def masked(first: bool) -> keras.Model:
@@ -87,25 +90,36 @@ def holding(scale: float = 1.0, seed: int = 1) -> keras.Model:
 
 PAIRS: dict[str, tuple[Build, Build, list[tuple[str, str | None]]]] = {
     "the axis behind a layer that adds a dimension": (
-        lambda: behind_einsum(1), lambda: behind_einsum(-1), [("softmax", "axis")],
+        lambda: behind_einsum(1),
+        lambda: behind_einsum(-1),
+        [("softmax", "axis")],
     ),
     "the place of a mask that is None": (
-        lambda: masked(True), lambda: masked(False), [("attention", "call.args")],
+        lambda: masked(True),
+        lambda: masked(False),
+        [("attention", "call.args")],
     ),
     "the rate of dropout in a call that asks for training": (
-        lambda: dropping(0.1), lambda: dropping(0.6), [("drop", "rate")],
+        lambda: dropping(0.1),
+        lambda: dropping(0.6),
+        [("drop", "rate")],
     ),
     "a layer in a graph of a class of its own": (
-        lambda: with_graph_inside("relu"), lambda: with_graph_inside("tanh"),
+        lambda: with_graph_inside("relu"),
+        lambda: with_graph_inside("tanh"),
         [("inner/d", "activation")],
     ),
     "weights of a layer that is called optimizer": (
-        holding, lambda: holding(2.0), [("holder/inner", "relative_l2")],
+        holding,
+        lambda: holding(2.0),
+        [("holder/inner", "relative_l2")],
     ),
     "the seed of an object in a custom class": (
-        holding, lambda: holding(seed=2), [("holder", "kernel.seed")],
+        holding,
+        lambda: holding(seed=2),
+        [("holder", "kernel.seed")],
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", PAIRS)

@@ -105,9 +105,12 @@ def test_a_face_detector_of_free_image_size_is_recorded_and_its_swapped_channels
     outputs = golden.fingerprint.outputs
     assert outputs is not None
     assert outputs.reach.unreached == ()
-    assert compare_source(
-        model, CompareRequest(golden="pnet", goldens=goldens, full=True), Options()
-    ).verdict == "match"  # fmt: skip
+    assert (
+        compare_source(
+            model, CompareRequest(golden="pnet", goldens=goldens, full=True), Options()
+        ).verdict
+        == "match"
+    )
     first = model.get_layer("conv1")
     first.set_weights([first.get_weights()[0][:, :, ::-1], first.get_weights()[1]])
     report = compare_source(model, CompareRequest(golden="pnet", goldens=goldens), Options())

@@ -94,8 +94,10 @@ def test_a_missing_custom_class_leaves_equal_levels_incomplete(
     report = compare_source("custom.keras", CompareRequest(golden="custom"), Options(), worker)
     assert (report.verdict, report.exit_code) == ("incomplete", 3)
     assert {name: level.status for name, level in report.levels.items()} == {
-        "structure": "pass", "weights": "pass", "outputs": "skipped",
-    }  # fmt: skip
+        "structure": "pass",
+        "weights": "pass",
+        "outputs": "skipped",
+    }
     assert (outputs(report)[1] or "").startswith(
         "custom.keras: cannot be loaded: Could not locate class "
     )

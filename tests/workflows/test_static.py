@@ -41,8 +41,10 @@ def test_an_unchanged_file_is_proved_without_a_framework(options: Options, model
     report = compare_source(model, CompareRequest(golden="demo-digits"), options, NeverStarted())
     assert report.verdict == "match"
     assert {name: level.status for name, level in report.levels.items()} == {
-        "structure": "pass", "weights": "pass", "outputs": "proved",
-    }  # fmt: skip
+        "structure": "pass",
+        "weights": "pass",
+        "outputs": "proved",
+    }
 
 
 def test_a_layer_that_was_saved_before_it_was_built_is_told(here: Path) -> None:
@@ -65,8 +67,9 @@ def test_a_changed_file_fails_and_its_outputs_are_said_to_be_skipped(model: Path
     )
     assert (report.verdict, report.first_divergent_layer) == ("mismatch", "bn1")
     assert (report.levels["outputs"].status, report.levels["outputs"].reason) == (
-        "skipped", "--static; not proved: the model differs",
-    )  # fmt: skip
+        "skipped",
+        "--static; not proved: the model differs",
+    )
 
 
 def test_a_file_is_hashed_without_a_framework(model: Path) -> None:

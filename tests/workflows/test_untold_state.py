@@ -95,26 +95,34 @@ def encoder(dtype: str = "float32") -> keras.Model:
 CHANGES: dict[str, tuple[Build, Build, list[tuple[str | None, str]]]] = {
     "a number given as the mean": (scaled, lambda: scaled(5.0), [("norm", "config-changed")]),
     "the same, along an axis": (
-        lambda: scaled(axis=-1), lambda: scaled(5.0, axis=-1), [("norm", "config-changed")],
+        lambda: scaled(axis=-1),
+        lambda: scaled(5.0, axis=-1),
+        [("norm", "config-changed")],
     ),
     "keys of outputs": (keyed, lambda: keyed(outputs="bc"), [(None, "output-changed")]),
     "keys of inputs": (keyed, lambda: keyed(inputs="bc"), [(None, "input-changed")]),
     "a map of policies": (
-        lambda: mapped("d1"), lambda: mapped("d2"),
+        lambda: mapped("d1"),
+        lambda: mapped("d2"),
         [("d1", "dtype-changed"), ("d2", "dtype-changed")],
     ),
     "an input that became optional": (optional, lambda: optional(True), [("x", "config-changed")]),
     "statistics beside untold state": (
-        of_many_kinds, lambda: of_many_kinds(3.0),
+        of_many_kinds,
+        lambda: of_many_kinds(3.0),
         [("norm", "tensor-changed")] * 4,
     ),
     "a variable of the model's own": (
-        tempered, lambda: tempered(3.0), [("(model)", "tensor-changed")],
+        tempered,
+        lambda: tempered(3.0),
+        [("(model)", "tensor-changed")],
     ),
     "the policy of a custom class": (
-        encoder, lambda: encoder("mixed_float16"), [("(model)", "dtype-changed")],
+        encoder,
+        lambda: encoder("mixed_float16"),
+        [("(model)", "dtype-changed")],
     ),
-}  # fmt: skip
+}
 # Keras writes no configuration of subclassed models, and no variable of a model's own, into these.
 ONLY_KERAS = {"a variable of the model's own", "the policy of a custom class"}
 IN_FILES = [(name, ".keras") for name in CHANGES]

@@ -163,8 +163,9 @@ def test_a_difference_is_a_mismatch_wherever_it_shows(
     assert (report.verdict, report.exit_code) == ("mismatch", 1)
     assert tuple(level.status for level in report.levels.values()) == statuses
     assert report.errors
-    assert {f.level for f in report.errors} == {n for n, r in report.levels.items()
-                                                if r.status == "fail"}  # fmt: skip
+    assert {f.level for f in report.errors} == {
+        n for n, r in report.levels.items() if r.status == "fail"
+    }
 
 
 def test_what_differs_and_was_not_asked_for_decides_nothing(files: Path) -> None:
@@ -172,8 +173,10 @@ def test_what_differs_and_was_not_asked_for_decides_nothing(files: Path) -> None
     assert (report.verdict, report.findings, report.diagnoses) == ("match", [], [])
     assert report.first_divergent_layer is None
     assert [(r.status, r.reason) for r in report.levels.values()] == [
-        ("skipped", "--levels"), ("pass", None), ("skipped", NONE),
-    ]  # fmt: skip
+        ("skipped", "--levels"),
+        ("pass", None),
+        ("skipped", NONE),
+    ]
 
 
 def test_what_was_not_asked_for_still_explains_what_was(here: Path) -> None:
@@ -266,9 +269,10 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     versions = environment._version
     frameworks = ("keras", "tensorflow", "tf-nightly", "jax", "torch")
     return lambda: monkeypatch.setattr(
-        environment, "_version",
+        environment,
+        "_version",
         lambda name: "" if name.startswith(frameworks) else versions(name),
-    )  # fmt: skip
+    )
 
 
 def test_outputs_follow_where_they_were_recorded_if_nothing_can_run_them_here(
@@ -306,5 +310,6 @@ def test_other_weights_prove_nothing_anywhere(
     keras.models.clone_model(net()).save("net.keras")
     report = compared("net.keras", "net")
     assert (report.verdict, report.levels["outputs"].reason) == (
-        "mismatch", "--static; not proved: the model differs",
-    )  # fmt: skip
+        "mismatch",
+        "--static; not proved: the model differs",
+    )
