@@ -42,8 +42,8 @@ ROWS: list[tuple[Limits, str, str]] = [
     (
         {"VOCABULARY_BYTES": 9},
         "words-beside.keras",
-        "{file}: refused: the archive has a assets/layers/string_lookup/vocabulary.txt of 10 bytes, "
-        "of 9 allowed",
+        "{file}: refused: the archive has a assets/layers/string_lookup/vocabulary.txt of 10 "
+        "bytes, of 9 allowed",
     ),
     (
         {"LAYERS": 2},

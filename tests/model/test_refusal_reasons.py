@@ -17,8 +17,12 @@ SAID = {
     + CONFIG
     + "Exception encountered: <class 'Dense'> could not be deserialized properly.\n\n"
     + CONFIG
-    + "Exception encountered: Unrecognized keyword arguments passed to Dense: {'a': 1}": "Unrecognized keyword arguments passed to Dense: {'a': 1}",
-    "Could not locate class 'Net'. Make sure it is imported. Full object config: {'module': 'm'}": "Could not locate class 'Net'. Make sure it is imported",
+    + "Exception encountered: Unrecognized keyword arguments passed to Dense: {'a': 1}": (
+        "Unrecognized keyword arguments passed to Dense: {'a': 1}"
+    ),
+    "Could not locate class 'Net'. Make sure it is imported. Full object config: {'module': 'm'}": (
+        "Could not locate class 'Net'. Make sure it is imported"
+    ),
     "Exception encountered when calling Dense.call().\n\n\x1b[1mThe shapes differ.\x1b[0m\n\n"
     "Arguments received by Dense.call():\n  • inputs=tf.Tensor": "The shapes differ",
     "Invalid input shape for input [[[0.7 0.1 0.2]\n [0.1 0.2 0.3]\n [0.5 0.3 0.4]\n [1. 2. 3.]]]. "
