@@ -41,7 +41,7 @@ def described() -> dict[str, Any]:
     """All that the file says."""
     from keras import activations, layers
 
-    from fpcheck.model.keras2_models import own_operations
+    from fpcheck.loading.keras2_models import own_operations
 
     kinds = {n: k for n, k in vars(layers).items() if isinstance(k, type)}
     models: dict[str, Any] = {name: {} for name in ("Functional", "Model", "Sequential")}

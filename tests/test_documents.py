@@ -10,7 +10,6 @@ import pytest
 import yaml
 
 from fpcheck.comparison.tolerance import TOLERANCES
-from fpcheck.formats.file_head import SUFFIXES
 from fpcheck.golden.document import SEAL, USUAL
 from fpcheck.settings import ModelSettings, Settings, locate
 
@@ -36,13 +35,6 @@ def test_examples_and_tables_are_what_the_code_gives() -> None:
     )
     assert done.stdout == "README.md and docs/ are current\n", done.stdout + done.stderr
     assert done.returncode == 0
-
-
-def test_the_readme_names_the_suffix_of_every_format_and_no_other() -> None:
-    table = README.partition("<!-- formats -->\n")[2].partition("<!-- /formats -->")[0]
-    named = set(re.findall(r"`(\.[\w.]+)`", table))
-    assert set(SUFFIXES) <= named
-    assert all(name.endswith(SUFFIXES) for name in named)
 
 
 @pytest.mark.parametrize("path", PAGES, ids=[p.relative_to(ROOT).as_posix() for p in PAGES])

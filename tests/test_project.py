@@ -81,22 +81,26 @@ FRAMEWORKS = {"tensorflow", "keras", "jax", "torch"}
 # The only modules that name a framework, and they do so inside functions.
 FRAMEWORK_MODULES = {
     "backends/jax.py", "backends/tensorflow.py", "backends/torch.py",
-    "demo/faults.py", "model/activation_functions.py", "model/assets.py",
-    "model/custom_code.py", "model/custom_config.py", "model/deep_models.py",
-    "model/environment.py", "model/execution.py", "model/keras2_models.py", "model/labels.py",
+    "demo/faults.py", "formats/keras.py", "loading/deep_models.py",
+    "loading/keras2_models.py", "model/activation_functions.py", "model/assets.py",
+    "model/custom_code.py", "model/custom_config.py",
+    "model/environment.py", "model/execution.py", "model/labels.py",
     "model/layer_walk.py", "model/live_graph.py", "model/live_structure.py", "model/loader.py",
     "model/preprocessing.py", "model/recorder.py", "model/sensitivity.py",
     "workflows/model_access.py",
 }  # fmt: skip
 # What each folder may import of the others: see docs/architecture.md.
-READING = {"files", "processes", "keras_config", "layout", "formats", "fingerprint"}
+READING = {
+    "files", "processes", "keras_config", "layout", "formats", "fingerprint", "loading"
+}  # fmt: skip
 LAYERS = {
     "backends": set(),
     "fingerprint": set(),
     "layout": {"fingerprint"},
-    "files": {"fingerprint", "processes", "formats"},
+    "files": {"fingerprint", "processes"},
     "processes": {"backends"},
     "keras_config": {"files", "fingerprint", "layout"},
+    "loading": {"files", "keras_config"},
     "formats": READING,
     "comparison": {"fingerprint", "layout"},
     "golden": {"fingerprint", "comparison"},

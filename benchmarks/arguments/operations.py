@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.arguments.given import Call, Given, Recipe, each
-from fpcheck.model.keras2_models import own_operations
+from fpcheck.loading.keras2_models import own_operations
 
 SQUARE, LINE, PICTURE = Given((4, 4)), Given((6,)), Given((6, 6, 4))
 NUMBERS, FLAGS = Given((4,), "ids"), Given((4, 4), "mask")

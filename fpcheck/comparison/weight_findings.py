@@ -7,7 +7,7 @@ from fpcheck.codec import Value
 from fpcheck.comparison.finding import NOT_COMPARED, Finding, within
 from fpcheck.comparison.pairing import Pair, Pairing
 from fpcheck.fingerprint import sketch
-from fpcheck.fingerprint.fingerprint import Fingerprint
+from fpcheck.fingerprint.fingerprint import Fingerprint, measured_by_place
 from fpcheck.fingerprint.measurement import Details, Measurement
 from fpcheck.fingerprint.structure import Layer, Tensor
 
@@ -61,8 +61,8 @@ class _Weights:
     """The measured tensors of two fingerprints, by place."""
 
     def __init__(self, golden: Fingerprint, candidate: Fingerprint) -> None:
-        self.golden = _by_place(golden)
-        self.candidate = _by_place(candidate)
+        self.golden = measured_by_place(golden)
+        self.candidate = measured_by_place(candidate)
         self.details = {m.digest: m.details for m in self.golden.values() if m.details is not None}
 
     def compare(self, pair: Pair, tensor: Tensor, other: Tensor) -> Changed | None:
@@ -74,11 +74,6 @@ class _Weights:
         # A tensor that the golden has in another place was not measured again.
         details = actual.details or self.details.get(actual.digest)
         return Changed(pair.golden, tensor, other, expected, Measurement(actual.digest, details))
-
-
-def _by_place(fingerprint: Fingerprint) -> dict[Place, Measurement]:
-    places = [(layer.path, tensor.index) for layer, tensor in fingerprint.structure.tensors]
-    return dict(zip(places, fingerprint.weights or (), strict=True))
 
 
 def changes(golden: Fingerprint, candidate: Fingerprint, pairing: Pairing) -> list[Changed]:

@@ -12,12 +12,12 @@ from fpcheck.errors import FpcheckError
 from fpcheck.files import limits
 from fpcheck.files.refusals import damaged, refused
 from fpcheck.files.region import FileRegion, Region, RegionFile
-from fpcheck.formats.file_head import ZIP
 from fpcheck.processes.process_limits import allow_time
 
 _LOCAL = struct.Struct("<4s5H3I2H")
 _STEP = 2**20
 _END = struct.Struct("<4s4H2LH")
+_MEMBER_MAGIC = b"PK\x03\x04"
 _END_MAGIC = b"PK\x05\x06"
 # The value of a field whose number is in the zip64 record.
 _ZIP64 = 0xFFFF
@@ -92,7 +92,7 @@ class Archive:
         """The offsets of a member and of its data; checks that both headers agree."""
         start = entry.header_offset
         head = self.region.read(start, _LOCAL.size)
-        if len(head) < _LOCAL.size or not head.startswith(ZIP):
+        if len(head) < _LOCAL.size or not head.startswith(_MEMBER_MAGIC):
             raise self.damaged(f"{entry.filename[:80]} is not where the directory says")
         (_, _, flags, method, _, _, crc, packed, size, name_length, extra) = _LOCAL.unpack(head)
         name = self.region.read(start + _LOCAL.size, name_length)

@@ -4,7 +4,6 @@ from fpcheck.errors import FpcheckError
 
 AGAIN = "Save or download it again."
 RESAVE = "Save the model again with Keras."
-GIVE = "Give a .keras, .h5, .weights.h5 or .weights.json file."
 CUT_OFF = "became shorter while it was read"
 _ANEW = "No model needs that: get the file anew from where it was made."
 

@@ -1,19 +1,13 @@
-"""Telling what a file is by its first bytes, so that what is no model is called by its name."""
+"""What a file is by its first bytes, so that a file that is no model is called by its name."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 from fpcheck.errors import FpcheckError, NotAModelError
-from fpcheck.files.refusals import GIVE
+from fpcheck.formats import formats_starting, give
+from fpcheck.formats.format import HDF5
+from fpcheck.formats.raw_file import RawFile, raw_file
 
-# What the names of model files end in.
-SUFFIXES = (".keras", ".h5", ".hdf5", ".weights.json")
-# More than the longest beginning by which a kind of file is told.
-HEAD_BYTES = 1024
-ZIP, HDF5, OBJECT, LIST = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"{", b"["
-# The format of what `Model.to_json` writes.
-ARCHITECTURE = "model-json"
 _AGAIN = "Download the file again, from its raw address."
 _SAVE = "Load it where it belongs and save it with Keras as .keras or .h5."
 # A pickle of the protocols 0 and 1, which have no first byte of their own: an object by its module
@@ -21,7 +15,7 @@ _SAVE = "Load it where it belongs and save it with Keras as .keras or .h5."
 _OLD_PICKLE = re.compile(
     rb"c[A-Za-z_][\w.]*\n[A-Za-z_][\w.]*\n(p\d+\n|[q(].)|\([dlt]p\d+\n|[\]}]q.", re.DOTALL
 )
-# A user block, if an HDF5 file has one, is so long or a power of two more.
+# The length of the user block of an HDF5 file, if it has one; or a power of two more.
 _USER_BLOCK = 512
 # First bytes (at a place), what the file is, what to do.
 _OTHERS: tuple[tuple[int, bytes, str, str], ...] = (
@@ -72,17 +66,11 @@ def check_kind(path: Path, text: str) -> None:
         if path.is_dir():
             saved = (path / _FOLDER).is_file()
             what = "a TensorFlow SavedModel" if saved else "a folder, not a file"
-            raise FpcheckError(f"{text}: {what}", _SAVE if saved else GIVE)
+            raise FpcheckError(f"{text}: {what}", _SAVE if saved else give())
         if not path.is_file():
-            raise FpcheckError(f"{text}: not a regular file", GIVE)
-        with path.open("rb") as file:
-            head = file.read(HEAD_BYTES)
-
-            def read(place: int, count: int) -> bytes:
-                file.seek(place)
-                return file.read(count)
-
-            check_head(head, text, read, path.stat().st_size)
+            raise FpcheckError(f"{text}: not a regular file", give())
+        with raw_file(path, text) as file:
+            start_of(file)
     except OSError as error:
         raise FpcheckError(
             f"{text}: cannot be read ({error.strerror})", "Check its permissions."
@@ -95,39 +83,43 @@ def is_checkpoint(path: Path) -> bool:
         parts = [file.name for file in path.iterdir() if _PARTS.fullmatch(file.name)]
         return any(name.endswith(".index") for name in parts) and len(parts) > 1
     if path.name == _CHECKPOINT or _PARTS.fullmatch(path.name):
-        return path.is_file() and not _has_head(path, (ZIP, HDF5, OBJECT))
+        return path.is_file() and not _is_model(path)
     return not path.exists() and path.with_name(f"{path.name}.index").is_file()
 
 
-def _has_head(path: Path, heads: tuple[bytes, ...]) -> bool:
-    with path.open("rb") as file:
-        return file.read(HEAD_BYTES).startswith(heads)
+def _is_model(path: Path) -> bool:
+    with raw_file(path, "") as file:
+        return bool(formats_starting(file.head))
 
 
-def check_head(head: bytes, text: str, read: Callable[[int, int], bytes], size: int) -> None:
-    """The same by the first bytes, and the few others at which HDF5 may begin.
+def start_of(file: RawFile) -> bytes:
+    """The bytes by which the format of a file is known: the first, or those after a user block.
 
-    Args:
-        head: the first bytes.
-        text: how messages name the file.
-        read: gives bytes by place and count.
-        size: of the file.
+    Raises:
+        FpcheckError: no format starts so.
     """
+    head, label = file.head, file.label
     if not head:
-        raise FpcheckError(f"{text}: the file is empty", "Save or download the model again.")
-    if head.startswith((ZIP, HDF5, OBJECT, LIST)):
-        return
+        raise FpcheckError(f"{label}: the file is empty", "Save or download the model again.")
+    if formats_starting(head):
+        return head
     for start, what in _DATA.items():
         if head.startswith(start):
-            raise NotAModelError(f"{text}: {what}", GIVE)
+            raise NotAModelError(f"{label}: {what}", give())
     for place, start, what, advice in _OTHERS:
         if head[place:].startswith(start):
-            raise FpcheckError(f"{text}: {what}", advice)
+            raise FpcheckError(f"{label}: {what}", advice)
     if _OLD_PICKLE.match(head):
-        raise FpcheckError(f"{text}: a pickle, not a Keras model", _SAVE)
+        raise FpcheckError(f"{label}: a pickle, not a Keras model", _SAVE)
     place = _USER_BLOCK
-    while place < size:
-        if read(place, len(HDF5)) == HDF5:
-            return
+    while place < file.region.size:
+        start = file.region.read(place, len(HDF5[0]))
+        if start in HDF5:
+            return start
         place *= 2
-    raise FpcheckError(f"{text}: neither a .keras archive nor HDF5", GIVE)
+    raise unknown(label)
+
+
+def unknown(label: str) -> FpcheckError:
+    """The error on a file that is nothing that fpcheck knows."""
+    return FpcheckError(f"{label}: not in a file format that fpcheck knows", give())

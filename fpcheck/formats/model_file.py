@@ -10,7 +10,7 @@ from fpcheck.codec import PathText, Value, pack
 from fpcheck.errors import FpcheckError, as_text
 from fpcheck.files import NO_PLUGINS, limits
 from fpcheck.files.address import is_address
-from fpcheck.files.refusals import GIVE
+from fpcheck.formats import give
 from fpcheck.formats.reading_errors import result_of_reading
 from fpcheck.processes.limited_process import LimitedProcess, may_fork, start
 
@@ -214,5 +214,5 @@ def open_regular(path: str, label: str) -> int:
         ) from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise FpcheckError(f"{label}: not a regular file", GIVE)
+        raise FpcheckError(f"{label}: not a regular file", give())
     return descriptor

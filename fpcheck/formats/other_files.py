@@ -1,11 +1,11 @@
-"""Whole files in the containers of Keras that hold no model: somebody else's HDF5, zip or JSON.
+"""Undamaged HDF5, zip and JSON files that contain no model.
 
-They are data, not damaged models, and the gate passes over them. So whatever Keras could load a
-part of, and whatever cannot be read to its end, is no such file.
+The gate passes over them. A file of which Keras could load a part, or that cannot be read to its
+end, may be a damaged model, so it does not count as such a file.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import h5py
@@ -14,35 +14,46 @@ from h5py import h5g, h5l, h5o
 from fpcheck.errors import FpcheckError, NotAModelError
 from fpcheck.files import limits
 from fpcheck.files.dataset import LIBRARY_ERRORS
-from fpcheck.files.refusals import GIVE
-from fpcheck.files.region import Region, RegionFile
-from fpcheck.formats.file_head import SUFFIXES
+from fpcheck.files.region import RegionFile
+from fpcheck.formats import gate_suffixes, give, keras
+from fpcheck.formats.file_head import unknown
+from fpcheck.formats.format import JSON, ZIP
+from fpcheck.formats.raw_file import RawFile
+from fpcheck.formats.weights_json import GIVE_INDEX
 
 # Attributes and groups that Keras writes, in each of its ways to lay out an HDF5 file.
-_ATTRIBUTES = ("model_config", "training_config", "keras_version", "layer_names", "weight_names",
-               "nb_layers")  # fmt: skip
+_ATTRIBUTES = (
+    "model_config",
+    "training_config",
+    "keras_version",
+    "layer_names",
+    "weight_names",
+    "nb_layers",
+)
 _GROUPS = frozenset({"layers", "model_weights", "optimizer_weights", "top_level_model_weights"})
 _VARS = "vars"
-# What others write in the root, and what the file is then called.
+# Attributes that other programs write in the root, and what their files are.
 _WRITERS = {
     "_NCProperties": "a NetCDF4 file",
     "PYTABLES_FORMAT_VERSION": "a PyTables (pandas) file",
     "encoding-type": "an AnnData file",
 }
 _MATLAB = b"MATLAB"
-# AnnData keeps its matrices in a group that has the name of one of Keras's.
+# AnnData stores its matrices in a group with a name that Keras uses too.
 _ANNDATA = frozenset({"obs", "var"})
-# Members of an archive that holds a model, whole or not, of Keras or another framework.
-_MEMBERS = ("config.json", "metadata.json", ".pkl", ".pb", ".pt", ".pth", ".onnx", ".tflite",
-            ".safetensors", ".index", *SUFFIXES)  # fmt: skip
-# Keys of an index of weights, of an architecture, and of a model for browsers, wherever they stand.
+# How members of an archive of any framework end that contains a model, or a part of one.
+_MEMBERS = (
+    *("config.json", "metadata.json", ".pkl", ".pb", ".pt", ".pth", ".onnx", ".tflite"),
+    *(".safetensors", ".index"),
+)
+# Keys of an index of weights, of an architecture, and of a model for browsers, at any depth.
 _KEYS = ("weight_map", "total_size", "keras_version", "modelTopology", "weightsManifest")
 
 
-def check_hdf5(region: Region, label: str) -> None:
-    """Raise NotAModelError where an HDF5 file can be walked, and holds nothing of Keras."""
+def check_hdf5(raw: RawFile) -> None:
+    """Raise NotAModelError if an HDF5 file can be walked, and contains nothing of Keras."""
     try:
-        with h5py.File(RegionFile(region), "r") as file:
+        with h5py.File(RegionFile(raw.region), "r") as file:
             root = h5g.open(file.id, b"/")
             names, attributes = _names(root), {*file.attrs}
             if not names or _is_kerass(root, {*names}):
@@ -52,18 +63,18 @@ def check_hdf5(region: Region, label: str) -> None:
         return
     held = _some("data set", [_text(raw) for raw in sets]) if sets else _some("group", names)
     written = [said for name, said in _WRITERS.items() if name in attributes]
-    written += ["a MATLAB file"] * (region.read(0, len(_MATLAB)) == _MATLAB)
+    written += ["a MATLAB file"] * (raw.head.startswith(_MATLAB))
     raise NotAModelError(
-        f"{label}: {(*written, 'an HDF5 file')[0]}, not a Keras model: it contains {held} and no "
-        "layers",
-        GIVE,
+        f"{raw.label}: {(*written, 'an HDF5 file')[0]}, not a Keras model: it contains {held} and "
+        "no layers",
+        give(),
     )
 
 
 def _is_kerass(root: Any, names: set[str]) -> bool:
-    """Whether anything that Keras writes is in a file; also where that cannot be seen to the end.
+    """Whether a file contains anything that Keras writes, or is too large to know.
 
-    Links are not followed; the name of one counts.
+    Links are not followed; their names count.
     """
     if (_GROUPS - {"layers"} if names >= _ANNDATA else _GROUPS) & names:
         return True
@@ -84,7 +95,7 @@ def _is_kerass(root: Any, names: set[str]) -> bool:
 
 
 def _objects(group: Any) -> Iterator[tuple[bytes, Any]]:
-    """What a group holds itself: by name, without what links lead to."""
+    """The objects in a group by name, without the targets of links."""
     names: list[bytes] = []
     group.links.iterate(names.append)
     for raw in names:
@@ -108,15 +119,28 @@ def _some(word: str, names: list[str]) -> str:
     return f"the {word}{'' if len(names) == 1 else 's'} {shown}{more}"
 
 
-def zip_error(members: Iterable[str], label: str, fact: str) -> FpcheckError:
-    """The error on a whole archive that is no .keras model."""
-    of_model = any(name.lower().endswith(_MEMBERS) for name in members)
-    return (FpcheckError if of_model else NotAModelError)(f"{label}: {fact}", GIVE)
+def unrecognised(file: RawFile) -> FpcheckError:
+    """The error on a whole file that no format recognises, although some begin like it."""
+    if file.head.startswith(ZIP):
+        return _zip_error(file)
+    return _json_error(file) if file.head.startswith(JSON) else unknown(file.label)
 
 
-def json_error(document: object, label: str, fact: str, advice: str) -> FpcheckError:
-    """The error on a whole JSON document that is no index of weights."""
-    text = json.dumps(document)
+def _zip_error(file: RawFile) -> FpcheckError:
+    members = file.archive.members
+    of_model = any(name.lower().endswith((*_MEMBERS, *gate_suffixes())) for name in members)
+    torch = any(name.endswith("data.pkl") for name in members)
+    what = "a PyTorch archive" if torch else "a zip archive"
+    lacking = next(name for name in keras.MEMBERS if name not in members)
+    return (FpcheckError if of_model else NotAModelError)(
+        f"{file.label}: {what} without {lacking}, so no .keras model", give()
+    )
+
+
+def _json_error(file: RawFile) -> FpcheckError:
+    text = json.dumps(file.document)
     layers = all(f'"{key}": ' in text for key in ("class_name", "config"))
-    of_model = not document or layers or any(f'"{key}": ' in text for key in _KEYS)
-    return (FpcheckError if of_model else NotAModelError)(f"{label}: {fact}", advice)
+    of_model = not file.document or layers or any(f'"{key}": ' in text for key in _KEYS)
+    what = "a JSON list" if isinstance(file.document, list) else "JSON without a weight_map"
+    fact = f"{file.label}: {what}, so no index of weights"
+    return (FpcheckError if of_model else NotAModelError)(fact, GIVE_INDEX)

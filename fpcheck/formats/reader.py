@@ -10,10 +10,10 @@ from fpcheck.files.address import beside
 from fpcheck.files.refusals import CUT_OFF, damaged, refused
 from fpcheck.files.region import FileRegion, Region, StreamRegion
 from fpcheck.fingerprint.probe_words import first_words
-from fpcheck.formats import containers, tensor_groups, tensor_measurement
+from fpcheck.formats import recognition, tensor_groups, tensor_measurement
 from fpcheck.formats.assembly import Derived, Stored
-from fpcheck.formats.file_head import HEAD_BYTES, check_head
 from fpcheck.formats.model_file import NO_FILE, Job, open_regular
+from fpcheck.formats.opened import Opened
 from fpcheck.formats.reading import Reading
 from fpcheck.processes.process_limits import allow_time
 
@@ -26,11 +26,12 @@ def read(job: Job) -> Reading:
     label = job.label
     if job.descriptor == NO_FILE:
         region = _remote(job.place)
-        check_head(region.read(0, HEAD_BYTES), label, region.read, region.size)
-        opened = containers.open_model(region, label, lambda name: _remote(beside(job.place, name)))
+        opened = recognition.open_model(
+            region, label, lambda name: _remote(beside(job.place, name))
+        )
     else:
         local = FileRegion(job.descriptor, 0, os.fstat(job.descriptor).st_size)
-        opened = containers.open_model(local, label, lambda name: _sibling(job.place, name))
+        opened = recognition.open_model(local, label, lambda name: _sibling(job.place, name))
     assembled = opened.assembled
     try:
         own = tensor_measurement.digests(assembled.stored, opened.check)
@@ -52,7 +53,7 @@ def read(job: Job) -> Reading:
     )
 
 
-def _others(opened: containers.Opened) -> tuple[tuple[str, bytes], ...]:
+def _others(opened: Opened) -> tuple[tuple[str, bytes], ...]:
     if opened.root is None:
         return ()
     found = tensor_groups.others(opened.root, opened.assembled.stored)

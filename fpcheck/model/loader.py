@@ -1,26 +1,18 @@
 """Making a live Keras model from a source. Runs where the framework runs."""
 
-import json
-import tempfile
-import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
-
 from fpcheck.codec import PathText
 from fpcheck.errors import FpcheckError, UnavailableError
 from fpcheck.files.address import shown
-from fpcheck.formats.file_head import ARCHITECTURE, OBJECT, ZIP
-from fpcheck.keras_config.keras2_config import wrote_keras2
-from fpcheck.model.deep_models import built_once
-from fpcheck.model.keras2_models import load_architecture, load_legacy_h5, load_old_archive
-from fpcheck.model.refusal_reasons import is_newer, keras_version, reason, remedy
+from fpcheck.formats.format import Contains
+from fpcheck.formats.raw_file import raw_file
+from fpcheck.formats.recognition import recognise
+from fpcheck.loading.deep_models import built_once
+from fpcheck.model.refusal_reasons import is_newer, reason, remedy
 from fpcheck.model.source import Kind, Options, Source, parse
-from fpcheck.model.trainable_order import frozen_as_saved
 from fpcheck.model.user_code import check_code
 from fpcheck.model.user_modules import import_module
 
@@ -54,9 +46,7 @@ def _load_application(source: Source, options: Options) -> Any:
     if options.weights == "random":
         return make(weights=None)
     if options.weights != "imagenet":
-        file = parse(options.weights)
-        with _fitting(f"{shown(options.weights)}: does not fit {source.target}"):
-            return _with_weights(make(weights=None), Path(file.target))
+        return _filled(make(weights=None), parse(options.weights), source.target)
     try:
         return make(weights="imagenet")
     except Exception as error:  # Keras raises a bare Exception where a download fails
@@ -130,112 +120,60 @@ def custom_objects(module: str | None) -> dict[str, Any]:
 
 def _load_file(source: Source, options: Options) -> Loaded:
     path = Path(source.target)
-    kind = file_format(path)
-    if kind in ("weights-h5", "weights-json", "keras-h5-weights") or options.model is not None:
-        if options.model is None:
-            raise FpcheckError(
-                f"{source.text}: holds weights only, no architecture",
-                "Name the architecture: --model resnet50, --model FILE.keras or "
-                "--model package.module:function.",
-            )
-        inner = Options(weights=PathText("random"), custom_objects=options.custom_objects,
-                        trust=options.trust)  # fmt: skip
-        model = load(parse(options.model), inner).model
-        with _fitting(f"{source.text}: does not fit --model {shown(options.model)}"):
-            return Loaded(_with_weights(model, path), kind)
+    with raw_file(path, source.text) as file:
+        kind = recognise(file)
+        whole = kind.contains is not Contains.WEIGHTS and options.model is None
+        written = kind.code.keras_version(file) if whole else None
+    if not whole:
+        return Loaded(_load_weights(source, options), kind.name)
     objects = custom_objects(options.custom_objects)
     try:
         with built_once():
-            return Loaded(_load_model(path, kind, objects, safe_mode=not options.trust), kind)
+            return Loaded(kind.code.load(path, objects, not options.trust), kind.name)
     except Exception as error:  # eighteen classes were seen
-        raise _refused(source, path, error) from error
+        raise _refused(source, written, error) from error
 
 
-def _load_model(path: Path, kind: str, objects: dict[str, Any], safe_mode: bool) -> Any:
+def _load_weights(source: Source, options: Options) -> Any:
+    if options.model is None:
+        raise FpcheckError(
+            f"{source.text}: contains weights only, no architecture",
+            "Name the architecture: --model resnet50, --model FILE.keras or "
+            "--model package.module:function.",
+        )
+    inner = Options(
+        weights=PathText("random"), custom_objects=options.custom_objects, trust=options.trust
+    )
+    model = load(parse(options.model), inner).model
+    return _filled(model, source, f"--model {shown(options.model)}")
+
+
+def _filled(model: Any, weights: Source, name: str) -> Any:
+    """A live model with the weights of a file; `name` says which model it is."""
+    path, fact = Path(weights.target), f"{weights.text}: does not fit {name}"
+    with raw_file(path, weights.text) as file:
+        kind = recognise(file)
+    if kind.contains is Contains.ARCHITECTURE:
+        raise FpcheckError(
+            f"{weights.text}: contains an architecture only, no weights", "Give a file of weights."
+        )
+    try:
+        kind.code.load_weights(path, model)
+    except Exception as error:  # Keras raises many classes
+        # What was read of the file without Keras holds all the same.
+        check_code(f"{fact}: its code raised", error, reason, kind=UnavailableError)
+        other = "Name the architecture that it was saved from."
+        raise UnavailableError(f"{fact}: {reason(error)}", other) from error
+    return model
+
+
+def _refused(source: Source, written: str | None, error: Exception) -> FpcheckError:
+    """Why Keras does not load a file; the levels that were read without Keras are compared."""
     import keras
 
-    if kind == ARCHITECTURE:
-        return load_architecture(path, objects, safe_mode)
-    if kind == "keras-h5":
-        return load_legacy_h5(path, objects, safe_mode)
-    if wrote_keras2(keras_version(path)):
-        return load_old_archive(path, objects, safe_mode)
-    with _suffixed(path, ".keras") as named:
-        load_model = keras.saving.load_model
-        return load_model(named, custom_objects=objects, compile=False, safe_mode=safe_mode)
-
-
-def _refused(source: Source, path: Path, error: Exception) -> FpcheckError:
-    """Why a file is not loaded: what was read of it without Keras holds all the same."""
-    import keras
-
-    written = keras_version(path)
     newer = is_newer(written, keras.__version__)
     fact = f"{source.text}: cannot be loaded"
     check_code(f"{fact}: its code raised", error, reason, kind=UnavailableError)
     if newer:
         fact += f" (written by Keras {written}, and Keras {keras.__version__} is installed)"
     return UnavailableError(f"{fact}: {reason(error)}", remedy(error, newer, written))
-
-
-def _with_weights(model: Any, path: Path) -> Any:
-    suffix = {"weights-h5": ".weights.h5", "weights-json": ".weights.json", "keras": ".keras"}.get(
-        file_format(path), ".h5"
-    )
-    with _suffixed(path, suffix) as named, frozen_as_saved(model, path):
-        model.load_weights(named)
-    return model
-
-
-def file_format(path: Path) -> str:
-    """Which container a file is, by its content.
-
-    Returns:
-        `keras`, `keras-h5` (a full legacy model), `keras-h5-weights`, `weights-h5`, `weights-json`
-        (an index of shards), or `model-json` (an architecture alone).
-    """
-    with path.open("rb") as file:
-        head = file.read(len(ZIP))
-    if head.startswith(OBJECT):
-        described = {"class_name", "config"} <= json.loads(path.read_bytes()).keys()
-        return ARCHITECTURE if described else "weights-json"
-    zipped = head == ZIP
-    if zipped and not zipfile.is_zipfile(path):
-        raise FpcheckError(f"{path}: damaged .keras archive", "Save or download it again.")
-    if zipped:
-        return "keras"
-    try:
-        with h5py.File(path, "r") as opened:
-            if "model_config" in opened.attrs:
-                return "keras-h5"
-            return "keras-h5-weights" if "layer_names" in opened.attrs else "weights-h5"
-    except OSError as error:
-        raise FpcheckError(
-            f"{path}: damaged HDF5 file ({reason(error)})", "Save or download it again."
-        ) from error
-
-
-@contextmanager
-def _suffixed(path: Path, suffix: str) -> Iterator[Path]:
-    """The file under a name from which Keras sees what it is."""
-    if path.name.endswith(suffix) and not (suffix == ".h5" and path.name.endswith(".weights.h5")):
-        yield path
-        return
-    with tempfile.TemporaryDirectory(prefix="fpcheck-") as folder:
-        named = Path(folder) / f"model{suffix}"
-        named.symlink_to(path)
-        yield named
-
-
-@contextmanager
-def _fitting(fact: str) -> Iterator[None]:
-    """Turn whatever Keras raises where weights do not fit into a fact and an advice."""
-    try:
-        yield
-    except FpcheckError:
-        raise
-    except Exception as error:  # Keras raises many classes
-        # What was read of the file without Keras holds all the same.
-        check_code(f"{fact}: its code raised", error, reason, kind=UnavailableError)
-        other = "Name the architecture that it was saved from."
-        raise UnavailableError(f"{fact}: {reason(error)}", other) from error

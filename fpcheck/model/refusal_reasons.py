@@ -1,12 +1,6 @@
 """What Keras says where it refuses a model, in whole sentences, and what to do about it."""
 
-import json
 import re
-import zipfile
-from contextlib import suppress
-from pathlib import Path
-
-import h5py
 
 # A sentence that would make a reason longer is left out.
 _LONGEST = 300
@@ -73,18 +67,6 @@ def remedy(error: BaseException, newer: bool = False, written: str | None = None
 
 def _misses_class(said: str) -> bool:
     return any(hint in said for hint in ("custom_objects", "Could not locate", "Unknown layer"))
-
-
-def keras_version(path: Path) -> str | None:
-    """The version of Keras that wrote a model file; None where the file does not say."""
-    with suppress(OSError, KeyError, ValueError, TypeError):
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                return str(json.loads(archive.read("metadata.json"))["keras_version"])
-        with h5py.File(path, "r") as file:
-            said = file.attrs["keras_version"]
-            return said.decode() if isinstance(said, bytes) else str(said)
-    return None
 
 
 def is_newer(version: str | None, installed: str) -> bool:

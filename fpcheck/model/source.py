@@ -10,7 +10,8 @@ from msgspec.structs import force_setattr
 from fpcheck.codec import PathText, Value
 from fpcheck.errors import FpcheckError, as_text
 from fpcheck.files.address import is_address, last_name, shown
-from fpcheck.formats.file_head import SUFFIXES, check_kind
+from fpcheck.formats import give, stem, suffixes
+from fpcheck.formats.file_head import check_kind
 from fpcheck.model.applications import APPLICATIONS
 from fpcheck.model.environment import check_backend
 
@@ -87,7 +88,7 @@ class Source(Value, frozen=True):
         if self.kind is Kind.CALLABLE:
             return safe_name(self.target.partition(":")[2])
         file = Path(self.target).name if self.local else last_name(self.target)
-        return safe_name(re.sub(r"(\.weights)?\.(h5|hdf5|keras|json)$", "", file))
+        return safe_name(stem(file))
 
 
 def safe_name(text: str) -> str:
@@ -124,8 +125,8 @@ def parse(text: str) -> Source:
         return Source(text, Kind.APPLICATION, PathText(_PROPER[text.lower()]))
     if _exists(path.with_name(f"{path.name}.index")):
         check_kind(path, text)  # it says what the files of this prefix are
-    if text.lower().endswith(SUFFIXES) or "/" in text:
-        raise FpcheckError(f"{shown(text)}: no such file", "Give the path of a .keras or .h5 file.")
+    if text.lower().endswith(suffixes()) or "/" in text:
+        raise FpcheckError(f"{shown(text)}: no such file", give())
     near = difflib.get_close_matches(text.lower(), _PROPER, n=1)
     hint = f"Did you mean {near[0]}? " if near else ""
     raise FpcheckError(

@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 
 from fpcheck.codec import pack, unpack
 from fpcheck.errors import FpcheckError
-from fpcheck.model.deep_models import allow_depth
+from fpcheck.loading.deep_models import allow_depth
 from fpcheck.model.environment import imported_keras
 from fpcheck.model.question import Host, Question
 from fpcheck.model.runner import LiveModel

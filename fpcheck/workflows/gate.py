@@ -13,7 +13,7 @@ from fpcheck.errors import (
     FpcheckError,
     NotAModelError,
 )
-from fpcheck.formats.file_head import SUFFIXES
+from fpcheck.formats import gate_suffixes
 from fpcheck.golden.document import SEAL
 from fpcheck.golden.store import Entry, Store
 from fpcheck.model.source import Kind, Options, Source
@@ -98,7 +98,7 @@ def gate(
 
 
 def _is_other(path: Path) -> bool:
-    return path.is_file() and not path.name.lower().endswith(SUFFIXES)
+    return path.is_file() and not path.name.lower().endswith(gate_suffixes())
 
 
 def _in_folder(path: Path, folder: Path) -> bool:

@@ -15,7 +15,8 @@ from fpcheck.files.address import is_address, shown
 from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.structure import REST, Structure
-from fpcheck.formats.file_head import ARCHITECTURE
+from fpcheck.formats import contents_of
+from fpcheck.formats.format import Contains
 from fpcheck.formats.model_file import ModelFile
 from fpcheck.golden.store import shipped
 from fpcheck.layout.layer_matching import out_of_order, out_of_place
@@ -74,7 +75,7 @@ def _read(plan: Plan, file: ModelFile, worker: Worker) -> OpenedModel:
         worker().begin(source, options)
     file.begin(plan.known)
     model = _from_file(file, source, options, worker)
-    if model.format == ARCHITECTURE and not plan.bare:
+    if contents_of(model.format) is Contains.ARCHITECTURE and not plan.bare:
         raise FpcheckError(
             f"{source.text}: contains an architecture only, no weights",
             f"Give the file of its weights, with --model {source.text}.",

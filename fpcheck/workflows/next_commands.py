@@ -4,9 +4,11 @@ from pathlib import Path
 
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint.levels import LEVELS
+from fpcheck.formats import contents_of
+from fpcheck.formats.format import Contains
 from fpcheck.golden.document import Head
 from fpcheck.golden.store import Entry, shipped
-from fpcheck.model.source import Kind, Options, parse
+from fpcheck.model.source import Options, parse
 from fpcheck.report.report import Report
 from fpcheck.wording import command, given
 from fpcheck.workflows.golden_lookup import find, goldens_folder
@@ -17,9 +19,6 @@ NAME_ARCHITECTURE = (
     "Name the architecture: --model resnet50, --model FILE.keras or "
     "--model package.module:function."
 )
-# Formats without an architecture, and those from which a golden's architecture can be had again.
-_WEIGHTS_ONLY = ("keras-h5-weights", "weights-h5", "weights-json")
-_WHOLE = ("keras", "keras-h5", "application", "callable")
 
 
 def to_compare(source: str, golden: str, request: CompareRequest, options: Options) -> str:
@@ -69,7 +68,8 @@ def to_record_next(
         asked |= _place(entry, head, request, options)
     except FpcheckError:  # the golden was removed: the options alone must do
         pass
-    if report.candidate.format in _WEIGHTS_ONLY and not _has_model(report, options):
+    weights_only = contents_of(report.candidate.format) is Contains.WEIGHTS
+    if weights_only and not _has_model(report, options):
         model = _architecture(head)
         if model is None:
             return f"{lead} as {name}. {NAME_ARCHITECTURE}"
@@ -99,10 +99,9 @@ def _has_model(report: Report, options: Options) -> bool:
 
 def _architecture(head: Head | None) -> str | None:
     """What a golden was recorded from, if that still is a model with an architecture."""
-    if head is None or head.source.format not in _WHOLE:
+    if head is None or contents_of(head.source.format) not in (None, Contains.MODEL):
         return None
     try:
-        source = parse(head.source.text)
-    except FpcheckError:
+        return parse(head.source.text).text
+    except FpcheckError:  # a model that was in memory, or a file that is gone
         return None
-    return source.text if source.kind is not Kind.MEMORY else None

@@ -155,11 +155,13 @@ def test_a_changed_model_is_stored_as_the_next_version_with_what_changed(
 ERRORS = [
     (
         ("compare", "nosuch.keras"),
-        "error: nosuch.keras: no such file\nGive the path of a .keras or .h5 file.\n",
+        "error: nosuch.keras: no such file\n"
+        "Give a .keras, .h5, .weights.h5 or .weights.json file.\n",
     ),
     (
         ("compare", "nosuch.weights.json"),
-        "error: nosuch.weights.json: no such file\nGive the path of a .keras or .h5 file.\n",
+        "error: nosuch.weights.json: no such file\n"
+        "Give a .keras, .h5, .weights.h5 or .weights.json file.\n",
     ),
     (
         ("compare", "resnet5"),
@@ -177,7 +179,7 @@ ERRORS = [
     ),
     (
         ("compare", "noise.h5"),
-        "error: noise.h5: neither a .keras archive nor HDF5\n"
+        "error: noise.h5: not in a file format that fpcheck knows\n"
         "Give a .keras, .h5, .weights.h5 or .weights.json file.\n",
     ),
     (

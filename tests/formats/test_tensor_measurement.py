@@ -12,7 +12,7 @@ import pytest
 from fpcheck.files.region import FileRegion, StreamRegion
 from fpcheck.fingerprint import blocks, digest
 from fpcheck.fingerprint.fingerprint import Fingerprint
-from fpcheck.formats import containers, tensor_measurement
+from fpcheck.formats import recognition, tensor_measurement
 from fpcheck.formats.model_file import ModelFile
 from fpcheck.formats.reading import Reading
 
@@ -75,7 +75,7 @@ def test_the_number_of_threads_changes_nothing(
     monkeypatch.setattr(tensor_measurement, "LARGE", large)
     with (tmp_path / "weights.h5").open("rb") as file:
         region = FileRegion(file.fileno(), 0, (tmp_path / "weights.h5").stat().st_size)
-        opened = containers.open_model(region, "weights.h5", no_sibling)
+        opened = recognition.open_model(region, "weights.h5", no_sibling)
         found = tensor_measurement.digests(opened.assembled.stored, opened.check)
     assert found == [digest.of_array(KERNEL, "float32"), digest.of_array(BIAS, "float32")]
 
@@ -137,7 +137,7 @@ def test_every_value_is_read_once_and_little_else(tmp_path: Path) -> None:
     write(tmp_path / "weights.h5")
     stream = Counting((tmp_path / "weights.h5").read_bytes())
     region = StreamRegion(stream, 0, len(stream.getvalue()))
-    opened = containers.open_model(region, "weights.h5", no_sibling)
+    opened = recognition.open_model(region, "weights.h5", no_sibling)
     places = stream.taken
     tensor_measurement.digests(opened.assembled.stored, opened.check)
     assert stream.taken - places == KERNEL.nbytes + BIAS.nbytes

@@ -10,7 +10,7 @@ import pytest
 from keras import layers as kl
 from models import image_net, sequential_net
 
-from fpcheck.model.deep_models import CALLS, built_once
+from fpcheck.loading.deep_models import CALLS, built_once
 from fpcheck.model.source import Options, parse
 from fpcheck.model.worker_client import RemoteSession
 

@@ -349,7 +349,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def load(path: Path, custom_objects: dict[str, Any] | None = None, safe_mode: bool = True) -> Any:
-    from fpcheck.model.keras2_models import load_legacy_h5
+    from fpcheck.loading.keras2_models import load_legacy_h5
 
     return load_legacy_h5(path, custom_objects or {}, safe_mode)
 
@@ -397,7 +397,7 @@ NOT_IN_ARCHIVES = (slices, layer_shared_with_a_sequential_sub_model)
 
 @pytest.mark.parametrize("kind", [kind for kind in SAME if kind not in NOT_IN_ARCHIVES])
 def test_an_archive_of_keras2_runs_as_it_did(written: Path, kind: Build) -> None:
-    from fpcheck.model.keras2_models import load_old_archive
+    from fpcheck.loading.keras2_models import load_old_archive
 
     path = written / f"{kind.__name__}.keras"
     model = load_old_archive(path, {}, safe_mode=True)
@@ -405,7 +405,7 @@ def test_an_archive_of_keras2_runs_as_it_did(written: Path, kind: Build) -> None
 
 
 def test_an_archive_that_keras3_would_run_otherwise_is_refused(written: Path) -> None:
-    from fpcheck.model.keras2_models import load_old_archive
+    from fpcheck.loading.keras2_models import load_old_archive
 
     for kind, message in (
         (sum_over_another_axis, "Keras 3 adds"),

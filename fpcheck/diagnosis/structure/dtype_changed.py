@@ -33,7 +33,7 @@ def diagnose(case: Case) -> Diagnoses:
         "dtype-changed",
         layers,
         f"The {what} of {some(layers)} is {now} ({case.reference}: {was}).",
-        [f"{count(n, unit)}: {now} instead of {was}" for (was, now), n in kinds.items()],
+        [f"{count(n, unit)}: {new} instead of {old}" for (old, new), n in kinds.items()],
         f"Build the model {build}, or record it as a golden of its own.",
     )
 

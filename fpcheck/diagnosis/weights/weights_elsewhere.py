@@ -31,8 +31,8 @@ def diagnose(case: Case) -> Diagnoses:
         layers,
         f"The file contains the {case.reference}'s values of {some(places)}, but {where}.",
         [
-            f"{where} has the digest of the {case.reference}'s {name}"
-            for name, where in places.items()
+            f"{place} has the digest of the {case.reference}'s {name}"
+            for name, place in places.items()
         ],
         _AVERAGES if averages else _COPY,
     )

@@ -1,4 +1,4 @@
-"""Loads the models of Keras 2, in the spelling of Keras 3."""
+"""Loads models of Keras 2 with Keras 3."""
 
 import json
 import shutil
@@ -23,7 +23,7 @@ def load_legacy_h5(path: Path, custom_objects: dict[str, object], safe_mode: boo
     Args:
         path: the file, which is only read.
         custom_objects: classes and functions that are not Keras's own, by name.
-        safe_mode: refuse to execute code that the file holds.
+        safe_mode: refuse to run code that the file contains.
 
     Raises:
         ValueError: Keras 3 would not run the model as Keras 2 did.
@@ -63,13 +63,13 @@ def load_old_archive(
 ) -> "keras.Model":
     """The model of a `.keras` file of Keras 2, not compiled.
 
-    Keras 3 finds the weights and vocabularies where Keras 2 has put them. So it is given a copy of
-    the file in which only the configuration is in its own spelling.
+    Keras 3 finds the weights and vocabularies where Keras 2 stored them. So it loads a copy of the
+    file in which only the configuration is rewritten for Keras 3.
 
     Args:
         path: the file, which is only read.
         custom_objects: classes and functions that are not Keras's own, by name.
-        safe_mode: refuse to execute code that the file holds.
+        safe_mode: refuse to run code that the file contains.
 
     Raises:
         ValueError: Keras 3 would not run the model as Keras 2 did.
@@ -102,7 +102,7 @@ def load_architecture(
     Args:
         path: the file.
         custom_objects: classes and functions that are not Keras's own, by name.
-        safe_mode: refuse to execute code that the file holds.
+        safe_mode: refuse to run code that the file contains.
 
     Raises:
         ValueError: Keras 3 would not run the model as Keras 2 did.
@@ -119,7 +119,7 @@ def load_architecture(
 
 
 def _finalize(model: "keras.Model") -> None:
-    """Keras lets only those normalizations that are at the top use what it has loaded."""
+    """Make inner Normalization layers use what was loaded; Keras does this only at the top."""
     import keras
 
     for layer in model._flatten_layers():
@@ -156,11 +156,11 @@ def _is_keras2(file: "h5py.File") -> bool:
 
 
 def _check(model: "keras.Model", orders: dict[str, list[str]]) -> None:
-    """Refuse a model that Keras 3 has built otherwise than Keras 2."""
+    """Refuse a model that Keras 3 builds differently from Keras 2."""
     from keras.src.ops.numpy import Add
 
     for layer in [model, *model._flatten_layers()] if orders else []:
-        # Weights are told apart by the order of their layers only.
+        # Weights are assigned by the order of their layers only.
         order = orders.get(layer.name, [])
         ranks = [order.index(i.name) for i in getattr(layer, "layers", []) if i.name in order]
         if ranks != sorted(ranks):

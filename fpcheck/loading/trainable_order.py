@@ -1,7 +1,7 @@
-"""Loading a legacy weight file in the order in which it lists the tensors of a layer.
+"""Loads a legacy weight file in the order in which it lists the tensors of a layer.
 
-Keras lists what is trained first, so a layer that was frozen when the file was saved has its
-tensors in another place. Loading goes by order, and would fill other tensors, or fail.
+Keras lists trainable tensors first, so the tensors of a layer that was frozen when the file was
+saved are at another place. Keras loads by order, so it would fill other tensors, or fail.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,14 +11,12 @@ from typing import Any
 
 import h5py
 
-from fpcheck.formats.file_head import HDF5
-
 
 @contextmanager
 def frozen_as_saved(model: Any, path: Path) -> Iterator[None]:
-    """While this lasts, layers are frozen and free as they were when a legacy file was saved.
+    """A context in which layers are frozen as they were when a legacy file was saved.
 
-    Where the names in the file do not tell, nothing is changed.
+    Nothing is changed where the names in the file do not show it.
     """
     wanted: dict[Any, bool] = {}
     for layer, names in _listed(model, path):
@@ -29,15 +27,12 @@ def frozen_as_saved(model: Any, path: Path) -> Iterator[None]:
 
 def _listed(model: Any, path: Path) -> list[tuple[Any, list[str]]]:
     """Outermost layers and the names of tensors in the file, by order, as Keras pairs them."""
-    with path.open("rb") as file:
-        if file.read(len(HDF5)) != HDF5:
-            return []
     with h5py.File(path, "r") as opened:
         root = opened if "layer_names" in opened.attrs else opened.get("model_weights", opened)
         if "layer_names" not in root.attrs:
             return []
-        every = [_texts(root[name].attrs["weight_names"]) for name in
-                 _texts(root.attrs["layer_names"])]  # fmt: skip
+        tops = _texts(root.attrs["layer_names"])
+        every = [_texts(root[top].attrs["weight_names"]) for top in tops]
     layers = [layer for layer in model.layers if layer.weights]
     listed = [names for names in every if names]
     return list(zip(layers, listed, strict=True)) if len(layers) == len(listed) else []
@@ -48,7 +43,7 @@ def _texts(names: Any) -> list[str]:
 
 
 def _trained(layer: Any, names: Sequence[str]) -> dict[Any, bool]:
-    """By inner layer, whether it was trained; empty where that needs no change, or is not told."""
+    """Whether each inner layer was trained; empty if no change is needed or none helps."""
     told = [_key(name) for name in names]
     if _order(layer) == told:
         return {}

@@ -12,7 +12,7 @@ try:
 except ImportError:  # not on Windows
     resource = None  # type: ignore[assignment]
 
-# Keras follows a graph from its outputs with one call inside another for each layer.
+# Keras follows a graph from its outputs with one nested call per layer.
 CALLS = 1000 + 2 * LAYERS
 # So many calls take at most 2 kB each where C code calls Python. Linux keeps 128 MiB free below the
 # main thread's stack.
@@ -32,9 +32,9 @@ def allow_depth() -> None:
 
 @contextmanager
 def built_once() -> Iterator[None]:
-    """While inside, a Sequential that is read from a configuration is built when it is whole.
+    """A context in which a Sequential that is read from a configuration is built once, at its end.
 
-    Keras 3 builds it anew after each layer: 2,000 layers took half an hour.
+    Keras 3 builds it again after each layer: 2,000 layers took half an hour.
     """
     from keras import Sequential
 

@@ -1,0 +1,103 @@
+"""The bytes of a file, and what formats recognise it by; each is read once."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fpcheck.files import limits
+from fpcheck.files.refusals import damaged
+from fpcheck.files.region import FileRegion, Region, RegionFile
+
+if TYPE_CHECKING:
+    from fpcheck.files.archive import Archive
+
+# Longer than the first bytes of every kind of file that fpcheck knows.
+_HEAD_BYTES = 1024
+
+
+class RawFile:
+    """A file whose format is not known yet.
+
+    Args:
+        region: its bytes.
+        label: how messages name it.
+    """
+
+    def __init__(self, region: Region, label: str) -> None:
+        self.region = region
+        self.label = label
+
+    @cached_property
+    def head(self) -> bytes:
+        """Its first bytes."""
+        return self.region.read(0, _HEAD_BYTES)
+
+    @property
+    def text(self) -> bytes:
+        """All bytes of a JSON file, cut off where it is longer than a JSON file may be."""
+        return self.region.read(0, limits.CONFIG_BYTES + 1)
+
+    @cached_property
+    def document(self) -> Any:
+        """What a JSON file contains.
+
+        Raises:
+            FpcheckError: it is damaged or refused.
+        """
+        from fpcheck.files import strict_json
+
+        return strict_json.document(self.text, self.label)
+
+    @cached_property
+    def archive(self) -> "Archive":
+        """A zip archive.
+
+        Raises:
+            FpcheckError: it is damaged or refused.
+        """
+        from fpcheck.files.archive import Archive
+
+        return Archive(self.region, self.label)
+
+    def has_attribute(self, name: str) -> bool:
+        """Whether the root of an HDF5 file has an attribute; its value is not read.
+
+        Raises:
+            FpcheckError: the file is damaged.
+        """
+        from fpcheck.files.dataset import LIBRARY_ERRORS
+
+        try:
+            return name in self._hdf5.attrs
+        except LIBRARY_ERRORS as error:
+            raise damaged(f"{self.label}: damaged HDF5 file", str(error)) from error
+
+    @cached_property
+    def _hdf5(self) -> Any:
+        import h5py
+
+        return h5py.File(RegionFile(self.region), "r")
+
+    @property
+    def hdf5_version(self) -> str | None:
+        """The version of Keras that wrote an HDF5 file; None if the file does not say it."""
+        with suppress(OSError, KeyError, ValueError, TypeError):
+            said = self._hdf5.attrs["keras_version"]
+            return said.decode() if isinstance(said, bytes) else str(said)
+        return None
+
+
+@contextmanager
+def raw_file(path: Path, label: str) -> Iterator[RawFile]:
+    """A file of this machine, open as long as this.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        raw = RawFile(FileRegion(file.fileno(), 0, os.fstat(file.fileno()).st_size), label)
+        raw.head = file.read(_HEAD_BYTES)  # fails for files of the system that have no size
+        yield raw

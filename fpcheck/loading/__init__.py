@@ -1,0 +1,1 @@
+"""How Keras loads the files that it cannot load, or not correctly, by itself."""
