@@ -213,9 +213,9 @@ def test_outputs_in_another_order_are_outputs_reordered() -> None:
 @pytest.mark.parametrize(
     ("by", "environment", "confidence", "text"),
     [
-        (3e-3, {"tensorflow": "2.16.1"}, 0.8, ": tensorflow 2.16.1 (golden: 2.21.0)"),
-        (3e-3, {"tf32": "1"}, 0.8, ": tf32 1 (golden: not set)"),
-        (0.05, {"keras": "3.0.0"}, 0.5, ": keras 3.0.0 (golden: 3.15.0)"),
+        (3e-3, {"tensorflow": "2.16.1"}, 0.8, ": tensorflow differs: 2.16.1 (golden: 2.21.0)"),
+        (3e-3, {"tf32": "1"}, 0.8, ": tf32 differs: 1 (golden: not set)"),
+        (0.05, {"keras": "3.0.0"}, 0.5, ": keras differs: 3.0.0 (golden: 3.15.0)"),
         (3e-3, {}, 0.4, ""),
     ],
 )

@@ -147,7 +147,7 @@ OWN = 8
 
 @cache
 def _texts() -> frozenset[str]:
-    """Every text in the rules, as a pattern: a gap where an f-string puts something in."""
+    """Every text in the rules, as a pattern: a gap where something is put in."""
     found: set[str] = set()
     for path in Path(fpcheck.diagnosis.__path__[0]).rglob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -162,5 +162,6 @@ def _texts() -> frozenset[str]:
                 for v in pieces
             ]
             if sum(len(piece or "") for piece in own) >= OWN:
-                found.add("".join(".*" if p is None else re.escape(p) for p in own))
+                pattern = "".join(".*" if p is None else re.escape(p) for p in own)
+                found.add(re.sub(r"\\\{\w+\\\}", ".*", pattern))
     return frozenset(found)

@@ -17,7 +17,7 @@ def diagnose(case: Case) -> Diagnoses:
         return
     was, now = golden.environment, candidate.environment
     changes = [
-        f"{key} {now.get(key, 'not set')} ({case.reference}: {was.get(key, 'not set')})"
+        f"{key} differs: {now.get(key, 'not set')} ({case.reference}: {was.get(key, 'not set')})"
         for key in sorted(was.keys() | now.keys())
         if was.get(key) != now.get(key)
     ]
