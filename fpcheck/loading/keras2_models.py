@@ -37,7 +37,7 @@ def load_legacy_h5(path: Path, custom_objects: dict[str, object], safe_mode: boo
         # A link could lead out of the file that is being checked.
         hard = file.get("model_weights", getclass=True, getlink=True) is h5py.HardLink
         if "model_config" not in file.attrs or not hard:
-            raise ValueError(f"{path} holds no full model")
+            raise ValueError(f"{path} contains no whole model")
         config, rewriter = file.attrs["model_config"], Rewriter(_registered(custom_objects))
         old = _is_keras2(file)
         if old:

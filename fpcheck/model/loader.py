@@ -102,7 +102,7 @@ def _imported(module: str, asked: str) -> Any:
         check_code(f"{asked}: importing {module} raised", error, reason)
         raise FpcheckError(
             f"{asked}: cannot import {module}: {reason(error)}",
-            "Run from the folder that holds it, or install it.",
+            "Run from the folder that contains it, or install it.",
         ) from error
 
 

@@ -51,7 +51,7 @@ def remedy(error: BaseException, newer: bool = False, written: str | None = None
     """
     text, said = str(error), reason(error)
     if "safe_mode" in text or "unsafe deserialization" in text or "lambda" in said.lower():
-        return "It holds code. If you trust where it comes from, allow it with --trust."
+        return "The file contains code. If you trust its source, allow it with --trust."
     own = "Full object config: {'module': 'keras" in text
     if newer and (own or not _misses_class(said)):
         return "Update Keras: pip install -U keras."

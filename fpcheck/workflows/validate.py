@@ -158,9 +158,9 @@ def _preprocessing(result: AccuracyResult, recorded: Accuracy, measured: Accurac
         code="preprocessing-changed",
         layers=[],
         confidence=0.95,
-        summary=f"Structure and weights are the golden ones, {result.changed} of {result.compared} "
-        f"predictions are not: preprocessing is '{measured.preprocess}', recorded was "
-        f"'{recorded.preprocess}'.",
+        summary=f"Structure and weights match the golden, but {result.changed} of "
+        f"{result.compared} predictions differ: preprocessing is '{measured.preprocess}', and "
+        f"'{recorded.preprocess}' was recorded.",
         evidence=[
             f"top-1 {result.top1:.2%}, recorded {result.expected_top1:.2%}",
             "structure and weights equal the golden",

@@ -594,7 +594,7 @@ def test_a_file_of_weights_only_is_refused(written: Path, tmp_path: Path) -> Non
     path = Path(shutil.copy(written / "mlp.h5", tmp_path))
     with h5py.File(path, "r+") as file:
         del file.attrs["model_config"]
-    with pytest.raises(ValueError, match="holds no full model"):
+    with pytest.raises(ValueError, match="contains no whole model"):
         load(path)
 
 

@@ -58,7 +58,7 @@ UPDATE = "Update Keras: pip install -U keras."
         (
             "pass safe_mode=False",
             True,
-            "It holds code. If you trust where it comes from, allow it with --trust.",
+            "The file contains code. If you trust its source, allow it with --trust.",
         ),
         (
             "Unrecognized keyword arguments",

@@ -130,7 +130,7 @@ def test_a_module_that_there_is_not_is_no_code(here: Path) -> None:
     error = refused(lambda: loader.load(parse("nosuchmodule:build"), Options()))
     assert str(error) == (
         "nosuchmodule:build: cannot import nosuchmodule: No module named 'nosuchmodule'\n"
-        "Run from the folder that holds it, or install it."
+        "Run from the folder that contains it, or install it."
     )
 
 

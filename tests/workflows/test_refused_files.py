@@ -132,7 +132,7 @@ def test_code_that_is_not_trusted_leaves_equal_levels_incomplete(
         "code.keras: cannot be loaded: Requested the deserialization of a `Lambda` layer"
     )
     assert report.notes == [
-        "the model was not run. It holds code. If you trust where it comes from, allow it with "
+        "the model was not run. The file contains code. If you trust its source, allow it with "
         "--trust."
     ]
     assert compare_source("code.keras", request, Options(trust=True), worker).verdict == "match"
