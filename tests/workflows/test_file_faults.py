@@ -156,7 +156,7 @@ def test_a_number_type_that_is_not_quite_float32_is_refused(here: Path) -> None:
         space = h5py.h5s.create_simple(values.shape)
         h5py.h5d.create(file["layers/dense/vars"].id, b"0", odd, space)
         file["layers/dense/vars/0"].id.write(space, space, values, mtype=odd)
-    with pytest.raises(FpcheckError, match="refused: layers/dense/vars/0 holds values"):
+    with pytest.raises(FpcheckError, match="refused: layers/dense/vars/0 contains values"):
         compared("odd.weights.h5")
 
 
