@@ -58,9 +58,9 @@ def _sources_importable(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def worker(_sources_importable: None) -> Iterator[object]:
     """One worker process for all tests of a session: the framework is imported once."""
-    from fpcheck.model.worker_client import RemoteSession
+    from fpcheck.model.worker_client import WorkerClient
 
-    with RemoteSession() as session:
+    with WorkerClient() as session:
         yield session
 
 

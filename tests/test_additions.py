@@ -82,7 +82,7 @@ QUESTION: Edits = (
         "    def labels(self)",
     ),
     (
-        "model/keras_session.py",
+        "model/live_model.py",
         "    def labels(self)",
         "    def toy(self, times):\n        return (self.model.name,) * times\n\n"
         "    def labels(self)",
@@ -99,8 +99,8 @@ OPTION: Edits = (
 DIFFERS = ("-m", "fpcheck", "compare", "models/digits.keras", "--golden", "demo-digits", "--static")
 ASK = f"""
 from fpcheck.model.source import Options, parse
-from fpcheck.model.worker_client import RemoteSession
-with RemoteSession() as worker:
+from fpcheck.model.worker_client import WorkerClient
+with WorkerClient() as worker:
     worker.open(parse({str(demo.MODEL)!r}), Options())
     print(worker.model.toy(2))
 """

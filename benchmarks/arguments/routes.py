@@ -21,7 +21,7 @@ from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.outputs import Noise
 from fpcheck.formats import model_file
 from fpcheck.golden.golden import Golden, Provenance, SourceRecord
-from fpcheck.model.keras_session import KerasSession
+from fpcheck.model.live_model import LiveKerasModel
 from fpcheck.model.runner import OutputPlan
 from fpcheck.model.source import Options
 from fpcheck.processes.packed_call import named
@@ -97,7 +97,7 @@ def quickly() -> Iterator[None]:
 
 def golden_of(model: Any) -> Golden:
     """The golden of a live model; without outputs where it cannot be run on probes."""
-    session = KerasSession(model, "memory")
+    session = LiveKerasModel(model, "memory")
     structure = session.structure()
     fingerprint = Fingerprint(structure, session.weights())
     plan = OutputPlan(probes.fit(structure, probes.COUNT, session.words(), False), "none")

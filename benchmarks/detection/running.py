@@ -16,7 +16,7 @@ from benchmarks.detection.models import Spec
 from benchmarks.detection.subject import Subject
 from fpcheck.errors import FpcheckError
 from fpcheck.model.source import Options
-from fpcheck.model.worker_client import RemoteSession
+from fpcheck.model.worker_client import WorkerClient
 from fpcheck.report.report import Report
 from fpcheck.workflows import compare
 from fpcheck.workflows.request import CompareRequest
@@ -106,7 +106,7 @@ class Bench:
     def __init__(self, work: Path, say: Callable[[str], None]) -> None:
         self.folder = work / _state()
         self.say = say
-        self._workers: dict[tuple[tuple[str, str], ...], RemoteSession] = {}
+        self._workers: dict[tuple[tuple[str, str], ...], WorkerClient] = {}
 
     def subject(self, name: str, spec: Spec) -> Subject:
         """Build a good model, and record its golden unless there is one.
@@ -158,11 +158,11 @@ class Bench:
         except FpcheckError as error:
             return error
 
-    def _worker(self, environment: Mapping[str, str]) -> RemoteSession:
+    def _worker(self, environment: Mapping[str, str]) -> WorkerClient:
         """One process for each environment, kept: starting TensorFlow takes seconds."""
         key = tuple(sorted(environment.items()))
         if key not in self._workers:
-            self._workers[key] = RemoteSession(dict(environment))
+            self._workers[key] = WorkerClient(dict(environment))
         return self._workers[key]
 
     def close(self) -> None:

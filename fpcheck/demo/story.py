@@ -12,7 +12,7 @@ from rich.text import Text
 from fpcheck.codec import Value
 from fpcheck.demo import MODEL, PREPROCESS, TEST_IMAGES
 from fpcheck.model.source import Options
-from fpcheck.model.worker_client import RemoteSession
+from fpcheck.model.worker_client import WorkerClient
 from fpcheck.progress import Progress, silent
 from fpcheck.report.report import Report
 from fpcheck.report.text import render
@@ -51,7 +51,7 @@ CHAPTERS = (
 class Demonstration:
     """Records the bundled model in a folder, compares sources with it, and prints the results."""
 
-    def __init__(self, say: Print, folder: Path, remote: RemoteSession, step: Progress) -> None:
+    def __init__(self, say: Print, folder: Path, remote: WorkerClient, step: Progress) -> None:
         self.say = say
         self.goldens = folder / "fingerprints"
         self.copy = folder / "digits.keras"
@@ -95,7 +95,7 @@ class Demonstration:
 
 def run(say: Print, progress: Progress = silent) -> list[Report]:
     """Run the whole demonstration; returns the reports, in order."""
-    with tempfile.TemporaryDirectory(prefix="fpcheck-demo-") as folder, RemoteSession() as remote:
+    with tempfile.TemporaryDirectory(prefix="fpcheck-demo-") as folder, WorkerClient() as remote:
         demonstration = Demonstration(say, Path(folder), remote, progress)
         demonstration.record()
         reports = [demonstration.compare(demonstration.copy, "a true copy")]

@@ -37,7 +37,7 @@ class Worker:
         """See `Host`."""
         keras = imported_keras()
         from fpcheck.model import loader
-        from fpcheck.model.keras_session import KerasSession
+        from fpcheck.model.live_model import LiveKerasModel
 
         self._model = None
         # Frees the last model, and numbers nameless layers as a fresh process would.
@@ -46,7 +46,7 @@ class Worker:
             loaded = loader.Loaded(loader.architecture(source), "application")
         else:
             loaded = loader.load(source, options)
-        self._model = KerasSession(loaded.model, loaded.format, disposable=True)
+        self._model = LiveKerasModel(loaded.model, loaded.format, disposable=True)
         return loaded.format
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # only where a worker is used
 REPLY_BYTES = 4 * 2**30
 
 
-class RemoteSession:
+class WorkerClient:
     """A worker process, in which one model at a time is open.
 
     Args:
@@ -77,7 +77,7 @@ class RemoteSession:
         self._connection.close()
         self._log.close()
 
-    def __enter__(self) -> "RemoteSession":
+    def __enter__(self) -> "WorkerClient":
         return self
 
     def __exit__(

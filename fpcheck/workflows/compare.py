@@ -19,7 +19,7 @@ from fpcheck.workflows.plan import ComparePlan, comparison_plan, with_golden
 from fpcheck.workflows.request import CompareRequest
 
 if TYPE_CHECKING:
-    from fpcheck.model.worker_client import RemoteSession
+    from fpcheck.model.worker_client import WorkerClient
 
 
 class Compared(Value, frozen=True, eq=False):
@@ -34,7 +34,7 @@ def compare_source(
     source: object,
     request: CompareRequest,
     options: Options,
-    remote: "RemoteSession | None" = None,
+    remote: "WorkerClient | None" = None,
     progress: Progress = silent,
     choice: Choice | None = None,
 ) -> Report:
@@ -61,7 +61,7 @@ def compared(
     source: object,
     request: CompareRequest,
     options: Options,
-    remote: "RemoteSession | None" = None,
+    remote: "WorkerClient | None" = None,
     progress: Progress = silent,
     choice: Choice | None = None,
 ) -> Iterator[Compared]:

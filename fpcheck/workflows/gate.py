@@ -17,7 +17,7 @@ from fpcheck.formats import gate_suffixes
 from fpcheck.golden.document import SEAL
 from fpcheck.golden.store import Entry, Store
 from fpcheck.model.source import Kind, Options, Source
-from fpcheck.model.worker_client import RemoteSession
+from fpcheck.model.worker_client import WorkerClient
 from fpcheck.progress import Progress, silent
 from fpcheck.report.report import Report
 from fpcheck.settings import FILE, locate
@@ -88,7 +88,7 @@ def gate(
     outcomes = [_check_golden(path) for path in stored]
     models = [p for p in chosen if not _in_folder(p, folder)]
     request = CompareRequest(goldens=goldens, levels=levels)
-    with RemoteSession() as remote:  # one worker for all, started where outputs must be run
+    with WorkerClient() as remote:  # one worker for all, started where outputs must be run
         for path in models:
             if located.ignores(path) or _is_other(path):
                 outcomes.append(Outcome(path, skipped=True))
@@ -132,7 +132,7 @@ def _check_rewritten(path: Path) -> None:
 
 
 def _check_model(
-    path: Path, request: CompareRequest, remote: RemoteSession, progress: Progress, options: Options
+    path: Path, request: CompareRequest, remote: WorkerClient, progress: Progress, options: Options
 ) -> Outcome:
     try:
         report = compare_source(path, request, options, remote, progress)

@@ -30,9 +30,9 @@ from fpcheck.wording import some
 from fpcheck.workflows.plan import Plan, file_of
 
 if TYPE_CHECKING:
-    from fpcheck.model.worker_client import RemoteSession
+    from fpcheck.model.worker_client import WorkerClient
 
-Worker = Callable[[], "RemoteSession"]
+Worker = Callable[[], "WorkerClient"]
 # What Keras would do with a file of weights alone whose tensors fpcheck finds by their names.
 _FROZEN = (
     "every tensor is in the file under its name, but trainable was different for {} when the file "
@@ -46,7 +46,7 @@ _MISPLACED = (
 
 
 @contextmanager
-def opened(plan: Plan, remote: "RemoteSession | None" = None) -> Iterator[OpenedModel]:
+def opened(plan: Plan, remote: "WorkerClient | None" = None) -> Iterator[OpenedModel]:
     """An open model: in this process for a model in memory, read for a file, else in a worker.
 
     Args:
@@ -61,7 +61,7 @@ def opened(plan: Plan, remote: "RemoteSession | None" = None) -> Iterator[Opened
         yield _in_worker(plan, worker()) if plan.file is None else _read(plan, plan.file, worker)
 
 
-def _in_worker(plan: Plan, worker: "RemoteSession") -> OpenedModel:
+def _in_worker(plan: Plan, worker: "WorkerClient") -> OpenedModel:
     bare = plan.bare and plan.source.kind is Kind.APPLICATION
     with brought(plan.source, plan.options) as (local, given):
         worker.open(local, given, bare)
@@ -86,17 +86,17 @@ def _read(plan: Plan, file: ModelFile, worker: Worker) -> OpenedModel:
 
 
 @contextmanager
-def _worker(lent: "RemoteSession | None") -> Iterator[Worker]:
+def _worker(lent: "WorkerClient | None") -> Iterator[Worker]:
     """Gives the worker: the one that was lent, or one that is made when it is first asked for."""
     with ExitStack() as own:
 
         @cache
-        def worker() -> "RemoteSession":
+        def worker() -> "WorkerClient":
             if lent is not None:
                 return lent
-            from fpcheck.model.worker_client import RemoteSession  # reading a file needs none
+            from fpcheck.model.worker_client import WorkerClient  # reading a file needs none
 
-            return own.enter_context(RemoteSession())
+            return own.enter_context(WorkerClient())
 
         yield worker
 
@@ -208,14 +208,14 @@ def _architecture(options: Options, worker: Worker) -> Fingerprint:
 def _in_memory(source: Any, options: Options) -> OpenedModel:
     import keras
 
-    from fpcheck.model.keras_session import KerasSession
+    from fpcheck.model.live_model import LiveKerasModel
 
     if not isinstance(source, keras.Model):
         raise FpcheckError(
             f"a {type(source).__name__} is no source",
             "Give a keras.Model, a path, an application's name, or package.module:function.",
         )
-    live = KerasSession(source, "memory")
+    live = LiveKerasModel(source, "memory")
     if options.backend not in ("", live.backend):
         raise FpcheckError(
             f"--backend {options.backend}: the model in memory runs on {live.backend}",

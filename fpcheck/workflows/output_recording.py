@@ -14,7 +14,7 @@ from fpcheck.fingerprint.outputs import Outputs, Reach, largest_difference
 from fpcheck.model.opened_model import OpenedModel
 from fpcheck.model.runner import OutputPlan
 from fpcheck.model.source import Kind, Options, Source
-from fpcheck.model.worker_client import RemoteSession
+from fpcheck.model.worker_client import WorkerClient
 from fpcheck.workflows.model_access import brought
 
 Weights = tuple[Measurement, ...]
@@ -73,7 +73,7 @@ def _measured_elsewhere(
         plan: how to measure the outputs.
         known: the weights of a model that a function returns, to check that they are the same.
     """
-    with RemoteSession(other_arithmetic()) as other, brought(source, options) as (local, given):
+    with WorkerClient(other_arithmetic()) as other, brought(source, options) as (local, given):
         other.open(local, given)
         if known is not None:
             check_weights(source, known, other.model.weights(frozenset(m.digest for m in known)))

@@ -23,7 +23,7 @@ from fpcheck.model.environment import environment
 from fpcheck.model.opened_model import OpenedModel
 from fpcheck.model.runner import OutputPlan
 from fpcheck.model.source import Options, Source
-from fpcheck.model.worker_client import RemoteSession
+from fpcheck.model.worker_client import WorkerClient
 from fpcheck.progress import Progress, silent
 from fpcheck.report.report import Report
 from fpcheck.workflows import labelled_data
@@ -50,7 +50,7 @@ def record_source(
     source: object,
     request: RecordRequest,
     options: Options,
-    remote: RemoteSession | None = None,
+    remote: WorkerClient | None = None,
     progress: Progress = silent,
 ) -> Recording:
     """Measure a good model and store it, unless the newest version says the same.
@@ -78,7 +78,7 @@ def unstored(
         return _carried_out(plan, None, progress)
 
 
-def _carried_out(plan: RecordPlan, remote: RemoteSession | None, progress: Progress) -> Unstored:
+def _carried_out(plan: RecordPlan, remote: WorkerClient | None, progress: Progress) -> Unstored:
     progress(f"loading {plan.source.text}")
     with opened(plan, remote) as model:
         fingerprint = _measured(model, plan, progress)

@@ -11,7 +11,7 @@ from fpcheck.comparison.verdict import NOT_ASKED, LevelResult
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint.accuracy import Accuracy
 from fpcheck.model.source import Options
-from fpcheck.model.worker_client import RemoteSession
+from fpcheck.model.worker_client import WorkerClient
 from fpcheck.progress import Progress, silent
 from fpcheck.report.report import PREDICTIONS, AccuracyResult, Diagnosis, Report, timed
 from fpcheck.workflows.accuracy_measurement import measured_accuracy
@@ -46,7 +46,7 @@ def validate_source(
     path: Path,
     request: CompareRequest,
     options: Options,
-    remote: RemoteSession | None = None,
+    remote: WorkerClient | None = None,
     progress: Progress = silent,
 ) -> Report:
     """Compare structure and weights with the golden, then predictions on the same examples.

@@ -26,7 +26,7 @@ from fpcheck.model.environment import chosen_backend, environment, imported_kera
 from fpcheck.model.sensitivity import reach
 from fpcheck.model.source import Options
 from fpcheck.model.user_code import raised
-from fpcheck.model.worker_client import RemoteSession
+from fpcheck.model.worker_client import WorkerClient
 from fpcheck.workflows.compare import compare_source
 from fpcheck.workflows.record import record_source
 from fpcheck.workflows.request import CompareRequest, RecordRequest
@@ -101,7 +101,7 @@ def test_processes_have_the_variables_of_an_added_backend(
     usual = {"TF_CPP_MIN_LOG_LEVEL": "3", "OMP_WAIT_POLICY": "PASSIVE"}
     assert before_import() == {**usual, "TOY_LOG": "off"}
     assert other_arithmetic()["TOY_THREADS"] == "1"
-    with RemoteSession(other_arithmetic()) as session:
+    with WorkerClient(other_arithmetic()) as session:
         set_ = session._environment()
         monkeypatch.setenv("TOY_LOG", "on")
         assert (set_["TOY_LOG"], set_["TOY_THREADS"]) == ("off", "1")

@@ -7,7 +7,7 @@ import pytest
 
 from fpcheck.codec import PathText
 from fpcheck.model.source import Options
-from fpcheck.model.worker_client import RemoteSession
+from fpcheck.model.worker_client import WorkerClient
 from fpcheck.workflows.compare import compare_source
 from fpcheck.workflows.record import record_source
 from fpcheck.workflows.request import CompareRequest, RecordRequest
@@ -32,7 +32,7 @@ def _options(kind: str, container: str) -> Options:
 
 @pytest.mark.parametrize(("kind", "container"), CASES)
 def test_a_saved_model_matches_the_golden_of_the_living_one(
-    kind: str, container: str, folder: Path, worker: RemoteSession
+    kind: str, container: str, folder: Path, worker: WorkerClient
 ) -> None:
     models = importlib.import_module("models")
     model = getattr(models, kind)()
@@ -55,7 +55,7 @@ def test_a_saved_model_matches_the_golden_of_the_living_one(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_recording_the_saved_model_again_stores_nothing(
-    kind: str, folder: Path, worker: RemoteSession
+    kind: str, folder: Path, worker: WorkerClient
 ) -> None:
     models = importlib.import_module("models")
     model, goldens = getattr(models, kind)(), folder / f"again-{kind}"

@@ -14,7 +14,7 @@ from models import filled, image_net, nested_net, sequential_net, text_net
 from fpcheck.codec import PathText
 from fpcheck.errors import FpcheckError
 from fpcheck.model.source import Options, parse
-from fpcheck.model.worker_client import RemoteSession
+from fpcheck.model.worker_client import WorkerClient
 from fpcheck.workflows.compare import compare_source
 from fpcheck.workflows.hash_ import hash_weights
 from fpcheck.workflows.record import record_source
@@ -48,7 +48,7 @@ def test_weights_with_it_are_those_of_the_whole_model(
     assert {report.levels[level].status for level in ("structure", "weights")} == {"pass"}
 
 
-def test_weights_with_it_can_be_recorded_and_run(here: Path, worker: RemoteSession) -> None:
+def test_weights_with_it_can_be_recorded_and_run(here: Path, worker: WorkerClient) -> None:
     written(nested_net())
     record_source("net.weights.h5", RecordRequest(name="net"), running(), worker)
     request = CompareRequest(golden="net", full=True)
@@ -73,7 +73,7 @@ def test_another_architecture_is_refused(here: Path) -> None:
         hash_weights("net.weights.h5", STATIC)
 
 
-def test_state_that_no_file_holds_hinders_the_match(here: Path, worker: RemoteSession) -> None:
+def test_state_that_no_file_holds_hinders_the_match(here: Path, worker: WorkerClient) -> None:
     normal = kl.Normalization(name="normal")
     normal.adapt(np.arange(12.0).reshape(3, 4))
     x = keras.Input((4,), name="x")
@@ -95,7 +95,7 @@ def test_it_is_no_model_itself(here: Path) -> None:
 
 
 def test_an_architecture_of_keras2_is_read_in_its_spelling(
-    here: Path, worker: RemoteSession
+    here: Path, worker: WorkerClient
 ) -> None:
     layer = {"name": "y", "units": 2, "activation": "tanh", "batch_input_shape": [None, 4]}
     config = {"name": "net", "layers": [{"class_name": "Dense", "config": layer}]}

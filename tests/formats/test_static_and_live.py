@@ -23,7 +23,7 @@ from fpcheck.keras_config import builtin_layers
 from fpcheck.keras_config.model_config import draft
 from fpcheck.model import live_structure, loader
 from fpcheck.model.applications import APPLICATIONS
-from fpcheck.model.keras_session import KerasSession
+from fpcheck.model.live_model import LiveKerasModel
 from fpcheck.model.source import parse
 
 MODELS = importlib.import_module("models")
@@ -295,7 +295,7 @@ def read(path: Path) -> Fingerprint:
 
 
 def told_live(model: Any) -> Fingerprint:
-    session = KerasSession(model, "memory")
+    session = LiveKerasModel(model, "memory")
     return Fingerprint(session.structure(), session.weights(AllKnown()))
 
 

@@ -12,7 +12,7 @@ from models import image_net, sequential_net
 
 from fpcheck.loading.deep_models import CALLS, built_once
 from fpcheck.model.source import Options, parse
-from fpcheck.model.worker_client import RemoteSession
+from fpcheck.model.worker_client import WorkerClient
 
 DEEP = 1200
 
@@ -80,7 +80,7 @@ def test_a_class_of_its_own_reads_itself() -> None:
         assert type(Own.from_config(config)) is Own
 
 
-def test_a_graph_deeper_than_python_allows_is_loaded(here: Path, worker: RemoteSession) -> None:
+def test_a_graph_deeper_than_python_allows_is_loaded(here: Path, worker: WorkerClient) -> None:
     allowed = sys.getrecursionlimit()
     assert allowed < DEEP
     sys.setrecursionlimit(CALLS)

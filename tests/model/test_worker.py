@@ -17,7 +17,7 @@ from fpcheck.model import worker_client
 from fpcheck.model.question import Host, question
 from fpcheck.model.runner import OutputPlan
 from fpcheck.model.source import Options, parse
-from fpcheck.model.worker_client import RemoteSession
+from fpcheck.model.worker_client import WorkerClient
 from fpcheck.processes.packed_call import types_of
 
 NOISY = """
@@ -38,10 +38,10 @@ METHODS = [name for name in dir(Host) if not name.startswith("_")]
 
 
 @pytest.fixture
-def noisy(here: Path) -> Iterator[RemoteSession]:
+def noisy(here: Path) -> Iterator[WorkerClient]:
     (here / "noisy.py").write_text(NOISY)
     path = os.pathsep.join([str(here), os.environ["PYTHONPATH"]])
-    with RemoteSession({"PYTHONPATH": path}) as session:
+    with WorkerClient({"PYTHONPATH": path}) as session:
         yield session
 
 
@@ -72,13 +72,13 @@ def test_arrays_cross_in_both_directions() -> None:
     assert unpack(pack(images), result).tolist() == images.tolist()
 
 
-def test_it_answers_what_a_model_in_this_process_answers(worker: RemoteSession) -> None:
+def test_it_answers_what_a_model_in_this_process_answers(worker: WorkerClient) -> None:
     import keras
 
-    from fpcheck.model.keras_session import KerasSession
+    from fpcheck.model.live_model import LiveKerasModel
 
     worker.open(parse(str(demo.MODEL)), Options())
-    here = KerasSession(keras.models.load_model(demo.MODEL), "memory")
+    here = LiveKerasModel(keras.models.load_model(demo.MODEL), "memory")
     plan = OutputPlan(probes.fit(here.structure(), 2), "tf")
     names = [answer.name for answer in here.answers(plan)]
     for live in (worker.model, here):
@@ -92,7 +92,7 @@ def test_it_answers_what_a_model_in_this_process_answers(worker: RemoteSession) 
 
 
 def test_what_a_model_prints_disturbs_nothing_and_a_dead_worker_is_replaced(
-    noisy: RemoteSession,
+    noisy: WorkerClient,
 ) -> None:
     with pytest.raises(UnavailableError) as raised:
         noisy.open(parse("noisy:die"), Options())
@@ -107,7 +107,7 @@ def test_what_a_model_prints_disturbs_nothing_and_a_dead_worker_is_replaced(
 
 
 def test_a_reply_that_is_too_large_is_refused(
-    worker: RemoteSession, monkeypatch: pytest.MonkeyPatch
+    worker: WorkerClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worker.open(parse(str(demo.MODEL)), Options())
     monkeypatch.setattr(worker_client, "REPLY_BYTES", 100)

@@ -21,7 +21,7 @@ from fpcheck.errors import FpcheckError
 from fpcheck.model import environment as surroundings
 from fpcheck.model.environment import environment
 from fpcheck.model.source import Options, parse
-from fpcheck.model.worker_client import RemoteSession
+from fpcheck.model.worker_client import WorkerClient
 from fpcheck.report.report import Report
 from fpcheck.workflows.compare import compare_source
 from fpcheck.workflows.record import record_source
@@ -33,8 +33,8 @@ NETS = ("text_net", "kernels_net", "normalized_net")
 
 
 @pytest.fixture(scope="module")
-def workers(worker: RemoteSession) -> Iterator[dict[str, RemoteSession]]:
-    with RemoteSession() as jax, RemoteSession() as torch:
+def workers(worker: WorkerClient) -> Iterator[dict[str, WorkerClient]]:
+    with WorkerClient() as jax, WorkerClient() as torch:
         yield {"tensorflow": worker, "jax": jax, "torch": torch}
 
 
@@ -64,7 +64,7 @@ MATCH = ("match", "pass", "pass", "pass")
 @pytest.mark.parametrize("backend", OTHERS)
 @pytest.mark.parametrize("name", NETS)
 def test_a_golden_recorded_on_tensorflow_matches_elsewhere(
-    name: str, backend: str, goldens: Path, workers: dict[str, RemoteSession]
+    name: str, backend: str, goldens: Path, workers: dict[str, WorkerClient]
 ) -> None:
     report = compare_source(
         on_tensorflow(name, goldens),
@@ -77,7 +77,7 @@ def test_a_golden_recorded_on_tensorflow_matches_elsewhere(
 
 @pytest.mark.parametrize("backend", OTHERS)
 def test_a_golden_recorded_elsewhere_matches_on_tensorflow_and_is_proved_there(
-    backend: str, here: Path, workers: dict[str, RemoteSession]
+    backend: str, here: Path, workers: dict[str, WorkerClient]
 ) -> None:
     models.normalized_net().save("net.keras")
     asked = RecordRequest(name="net")
@@ -104,7 +104,7 @@ def test_a_golden_recorded_elsewhere_matches_on_tensorflow_and_is_proved_there(
 
 @pytest.mark.parametrize("backend", OTHERS)
 def test_a_fault_is_found_on_every_backend(
-    backend: str, goldens: Path, tmp_path: Path, workers: dict[str, RemoteSession]
+    backend: str, goldens: Path, tmp_path: Path, workers: dict[str, WorkerClient]
 ) -> None:
     model = keras.models.load_model(on_tensorflow("normalized_net", goldens))
     layer = model.get_layer("bn")
@@ -121,7 +121,7 @@ def test_a_fault_is_found_on_every_backend(
 
 
 def test_what_a_backend_computes_otherwise_is_a_mismatch_at_the_layer_that_does(
-    goldens: Path, workers: dict[str, RemoteSession]
+    goldens: Path, workers: dict[str, WorkerClient]
 ) -> None:
     file = on_tensorflow("padded_mean_net", goldens)
     request = CompareRequest(golden="padded_mean_net", goldens=goldens)
@@ -135,7 +135,7 @@ def test_what_a_backend_computes_otherwise_is_a_mismatch_at_the_layer_that_does(
 
 @pytest.mark.parametrize("backend", OTHERS)
 def test_a_live_model_has_the_structure_and_weights_of_tensorflows(
-    backend: str, goldens: Path, workers: dict[str, RemoteSession]
+    backend: str, goldens: Path, workers: dict[str, WorkerClient]
 ) -> None:
     on_tensorflow("normalized_net", goldens)
     report = compare_source(
@@ -169,7 +169,7 @@ def test_a_file_that_another_backend_wrote_is_the_same(goldens: Path, tmp_path: 
 
 @pytest.mark.parametrize("backend", OTHERS)
 def test_a_model_that_takes_text_is_run_on_tensorflow_only(
-    backend: str, here: Path, workers: dict[str, RemoteSession]
+    backend: str, here: Path, workers: dict[str, WorkerClient]
 ) -> None:
     words = keras.layers.TextVectorization(vocabulary=["cat", "dog"], output_sequence_length=3)
     model = keras.Sequential([keras.Input((1,), dtype="string"), words, keras.layers.Dense(2)])
@@ -230,7 +230,7 @@ def test_without_the_option_keras_chooses(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 def test_a_worker_is_replaced_where_another_backend_is_asked_for(goldens: Path) -> None:
     source = parse(str(on_tensorflow("normalized_net", goldens)))
-    with RemoteSession() as session:
+    with WorkerClient() as session:
         session.begin(source, Options(backend="jax"))
         first = session._process
         session.begin(source, Options(backend="torch"))

@@ -14,7 +14,7 @@ from fpcheck.fingerprint.outputs import Answer, Outputs
 from fpcheck.golden.golden import Golden
 from fpcheck.model.runner import OutputPlan
 from fpcheck.model.source import Options
-from fpcheck.model.worker_client import RemoteSession
+from fpcheck.model.worker_client import WorkerClient
 from fpcheck.workflows.compare import compare_source
 from fpcheck.workflows.record import record_source
 from fpcheck.workflows.request import CompareRequest, RecordRequest
@@ -35,13 +35,13 @@ def goldens(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module", params=SOURCES)
-def golden(request: pytest.FixtureRequest, goldens: Path, worker: RemoteSession) -> Golden:
+def golden(request: pytest.FixtureRequest, goldens: Path, worker: WorkerClient) -> Golden:
     source, options = SOURCES[request.param]
     asked = RecordRequest(name=request.param, goldens=goldens)
     return record_source(source, asked, options, worker).golden
 
 
-def _errors(golden: Golden, remote: RemoteSession, goldens: Path) -> list[Finding]:
+def _errors(golden: Golden, remote: WorkerClient, goldens: Path) -> list[Finding]:
     source, options = SOURCES[golden.name]
     request = CompareRequest(golden=golden.name, goldens=goldens, full=True)
     report = compare_source(source, request, options, remote)
@@ -55,7 +55,7 @@ def _errors(golden: Golden, remote: RemoteSession, goldens: Path) -> list[Findin
 def test_another_process_with_other_arithmetic_matches(
     golden: Golden, goldens: Path, threads: int, onednn: str
 ) -> None:
-    with RemoteSession(
+    with WorkerClient(
         {"TF_NUM_INTRAOP_THREADS": str(threads), "TF_ENABLE_ONEDNN_OPTS": onednn}
     ) as remote:
         assert _errors(golden, remote, goldens) == []
@@ -95,7 +95,7 @@ def _rms(values: np.ndarray) -> float:
 
 
 def test_equal_weights_in_an_equal_environment_prove_the_outputs(
-    golden: Golden, goldens: Path, worker: RemoteSession
+    golden: Golden, goldens: Path, worker: WorkerClient
 ) -> None:
     source, options = SOURCES[golden.name]
     report = compare_source(
@@ -118,7 +118,7 @@ def test_the_noise_of_threads_batches_and_repeats_is_recorded_and_small(golden: 
 
 
 def test_recording_twice_gives_equal_bytes(
-    golden: Golden, tmp_path: Path, worker: RemoteSession
+    golden: Golden, tmp_path: Path, worker: WorkerClient
 ) -> None:
     source, options = SOURCES[golden.name]
     asked = RecordRequest(name=golden.name, goldens=tmp_path)
@@ -128,7 +128,7 @@ def test_recording_twice_gives_equal_bytes(
     assert again.path.with_suffix(".h5").read_bytes() == golden.path.with_suffix(".h5").read_bytes()
 
 
-def test_a_resnet50_golden_takes_at_most_one_megabyte(goldens: Path, worker: RemoteSession) -> None:
+def test_a_resnet50_golden_takes_at_most_one_megabyte(goldens: Path, worker: WorkerClient) -> None:
     asked = RecordRequest(name="resnet50", goldens=goldens)
     golden = record_source("resnet50", asked, SEEDED, worker).golden
     assert golden.path is not None
@@ -159,7 +159,7 @@ def test_one_value_changed_by_one_unit_in_the_last_place_is_found(
 
 
 def test_a_model_whose_session_measures_itself_again_gives_the_same_outputs(
-    worker: RemoteSession,
+    worker: WorkerClient,
 ) -> None:
     from fpcheck.fingerprint import probes
     from fpcheck.model.source import parse

@@ -10,7 +10,7 @@ from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.weights import measure
 from fpcheck.model.source import Kind, Options, Source
-from fpcheck.model.worker_client import RemoteSession
+from fpcheck.model.worker_client import WorkerClient
 from fpcheck.workflows.output_recording import check_weights
 from fpcheck.workflows.record import record_source
 from fpcheck.workflows.request import RecordRequest
@@ -54,7 +54,7 @@ def test_a_function_without_a_seed_is_not_recorded_and_one_with_a_seed_is(
 ) -> None:
     (here / "initialised.py").write_text(CODE)
     monkeypatch.setenv("PYTHONPATH", str(here), prepend=":")
-    with RemoteSession() as remote:
+    with WorkerClient() as remote:
         with pytest.raises(FpcheckError) as caught:
             record_source("initialised:build", RecordRequest(), Options(), remote)
         assert str(caught.value) == f"initialised:build: {TOLD.format(count='2 of 4')}"

@@ -10,7 +10,7 @@ import pytest
 
 from fpcheck.codec import PathText
 from fpcheck.model.source import Options
-from fpcheck.model.worker_client import RemoteSession
+from fpcheck.model.worker_client import WorkerClient
 from fpcheck.workflows.compare import compare_source
 from fpcheck.workflows.record import record_source
 from fpcheck.workflows.request import CompareRequest, RecordRequest
@@ -44,7 +44,7 @@ def goldens(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_model_written_by_keras_2_0_5_is_recorded_and_matches_in_every_container(
-    goldens: Path, worker: RemoteSession
+    goldens: Path, worker: WorkerClient
 ) -> None:
     from fpcheck.model.loader import load
     from fpcheck.model.source import parse

@@ -15,7 +15,7 @@ from models import custom_net, filled
 
 from fpcheck.errors import FpcheckError
 from fpcheck.model.source import Options
-from fpcheck.model.worker_client import RemoteSession
+from fpcheck.model.worker_client import WorkerClient
 from fpcheck.report.report import Report
 from fpcheck.workflows.compare import compare_source
 from fpcheck.workflows.record import record_source
@@ -52,7 +52,7 @@ def outputs(report: Report) -> tuple[str, str | None]:
 
 
 @pytest.fixture
-def recorded(here: Path, worker: RemoteSession) -> str:
+def recorded(here: Path, worker: WorkerClient) -> str:
     """The name of a file whose golden has outputs."""
     net().save("net.keras")
     record_source("net.keras", RecordRequest(name="net"), Options(), worker)
@@ -60,7 +60,7 @@ def recorded(here: Path, worker: RemoteSession) -> str:
 
 
 def test_a_group_that_is_missing_is_told_by_what_was_read(
-    recorded: str, worker: RemoteSession
+    recorded: str, worker: WorkerClient
 ) -> None:
     rewritten(recorded, "model.weights.h5", without_normalization)
     report = compare_source(recorded, CompareRequest(golden="net"), Options(), worker)
@@ -76,7 +76,7 @@ def test_a_group_that_is_missing_is_told_by_what_was_read(
 
 
 def test_recording_a_file_that_cannot_be_loaded_stays_an_error(
-    recorded: str, worker: RemoteSession
+    recorded: str, worker: WorkerClient
 ) -> None:
     rewritten(recorded, "model.weights.h5", without_normalization)
     with pytest.raises(FpcheckError, match=r"^net\.keras: cannot be loaded: A total") as caught:
@@ -85,7 +85,7 @@ def test_recording_a_file_that_cannot_be_loaded_stays_an_error(
 
 
 def test_a_missing_custom_class_leaves_equal_levels_incomplete(
-    here: Path, worker: RemoteSession
+    here: Path, worker: WorkerClient
 ) -> None:
     custom_net().save("custom.keras")
     known = Options(custom_objects="models")
@@ -110,7 +110,7 @@ def test_a_missing_custom_class_leaves_equal_levels_incomplete(
     ]
 
 
-def test_a_module_that_is_not_there_stays_an_error(here: Path, worker: RemoteSession) -> None:
+def test_a_module_that_is_not_there_stays_an_error(here: Path, worker: WorkerClient) -> None:
     custom_net().save("custom.keras")
     known, wrong = Options(custom_objects="models"), Options(custom_objects="modles")
     record_source("custom.keras", RecordRequest(name="custom"), known, worker)
@@ -119,7 +119,7 @@ def test_a_module_that_is_not_there_stays_an_error(here: Path, worker: RemoteSes
 
 
 def test_code_that_is_not_trusted_leaves_equal_levels_incomplete(
-    here: Path, worker: RemoteSession
+    here: Path, worker: WorkerClient
 ) -> None:
     x = keras.Input((4,), name="x")
     twice = kl.Lambda(lambda tensor: tensor * 2, name="twice")(x)
@@ -148,7 +148,7 @@ def with_an_argument_of_tomorrow(data: bytes) -> bytes:
     return json.dumps(config).encode()
 
 
-def test_a_file_of_a_newer_keras_is_told_as_that(recorded: str, worker: RemoteSession) -> None:
+def test_a_file_of_a_newer_keras_is_told_as_that(recorded: str, worker: WorkerClient) -> None:
     rewritten(recorded, "metadata.json", of_a_newer_keras)
     report = compare_source(recorded, CompareRequest(golden="net", full=True), Options(), worker)
     assert report.verdict == "match"  # it loads all the same
@@ -163,7 +163,7 @@ def test_a_file_of_a_newer_keras_is_told_as_that(recorded: str, worker: RemoteSe
     assert report.notes == ["the model was not run. Update Keras: pip install -U keras."]
 
 
-def test_a_legacy_file_of_a_newer_keras_is_told_as_that(here: Path, worker: RemoteSession) -> None:
+def test_a_legacy_file_of_a_newer_keras_is_told_as_that(here: Path, worker: WorkerClient) -> None:
     net().save("net.h5")
     with h5py.File("net.h5", "r+") as file:
         file.attrs["keras_version"] = "99.1.0"
@@ -209,7 +209,7 @@ def test_a_worker_that_dies_leaves_what_was_read(
     )
 
 
-def test_a_vocabulary_that_no_file_holds_is_told(here: Path, worker: RemoteSession) -> None:
+def test_a_vocabulary_that_no_file_holds_is_told(here: Path, worker: WorkerClient) -> None:
     words = kl.StringLookup(name="words")
     words.adapt(["cat", "dog"])
     x = keras.Input((1,), dtype="string", name="x")

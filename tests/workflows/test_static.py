@@ -12,7 +12,7 @@ from fpcheck import demo, load_golden
 from fpcheck.comparison.verdict import LevelResult
 from fpcheck.errors import FpcheckError
 from fpcheck.model.source import Options
-from fpcheck.model.worker_client import RemoteSession
+from fpcheck.model.worker_client import WorkerClient
 from fpcheck.workflows import candidate
 from fpcheck.workflows.compare import compare_source
 from fpcheck.workflows.diff import diff_sources
@@ -23,7 +23,7 @@ from fpcheck.workflows.request import CompareRequest, RecordRequest
 STATIC = Options(static=True)
 
 
-class NeverStarted(RemoteSession):
+class NeverStarted(WorkerClient):
     """A worker that must not be needed."""
 
     def _start(self) -> None:  # type: ignore[override]
@@ -93,7 +93,7 @@ def test_a_golden_read_from_a_file_matches_the_live_model_and_the_reverse(model:
 
 
 def test_outputs_recorded_from_a_file_go_with_its_whole_structure(
-    model: Path, worker: RemoteSession
+    model: Path, worker: WorkerClient
 ) -> None:
     request = RecordRequest(name="digits", preprocess="tf")
     golden = record_source(model, request, Options(), worker).golden
@@ -150,7 +150,7 @@ def test_static_says_why_outputs_were_not_proved(
 def test_files_that_are_equal_are_not_run_to_be_compared(
     model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(RemoteSession, "_start", NeverStarted._start)
+    monkeypatch.setattr(WorkerClient, "_start", NeverStarted._start)
     alive = keras.models.load_model(model)
     alive.save("digits.h5")
     report = diff_sources(model, "digits.h5", None, "none", Options())

@@ -16,7 +16,7 @@ import fpcheck
 from fpcheck.codec import PathText
 from fpcheck.model import environment
 from fpcheck.model.source import Options
-from fpcheck.model.worker_client import RemoteSession
+from fpcheck.model.worker_client import WorkerClient
 from fpcheck.report import json as json_report
 from fpcheck.report.report import MismatchError, Report
 from fpcheck.report.text import plain_text
@@ -107,7 +107,7 @@ def test_a_golden_without_outputs_matches_as_before(files: Path) -> None:
 
 
 def test_the_shipped_architectures_match_as_structures_only(
-    here: Path, worker: RemoteSession
+    here: Path, worker: WorkerClient
 ) -> None:
     for levels, verdict in ((None, "incomplete"), (("structure",), "match")):
         request = CompareRequest(levels=levels)
@@ -276,7 +276,7 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
 
 def test_outputs_follow_where_they_were_recorded_if_nothing_can_run_them_here(
-    here: Path, worker: RemoteSession, bare: Callable[[], None]
+    here: Path, worker: WorkerClient, bare: Callable[[], None]
 ) -> None:
     net().save("net.keras")
     golden = record_source("net.keras", RecordRequest(name="net"), Options(), worker).golden
@@ -292,7 +292,7 @@ def test_outputs_follow_where_they_were_recorded_if_nothing_can_run_them_here(
 
 
 def test_they_do_not_follow_in_another_environment_here(
-    here: Path, worker: RemoteSession, monkeypatch: pytest.MonkeyPatch
+    here: Path, worker: WorkerClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     net().save("net.keras")
     record_source("net.keras", RecordRequest(name="net"), Options(), worker)
@@ -302,7 +302,7 @@ def test_they_do_not_follow_in_another_environment_here(
 
 
 def test_other_weights_prove_nothing_anywhere(
-    here: Path, worker: RemoteSession, bare: Callable[[], None]
+    here: Path, worker: WorkerClient, bare: Callable[[], None]
 ) -> None:
     net().save("net.keras")
     record_source("net.keras", RecordRequest(name="net"), Options(), worker)

@@ -36,7 +36,7 @@ from fpcheck.model.sensitivity import reach
 PREDICT_BATCH = 32
 
 
-class KerasSession:
+class LiveKerasModel:
     """Answers from a live `keras.Model`; see `LiveModel`.
 
     Args:
