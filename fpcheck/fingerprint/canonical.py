@@ -87,10 +87,13 @@ def telling(arguments: dict[str, Any]) -> dict[str, Any]:
 def port_key(path: Iterable[str | int]) -> str:
     """The key of a model's input or output: the keys and positions that lead to it, joined by `/`.
 
-    It is empty if there is no dictionary among them, since the order then identifies it.
+    It is empty if there is no dictionary among them, since the order then identifies it. A `/` in
+    a key is written `~1`, and a `~` as `~0`, as in a JSON pointer (RFC 6901).
     """
     steps = tuple(path)
-    return "/".join(map(str, steps)) if any(isinstance(step, str) for step in steps) else ""
+    if not any(isinstance(step, str) for step in steps):
+        return ""
+    return "/".join(str(step).replace("~", "~0").replace("/", "~1") for step in steps)
 
 
 def plain(value: Any, whole: bool = False) -> Any:

@@ -10,7 +10,7 @@ import pytest
 
 from fpcheck.codec import canonical_json
 from fpcheck.fingerprint import digest
-from fpcheck.fingerprint.canonical import LONGEST_ARRAY, plain, split_config
+from fpcheck.fingerprint.canonical import LONGEST_ARRAY, plain, port_key, split_config
 
 
 def keras_object(class_name: str, /, **config: Any) -> dict[str, Any]:
@@ -219,3 +219,17 @@ def test_the_given_configuration_is_not_changed() -> None:
     before = repr(config)
     split_config(config, "TimeDistributed", False)
     assert repr(config) == before
+
+
+@pytest.mark.parametrize(
+    ("path", "key"),
+    [
+        ((0, 1), ""),
+        (("a", 0), "a/0"),
+        (("a", "b"), "a/b"),
+        (("a/b",), "a~1b"),
+        (("a~1b",), "a~01b"),
+    ],
+)
+def test_a_port_has_the_key_of_its_path_alone(path: tuple[str | int, ...], key: str) -> None:
+    assert port_key(path) == key
