@@ -23,7 +23,9 @@ from fpcheck.fingerprint.attribute_rules import (
 LONGEST_ARRAY = 64
 _UNSET = object()
 # Attributes that describe a model's graph. Structures store the graph layer by layer.
-_GRAPH = frozenset({"layers", "input_layers", "output_layers", "build_input_shape"})
+# Where a graph names the layers of its inputs and outputs.
+GRAPH_ENDS = ("input_layers", "output_layers")
+_GRAPH = frozenset({"layers", *GRAPH_ENDS, "build_input_shape"})
 # The keys that Keras writes for a serialised object. A dictionary with other keys is a user's.
 _SERIALIZED = {"class_name", "config", "name", "inbound_nodes", "__passive_serialization__"} | {
     *("module", "registered_name", "build_config", "compile_config", "shared_object_id")
@@ -161,10 +163,35 @@ def _plain_dict(value: dict[Any, Any], whole: bool) -> Any:
     registered = value.get("registered_name")
     from_keras = str(value.get("module") or "keras").partition(".")[0] in ("keras", "builtins")
     custom = registered is not None and not (from_keras and registered == class_name)
+    config = _with_positions(config)
     nested = _whole(config) if whole else split_config(config, class_name, custom)[0]
     # The dtype of a nested layer is recorded nowhere else.
     name = registered if custom else class_name
     return {"class": name, "config": {**nested, **_dtype(config)}}
+
+
+def _with_positions(config: dict[str, Any]) -> dict[str, Any]:
+    """A graph in which positions replace the names of layers: Keras numbers nameless layers."""
+    layers = config.get("layers")
+    if not isinstance(layers, list) or not all(isinstance(layer, dict) for layer in layers):
+        return config
+    position = {layer.get("name"): index for index, layer in enumerate(layers)}
+
+    def positions(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: positions(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [positions(item) for item in value]
+        return position.get(value, value) if isinstance(value, str) else value
+
+    def nameless(layer: dict[str, Any]) -> dict[str, Any]:
+        own = layer.get("config")
+        if not isinstance(own, dict) or "trainable" in own:  # `_whole` removes both
+            return layer
+        return {**layer, "config": {k: v for k, v in own.items() if k != "name"}}
+
+    ends = {key: positions(config[key]) for key in GRAPH_ENDS if key in config}
+    return {**config, **ends, "layers": [nameless(layer) for layer in layers]}
 
 
 def _whole(config: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from fpcheck.fingerprint.attribute_rules import AXIS_OF_OUTPUT, BOOKKEEPING, NUMBERS, is_training
+from fpcheck.fingerprint.canonical import GRAPH_ENDS
 from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.structure import (
     ASSET,
@@ -83,11 +84,22 @@ def _reduced_layer(layer: Layer, no_derived: bool) -> Layer:
         config = {k: v for k, v in config.items() if not is_training(layer.class_name, k)}
     if config is not None and _is_of_custom_class(layer):
         config = _reduced_config({k: v for k, v in config.items() if k != "dtype"})
+    config = _without_graph_ends(config)
     not_stored = layer.not_stored
     if no_derived and not any(tensor.derived for tensor in layer.tensors):
         not_stored = _DERIVED.get(layer.class_name, not_stored)
     tensors = tuple(t for t in layer.tensors if not t.role.startswith((ASSET, CARRIED)))
     return replace(layer, config=config, not_stored=not_stored, tensors=tensors)
+
+
+def _without_graph_ends(value: Any) -> Any:
+    """A configuration without the ends of graphs in it, which the first recipe named by layer."""
+    if isinstance(value, list):
+        return [_without_graph_ends(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    omitted = GRAPH_ENDS if "layers" in value else ()
+    return {key: _without_graph_ends(item) for key, item in value.items() if key not in omitted}
 
 
 def _is_new(class_name: str, key: str) -> bool:

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from models import keras, kl
 from msgspec.structs import replace
 
+import fpcheck
 from fpcheck.codec import PathText
 from fpcheck.comparison.finding import Finding
 from fpcheck.comparison.output_findings import compare_outputs
@@ -168,3 +170,31 @@ def test_a_model_whose_session_measures_itself_again_gives_the_same_outputs(
     plan = OutputPlan(probes.fit(worker.model.structure()), "tf")
     first, second = worker.model.answers(plan), worker.model.answers(plan)
     assert [a.logits.tobytes() for a in first] == [a.logits.tobytes() for a in second]
+
+
+@keras.saving.register_keras_serializable("tests")
+class Wrapping(kl.Wrapper):
+    def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        return self.layer(x)
+
+
+def wrapped(wrapper: type[kl.Wrapper], first: str = "relu") -> keras.Model:
+    """A graph of nameless layers inside another layer; Keras numbers them in each process."""
+    keras.utils.set_random_seed(1)
+    i = keras.Input((3,))
+    a, b = kl.Dense(2, activation=first)(i), kl.Dense(2)(i)
+    x = keras.Input((5, 3) if wrapper is kl.TimeDistributed else (3,), name="x")
+    inner = keras.Model(i, kl.Subtract()([a, b]), name="inner")
+    return keras.Model(x, wrapper(inner, name="wrapper")(x), name="net")
+
+
+@pytest.mark.parametrize("wrapper", [kl.TimeDistributed, Wrapping])
+def test_running_numbers_in_a_graph_inside_a_layer_are_no_difference(
+    wrapper: type[kl.Wrapper], here: Path
+) -> None:
+    fpcheck.record(wrapped(wrapper), "net")
+    again = wrapped(wrapper)
+    again.save("again.keras")
+    assert fpcheck.compare(again, "net").verdict == "match"
+    assert fpcheck.compare("again.keras", "net", static=True).findings == []
+    assert fpcheck.compare(wrapped(wrapper, "tanh"), "net").verdict == "mismatch"
