@@ -87,7 +87,7 @@ IN_PYTHON = [
         "to see all: fpcheck show net@1 --goldens d",
         'to see all: fpcheck.load_golden("net@1", goldens="d")',
     ),
-    ("There: a. All: fpcheck list", "There: a. All: fpcheck list"),
+    ("Goldens: a. To list all: fpcheck list", "Goldens: a. To list all: fpcheck list"),
     ("my--model.keras: a file-like --name", "my--model.keras: a file-like --name"),
 ]
 

@@ -129,7 +129,7 @@ def _unwritten(error: OSError) -> int:
     """The exit code where the output cannot be written; silent where nobody reads it (`| head`)."""
     if error.errno != errno.EPIPE:
         fact = f"the output cannot be written ({error.strerror})"
-        _complain(FpcheckError(fact, "Make room there, or write it elsewhere."))
+        _complain(FpcheckError(fact, "Free some disk space, or choose another place."))
     return EXIT_ERROR
 
 

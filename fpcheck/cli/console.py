@@ -97,7 +97,7 @@ def _asking_less(report: Report) -> str | None:
     if report.first or not report.narrower:
         return None
     command = _command(_without_levels(sys.argv[1:]))
-    return f"to ask for no more than that: {command} --levels {','.join(report.narrower)}"
+    return f"to compare only these levels: {command} --levels {','.join(report.narrower)}"
 
 
 def _without_levels(arguments: list[str]) -> list[str]:

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 FORMATS = ("text", *FOR_PROGRAMS)
 _SOURCE = "A file, an application's name, or module:function."
-_GOLDENS = "Folder of goldens. [default: the nearest fingerprints/]"
-_LEVELS = "Levels to compare: structure,weights,outputs. [default: all]"
+_GOLDENS = "Folder of goldens. (default: the nearest fingerprints/)"
+_LEVELS = "Levels to compare: structure,weights,outputs. (default: all)"
 _PREPROCESS = "auto|none|caffe|tf|torch|MODULE:FUNCTION"
-_TOLERANCE = "Row of the tolerance table, such as float16."
-_STATIC = "Read the file only: no framework, nothing is run."
-_BACKEND = "Keras backend that runs the model. [default: as Keras chooses]"
+_TOLERANCE = "Name of an allowed difference, such as float16."
+_STATIC = "Only read the file: import no framework, run nothing."
+_BACKEND = "Keras backend that runs the model. (default: as Keras chooses)"
 
 Text = str | None
 SourceArg = Annotated[str, Argument(metavar="SOURCE", help=_SOURCE)]
@@ -39,8 +39,10 @@ Tolerance = Annotated[Text, Option(metavar="NAME", help=_TOLERANCE)]
 Static = Annotated[bool, Option("--static", help=_STATIC)]
 Backend = Annotated[str, Option(metavar="|".join(BACKENDS), help=_BACKEND)]
 Verbose = Annotated[bool, Option("--verbose", "-v", help="Show every finding.")]
-Quiet = Annotated[bool, Option("--quiet", "-q", help="Only the verdict, or nothing.")]
-Debug = Annotated[bool, Option("--debug", help="Show where an error arose.")]
+Quiet = Annotated[
+    bool, Option("--quiet", "-q", help="Print only problems; the exit code gives the verdict.")
+]
+Debug = Annotated[bool, Option("--debug", help="Show the traceback of an error.")]
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ class Showing:
     form: Annotated[
         str, Option("--format", metavar="|".join(FORMATS), help="Format of the report.")
     ] = "text"
-    output: Annotated[Path | None, Option(metavar="FILE", help="Write the report there.")] = None
+    output: Annotated[Path | None, Option(metavar="FILE", help="Write the report to FILE.")] = None
     verbose: Verbose = False
     quiet: Quiet = False
 

@@ -14,18 +14,23 @@ if TYPE_CHECKING:
 
 def record(
     source: opt.SourceArg,
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Of the golden.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Name of the golden.")
+    ] = None,
     *,
     goldens: opt.Goldens = None,
     levels: opt.Levels = None,
     loading: opt.Loading,
     preprocess: opt.Preprocess = "auto",
     probes: Annotated[
-        str | None, typer.Option(metavar="N|FILE|DIR", help="How many probes, or the probes.")
+        str | None,
+        typer.Option(
+            metavar="N|FILE|DIR", help="Number of probes, or a file or folder with probes."
+        ),
     ] = None,
     data: Annotated[
         Path | None,
-        typer.Option(metavar="PATH", help="Labelled examples: .npz, or a folder a class."),
+        typer.Option(metavar="PATH", help="Labelled examples: .npz, or a folder per class."),
     ] = None,
     tolerance: opt.Tolerance = None,
     note: Annotated[

@@ -13,7 +13,7 @@ from fpcheck.workflows.validate import validate_source
 
 def validate(
     source: opt.SourceArg,
-    data: Annotated[Path, typer.Option(metavar="PATH", help="An .npz, or a folder a class.")],
+    data: Annotated[Path, typer.Option(metavar="PATH", help="An .npz, or a folder per class.")],
     asked: Annotated[opt.Comparing, opt.Without({"full", "tolerance"})],
     loading: Annotated[opt.Loading, opt.Without({"static"})],
     showing: opt.Showing,

@@ -18,7 +18,7 @@ _SAID = {
     ),
     Cause.OUT_OF_TIME: (
         "reading it took more than {} of processor time, so it was ended",
-        "It is damaged, or made to take for ever. Save or download it again.",
+        "It is damaged, or built to run forever. Save or download it again.",
     ),
     Cause.OUT_OF_MEMORY: ("refused: it asks for more memory than reading may take", AGAIN),
     Cause.TOO_LARGE: ("refused: describes more than {} of structure", AGAIN),

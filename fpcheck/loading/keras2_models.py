@@ -164,7 +164,7 @@ def _check(model: "keras.Model", orders: dict[str, list[str]]) -> None:
         order = orders.get(layer.name, [])
         ranks = [order.index(i.name) for i in getattr(layer, "layers", []) if i.name in order]
         if ranks != sorted(ranks):
-            raise ValueError(f"Keras 3 orders the layers of {layer.name} otherwise")
+            raise ValueError(f"Keras 3 orders the layers of {layer.name} differently")
         for added in getattr(layer, "operations", []):
             for node in added._inbound_nodes if isinstance(added, Add) else []:
                 shapes = [tuple(getattr(x, "shape", ())) for x in node.arguments.args]

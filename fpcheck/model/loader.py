@@ -51,7 +51,7 @@ def _load_application(source: Source, options: Options) -> Any:
         return make(weights="imagenet")
     except Exception as error:  # Keras raises a bare Exception where a download fails
         raise FpcheckError(
-            f"{source.text}: its ImageNet weights cannot be had: {reason(error)}",
+            f"{source.text}: its the ImageNet weights cannot be downloaded: {reason(error)}",
             f"Use --weights random --seed 0, or --weights FILE with a file of {source.target}'s "
             "weights.",
         ) from error

@@ -103,7 +103,7 @@ def _official(source: Source, golden: Golden) -> list[str]:
     bundled = golden.path is not None and golden.path.is_relative_to(shipped().folder)
     if not bundled and path.name not in official.official_files():
         return []
-    return [official.recognise(path) or "It is none of Keras's official weight files."]
+    return [official.recognise(path) or "It is not one of Keras's official weight files."]
 
 
 def _code(source: Source, candidate: Candidate) -> list[str]:

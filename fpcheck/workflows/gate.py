@@ -81,7 +81,7 @@ def gate(
     chosen = list(paths) or located.files()
     if not chosen:
         raise FpcheckError(
-            f"nothing to check: no files given, and {FILE} names none that exist",
+            f"nothing to check: no files given, and {FILE} names no existing file",
             f"Name files, or map them in {FILE}: models: {{PATTERN: {{golden: NAME}}}}.",
         )
     stored = sorted({p.with_suffix(".yaml") for p in chosen if _in_folder(p, folder)})

@@ -69,7 +69,7 @@ def find(name: str, goldens: str | Path | None = None) -> Entry:
         if entry is not None:
             return entry
     known = [n for store in stores(goldens)[:1] for n in store.names()]
-    there = f"There: {', '.join(known[:8])}. All: {command('list', goldens=goldens)}"
+    there = f"Goldens: {', '.join(known[:8])}. To list all: {command('list', goldens=goldens)}"
     fact = f"{name}: no such golden in {goldens_folder(goldens)}"
     raise FpcheckError(fact, there if known else HOW_TO_RECORD)
 

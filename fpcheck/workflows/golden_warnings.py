@@ -52,8 +52,8 @@ def _of_layers(golden: Golden) -> Iterator[str]:
     for layer in golden.fingerprint.structure.layers:
         if _lacks_weights(layer):
             yield (
-                f"{layer.path} contains no weights: it was saved before it was built, and loads as "
-                "random"
+                f"{layer.path} contains no weights: it was saved before it was built, and Keras "
+                "loads it with random weights"
             )
 
 

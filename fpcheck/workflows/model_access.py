@@ -104,12 +104,13 @@ def _worker(lent: "WorkerClient | None") -> Iterator[Worker]:
 def _check_options(parsed: Source, options: Options) -> None:
     if parsed.kind is not Kind.APPLICATION and options.weights != Options().weights:
         raise FpcheckError(
-            f"--weights {shown(options.weights)}: {parsed.text} is no model of keras.applications",
+            f"--weights {shown(options.weights)}: {parsed.text} is not a model of "
+            "keras.applications",
             "Name a weights file as the source, and its architecture with --model.",
         )
     if options.static and parsed.kind is not Kind.FILE:
         raise FpcheckError(
-            f"--static: {parsed.text} is no file, so it cannot be had without the framework",
+            f"--static: {parsed.text} is not a file, and --static can only read files",
             "Give a model file, or leave out --static.",
         )
 
@@ -212,7 +213,7 @@ def _in_memory(source: Any, options: Options) -> OpenedModel:
 
     if not isinstance(source, keras.Model):
         raise FpcheckError(
-            f"a {type(source).__name__} is no source",
+            f"a {type(source).__name__} is not a source",
             "Give a keras.Model, a path, an application's name, or package.module:function.",
         )
     live = LiveKerasModel(source, "memory")

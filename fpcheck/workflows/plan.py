@@ -1,7 +1,6 @@
-"""What is going to be done with one source: worked out once, before the model is loaded.
+"""The plan for one source: worked out once, before the model is loaded.
 
-A plan joins what the user asked, what `fpcheck.yaml` says and what the golden contains. All that
-follows reads the plan, and none of the three again.
+A plan joins what the user asked, what `fpcheck.yaml` says and what the golden contains.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What became of a recording."""
+"""The result of a recording."""
 
 import msgspec
 

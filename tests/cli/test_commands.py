@@ -265,7 +265,7 @@ def test_weights_that_cannot_be_downloaded_are_told_in_two_lines(here: Path) -> 
     )
     first, second = done.stderr.splitlines()
     assert done.returncode == 2
-    assert first.startswith("error: resnet50: its ImageNet weights cannot be had: ")
+    assert first.startswith("error: resnet50: its the ImageNet weights cannot be downloaded: ")
     assert second == (
         "Use --weights random --seed 0, or --weights FILE with a file of ResNet50's weights."
     )
@@ -304,7 +304,7 @@ def test_output_that_cannot_be_written_is_an_error(unbuffered: str, here: Path) 
     assert done.returncode == 2
     assert done.stderr == (
         "error: the output cannot be written (No space left on device)\n"
-        "Make room there, or write it elsewhere.\n"
+        "Free some disk space, or choose another place.\n"
     )
 
 

@@ -66,7 +66,7 @@ def test_an_endless_loop_is_ended_by_its_own_processor_time() -> None:
         tell(begin(endless))
     """) == (
         "m.keras: reading it took more than 1 s of processor time, so it was ended\n"
-        "It is damaged, or made to take for ever. Save or download it again.\n"
+        "It is damaged, or built to run forever. Save or download it again.\n"
     )
 
 

@@ -55,7 +55,7 @@ def test_messages_have_the_words_of_python(here: Path) -> None:
     assert eval(call, {"fpcheck": fpcheck, "model": model}).stored  # noqa: S307
     with pytest.raises(fpcheck.FpcheckError) as caught:
         fpcheck.compare(model, "nosuch")
-    assert caught.value.advice == f"There: {model.name}. All: fpcheck list"
+    assert caught.value.advice == f"Goldens: {model.name}. To list all: fpcheck list"
     with pytest.raises(fpcheck.FpcheckError) as caught:
         fpcheck.load_golden("nosuch", goldens="empty")
     assert caught.value.advice == "Record one first. How: help(fpcheck.record)"
@@ -122,7 +122,7 @@ def test_weights_that_are_indices_are_reached_where_others_cannot_be_run(here: P
 def test_what_is_no_model_is_refused(here: Path) -> None:
     with pytest.raises(fpcheck.FpcheckError) as caught:
         fpcheck.record(3, "three")
-    assert caught.value.fact == "a int is no source"
+    assert caught.value.fact == "a int is not a source"
     with pytest.raises(fpcheck.FpcheckError, match="is not built: its layers have no weights yet"):
         fpcheck.record(models.keras.Sequential([models.kl.Dense(2)]), "unbuilt")
 

@@ -52,7 +52,8 @@ def test_a_layer_that_was_saved_before_it_was_built_is_told(here: Path) -> None:
     late.save("late.keras")
     found = record_source("late.keras", RecordRequest(name="late"), STATIC)
     assert found.warnings == (
-        "dense contains no weights: it was saved before it was built, and loads as random",
+        "dense contains no weights: it was saved before it was built, and Keras loads it with "
+        "random weights",
     )
 
 
@@ -170,7 +171,7 @@ def test_files_that_are_equal_are_not_run_to_be_compared(
 
 
 REFUSED = {
-    "resnet50": "--static: resnet50 is no file, so it cannot be had without the framework\n"
+    "resnet50": "--static: resnet50 is not a file, and --static can only read files\n"
     "Give a model file, or leave out --static.",
     "weights.h5": "weights.h5: contains weights only, no architecture\nName the architecture: "
     "--model resnet50, --model FILE.keras or --model package.module:function.",
