@@ -43,7 +43,9 @@ def read_early(source: str, *, record: bool = False) -> None:
     from fpcheck.formats.model_file import ModelFile, keep_for_opening
     from fpcheck.processes.limited_process import may_fork
 
-    if is_address(source) or not Path(source).is_file() or not may_fork():
+    if is_address(source) or not may_fork():
+        return
+    if not os.path.isfile(source):  # noqa: PTH113  # of a name that no file can have it says no
         return
     file = ModelFile(str(Path(source).resolve()), source)
     keep_for_opening(file)

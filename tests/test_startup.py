@@ -95,3 +95,8 @@ def test_only_a_local_file_is_read_early(
     monkeypatch.setattr(limited_process, "may_fork", lambda: True)
     startup.read_early(source)
     assert model_file._early is None
+
+
+@pytest.mark.parametrize("name", ["n" * 300 + ".keras", "nul\0.keras"])
+def test_a_name_that_no_file_can_have_is_not_read_early(name: str, here: Path) -> None:
+    startup.read_early(name)

@@ -39,7 +39,11 @@ def gate_suffixes() -> tuple[str, ...]:
 def stem(name: str) -> str:
     """The name of a model file without its suffix."""
     found = [suffix for suffix in suffixes() if name.endswith(suffix)]
-    return name.removesuffix(max(found, key=len)).removesuffix(".weights") if found else name
+    if not found:
+        return name
+    longest = max(found, key=len)
+    rest = name.removesuffix(longest)
+    return rest if longest.startswith(".weights") else rest.removesuffix(".weights")
 
 
 def give() -> str:

@@ -37,8 +37,11 @@ def open_model(region: Region, label: str, sibling: Sibling) -> Opened:
     file = RawFile(region, label)
     known = recognise(file)
     try:
-        return replace(known.code.read(file, sibling), format=known.name)
+        opened = replace(known.code.read(file, sibling), format=known.name)
     except FpcheckError:
         if known.begins == HDF5:
             other_files.check_hdf5(file)
         raise
+    if known.begins == HDF5 and not opened.assembled.stored:
+        other_files.check_hdf5(file)  # a file without tensors may be somebody else's
+    return opened

@@ -73,4 +73,4 @@ class OpenedModel:
         live = self.running()
         weights = live.weights(frozenset(self.file.digests()))
         whole = completed(self.file.fingerprint, Fingerprint(live.structure(), weights))
-        return whole if read.weights else Fingerprint(whole.structure)
+        return Fingerprint(whole.structure) if read.weights is None else whole

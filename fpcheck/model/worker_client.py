@@ -52,6 +52,8 @@ class WorkerClient:
     def begin(self, source: Source, options: Options) -> None:
         """Begin to load a source that `open` will ask for, and do not wait."""
         self._use(options.backend)
+        if self._begun is not None:
+            self.close()  # it is busy with what nobody wants
         self._begun = question("open", source, options)
         self._send(self._begun)
 

@@ -164,3 +164,18 @@ def test_a_new_format_takes_a_row_and_a_module(toy: None, here: Path) -> None:
     assert formats.gate_suffixes() == (".keras", ".h5", ".hdf5", ".weights.json", ".toy")
     with pytest.raises(FpcheckError, match=r"^other\.toy: no such file\nGive a \.keras"):
         parse("other.toy")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a.keras", "a"),
+        ("a.weights.h5", "a"),
+        ("a.weights.hdf5", "a"),
+        ("a.weights.weights.h5", "a.weights"),
+        ("a.weights.json", "a"),
+        ("a.onnx", "a.onnx"),
+    ],
+)
+def test_the_name_of_a_model_has_one_suffix_less(name: str, expected: str) -> None:
+    assert formats.stem(name) == expected

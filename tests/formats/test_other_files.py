@@ -59,6 +59,12 @@ def anndata_with_tensors(file: h5py.File) -> None:
     file.create_dataset("layers/dense/vars/0", data=np.ones(3))
 
 
+def empty_anndata(file: h5py.File) -> None:
+    file.attrs["encoding-type"] = "anndata"
+    for name in ("obs", "var", "layers"):
+        file.create_group(name)
+
+
 def netcdf(file: h5py.File) -> None:
     file.attrs["_NCProperties"] = "version=2"
     file["time"], file["heat"] = np.arange(3.0), np.ones(3)
@@ -83,6 +89,10 @@ HDF5: dict[str, tuple[Callable[[h5py.File], None], str]] = {
         "a PyTables (pandas) file, not a Keras model: it contains the group frame and",
     ),
     "anndata": (anndata, "an AnnData file, not a Keras model: it contains the data set X and"),
+    "empty_anndata": (
+        empty_anndata,
+        "an AnnData file, not a Keras model: it contains the groups layers, obs, var and",
+    ),
     "netcdf": (
         netcdf,
         "a NetCDF4 file, not a Keras model: it contains the data sets heat, time and",

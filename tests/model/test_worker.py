@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from fpcheck import demo
-from fpcheck.codec import pack, unpack
+from fpcheck.codec import PathText, pack, unpack
 from fpcheck.errors import FpcheckError, UnavailableError
 from fpcheck.fingerprint import probes
 from fpcheck.model import worker_client
 from fpcheck.model.question import Host, question
 from fpcheck.model.runner import OutputPlan
-from fpcheck.model.source import Options, parse
+from fpcheck.model.source import Kind, Options, Source, parse
 from fpcheck.model.worker_client import WorkerClient
 from fpcheck.processes.packed_call import types_of
 
@@ -117,3 +117,14 @@ def test_a_reply_that_is_too_large_is_refused(
         "the process that loads the model gave a reply of more than 100 bytes\n"
         "Give fewer examples or probes."
     )
+
+
+def test_a_load_that_nobody_waited_for_is_not_the_answer_to_the_next(here: Path) -> None:
+    Path("bad.keras").write_bytes(b"PK")
+    good = parse(str(demo.MODEL))
+    with WorkerClient() as worker:
+        worker.begin(Source("bad.keras", Kind.FILE, PathText(here / "bad.keras")), Options())
+        worker.begin(good, Options())
+        worker.open(good, Options())
+        assert worker.format == "keras"
+        assert worker.model.words() == ()

@@ -389,3 +389,26 @@ def test_the_rounding_of_bfloat16_is_no_randomness(here: Path) -> None:
     mapped("d1").save("net.keras")
     assert fpcheck.record("net.keras").stored
     assert fpcheck.compare("net.keras", full=True).verdict == "match"
+
+
+def lookup(words: list[str]) -> keras.Model:
+    """A model with state and without a tensor that a weight file stores."""
+    x = keras.Input((4,), dtype="string", name="words")
+    return keras.Model(x, kl.StringLookup(vocabulary=words, name="lookup")(x), name="net")
+
+
+def test_state_of_a_model_without_tensors_is_taken_from_the_live_model(here: Path) -> None:
+    lookup(WORDS).save("good.keras")
+    lookup(WORDS[:2]).save("good.h5")
+    levels = ["structure", "weights"]
+    fpcheck.record("good.keras", "net", levels=levels)
+    assert fpcheck.compare("good.keras", "net", levels=levels).verdict == "match"
+    report = fpcheck.compare("good.h5", "net", levels=levels)
+    assert (report.verdict, report.levels["weights"].status) == ("mismatch", "fail")
+
+
+def test_a_model_without_tensors_records_every_level(here: Path) -> None:
+    keras.Sequential([keras.Input((2,)), kl.Rescaling(0.5)]).save("net.keras")
+    golden = fpcheck.record("net.keras").golden
+    assert golden.fingerprint.levels == ("structure", "weights", "outputs")
+    assert fpcheck.compare("net.keras").verdict == "match"
