@@ -45,7 +45,8 @@ def read_early(source: str, *, record: bool = False) -> None:
 
     if is_address(source) or not may_fork():
         return
-    if not os.path.isfile(source):  # noqa: PTH113  # of a name that no file can have it says no
+    # `Path.is_file` raises an error if no file can have this name.
+    if not os.path.isfile(source):  # noqa: PTH113
         return
     file = ModelFile(str(Path(source).resolve()), source)
     keep_for_opening(file)

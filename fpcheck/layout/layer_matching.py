@@ -86,11 +86,13 @@ def out_of_order(file: Structure, architecture: Structure) -> list[str]:
 
 def out_of_place(file: Structure, architecture: Structure) -> list[str]:
     """Layers whose tensors are in other groups of a file than those in which Keras looks."""
-    expected = {path: group for group, path in groups_of(architecture).items()}
     actual = {path: group for group, path in _groups_in(file.layers).items()}
-    match = match_layers(Fingerprint(file), (), architecture, (), own=True)
-    if match.below is not None or not actual:
+    if not actual:  # a legacy file, which has no such groups
         return []
+    match = match_layers(Fingerprint(file), (), architecture, (), own=True)
+    if match.below is not None:
+        return []
+    expected = {path: group for group, path in groups_of(architecture).items()}
     groups = {path: actual.get(file_path) for file_path, path in match.layers.items()}
     return [path for path, group in groups.items() if group != expected.get(path, group)]
 
