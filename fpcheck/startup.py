@@ -20,7 +20,7 @@ _WHILE_RECORDING = ("fpcheck.golden.arrays", "fpcheck.report.text")
 
 
 def prepare() -> None:
-    """Set up the process of a command. Must be called before the large imports."""
+    """Set up a command's process, or its worker's. Must be called before the large imports."""
     # Imports make many objects that stay. To look through them again and again takes time.
     gc.set_threshold(100_000, 50, 50)
     # h5py looks for plug-ins when it is imported. Files must not load any.

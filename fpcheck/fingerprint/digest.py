@@ -1,9 +1,6 @@
 """Digests: whether two values are exactly equal."""
 
-import hashlib
 from collections.abc import Iterable
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import blake3
@@ -85,10 +82,3 @@ def _of_strings(values: Array, dtype: str) -> bytes:
 def plain_hasher(size: int) -> blake3.blake3:
     """A hasher for `size` bytes without a header, such as those of a whole file."""
     return blake3.blake3(max_threads=_threads(size))
-
-
-def published_sum(path: Path, kind: str) -> str:
-    """The `md5` or `sha256` of a file, as Keras publishes it. Nothing relies on it for security."""
-    with path.open("rb") as file:
-        new = partial(hashlib.new, kind, usedforsecurity=False)
-        return hashlib.file_digest(file, new).hexdigest()

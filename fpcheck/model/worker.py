@@ -10,6 +10,7 @@ from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import Connection
 
+from fpcheck import startup
 from fpcheck.codec import pack, unpack
 from fpcheck.errors import FpcheckError
 from fpcheck.loading.deep_models import allow_depth
@@ -64,6 +65,7 @@ def main() -> None:
     descriptor = int(sys.argv[1])
     os.set_inheritable(descriptor, False)  # a process of the model's would keep it open
     connection = Connection(descriptor)
+    startup.prepare()
     allow_depth()
     worker = Worker()
     with suppress(EOFError):
