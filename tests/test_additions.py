@@ -47,7 +47,7 @@ DIAGNOSIS: Edits = (
         "diagnosis/weights/toy.py",
         NEW,
         """
-        from fpcheck.diagnosis.evidence import diagnosis
+        from fpcheck.diagnosis.case import diagnosis
 
         def diagnose(case):
             yield diagnosis("toy", ["logits"], "A toy changed it.", ["it is a toy"], "Put it away.")

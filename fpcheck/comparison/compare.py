@@ -13,12 +13,12 @@ from fpcheck.comparison.structure_findings import compare_structure
 from fpcheck.comparison.tolerance import Tolerances
 from fpcheck.comparison.weight_findings import (
     Changed,
-    Place,
     changes,
     compare_weights,
     not_compared,
+    owned,
 )
-from fpcheck.fingerprint.fingerprint import Fingerprint
+from fpcheck.fingerprint.fingerprint import Fingerprint, Place
 from fpcheck.fingerprint.outputs import Noise
 from fpcheck.fingerprint.structure import REST, ROOT, Structure
 from fpcheck.fingerprint.undone import Undone
@@ -125,7 +125,6 @@ def _without_rest(
 def _layer_digests(fingerprint: Fingerprint) -> dict[str, tuple[bytes, ...]]:
     """By path, the digests of a layer's tensors."""
     digests: dict[str, tuple[bytes, ...]] = {}
-    pairs = zip(fingerprint.structure.tensors, fingerprint.weights or (), strict=False)
-    for (layer, _), measured in pairs:
-        digests[layer.path] = (*digests.get(layer.path, ()), measured.digest)
+    for (path, _), measured in owned(fingerprint):
+        digests[path] = (*digests.get(path, ()), measured.digest)
     return digests

@@ -7,12 +7,12 @@ from fpcheck.codec import Value
 from fpcheck.comparison.finding import NOT_COMPARED, Finding, within
 from fpcheck.comparison.pairing import Pair, Pairing
 from fpcheck.fingerprint import sketch
-from fpcheck.fingerprint.fingerprint import Fingerprint, measured_by_place
+from fpcheck.fingerprint.fingerprint import Fingerprint, Place, measured_by_place
 from fpcheck.fingerprint.measurement import Details, Measurement
 from fpcheck.fingerprint.structure import Layer, Tensor
 
-# Path of a layer, index of a tensor in it.
-Place = tuple[str, int]
+# Path of a layer, role of a tensor.
+Owner = tuple[str, str]
 
 
 class Changed(Value, frozen=True, eq=False):
@@ -38,9 +38,14 @@ class Changed(Value, frozen=True, eq=False):
         return self.layer.path, self.tensor.index
 
     @property
+    def owner(self) -> Owner:
+        """The golden's layer and role."""
+        return self.layer.path, self.tensor.role
+
+    @property
     def name(self) -> str:
         """Its name for users: `layer/role`."""
-        return f"{self.layer.path}/{self.tensor.role}"
+        return "/".join(self.owner)
 
     @property
     def types(self) -> tuple[str, str]:
@@ -55,6 +60,18 @@ class Changed(Value, frozen=True, eq=False):
         if expected is None or actual is None or self.types[0] != self.types[1]:
             return None
         return expected, actual
+
+    @property
+    def constant(self) -> bool:
+        """Whether the candidate's values are all equal: zeros and ones identify no tensor."""
+        details = self.candidate.details
+        return details is not None and details.statistics.constant is not None
+
+
+def owned(fingerprint: Fingerprint) -> Iterator[tuple[Owner, Measurement]]:
+    """Every tensor with its layer and role; none where weights were not measured."""
+    pairs = zip(fingerprint.structure.tensors, fingerprint.weights or (), strict=False)
+    return (((layer.path, tensor.role), measured) for (layer, tensor), measured in pairs)
 
 
 class _Weights:

@@ -4,21 +4,16 @@ A rule examines a case and yields diagnoses. To add one, write a module with a f
 in the folder of its level, and add it to `RULES` there.
 """
 
-from collections.abc import Callable
-
 from msgspec.structs import replace
 
 from fpcheck.comparison.compare import Comparison
 from fpcheck.comparison.divergence import visible_layer
 from fpcheck.diagnosis import outputs, structure, weights
-from fpcheck.diagnosis.case import Case, Neighbours, nobody
-from fpcheck.diagnosis.evidence import Diagnoses
+from fpcheck.diagnosis.case import Case, Neighbours, Rule, nobody
 from fpcheck.diagnosis.outputs import numeric_environment
 from fpcheck.diagnosis.structure import wrong_architecture
 from fpcheck.diagnosis.weights import other_checkpoint
 from fpcheck.report.report import Diagnosis
-
-Rule = Callable[[Case], Diagnoses]
 
 # Outputs come first: training=True in the graph is more than a changed configuration. Rounding
 # comes last: it explains only what no other rule does.

@@ -1,25 +1,27 @@
-"""What rules examine: a comparison, and the facts about it that several rules need."""
+"""What a rule gets and gives: a comparison under diagnosis, and the diagnoses that explain it."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import tee
 
-import numpy as np
-
-from fpcheck.codec import Array, Value
+from fpcheck.codec import Value
 from fpcheck.comparison.compare import Comparison
 from fpcheck.comparison.finding import Finding
 from fpcheck.comparison.pairing import Pair
-from fpcheck.comparison.weight_findings import Changed, Place
-from fpcheck.fingerprint import sketch
-from fpcheck.fingerprint.fingerprint import Fingerprint
-from fpcheck.fingerprint.measurement import Details, Measurement
+from fpcheck.comparison.weight_findings import Changed, Owner, owned
+from fpcheck.fingerprint.fingerprint import Fingerprint, Place
+from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.structure import Layer, Structure
 from fpcheck.fingerprint.undone import Undone
 from fpcheck.layout.placement import is_weights_only
+from fpcheck.report.report import Diagnosis
+from fpcheck.wording import some as some
 
-# Path of a layer, role of a tensor.
-Owner = tuple[str, str]
+# What a rule yields, and a rule.
+Diagnoses = Iterator[Diagnosis]
+Rule = Callable[["Case"], Diagnoses]
+# More lines of evidence are counted; one more is shown, which takes no more space than its count.
+MOST_LINES = 5
 
 
 class Neighbour(Value, frozen=True, eq=False):
@@ -52,15 +54,10 @@ def nobody() -> Iterator[Neighbour]:
 
 
 class Case:
-    """A comparison under diagnosis.
+    """A comparison under diagnosis; the arguments are those of `diagnose`.
 
     Rules run in order, the certain ones first. A rule marks what it explains, and later rules see
     only the rest. A proof therefore makes guesses about the same tensor unnecessary.
-
-    Args:
-        comparison: what differs.
-        neighbours: other goldens.
-        reference: what messages call the reference side: `golden`, or `first` for `diff`.
     """
 
     def __init__(
@@ -72,6 +69,10 @@ class Case:
         self.candidate = comparison.candidate
         self.pairing = comparison.pairing
         self.errors = comparison.errors
+        # Structure and weights are equal, so that the outputs should be.
+        self.only_outputs = comparison.only_outputs
+        # The golden's layers by path.
+        self.layers = comparison.golden.structure.by_path
         self._neighbours = neighbours()
         self._explained_tensors: set[Place] = set()
         self._explained_findings: set[int] = set()
@@ -83,8 +84,8 @@ class Case:
 
     def unexplained(self, *codes: str) -> list[Finding]:
         """Errors with these codes that no rule has explained."""
-        errors = (f for f in self.errors if f.code in codes)
-        return [f for f in errors if id(f) not in self._explained_findings]
+        explained = self._explained_findings
+        return [f for f in self.errors if f.code in codes and id(f) not in explained]
 
     def explain(self, findings: Iterable[Finding]) -> None:
         """Mark findings as explained."""
@@ -93,8 +94,8 @@ class Case:
     @property
     def unexplained_tensors(self) -> list[Changed]:
         """Changed tensors that no rule has explained, without derived state."""
-        items = (item for item in self.changed if not item.tensor.derived)
-        return [item for item in items if item.place not in self._explained_tensors]
+        explained = self._explained_tensors
+        return [i for i in self.changed if not i.tensor.derived and i.place not in explained]
 
     def explain_tensors(self, items: Iterable[Changed]) -> None:
         """Mark changed tensors as explained."""
@@ -104,24 +105,18 @@ class Case:
     def changed(self) -> list[Changed]:
         """Changed tensors that decide the verdict, in the golden's order."""
         errors = {(f.layer, f.tensor) for f in self.errors if f.level == "weights"}
-        changed = self.comparison.changed
-        return [item for item in changed if (item.layer.path, item.tensor.role) in errors]
+        return [item for item in self.comparison.changed if item.owner in errors]
 
     def undone(self, item: Changed) -> Undone | None:
         """The change that, undone, gives the golden's tensor; None where none was recognised."""
         return self.comparison.closer.undone.get(item.place)
 
-    def pairs_with(self, structure: Structure) -> Iterator[tuple[Pair, Layer]]:
+    def pairs_with(self, structure: Structure | None) -> Iterator[tuple[Pair, Layer]]:
         """Each pair with its layer in another structure of the candidate, such as the live one."""
+        layers = structure.by_path if structure else {}
         for pair in self.pairing.pairs:
-            layer = structure.by_path.get(pair.candidate.path)
-            if layer is not None:
-                yield pair, layer
-
-    @property
-    def layers(self) -> Mapping[str, Layer]:
-        """The golden's layers by path."""
-        return self.golden.structure.by_path
+            if pair.candidate.path in layers:
+                yield pair, layers[pair.candidate.path]
 
     @cached_property
     def weighted(self) -> list[str]:
@@ -129,24 +124,24 @@ class Case:
         paths = (layer.path for layer in self.golden.structure.layers if layer.stored)
         return [path for path in paths if path not in self.comparison.rest]
 
-    def are_all(self, layers: list[str]) -> bool:
-        """Whether these are all layers with weights; never so for a part of a model."""
-        return len(layers) == len(self.weighted) and not self.comparison.rest
-
     @cached_property
     def owners(self) -> Mapping[bytes, list[Owner]]:
         """By digest, the golden's tensors. Constants, which prove nothing, are left out."""
         owners: dict[bytes, list[Owner]] = {}
-        weights = self.golden.weights or ()
-        for (layer, tensor), measured in zip(self.golden.structure.tensors, weights, strict=True):
+        for owner, measured in owned(self.golden):
             if measured.details is None or measured.details.statistics.constant is None:
-                owners.setdefault(measured.digest, []).append((layer.path, tensor.role))
+                owners.setdefault(measured.digest, []).append(owner)
         return owners
 
     @cached_property
     def golden_tensors(self) -> Mapping[Owner, Measurement]:
-        """The golden's tensors by path and role."""
-        return tensors_by_role(self.golden)
+        """The golden's tensors; of equal roles in one layer, the first."""
+        return dict(reversed([*owned(self.golden)]))
+
+    def digest(self, path: str, role: str) -> bytes | None:
+        """The digest of a golden tensor; None if there is none."""
+        golden = self.golden_tensors.get((path, role))
+        return golden.digest if golden is not None else None
 
     @cached_property
     def elsewhere(self) -> Mapping[bytes, str]:
@@ -155,21 +150,12 @@ class Case:
         Constants are left out: the momentum of a bias is all zeros, and so are many biases.
         """
         added = {layer.path for layer in self.pairing.added}
-        tensors = zip(self.candidate.structure.tensors, self.candidate.weights or (), strict=False)
-        places = {
-            measured.digest: f"{layer.path}/{tensor.role}"
-            for (layer, tensor), measured in tensors
-            if layer.path in added
-        }
+        tensors = ((owner, own) for owner, own in owned(self.candidate) if owner[0] in added)
+        places = {measured.digest: "/".join(owner) for owner, measured in tensors}
         places |= self.comparison.closer.others
         return {digest: place for digest, place in places.items() if digest in self.owners}
 
-    @cached_property
-    def heads(self) -> frozenset[str]:
-        """Layers with weights that feed an output and no other layer with weights."""
-        return _heads(self.golden.structure.layers, self.weighted)
-
-    @cached_property
+    @property
     def lacks_architecture(self) -> bool:
         """Whether weights were compared from a file without an architecture.
 
@@ -177,36 +163,71 @@ class Case:
         """
         return self.candidate.weights is not None and is_weights_only(self.candidate.structure)
 
-    @cached_property
-    def only_outputs(self) -> bool:
-        """Whether structure and weights are equal, so that the outputs should be."""
-        return self.comparison.only_outputs
+    def name_layers(self, layers: Collection[str]) -> str:
+        """A few names, or `all layers` where these are all layers with weights of a whole model."""
+        whole = len(layers) == len(self.weighted) and not self.comparison.rest
+        return "all layers" if whole else some(layers)
+
+    def or_allow(self, row: str) -> str:
+        """`, or allow it: --tolerance float16`; empty for `diff`, which has no such option."""
+        return f", or allow it: --tolerance {row}" if self.reference == "golden" else ""
+
+    def or_choose(self, label: str) -> str:
+        """`: --golden NAME` makes advice on another golden a command; ` (NAME)` for `diff`."""
+        return f": --golden {label}" if self.reference == "golden" else f" ({label})"
 
 
-def _heads(layers: tuple[Layer, ...], weighted: list[str]) -> frozenset[str]:
-    if any(layer.calls is None for layer in layers):
-        return frozenset(weighted[-1:])
-    heads = set(weighted)
-    feeding: set[str] = set()
-    # From the last layer: what feeds a layer with weights, also through others, is no head.
-    for layer in reversed(layers):
-        if layer.path in heads or layer.path in feeding:
-            feeding |= {source for source in layer.inbound if source != layer.path}
-    return frozenset(heads - feeding)
+def diagnosis(
+    code: str,
+    layers: Iterable[str | None],
+    summary: str,
+    evidence: Iterable[str],
+    advice: str,
+    confidence: float = 1.0,
+) -> Diagnosis:
+    """A diagnosis that names each layer once and shows the first lines of its evidence.
+
+    Args:
+        code: its stable code.
+        layers: paths in the golden; None is left out.
+        summary: one sentence: what happened, and where.
+        evidence: what the diagnosis is based on, a line each.
+        advice: what to do.
+        confidence: 1.0 for a proof.
+    """
+    names = list(dict.fromkeys(path for path in layers if path))
+    lines = list(evidence)
+    more = len(lines) - MOST_LINES
+    shown = lines if more <= 1 else [*lines[:MOST_LINES], f"and {more} more"]
+    return Diagnosis(code, names, confidence, summary, shown, advice)
 
 
-def tensors_by_role(fingerprint: Fingerprint) -> dict[Owner, Measurement]:
-    """The tensors of a fingerprint by path and role; of equal roles in one layer, the first."""
-    tensors: dict[Owner, Measurement] = {}
-    pairs = zip(fingerprint.structure.tensors, fingerprint.weights or (), strict=False)
-    for (layer, tensor), measured in pairs:
-        tensors.setdefault((layer.path, tensor.role), measured)
-    return tensors
+def diagnose_tensors(
+    case: Case,
+    code: str,
+    reason: Callable[[Changed], str | None],
+    summary: str,
+    advice: str,
+    confidence: float = 1.0,
+) -> Diagnoses:
+    """One diagnosis for all changed tensors that a rule can explain.
 
-
-def matrices(items: Iterable[Changed]) -> list[Changed]:
-    """Tensors of rank 2 and more: kernels, which identify a model better than vectors."""
-    return [item for item in items if len(item.tensor.shape) > 1]
+    Args:
+        case: its unexplained tensors are examined.
+        code: of the diagnosis.
+        reason: the evidence for one tensor; None where the rule does not apply.
+        summary: the sentence; `{names}` stands for the tensors, `{reference}` for the golden.
+        advice: what to do.
+        confidence: 1.0 for a proof.
+    """
+    reasons = [(item, text) for item in case.unexplained_tensors if (text := reason(item))]
+    if reasons:
+        items = [item for item, _ in reasons]
+        case.explain_tensors(items)
+        names = some(item.name for item in items)
+        summary = summary.format(names=names, reference=case.reference)
+        evidence = [f"{item.name}: {text}" for item, text in reasons]
+        yield diagnosis(code, by_layer(items), summary, evidence, advice, confidence)
 
 
 def by_layer(items: Iterable[Changed]) -> dict[str, list[Changed]]:
@@ -217,35 +238,11 @@ def by_layer(items: Iterable[Changed]) -> dict[str, list[Changed]]:
     return groups
 
 
-def is_constant(item: Changed) -> bool:
-    """Whether the candidate's values are all equal: zeros and ones do not identify a tensor."""
-    details = item.candidate.details
-    return details is not None and details.statistics.constant is not None
+def count(number: int, word: str) -> str:
+    """`1 layer`, `3 layers`."""
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
-def cosine(items: Iterable[Changed]) -> float:
-    """The cosine of golden and candidate, estimated from the sketches of all tensors together.
-
-    Unrelated tensors give 0 +- 0.18 for one tensor, less for several. The mean of a vector is
-    removed first, because vectors of one sign, such as variances, would seem related.
-    """
-    products = ours = theirs = 0.0
-    for item in items:
-        if item.both is None:
-            continue
-        golden, candidate = map(_direction, item.both)
-        if np.isfinite(golden).all() and np.isfinite(candidate).all():
-            products += float(golden @ candidate)
-            ours, theirs = ours + float(golden @ golden), theirs + float(candidate @ candidate)
-    return products / float(np.sqrt(ours * theirs)) if ours > 0 and theirs > 0 else 0.0
-
-
-def _direction(details: Details) -> Array:
-    if details.profiles:
-        return details.sketch
-    statistics = details.statistics
-    if statistics.constant is not None:
-        return np.zeros_like(details.sketch)
-    # A sketch is linear in the tensor.
-    ones = sketch.of_array(np.ones(statistics.count, np.float32))
-    return details.sketch - statistics.mean * ones
+def times(number: int) -> str:
+    """`once`, `3 times`."""
+    return "once" if number == 1 else f"{number} times"

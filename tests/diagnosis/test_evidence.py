@@ -2,7 +2,7 @@
 
 import pytest
 
-from fpcheck.diagnosis.evidence import count, some
+from fpcheck.diagnosis.case import count, some
 
 
 @pytest.mark.parametrize(

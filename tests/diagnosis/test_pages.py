@@ -2,12 +2,13 @@
 
 import ast
 import re
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
 
 import fpcheck.diagnosis
+from fpcheck.diagnosis import weights
 
 PAGES = Path(__file__).parents[2] / "docs" / "diagnoses"
 LEVELS = {
@@ -79,8 +80,10 @@ def test_every_code_has_a_page_and_there_is_no_other() -> None:
 @pytest.mark.parametrize("level", LEVELS)
 def test_every_code_has_a_rule_of_its_own_in_the_folder_of_its_level(level: str) -> None:
     folder = Path(fpcheck.diagnosis.__path__[0]) / level
-    rules = {path.stem.replace("_", "-") for path in folder.glob("*.py") if _is_rule(path)}
-    assert rules == set(LEVELS[level])
+    rules = [path.stem.replace("_", "-") for path in folder.glob("*.py") if _is_rule(path)]
+    if level == "weights":  # a row of `known_mistakes` is a rule that begins with its code
+        rules += [rule.args[0] for rule in weights.RULES if isinstance(rule, partial)]
+    assert sorted(rules) == sorted(LEVELS[level])
 
 
 def _is_rule(path: Path) -> bool:

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.evidence import Diagnoses, diagnosis, some
-from fpcheck.fingerprint.outputs import Outputs, relative_difference
+from fpcheck.diagnosis.case import Case, Diagnoses, diagnosis, some
+from fpcheck.fingerprint.outputs import relative_difference
 
 # On a grid, a function gives the same values everywhere, except for the last bits.
 _SAME = 1e-4
@@ -27,23 +26,16 @@ def diagnose(case: Case) -> Diagnoses:
 
 
 def _changed_values(case: Case) -> dict[str, str]:
-    golden, candidate = case.golden.outputs, case.candidate.outputs
-    if golden is None or candidate is None:
-        return {}
-    return {
-        layer.path: f"{layer.path}: '{name}' now gives other values: up to {difference:.2g} of "
-        "their RMS on a fixed grid"
-        for name, difference in _changed_functions(golden, candidate).items()
-        for layer in case.golden.structure.layers
-        if _uses(layer.config, name)
-    }
-
-
-def _changed_functions(golden: Outputs, candidate: Outputs) -> dict[str, float]:
-    ours, theirs = golden.functions, candidate.functions
-    names = sorted(ours.keys() & theirs.keys())
-    differences = {name: relative_difference(ours[name], theirs[name]) for name in names}
-    return {name: value for name, value in differences.items() if not value <= _SAME}
+    sides = (case.golden.outputs, case.candidate.outputs)
+    golden, candidate = (side.functions if side else {} for side in sides)
+    changes = {}
+    for name in sorted(golden.keys() & candidate.keys()):
+        difference = relative_difference(golden[name], candidate[name])
+        text = f"'{name}' now gives other values: up to {difference:.2g} of their RMS"
+        for layer in case.golden.structure.layers:
+            if not difference <= _SAME and _uses(layer.config, name):
+                changes[layer.path] = f"{layer.path}: {text} on a fixed grid"
+    return changes
 
 
 def _uses(config: Any, name: str) -> bool:
@@ -54,13 +46,13 @@ def _uses(config: Any, name: str) -> bool:
 
 def _changed_owners(case: Case) -> dict[str, str]:
     """Layers with a custom function or class on one side, and Keras's on the other."""
-    structure = case.comparison.closer.structure or case.candidate.structure
-    changes: dict[str, str] = {}
-    for pair, layer in case.pairs_with(structure):
+    changes = {}
+    for pair, layer in case.pairs_with(
+        case.comparison.closer.structure or case.candidate.structure
+    ):
         path, kind = pair.golden.path, pair.golden.class_name
         # A file says nothing about layers inside a custom one.
-        known = kind and pair.candidate.class_name
-        if known and layer.custom != pair.golden.custom:
+        if kind and pair.candidate.class_name and layer.custom != pair.golden.custom:
             sides = [f"the {case.reference}", "this model"]
             custom, keras = sides if pair.golden.custom else sides[::-1]
             changes[path] = f"{path}: {custom} uses custom code, {keras} uses Keras's {kind}"

@@ -1,20 +1,16 @@
 """The code of a custom layer or function differs from the golden's."""
 
-from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.evidence import Diagnoses, diagnosis, some
+from fpcheck.diagnosis.case import Case, Diagnoses, diagnosis, some
 
 
 def diagnose(case: Case) -> Diagnoses:
     """A diagnosis where only outputs differ, and so does the code of a layer."""
-    structure = case.comparison.closer.structure
-    if not case.only_outputs or structure is None:
-        return
     layers = [
         pair.golden
-        for pair, layer in case.pairs_with(structure)
+        for pair, layer in case.pairs_with(case.comparison.closer.structure)
         if pair.golden.code and layer.code and pair.golden.code != layer.code
     ]
-    if layers:
+    if layers and case.only_outputs:
         case.explain(case.unexplained("output-changed"))
         names = some(sorted({layer.class_name for layer in layers}))
         changes = (f"{layer.path}: the digest of its source differs" for layer in layers)

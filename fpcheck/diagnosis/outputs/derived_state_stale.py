@@ -1,8 +1,7 @@
 """A layer did not update the state that it derives from its weights; the weights are right."""
 
 from fpcheck.comparison.weight_findings import Changed
-from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.evidence import Diagnoses, diagnosis, layers_of, some
+from fpcheck.diagnosis.case import Case, Diagnoses, by_layer, diagnosis, some
 from fpcheck.fingerprint.structure import CARRIED
 
 
@@ -10,13 +9,12 @@ def diagnose(case: Case) -> Diagnoses:
     """One diagnosis for all such layers, and one for those that keep state between calls."""
     yield from _carried(case)
     items = [item for item in case.changed if _is_stale(case, item)]
-    if items:
+    if layers := by_layer(items):
         roles = ", ".join(dict.fromkeys(item.tensor.role for item in items))
         yield diagnosis(
             "derived-state-stale",
-            layers_of(items),
-            f"The state that {some(layers_of(items))} derives from its weights is out of date: "
-            f"{roles}.",
+            layers,
+            f"The state that {some(layers)} derives from its weights is out of date: {roles}.",
             [f"{i.name}: its digest differs from the {case.reference}'s" for i in items],
             "Call finalize_state() on the layer after set_weights, or load the whole model.",
         )
@@ -42,6 +40,6 @@ def _carried(case: Case) -> Diagnoses:
 def _is_stale(case: Case, item: Changed) -> bool:
     if not item.tensor.derived or item.tensor.role == "vocabulary":
         return False
-    weights = [tensor for tensor in item.layer.tensors if not tensor.derived]
     changed = {other.place for other in case.changed}
-    return bool(weights) and all((item.layer.path, t.index) not in changed for t in weights)
+    weights = [(item.layer.path, tensor.index) for tensor in item.layer.stored]
+    return bool(weights) and not changed & {*weights}

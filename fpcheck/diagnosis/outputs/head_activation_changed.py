@@ -1,8 +1,7 @@
 """The last softmax or sigmoid is missing, replaced, or applied twice."""
 
 from fpcheck.comparison.finding import Finding
-from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.evidence import Diagnoses, diagnosis, some
+from fpcheck.diagnosis.case import Case, Diagnoses, diagnosis, some
 from fpcheck.fingerprint.structure import Structure
 
 # Layers that map their input to probabilities, besides an Activation with one of these names.
@@ -17,10 +16,9 @@ def diagnose(case: Case) -> Diagnoses:
     golden, candidate = case.golden.structure, case.candidate.structure
     ends = _ends(golden) | {case.pairing.to_golden.get(p, p) for p in _ends(candidate)}
     squashing = _squashing(golden) | _squashing(candidate)
-    findings = case.unexplained("config-changed", "layer-added", "layer-removed")
     findings = [
         f
-        for f in findings
+        for f in case.unexplained("config-changed", "layer-added", "layer-removed")
         if f.layer in ends
         and (f.metric == "activation" or (f.metric == "class" and f.layer in squashing))
     ]
@@ -56,25 +54,19 @@ def _squashing(structure: Structure) -> set[str]:
 
 def _ends(structure: Structure) -> set[str]:
     """Layers that give outputs, and those before them up to the first that computes."""
-    layers = structure.by_path
     ends: set[str] = set()
     waiting = [port.source.layer for port in structure.outputs if port.source]
     while waiting:
-        path = waiting.pop()
-        if path in ends or path not in layers:
-            continue
-        ends.add(path)
-        if layers[path].class_name in _PASSIVE:
-            waiting += layers[path].inbound
+        layer = structure.by_path.get(waiting.pop())
+        if layer is not None and layer.path not in ends:
+            ends.add(layer.path)
+            waiting += layer.inbound if layer.class_name in _PASSIVE else ()
     return ends
 
 
 def _by_values(case: Case) -> dict[str, str]:
     """Outputs whose logits are equal and whose final values are not, where all are like that."""
-    if not case.only_outputs:
-        return {}
     final = [f for f in case.unexplained("output-changed") if f.tensor == "final"]
-    if len(final) < sum(f.code == "output-changed" for f in case.errors):
-        return {}
+    all_final = len(final) == sum(f.code == "output-changed" for f in case.errors)
     text = f"the logits equal the {case.reference}'s, the final values do not"
-    return {f.layer or "": f"{f.layer}: {text}" for f in final}
+    return {f.layer or "": f"{f.layer}: {text}" for f in final if case.only_outputs and all_final}

@@ -1,7 +1,6 @@
 """Equal inputs give different outputs, and no layer is in training mode."""
 
-from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.evidence import Diagnoses, diagnosis
+from fpcheck.diagnosis.case import Case, Diagnoses, diagnosis
 from fpcheck.diagnosis.outputs.output_variation import differs_in_training, find_variation
 
 

@@ -1,7 +1,6 @@
 """The model is the same, but rounding differs: versions, backend, settings, processor."""
 
-from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.evidence import Diagnoses, diagnosis, or_allow, some
+from fpcheck.diagnosis.case import Case, Diagnoses, diagnosis, some
 
 # Measured: rounding to 10 bits gives up to 3e-3, to 7 bits (bfloat16) up to 4e-2.
 _USUAL, _COARSEST = 1e-2, 0.1
@@ -13,7 +12,8 @@ def diagnose(case: Case) -> Diagnoses:
     if golden is None or candidate is None or not case.only_outputs:
         return
     differences = [f.actual for f in case.unexplained("output-changed")]
-    if len(differences) < len(case.errors) or not max(differences, default=1.0) <= _COARSEST:
+    largest = max(differences, default=1.0)
+    if len(differences) < len(case.errors) or not largest <= _COARSEST:
         return
     was, now = golden.environment, candidate.environment
     changes = [
@@ -21,14 +21,13 @@ def diagnose(case: Case) -> Diagnoses:
         for key in sorted(was.keys() | now.keys())
         if was.get(key) != now.get(key)
     ]
-    usual = max(differences) <= _USUAL
     yield diagnosis(
         "numeric-environment",
         [],
-        f"Structure and weights match; outputs differ by {max(differences):.2g} of their RMS, "
+        f"Structure and weights match; outputs differ by {largest:.2g} of their RMS, "
         f"which rounding can cause{': ' + some(changes, 2) if changes else ''}.",
         changes or ["the versions and settings that fpcheck knows are equal"],
         f"Run in the {case.reference}'s environment (same backend, TF32 off)"
-        f"{or_allow(case, 'tf32')}.",
-        confidence=(0.8 if usual else 0.5) if changes else 0.4,
+        f"{case.or_allow('tf32')}.",
+        confidence=(0.8 if largest <= _USUAL else 0.5) if changes else 0.4,
     )

@@ -2,7 +2,6 @@
 
 from fpcheck.codec import Value
 from fpcheck.diagnosis.case import Case
-from fpcheck.fingerprint.structure import Layer
 
 # Measured for bfloat16, the coarsest usual arithmetic, with a margin.
 _ROUNDING = 0.1
@@ -38,12 +37,8 @@ def find_variation(case: Case) -> Variation | None:
 
 def differs_in_training(case: Case, path: str) -> bool:
     """Whether a layer computes differently in training; for an unknown path, whether any does."""
-    layers = [case.layers[path]] if path in case.layers else list(case.layers.values())
-    return any(_differs(layer) for layer in layers)
-
-
-def _differs(layer: Layer) -> bool:
-    rates = ("dropout", "recurrent_dropout")
-    return any(word in layer.class_name for word in _RANDOM) or any(
-        layer.training.get(rate) for rate in rates
+    return any(
+        any(word in layer.class_name for word in _RANDOM)
+        or any(layer.training.get(rate) for rate in ("dropout", "recurrent_dropout"))
+        for layer in ([case.layers[path]] if path in case.layers else case.layers.values())
     )

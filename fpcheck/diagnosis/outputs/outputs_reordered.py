@@ -1,10 +1,9 @@
 """The outputs are the golden's, in another order."""
 
 from fpcheck.comparison.finding import within
-from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.evidence import Diagnoses, diagnosis
+from fpcheck.diagnosis.case import Case, Diagnoses, diagnosis
 from fpcheck.fingerprint.outputs import Answer, relative_difference
-from fpcheck.fingerprint.structure import Edge
+from fpcheck.fingerprint.structure import edge_key
 
 
 def diagnose(case: Case) -> Diagnoses:
@@ -56,24 +55,18 @@ def _order_by_values(case: Case) -> list[int] | None:
             relative_difference(golden.logits, other.logits), allowed
         )
 
-    matches = ([n for n, own in enumerate(ours) if equal(own, other)] for other in theirs)
-    return _permutation([places[0] if places else -1 for places in matches])
+    return _permutation(
+        [next((n for n, own in enumerate(ours) if equal(own, other)), -1) for other in theirs]
+    )
 
 
 def _order_by_source(case: Case) -> list[int] | None:
     ours, theirs = case.golden.structure.outputs, case.candidate.structure.outputs
     if len(ours) < 2 or len(ours) != len(theirs) or not case.unexplained("output-changed"):
         return None
-    names = case.pairing.to_candidate
-    golden = [_place(port.source, names) for port in ours]
-    candidate = [_place(port.source, {}) for port in theirs]
+    golden = [edge_key(port.source, case.pairing.to_candidate) for port in ours]
+    candidate = [edge_key(port.source, {}) for port in theirs]
     return _permutation([golden.index(place) if place in golden else -1 for place in candidate])
-
-
-def _place(source: Edge | None, names: dict[str, str]) -> tuple[str, int, int] | None:
-    if source is None:
-        return None
-    return names.get(source.layer, source.layer), source.call, source.output
 
 
 def _permutation(order: list[int]) -> list[int] | None:

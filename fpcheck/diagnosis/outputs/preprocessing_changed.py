@@ -1,8 +1,7 @@
 """The model equals the golden, but its inputs are preprocessed differently."""
 
 from fpcheck.comparison.output_findings import matching_alternative
-from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.evidence import Diagnoses, diagnosis
+from fpcheck.diagnosis.case import Case, Diagnoses, diagnosis
 
 _MISTAKES = {
     "none": "the model gets raw pixels (0 to 255)",

@@ -1,18 +1,20 @@
 """A layer behaves as in training: dropout is active, or batch statistics are used."""
 
-from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.evidence import Diagnoses, diagnosis, some
+from fpcheck.diagnosis.case import Case, Diagnoses, diagnosis, some
 from fpcheck.diagnosis.outputs.output_variation import differs_in_training, find_variation
-from fpcheck.fingerprint.structure import Layer
+from fpcheck.fingerprint.structure import trains
 
 _ADVICE = "Call layers without training=True, and export the model in inference mode."
 
 
 def diagnose(case: Case) -> Diagnoses:
     """A diagnosis where the graph shows it, or where outputs vary from such a layer on."""
-    pairs = [p for p in case.pairing.pairs if _trains(p.candidate) and not _trains(p.golden)]
-    if pairs:
-        layers = [pair.golden.path for pair in pairs]
+    layers = [
+        pair.golden.path
+        for pair in case.pairing.pairs
+        if trains(pair.candidate.calls or ()) and not trains(pair.golden.calls or ())
+    ]
+    if layers:
         findings = (f for f in case.unexplained("config-changed") if f.layer in layers)
         case.explain(f for f in findings if str(f.metric).startswith("call."))
         yield diagnosis(
@@ -26,8 +28,9 @@ def diagnose(case: Case) -> Diagnoses:
     variation = find_variation(case)
     if variation is not None and differs_in_training(case, variation.layer):
         case.explain(case.unexplained("output-changed"))
-        layers = [path for path in case.layers if differs_in_training(case, path)]
-        layers = [variation.layer] if variation.layer in case.layers else layers
+        known = variation.layer in case.layers
+        every = [path for path in case.layers if differs_in_training(case, path)]
+        layers = [variation.layer] if known else every
         yield diagnosis(
             "training-mode-on",
             layers,
@@ -36,8 +39,3 @@ def diagnose(case: Case) -> Diagnoses:
             _ADVICE,
             confidence=0.95,
         )
-
-
-def _trains(layer: Layer) -> bool:
-    arguments = (call.arguments.get("kwargs", {}) for call in layer.calls or ())
-    return any(keywords.get("training") is True for keywords in arguments)

@@ -1,8 +1,7 @@
 """The words of a lookup, or their order, differ: the same text gives other numbers."""
 
 from fpcheck.comparison.weight_findings import Changed
-from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.evidence import Diagnoses, count, diagnosis, layers_of, some
+from fpcheck.diagnosis.case import Case, Diagnoses, by_layer, count, diagnosis, some
 from fpcheck.fingerprint.structure import ASSET
 
 
@@ -13,7 +12,7 @@ def diagnose(case: Case) -> Diagnoses:
     if files:
         yield diagnosis(
             "vocabulary-changed",
-            layers_of(files),
+            by_layer(files),
             f"Files saved with the model differ from the {case.reference}'s: "
             f"{some(item.tensor.role for item in files)}.",
             [f"{i.tensor.role}: {_sizes(case, i, 'byte')}" for i in files],
@@ -23,18 +22,18 @@ def diagnose(case: Case) -> Diagnoses:
     if lookups:
         yield diagnosis(
             "vocabulary-changed",
-            layers_of(lookups),
-            f"The vocabulary of {some(layers_of(lookups))} differs from the {case.reference}'s.",
+            by_layer(lookups),
+            f"The vocabulary of {some(by_layer(lookups))} differs from the {case.reference}'s.",
             [f"{item.name}: {_words(case, item)}" for item in lookups],
             "Load the vocabulary that was saved with the model; .weights.h5 files contain none.",
         )
 
 
 def _words(case: Case, item: Changed) -> str:
-    if item.other.size == item.tensor.size:
-        size = count(item.other.size, "word")
-        return f"{size}, as in the {case.reference}, but different ones or in another order"
-    return _sizes(case, item, "word")
+    if item.other.size != item.tensor.size:
+        return _sizes(case, item, "word")
+    size = count(item.other.size, "word")
+    return f"{size}, as in the {case.reference}, but different ones or in another order"
 
 
 def _sizes(case: Case, item: Changed, unit: str) -> str:

@@ -2,10 +2,8 @@
 
 from collections import Counter
 
-from fpcheck.comparison.finding import Finding
 from fpcheck.comparison.tolerance import is_quantized
-from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.evidence import Diagnoses, count, diagnosis, some
+from fpcheck.diagnosis.case import Case, Diagnoses, count, diagnosis, some
 
 _MAP = "a DTypePolicyMap"
 
@@ -14,11 +12,8 @@ def diagnose(case: Case) -> Diagnoses:
     """One diagnosis for all layers of another type; `quantized` reports quantised ones."""
     policies = case.unexplained("dtype-changed")
     quantized = {f.layer for f in policies if is_quantized(str(f.actual))}
-
-    def keep(findings: list[Finding]) -> list[Finding]:
-        return [f for f in findings if f.layer not in quantized]
-
-    computed, stored = keep(policies), keep(case.unexplained("tensor-dtype-changed"))
+    computed = [f for f in policies if f.layer not in quantized]
+    stored = [f for f in case.unexplained("tensor-dtype-changed") if f.layer not in quantized]
     findings = computed or stored
     if not findings:
         return
@@ -26,8 +21,7 @@ def diagnose(case: Case) -> Diagnoses:
     kinds = Counter((_name(f.expected), _name(f.actual)) for f in findings)
     (was, now), _ = kinds.most_common(1)[0]
     layers = dict.fromkeys(f.layer for f in findings if f.layer)
-    what = "dtype" if computed else "weight dtype"
-    unit = "layer" if computed else "tensor"
+    what, unit = ("dtype", "layer") if computed else ("weight dtype", "tensor")
     build = "with that map" if was == _MAP else f"under keras.config.set_dtype_policy('{was}')"
     yield diagnosis(
         "dtype-changed",

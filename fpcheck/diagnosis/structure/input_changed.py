@@ -1,7 +1,6 @@
 """The model's inputs differ: shape, type, number or order."""
 
-from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.evidence import Diagnoses, diagnosis, some
+from fpcheck.diagnosis.case import Case, Diagnoses, diagnosis, some
 
 
 def diagnose(case: Case) -> Diagnoses:

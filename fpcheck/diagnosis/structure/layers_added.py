@@ -1,7 +1,6 @@
 """Layers that the candidate has and the golden lacks."""
 
-from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.evidence import Diagnoses, count, diagnosis, some
+from fpcheck.diagnosis.case import Case, Diagnoses, count, diagnosis, some
 
 
 def diagnose(case: Case) -> Diagnoses:

@@ -1,7 +1,6 @@
 """Layers that the golden has and the candidate lacks: the top of the model, or others."""
 
-from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.evidence import Diagnoses, count, diagnosis, some
+from fpcheck.diagnosis.case import Case, Diagnoses, count, diagnosis, some
 
 
 def diagnose(case: Case) -> Diagnoses:

@@ -1,7 +1,6 @@
 """Renamed layers: outputs stay the same, but loading by name then loads nothing."""
 
-from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.evidence import Diagnoses, count, diagnosis
+from fpcheck.diagnosis.case import Case, Diagnoses, count, diagnosis
 
 
 def diagnose(case: Case) -> Diagnoses:

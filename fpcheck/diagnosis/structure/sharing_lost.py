@@ -1,7 +1,6 @@
 """A layer that the golden calls several times is replaced by several layers."""
 
-from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.evidence import Diagnoses, diagnosis, some, times
+from fpcheck.diagnosis.case import Case, Diagnoses, diagnosis, some, times
 
 
 def diagnose(case: Case) -> Diagnoses:

@@ -4,8 +4,7 @@ import math
 from contextlib import suppress
 
 from fpcheck.comparison.likeness import LEAST_SIMILAR, likeness
-from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.evidence import Diagnoses, count, diagnosis, or_choose
+from fpcheck.diagnosis.case import Case, Diagnoses, count, diagnosis
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint import digest
 
@@ -33,7 +32,7 @@ def diagnose(case: Case) -> Diagnoses:
     if label:
         near = f"nearest golden: {label}; {share:.0%} of the layers with weights have equal shapes"
         evidence.append(what if equal else near)
-    right = f"right golden{or_choose(case, label) if label else ''}"
+    right = f"right golden{case.or_choose(label) if label else ''}"
     yield diagnosis(
         "wrong-architecture",
         [],

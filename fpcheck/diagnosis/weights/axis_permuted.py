@@ -3,15 +3,13 @@
 from functools import partial
 
 from fpcheck.comparison.weight_findings import Changed
-from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.evidence import Diagnoses, diagnose_tensors
+from fpcheck.diagnosis.case import Case, Diagnoses, diagnose_tensors
 
 _CODE = "axis-permuted"
 _ADVICE = (
     "Reorder the slices in the conversion: gates are i, f, c, o in Keras (z, r, h in a GRU), rows "
     "after Flatten run height, width, channel."
 )
-_RECURRENT = ("LSTM", "GRU")
 
 
 def diagnose(case: Case) -> Diagnoses:
@@ -30,16 +28,13 @@ def _permutation(case: Case, item: Changed) -> str | None:
     undone = case.undone(item)
     if undone is None or undone.how != "ordered" or undone.left > 0:
         return None
+    recurrent = item.layer.class_name.startswith(("LSTM", "GRU"))
+    gates = len(item.tensor.shape) - 1 if recurrent else None
     orders = [
-        f"along axis {axis} {_name(item, name, axis) or 'permuted'}"
-        for axis, name in zip(undone.axes, undone.names, strict=True)
+        f"along axis {axis} {name.replace('blocks', 'gates') if axis == gates else name}"
+        for axis, name in zip(undone.axes, (n or "permuted" for n in undone.names), strict=True)
     ]
     return f"{' and '.join(orders)}; undoing this gives the {case.reference}'s digest"
-
-
-def _name(item: Changed, name: str, axis: int) -> str:
-    gates = axis == len(item.tensor.shape) - 1 and item.layer.class_name.startswith(_RECURRENT)
-    return name.replace("blocks", "gates") if gates else name
 
 
 def _same_values(case: Case, item: Changed) -> str | None:

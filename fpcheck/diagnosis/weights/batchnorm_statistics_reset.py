@@ -1,8 +1,7 @@
 """BatchNormalization whose moving statistics have their initial values: mean 0, variance 1."""
 
 from fpcheck.comparison.weight_findings import Changed
-from fpcheck.diagnosis.case import Case, by_layer
-from fpcheck.diagnosis.evidence import Diagnoses, count, diagnosis, some
+from fpcheck.diagnosis.case import Case, Diagnoses, by_layer, count, diagnosis, some
 from fpcheck.diagnosis.initializers import describe_fresh
 
 _INITIAL = {"moving_mean": 0.0, "moving_variance": 1.0}
@@ -39,13 +38,12 @@ def diagnose(case: Case) -> Diagnoses:
 
 def _one_equals(case: Case, items: list[Changed]) -> bool:
     """Whether mean or variance equals the golden's, and is not the initial one."""
-    layer = items[0].layer
-    for role in _INITIAL.keys() - {item.tensor.role for item in items}:
-        golden = case.golden_tensors.get((layer.path, role))
-        details = golden.details if golden is not None else None
-        if details is not None and details.statistics.constant != _INITIAL[role]:
-            return True
-    return False
+    roles = _INITIAL.keys() - {item.tensor.role for item in items}
+    tensors = {role: case.golden_tensors.get((items[0].layer.path, role)) for role in roles}
+    return any(
+        golden and golden.details and golden.details.statistics.constant != _INITIAL[role]
+        for role, golden in tensors.items()
+    )
 
 
 def _is_initial(item: Changed) -> bool:

@@ -3,11 +3,8 @@
 import numpy as np
 
 from fpcheck.comparison.weight_findings import relative_distance
-from fpcheck.diagnosis.case import Case, by_layer, cosine, matrices
-from fpcheck.diagnosis.evidence import Diagnoses, count, diagnosis, layers_of, name_layers
-
-# The cosine of unrelated tensors, estimated from sketches, stays below this.
-RELATED = 0.6
+from fpcheck.diagnosis.case import Case, Diagnoses, by_layer, count, diagnosis
+from fpcheck.diagnosis.relatedness import RELATED, cosine, matrices
 
 
 def diagnose(case: Case) -> Diagnoses:
@@ -26,11 +23,11 @@ def diagnose(case: Case) -> Diagnoses:
     case.explain_tensors(items)
     distances = np.array([relative_distance(*item.both) for item in items if item.both])
     distances = distances[np.isfinite(distances)]
-    layers, every = layers_of(items), len(case.weighted)
+    layers, every = by_layer(items), len(case.weighted)
     yield diagnosis(
         "fine-tuned",
         layers,
-        f"The weights of {name_layers(case, layers)} are close to the {case.reference}'s: trained "
+        f"The weights of {case.name_layers(layers)} are close to the {case.reference}'s: trained "
         "further, or changed a little everywhere.",
         [
             f"{count(len(layers), 'layer')} of {every}: cosine with the {case.reference} "

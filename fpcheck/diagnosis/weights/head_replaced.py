@@ -1,7 +1,7 @@
 """The body equals the golden's, the last layers do not."""
 
-from fpcheck.diagnosis.case import Case, cosine, matrices
-from fpcheck.diagnosis.evidence import Diagnoses, count, diagnosis, layers_of, some
+from fpcheck.diagnosis.case import Case, Diagnoses, by_layer, count, diagnosis, some
+from fpcheck.diagnosis.relatedness import cosine, matrices
 
 # Above this the head was trained further, not replaced.
 _RELATED = 0.5
@@ -10,9 +10,8 @@ _RELATED = 0.5
 def diagnose(case: Case) -> Diagnoses:
     """A diagnosis where only the last layers with weights have values of another model."""
     items = case.unexplained_tensors
-    heads = layers_of(items)
-    body_differs = not set(layers_of(case.changed)) <= case.heads
-    if not items or body_differs or len(heads) == len(case.weighted):
+    heads, body = by_layer(items), len(case.weighted) - len(by_layer(items))
+    if not items or not body or not by_layer(case.changed).keys() <= _heads(case):
         return
     resized = [
         f"{item.name} is {list(item.other.shape)} ({case.reference}: {list(item.tensor.shape)})"
@@ -23,8 +22,7 @@ def diagnose(case: Case) -> Diagnoses:
     if not resized and cosine(matrices(items) or items) > _RELATED:
         return
     case.explain_tensors(items)
-    alone = set(heads) == {f.layer for f in case.errors if f.level == "weights"}
-    body = len(case.weighted) - len(heads)
+    alone = heads.keys() == {f.layer for f in case.errors if f.level == "weights"}
     reasons = resized or [
         f"the values of the head are unrelated to the {case.reference}'s"
         if measured
@@ -40,3 +38,16 @@ def diagnose(case: Case) -> Diagnoses:
         # Shapes are facts; "only" is one if no other tensor differs or is missing.
         confidence=1.0 if resized and alone else 0.9 if resized or measured else 0.6,
     )
+
+
+def _heads(case: Case) -> set[str]:
+    """Layers with weights that feed an output and no other layer with weights."""
+    layers = case.golden.structure.layers
+    if any(layer.calls is None for layer in layers):
+        return {*case.weighted[-1:]}
+    heads, feeding = {*case.weighted}, set()
+    # From the last layer: what feeds a layer with weights, also through others, is no head.
+    for layer in reversed(layers):
+        if layer.path in heads or layer.path in feeding:
+            feeding |= {*layer.inbound} - {layer.path}
+    return heads - feeding

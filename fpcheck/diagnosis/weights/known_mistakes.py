@@ -1,19 +1,19 @@
-"""Tensors that equal the golden's after a known mistake, bit for bit: a proof."""
+"""Tensors that equal the golden's after a known mistake, bit for bit: a proof. A row per code."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from fpcheck.comparison.weight_findings import Changed
-from fpcheck.diagnosis.case import Case, is_constant
-from fpcheck.diagnosis.evidence import Diagnoses, diagnosis, layers_of, some
+from fpcheck.diagnosis.case import Case, Diagnoses, Rule, by_layer, diagnosis, some
+from fpcheck.fingerprint.counterfactual import COLOUR_CHANNELS
 from fpcheck.fingerprint.undone import Undone
 
+_Describe = Callable[[Changed, Undone], str | None]
+_CHANNELS_REVERSED = "with reversed input channels (RGB and BGR exchanged)"
 
-def diagnose_mistake(
-    case: Case,
-    code: str,
-    mistakes: dict[str, str],
-    advice: str,
-    describe: Callable[[Changed, Undone], str | None] = lambda item, undone: None,
+
+def _diagnose(
+    code: str, words: Mapping[str, str], advice: str, describe: _Describe | None, case: Case
 ) -> Diagnoses:
     """One diagnosis per mistake, for all tensors with the digest that the mistake gives.
 
@@ -21,35 +21,102 @@ def diagnose_mistake(
     digest proves that a tensor is the golden's after the mistake; the summary says no more.
 
     Args:
-        case: its unexplained tensors are examined.
         code: of the diagnosis.
-        mistakes: by the name of a counterfactual digest, the mistake in words.
-        advice: what to do.
+        words: by the name of a counterfactual digest, the mistake in words.
+        advice: what to do; `{allow}` stands for the option that allows such rounding.
         describe: the mistake in words, for a tensor that equals the golden's once a change is
             undone; None if that change is another mistake.
+        case: its unexplained tensors are examined.
     """
     groups: dict[str, list[tuple[Changed, str]]] = {}
     for item in case.unexplained_tensors:
         stored = item.golden.details.counterfactuals if item.golden.details else {}
-        name = next((n for n in mistakes if stored.get(n) == item.candidate.digest), None)
+        mistake = next((words[n] for n in words if stored.get(n) == item.candidate.digest), None)
+        proof = f"its digest equals the one that the {case.reference} stores for this mistake"
         undone = case.undone(item)
-        if name is not None:
-            proof = f"its digest equals the one that the {case.reference} stores for this mistake"
-            groups.setdefault(mistakes[name], []).append((item, proof))
-        elif undone is not None and undone.left == 0 and (mistake := describe(item, undone)):
+        if mistake is None and describe and undone is not None and undone.left == 0:
+            mistake = describe(item, undone)
             proof = f"undoing this gives the {case.reference}'s digest"
+        if mistake:
             groups.setdefault(mistake, []).append((item, proof))
     for mistake, proofs in groups.items():
         items = [item for item, _ in proofs]
         # Small values round to zeros, and zeros have many causes: alone they prove nothing.
-        if all(is_constant(item) for item in items):
+        if all(item.constant for item in items):
             continue
         case.explain_tensors(items)
-        names = some(item.name for item in items)
         yield diagnosis(
             code,
-            layers_of(items),
-            f"The values of {names} are the {case.reference}'s, {mistake}.",
+            by_layer(items),
+            f"The values of {some(item.name for item in items)} are the {case.reference}'s, "
+            f"{mistake}.",
             [f"{item.name}: {proof}" for item, proof in proofs],
-            advice,
+            advice.format(allow=case.or_allow(next(iter(words)))),
         )
+
+
+def _has_reversed_channels(item: Changed, undone: Undone) -> str | None:
+    channels = len(item.tensor.shape) - 2
+    has_colours = channels > 0 and item.tensor.shape[channels] in COLOUR_CHANNELS
+    is_reversed = (undone.how, undone.names, undone.axes) == ("ordered", ("reversed",), (channels,))
+    return _CHANNELS_REVERSED if has_colours and is_reversed else None
+
+
+def _is_flipped(item: Changed, undone: Undone) -> str | None:
+    spatial = len(item.tensor.shape) - 2
+    axes = undone.reversed
+    if undone.how == "ordered" and set(undone.names) == {"reversed"}:
+        axes = undone.axes
+    elif undone.how != "turned" or undone.exchanged != tuple(range(spatial + 2)):
+        return None
+    return f"flipped along axis {_listed(axes)}" if axes and max(axes) < spatial else None
+
+
+def _is_transposed(item: Changed, undone: Undone) -> str | None:
+    if undone.how != "turned" or undone.exchanged == tuple(range(len(item.tensor.shape))):
+        return None
+    flipped = f", axis {_listed(undone.reversed)} reversed" if undone.reversed else ""
+    return f"transposed (axes {_listed(undone.exchanged)}{flipped})"
+
+
+def _listed(axes: tuple[int, ...]) -> str:
+    return ", ".join(map(str, axes))
+
+
+ROUNDED: tuple[Rule, ...] = tuple(
+    partial(
+        _diagnose,
+        f"cast-{kind}",
+        {kind: f"rounded to {kind}"},
+        f"Save and load without a {kind} step{{allow}}.",
+        None,
+    )
+    for kind in ("float16", "bfloat16")
+)
+# Other frameworks, and conversions from them, store kernels like that.
+MOVED: tuple[Rule, ...] = (
+    partial(
+        _diagnose,
+        "input-channels-reversed",
+        {"input-channels-reversed": _CHANNELS_REVERSED},
+        "Feed the other channel order, or undo kernel[:, :, ::-1] in the conversion.",
+        _has_reversed_channels,
+    ),
+    partial(
+        _diagnose,
+        "kernel-flipped",
+        {"flipped": "rotated by 180 degrees (all spatial axes reversed)"},
+        "Undo the flip in the conversion: kernel[::-1, ::-1].",
+        _is_flipped,
+    ),
+    partial(
+        _diagnose,
+        "kernel-transposed",
+        {
+            "transposed": "transposed (last two axes exchanged)",
+            "space-transposed": "transposed (height and width exchanged)",
+        },
+        "Transpose it back in the conversion: kernels are (height, width, in, out), or (in, out).",
+        _is_transposed,
+    ),
+)

@@ -1,18 +1,11 @@
 """Layers that have the weights of another layer of the golden."""
 
-from fpcheck.codec import Value
 from fpcheck.comparison.weight_findings import Changed
-from fpcheck.diagnosis.case import Case, by_layer, is_constant
-from fpcheck.diagnosis.evidence import Diagnoses, count, diagnosis, some
+from fpcheck.diagnosis.case import Case, Diagnoses, by_layer, count, diagnosis, some
 
 _GUESSED = "the file contains no architecture, so its groups were assigned to the {}'s layers"
-
-
-class _Source(Value, frozen=True):
-    """The golden's layer that weights come from, and which of them: `weights`, or some roles."""
-
-    layer: str
-    what: str
+# The golden's layer that weights come from, and which of them: `weights`, or some roles.
+_Source = tuple[str, str]
 
 
 def diagnose(case: Case) -> Diagnoses:
@@ -27,7 +20,7 @@ def diagnose(case: Case) -> Diagnoses:
     }
     if not sources:
         return
-    texts = [f"{path} has the {it.what} of {it.layer}" for path, it in sources.items()]
+    texts = [f"{path} has the {what} of {layer}" for path, (layer, what) in sources.items()]
     yield diagnosis(
         "layers-swapped",
         sources,
@@ -44,7 +37,7 @@ def diagnose(case: Case) -> Diagnoses:
 
 def _find_source(case: Case, path: str, items: list[Changed]) -> _Source | None:
     """The one layer that all changed tensors come from, which are then explained."""
-    varied = [item for item in items if not is_constant(item)]
+    varied = [item for item in items if not item.constant]
     owners = [
         {p for p, role in case.owners.get(i.candidate.digest, ()) if role == i.tensor.role} - {path}
         for i in varied
@@ -54,35 +47,24 @@ def _find_source(case: Case, path: str, items: list[Changed]) -> _Source | None:
         return None
     other = common.pop()
     # Constants in the same layer are explained only if the other layer has them too.
-    explained = [item for item in items if not is_constant(item) or _has(case, other, item)]
+    explained = [
+        i
+        for i in items
+        if not i.constant or case.digest(other, i.tensor.role) == i.candidate.digest
+    ]
     case.explain_tensors(explained)
-    whole = len(explained) == len(items) and _has_all(case, path, other)
-    roles = ", ".join(item.tensor.role for item in varied)
-    return _Source(other, "weights" if whole else roles)
-
-
-def _has(case: Case, path: str, item: Changed) -> bool:
-    golden = case.golden_tensors.get((path, item.tensor.role))
-    return golden is not None and golden.digest == item.candidate.digest
-
-
-def _has_all(case: Case, path: str, other: str) -> bool:
-    """Whether the layer's unchanged tensors, too, equal those of the other layer."""
     changed = {item.tensor.role for item in case.changed if item.layer.path == path}
-    equal = [t.role for t in case.layers[path].tensors if not t.derived and t.role not in changed]
-    golden = case.golden_tensors
-    pairs = [(golden.get((path, role)), golden.get((other, role))) for role in equal]
-    return all(one and two and one.digest == two.digest for one, two in pairs)
+    kept = (t.role for t in case.layers[path].stored if t.role not in changed)
+    # Whether the layer's unchanged tensors, too, equal those of the other layer.
+    equal = all(case.digest(path, role) == case.digest(other, role) for role in kept)
+    whole = equal and len(explained) == len(items)
+    return other, "weights" if whole else ", ".join(item.tensor.role for item in varied)
 
 
 def _summary(sources: dict[str, _Source], texts: list[str]) -> str:
-    exchanged = [
-        path
-        for path, source in sources.items()
-        if sources.get(source.layer) == _Source(path, source.what)
-    ]
+    exchanged = [p for p, (other, what) in sources.items() if sources.get(other) == (p, what)]
     if not exchanged:
         return f"{some(texts)}."
     first, more = exchanged[0], len(exchanged) // 2 - 1
-    others = f"; {count(more, 'more pair')} likewise" if more else ""
-    return f"{first} and {sources[first].layer} have each other's {sources[first].what}{others}."
+    (second, what), others = sources[first], f"; {count(more, 'more pair')} likewise"
+    return f"{first} and {second} have each other's {what}{others if more else ''}."

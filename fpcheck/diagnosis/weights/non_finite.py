@@ -1,7 +1,6 @@
 """NaN or infinite weights."""
 
-from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.evidence import Diagnoses, diagnosis, some
+from fpcheck.diagnosis.case import Case, Diagnoses, diagnosis, some
 
 
 def diagnose(case: Case) -> Diagnoses:

@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 
 from fpcheck.comparison.weight_findings import Changed
-from fpcheck.diagnosis.case import Case, by_layer, cosine, is_constant
-from fpcheck.diagnosis.evidence import Diagnoses, count, diagnosis, name_layers
+from fpcheck.diagnosis.case import Case, Diagnoses, by_layer, count, diagnosis
 from fpcheck.diagnosis.initializers import FEWEST_VALUES, describe_fresh, was_fresh
-from fpcheck.diagnosis.weights.fine_tuned import RELATED
+from fpcheck.diagnosis.relatedness import RELATED, cosine
 
 
 def diagnose(case: Case) -> Diagnoses:
@@ -19,13 +18,12 @@ def diagnose(case: Case) -> Diagnoses:
     if not reasons:
         return
     case.explain_tensors(i for i in case.unexplained_tensors if i.layer.path in reasons)
-    layers = list(reasons)
     yield diagnosis(
         "not-loaded",
-        layers,
-        f"Fresh initial values in {name_layers(case, layers)}: the weights were not loaded.",
+        reasons,
+        f"Fresh initial values in {case.name_layers(reasons)}: the weights were not loaded.",
         [
-            f"{count(len(layers), 'layer')} of {len(case.weighted)} with weights",
+            f"{count(len(reasons), 'layer')} of {len(case.weighted)} with weights",
             *(text for texts in reasons.values() for text in texts),
             *_renamed(case),
         ],
@@ -42,7 +40,7 @@ def _reasons(case: Case, items: list[Changed]) -> list[str]:
     if not any(item.tensor.index == first.index for item in items):
         return []
     # New random values are unrelated to the golden's; these were hardly trained, then trained on.
-    drawn = [item for item in items if not is_constant(item)]
+    drawn = [item for item in items if not item.constant]
     if drawn and all(was_fresh(case, i) for i in drawn) and cosine(drawn) >= RELATED:
         return []
     reasons = [describe_fresh(case, item) for item in items]
@@ -58,9 +56,8 @@ def _reasons(case: Case, items: list[Changed]) -> list[str]:
 
 def _is_small(item: Changed) -> bool:
     details = item.candidate.details
-    return (
-        details is not None and details.statistics.count < FEWEST_VALUES and not is_constant(item)
-    )
+    small = details is not None and details.statistics.count < FEWEST_VALUES
+    return small and not item.constant
 
 
 def _renamed(case: Case) -> Iterator[str]:

@@ -1,15 +1,9 @@
 """Weights of the right shapes that are unrelated to the golden's: another training run."""
 
-from fpcheck.comparison.weight_findings import Changed
-from fpcheck.diagnosis.case import Case, Neighbour, Owner, is_constant, tensors_by_role
-from fpcheck.diagnosis.evidence import (
-    Diagnoses,
-    count,
-    diagnosis,
-    layers_of,
-    name_layers,
-    or_choose,
-)
+from contextlib import suppress
+
+from fpcheck.comparison.weight_findings import Owner, owned
+from fpcheck.diagnosis.case import Case, Diagnoses, Neighbour, by_layer, count, diagnosis
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint import digest
 from fpcheck.fingerprint.fingerprint import Fingerprint
@@ -49,12 +43,10 @@ def _has_equal_structure(case: Case, other: Neighbour) -> bool:
     structure = case.candidate.structure
     if other.shape == digest.text(structure.shape_digest):
         return True
-    try:
-        golden = Fingerprint(other.load().structure)
-    except FpcheckError:  # `fpcheck verify` reports damaged goldens
-        return False
-    theirs, ours = alike(golden, Fingerprint(structure))
-    return ours.structure.shape_key == theirs.structure.shape_key
+    with suppress(FpcheckError):  # `fpcheck verify` reports damaged goldens
+        theirs, ours = alike(Fingerprint(other.load().structure), Fingerprint(structure))
+        return ours.structure.shape_key == theirs.structure.shape_key
+    return False
 
 
 def diagnose_known(case: Case) -> Diagnoses:
@@ -63,19 +55,20 @@ def diagnose_known(case: Case) -> Diagnoses:
         return
     unexplained = case.unexplained_tensors
     # What the golden has in another place was moved within it.
-    items = [i for i in unexplained if not is_constant(i) and i.candidate.digest not in case.owners]
+    items = [i for i in unexplained if not i.constant and i.candidate.digest not in case.owners]
     for other in case.neighbours() if items else ():
         digests = {} if other.content_id is None else _digests(other)
-        equal = [item for item in items if _has(digests, item)]
+        equal = [item for item in items if digests.get(item.owner) == item.candidate.digest]
         if len(equal) > _LEAST_EQUAL * len(items):
-            constants = [i for i in unexplained if is_constant(i) and _has(digests, i)]
+            constants = [i for i in unexplained if i.constant]
+            constants = [i for i in constants if digests.get(i.owner) == i.candidate.digest]
             case.explain_tensors([*equal, *constants])
             # Beside the changed tensors, the unchanged ones may differ from the other golden.
             every = len(equal) == len(items) and _all_equal(case, digests)
             share = f"{len(equal)} of {count(len(items), 'changed tensor')}"
             yield diagnosis(
                 _CODE,
-                layers_of(equal),
+                by_layer(equal),
                 f"The weights are those of the golden {other.label}.",
                 [f"{share} have the digests of {other.label}"],
                 _advice(case, other),
@@ -84,28 +77,23 @@ def diagnose_known(case: Case) -> Diagnoses:
             return
 
 
-def _has(digests: dict[Owner, bytes], item: Changed) -> bool:
-    return digests.get((item.layer.path, item.tensor.role)) == item.candidate.digest
-
-
 def _advice(case: Case, other: Neighbour) -> str:
-    return f"Compare with that golden{or_choose(case, other.label)}, or load the right file."
+    return f"Compare with that golden{case.or_choose(other.label)}, or load the right file."
 
 
 def _all_equal(case: Case, digests: dict[Owner, bytes]) -> bool:
     """Whether every tensor of the candidate is the other golden's, not only the changed ones."""
     own = {owner: measured.digest for owner, measured in case.golden_tensors.items()}
-    own |= {(i.layer.path, i.tensor.role): i.candidate.digest for i in case.comparison.changed}
+    own |= {item.owner: item.candidate.digest for item in case.comparison.changed}
     return all(digests.get(owner) == value for owner, value in own.items())
 
 
 def _digests(other: Neighbour) -> dict[Owner, bytes]:
     """The digests of a golden by path and role; none if the golden is damaged."""
-    try:
-        tensors = tensors_by_role(other.load())
-    except FpcheckError:  # `fpcheck verify` reports damaged goldens
-        return {}
-    return {owner: measured.digest for owner, measured in tensors.items()}
+    with suppress(FpcheckError):  # `fpcheck verify` reports damaged goldens
+        tensors = reversed([*owned(other.load())])  # of equal roles in one layer, the first
+        return {owner: measured.digest for owner, measured in tensors}
+    return {}
 
 
 def diagnose(case: Case) -> Diagnoses:
@@ -114,12 +102,12 @@ def diagnose(case: Case) -> Diagnoses:
     if not items:
         return
     case.explain_tensors(items)
-    layers, every = layers_of(items), len(case.weighted)
+    layers, every = by_layer(items), len(case.weighted)
     searched = ["no other golden has these values"] if _most_layers_changed(case) else []
     yield diagnosis(
         _CODE,
         layers,
-        f"The weights of {name_layers(case, layers)} are unrelated to the {case.reference}'s: they "
+        f"The weights of {case.name_layers(layers)} are unrelated to the {case.reference}'s: they "
         "come from another checkpoint.",
         [
             f"{count(len(layers), 'layer')} of {every}: shapes equal the {case.reference}'s",
@@ -133,4 +121,4 @@ def diagnose(case: Case) -> Diagnoses:
 
 def _most_layers_changed(case: Case) -> bool:
     """Whether so much differs that other goldens are worth reading."""
-    return 2 * len(layers_of(case.changed)) >= len(case.weighted)
+    return 2 * len(by_layer(case.changed)) >= len(case.weighted)

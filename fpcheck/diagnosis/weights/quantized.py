@@ -4,15 +4,14 @@ from functools import partial
 
 from fpcheck.comparison.tolerance import is_quantized
 from fpcheck.comparison.weight_findings import Changed
-from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.evidence import Diagnoses, count, diagnose_tensors, diagnosis, or_allow, some
+from fpcheck.diagnosis.case import Case, Diagnoses, count, diagnose_tensors, diagnosis, some
 
 _CODE = "quantized"
 
 
 def diagnose(case: Case) -> Diagnoses:
     """One diagnosis for layers of a quantised type, one for floats on a grid."""
-    allow = or_allow(case, "int8")
+    allow = case.or_allow("int8")
     advice = f"If that is intended, record the quantised model as a golden of its own{allow}."
     kinds = {
         pair.golden.path: pair.candidate.dtype

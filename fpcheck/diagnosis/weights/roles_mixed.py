@@ -1,7 +1,6 @@
 """Exchanged tensors of one layer: a moving variance with the values of the moving mean."""
 
-from fpcheck.diagnosis.case import Case, by_layer, is_constant
-from fpcheck.diagnosis.evidence import Diagnoses, diagnosis, some
+from fpcheck.diagnosis.case import Case, Diagnoses, by_layer, diagnosis, some
 
 
 def diagnose(case: Case) -> Diagnoses:
@@ -20,7 +19,7 @@ def diagnose(case: Case) -> Diagnoses:
         if sources:
             roles = sources.keys() | sources.values()
             # The other half of an exchange may be constant, such as a fresh beta.
-            case.explain_tensors(i for i in items if i.tensor.role in roles or is_constant(i))
+            case.explain_tensors(i for i in items if i.tensor.role in roles or i.constant)
             exchanges[path] = [_text(case, path, *pair) for pair in sources.items()]
     for path, text in _relabelled(case).items():
         exchanges.setdefault(path, []).append(text)

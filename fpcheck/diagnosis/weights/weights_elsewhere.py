@@ -1,7 +1,6 @@
 """The file contains the golden's values, but outside the model's layers: averaged weights."""
 
-from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.evidence import Diagnoses, diagnosis, layers_of, some
+from fpcheck.diagnosis.case import Case, Diagnoses, by_layer, diagnosis, some
 
 _AVERAGES = (
     "If it was trained with use_ema, put the averages into the model and save again: "
@@ -19,7 +18,7 @@ def diagnose(case: Case) -> Diagnoses:
     items = [i for i in case.unexplained_tensors if i.golden.digest in case.elsewhere]
     if not items:
         return
-    layers, places = layers_of(items), {i.name: case.elsewhere[i.golden.digest] for i in items}
+    layers, places = by_layer(items), {i.name: case.elsewhere[i.golden.digest] for i in items}
     # What explains a layer's tensors explains its constants too, if the file has these as well.
     others = case.comparison.closer.others
     rest = [i for i in case.unexplained_tensors if i.layer.path in layers]

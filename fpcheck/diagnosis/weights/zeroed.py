@@ -3,8 +3,7 @@
 import numpy as np
 
 from fpcheck.comparison.weight_findings import Changed
-from fpcheck.diagnosis.case import Case
-from fpcheck.diagnosis.evidence import Diagnoses, diagnose_tensors
+from fpcheck.diagnosis.case import Case, Diagnoses, diagnose_tensors
 from fpcheck.fingerprint import sketch
 
 # The share of new zeros that rounding or training does not give.
