@@ -68,7 +68,7 @@ class Comparison(Value, frozen=True, eq=False, dict=True):
     @cached_property
     def changed(self) -> list[Changed]:
         """Every paired tensor whose digest differs, in the golden's order."""
-        return changes(self.golden, self.candidate, self.pairing)
+        return changes(self.golden, self.candidate, self.pairing.pairs)
 
     @property
     def errors(self) -> list[Finding]:

@@ -7,13 +7,7 @@ from functools import cached_property
 
 from fpcheck.codec import Value, canonical_json
 from fpcheck.fingerprint.layer_names import stable_paths, stem
-from fpcheck.fingerprint.structure import (
-    USED,
-    Layer,
-    Structure,
-    Tensor,
-    layer_key,
-)
+from fpcheck.fingerprint.structure import USED, Layer, Structure, Tensor, layer_key
 
 # By the path of a layer, the digests of its tensors.
 LayerDigests = Mapping[str, tuple[bytes, ...]]
@@ -24,7 +18,7 @@ Key = bytes | tuple[bytes, ...]
 Matches = list[tuple[Tensor, Tensor | None]]
 
 
-class Pair(Value, frozen=True):
+class Pair(Value, frozen=True, dict=True):
     """A layer of the golden and the corresponding layer of the candidate.
 
     Attributes:
@@ -37,7 +31,7 @@ class Pair(Value, frozen=True):
     candidate: Layer
     digests: tuple[tuple[bytes, ...], tuple[bytes, ...]] = ((), ())
 
-    @property
+    @cached_property
     def tensors(self) -> Matches:
         """Each of the golden's tensors with the candidate's tensor of the same role or index.
 

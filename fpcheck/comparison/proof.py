@@ -4,15 +4,15 @@ The rules below list everything that decides a model's outputs. Each item is equ
 differs, or is unknown. Outputs are proved only if every item is known to be equal.
 """
 
+from collections.abc import Iterator
+
 from fpcheck.comparison.pairing import Pair
-from fpcheck.fingerprint.fingerprint import Fingerprint, measured_by_place
+from fpcheck.comparison.weight_findings import changes
+from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.first_recipe import unrecorded
-from fpcheck.fingerprint.outputs import Outputs
 from fpcheck.fingerprint.structure import Structure
 from fpcheck.layout.placement import is_weights_only
 from fpcheck.layout.storage_gaps import alike, assets_not_stored
-
-_DIFFERS = "the model differs"
 
 
 def why_not_proved(
@@ -26,42 +26,52 @@ def why_not_proved(
         environment: in which the candidate would run.
         preprocess: with which it would run.
     """
+    outputs = golden.outputs
     if reason := why_not_equal(golden, candidate):
         return reason
-    if golden.outputs is None:
+    if outputs is None:
         return "the golden contains no outputs"
+    if outputs.noise.repeat != 0:
+        return "the golden's outputs differ from run to run"
+    if outputs.environment != environment:
+        return _describe_environments(outputs.environment, environment)
+    if outputs.preprocess != preprocess:
+        return f"preprocessing differs: {outputs.preprocess} in the golden"
     return (
-        _noise(golden.outputs)
-        or _environment(golden.outputs, environment)
-        or _preprocessing(golden.outputs, preprocess)
+        "your own preprocessing function is known only by its name" if ":" in preprocess else None
     )
+
+
+def _describe_environments(recorded: dict[str, str], here: dict[str, str]) -> str:
+    names = [n for n in sorted({*recorded, *here}) if recorded.get(n) != here.get(n)]
+    theirs, ours = (
+        ", ".join(f"{name} {side.get(name) or 'none'}" for name in names)
+        for side in (recorded, here)
+    )
+    return f"the environment differs: {theirs} in the golden, {ours} here"
 
 
 def why_not_equal(golden: Fingerprint, candidate: Fingerprint) -> str | None:
     """Why two models may compute differently; None if they surely compute the same."""
-    ours, theirs = alike(golden, candidate)
+    was, now = golden.structure, candidate.structure
+    both = alike(golden, candidate)
     return (
-        _architecture(golden.structure, candidate.structure)
-        or _recording(golden.structure, candidate.structure)
-        or _configuration(ours.structure, theirs.structure)
-        or _weights(ours, theirs)
-        or _assets(golden, candidate)
-        or _derived_state(ours.structure, theirs.structure)
-        or _outside(golden.structure, candidate.structure)
-        or _code(golden.structure, candidate.structure)
+        _architecture(was, now)
+        or _recording(was, now)
+        or _difference(*both)
+        or next(_not_stored(assets_not_stored(golden, candidate), *both), None)
+        or _outside(was, now)
+        # No file contains the code of custom classes, and equal code may call other code.
+        or ("the model has custom code" if was.custom_code or now.custom_code else None)
     )
 
 
 def lacks_only_state(golden: Fingerprint, candidate: Fingerprint) -> bool:
     """Whether two models are equal except for state that a container does not store."""
-    ours, theirs = alike(golden, candidate)
-    if (
-        _architecture(golden.structure, candidate.structure)
-        or _configuration(ours.structure, theirs.structure)
-        or _weights(ours, theirs)
-    ):
+    both = alike(golden, candidate)
+    if _architecture(golden.structure, candidate.structure) or _difference(*both):
         return False
-    return bool(_assets(golden, candidate) or _derived_state(ours.structure, theirs.structure))
+    return any(_not_stored(assets_not_stored(golden, candidate), *both))
 
 
 def _architecture(golden: Structure, candidate: Structure) -> str | None:
@@ -76,40 +86,29 @@ def _recording(golden: Structure, candidate: Structure) -> str | None:
     return f"an earlier fpcheck recorded the golden, without {missing}" if missing else None
 
 
-def _configuration(golden: Structure, candidate: Structure) -> str | None:
-    return None if golden.shape_key == candidate.shape_key else _DIFFERS
-
-
-def _weights(golden: Fingerprint, candidate: Fingerprint) -> str | None:
-    """Weights, and all derived or kept state that both sides store."""
+def _difference(golden: Fingerprint, candidate: Fingerprint) -> str | None:
+    """Of configurations, weights, and all derived or kept state that both sides store."""
+    if golden.structure.shape_key != candidate.structure.shape_key:
+        return "the model differs"
     if golden.weights is None or candidate.weights is None:
         return "weights were not compared"
-    ours, theirs = measured_by_place(golden), measured_by_place(candidate)
+    pairs = _pairs(golden.structure, candidate.structure)
+    lacking = any(p.added or any(other is None for _, other in p.tensors) for p in pairs)
+    return "the model differs" if lacking or changes(golden, candidate, pairs) else None
+
+
+def _not_stored(assets: list[str], golden: Fingerprint, candidate: Fingerprint) -> Iterator[str]:
+    """State that only one of the containers stores.
+
+    It is files that custom classes save beside their weights, vocabularies, their weights, and
+    statistics.
+    """
+    for role in assets:
+        yield f"{role} was not compared: the file does not contain it"
     for pair in _pairs(golden.structure, candidate.structure):
-        if pair.added:
-            return _DIFFERS
-        for tensor, other in pair.tensors:
-            if other is None or (
-                ours[pair.golden.path, tensor.index].digest
-                != theirs[pair.candidate.path, other.index].digest
-            ):
-                return _DIFFERS
-    return None
-
-
-def _assets(golden: Fingerprint, candidate: Fingerprint) -> str | None:
-    """Files that custom classes save beside their weights."""
-    assets = assets_not_stored(golden, candidate)
-    return f"{assets[0]} was not compared: the file does not contain it" if assets else None
-
-
-def _derived_state(golden: Structure, candidate: Structure) -> str | None:
-    """Vocabularies, their weights, statistics: state that only one of the containers stores."""
-    for pair in _pairs(golden, candidate):
-        if roles := pair.unknown:
-            state = f"the {roles[0]} of {pair.golden.path}"
-            return f"{state} was not compared: a file does not contain it"
-    return None
+        for role in pair.unknown:
+            state = f"the {role} of {pair.golden.path}"
+            yield f"{state} was not compared: a file does not contain it"
 
 
 def _outside(golden: Structure, candidate: Structure) -> str | None:
@@ -120,38 +119,7 @@ def _outside(golden: Structure, candidate: Structure) -> str | None:
     return None
 
 
-def _code(golden: Structure, candidate: Structure) -> str | None:
-    """No file contains the code of custom classes, and equal code may call other code."""
-    custom = golden.custom_code or candidate.custom_code
-    return "the model has custom code" if custom else None
-
-
 def _pairs(golden: Structure, candidate: Structure) -> list[Pair]:
     """Layers by place, which is the same on both sides, since configurations are equal."""
     pairs = zip(golden.layers, candidate.layers, strict=True)
     return [Pair(ours, theirs) for ours, theirs in pairs]
-
-
-def _noise(golden: Outputs) -> str | None:
-    differ = golden.noise.repeat != 0
-    return "the golden's outputs differ from run to run" if differ else None
-
-
-def _environment(golden: Outputs, here: dict[str, str]) -> str | None:
-    recorded = golden.environment
-    if recorded == here:
-        return None
-    names = [n for n in sorted({*recorded, *here}) if recorded.get(n) != here.get(n)]
-    theirs, ours = (
-        ", ".join(f"{name} {side.get(name) or 'none'}" for name in names)
-        for side in (recorded, here)
-    )
-    return f"the environment differs: {theirs} in the golden, {ours} here"
-
-
-def _preprocessing(golden: Outputs, preprocess: str) -> str | None:
-    if golden.preprocess != preprocess:
-        return f"preprocessing differs: {golden.preprocess} in the golden"
-    if ":" in preprocess:
-        return "your own preprocessing function is known only by its name"
-    return None

@@ -1,10 +1,9 @@
 """Differences of weights: equal by digest, or measured by the distance of sketches."""
 
-from collections.abc import Iterator
-from itertools import chain
+from collections.abc import Iterable, Iterator
 
 from fpcheck.codec import Value
-from fpcheck.comparison.finding import NOT_COMPARED, Finding, within
+from fpcheck.comparison.finding import NOT_COMPARED, Finding, Severity, within
 from fpcheck.comparison.pairing import Pair, Pairing
 from fpcheck.fingerprint import sketch
 from fpcheck.fingerprint.fingerprint import Fingerprint, Place, measured_by_place
@@ -74,33 +73,24 @@ def owned(fingerprint: Fingerprint) -> Iterator[tuple[Owner, Measurement]]:
     return (((layer.path, tensor.role), measured) for (layer, tensor), measured in pairs)
 
 
-class _Weights:
-    """The measured tensors of two fingerprints, by place."""
-
-    def __init__(self, golden: Fingerprint, candidate: Fingerprint) -> None:
-        self.golden = measured_by_place(golden)
-        self.candidate = measured_by_place(candidate)
-        self.details = {m.digest: m.details for m in self.golden.values() if m.details is not None}
-
-    def compare(self, pair: Pair, tensor: Tensor, other: Tensor) -> Changed | None:
-        """A paired tensor whose digest differs; None if it is equal."""
-        expected = self.golden[pair.golden.path, tensor.index]
-        actual = self.candidate[pair.candidate.path, other.index]
-        if expected.digest == actual.digest:
-            return None
-        # A tensor that the golden has in another place was not measured again.
-        details = actual.details or self.details.get(actual.digest)
-        return Changed(pair.golden, tensor, other, expected, Measurement(actual.digest, details))
-
-
-def changes(golden: Fingerprint, candidate: Fingerprint, pairing: Pairing) -> list[Changed]:
+def changes(golden: Fingerprint, candidate: Fingerprint, pairs: Iterable[Pair]) -> list[Changed]:
     """Every paired tensor whose digest differs, in the golden's order."""
     if golden.weights is None or candidate.weights is None:
         return []
-    weights = _Weights(golden, candidate)
-    tensors = ((pair, *both) for pair in pairing.pairs for both in pair.tensors)
-    compared = (weights.compare(pair, t, other) for pair, t, other in tensors if other is not None)
-    return [item for item in compared if item is not None]
+    ours, theirs = measured_by_place(golden), measured_by_place(candidate)
+    # A tensor that the golden has in another place was not measured again.
+    known = {m.digest: m.details for m in ours.values() if m.details is not None}
+    changed = []
+    for pair in pairs:
+        for tensor, other in pair.tensors:
+            if other is None:
+                continue
+            was = ours[pair.golden.path, tensor.index]
+            now = theirs[pair.candidate.path, other.index]
+            if was.digest != now.digest:
+                now = Measurement(now.digest, now.details or known.get(now.digest))
+                changed.append(Changed(pair.golden, tensor, other, was, now))
+    return changed
 
 
 def compare_weights(
@@ -116,22 +106,19 @@ def compare_weights(
     """
     if golden.weights is None or candidate.weights is None:
         return []
-    weights = _Weights(golden, candidate)
-    paired = (_compare_pair(pair, weights, allowed) for pair in pairing.pairs)
+    changed = {item.place: item for item in changes(golden, candidate, pairing.pairs)}
     return [
-        *chain.from_iterable(paired),
-        *_whole_layers("tensor-missing", pairing.removed),
-        *_whole_layers("tensor-added", pairing.added),
+        *(finding for pair in pairing.pairs for finding in _compare_pair(pair, changed, allowed)),
+        *_tensors("tensor-missing", pairing.removed),
+        *_tensors("tensor-added", pairing.added),
     ]
 
 
-def _whole_layers(code: str, layers: tuple[Layer, ...]) -> Iterator[Finding]:
-    for layer in layers:
-        for tensor in layer.tensors:
-            yield Finding("weights", code, layer.path, tensor.role)
+def _tensors(code: str, layers: Iterable[Layer]) -> Iterator[Finding]:
+    return (Finding("weights", code, la.path, t.role) for la in layers for t in la.tensors)
 
 
-def _compare_pair(pair: Pair, weights: _Weights, allowed: float) -> Iterator[Finding]:
+def _compare_pair(pair: Pair, changed: dict[Place, Changed], allowed: float) -> Iterator[Finding]:
     path = pair.golden.path
     for role in pair.unknown:
         outside = (*pair.candidate.external_files, *pair.golden.external_files)
@@ -140,46 +127,35 @@ def _compare_pair(pair: Pair, weights: _Weights, allowed: float) -> Iterator[Fin
     for tensor, other in pair.tensors:
         if other is None:
             yield Finding("weights", "tensor-missing", path, tensor.role)
-        elif (item := weights.compare(pair, tensor, other)) is not None:
+        elif item := changed.get((path, tensor.index)):
             yield _measure(item, allowed)
     for tensor in pair.added:
         yield Finding("weights", "tensor-added", path, tensor.role)
 
 
 def not_compared(layer: str, role: str, side: str = "file", outside: str | None = None) -> Finding:
-    """The finding that a layer has state which one side does not contain.
+    """The finding that a layer has state which one side, `file` or `golden`, does not contain.
 
-    Args:
-        layer: path of the layer.
-        role: the layer's name for the state.
-        side: the side without it, `file` or `golden`.
-        outside: the file outside the model file that contains it, if the model names one.
+    `outside` is the file outside the model file that contains it, if the model names one.
     """
     return Finding("weights", NOT_COMPARED, layer, role, side, actual=outside, severity="note")
 
 
 def _measure(item: Changed, allowed: float) -> Finding:
-    where = (item.layer.path, item.tensor.role)
+    changed = ("tensor-changed", *item.owner)
     if item.types[0] != item.types[1]:
-        return Finding("weights", "tensor-changed", *where, "type", *item.types)
+        return Finding("weights", *changed, "type", *item.types)
     expected, actual = item.golden.details, item.candidate.details
     if expected is None or actual is None:
-        return Finding("weights", "tensor-changed", *where, "digest", tolerance=0.0)
+        return Finding("weights", *changed, "digest", tolerance=0.0)
     distance = relative_distance(expected, actual)
     # An estimated distance of 0 does not prove equality: if nothing is allowed, digests decide.
     tolerated = allowed > 0 and within(distance, allowed)
     was, now = expected.statistics.non_finite, actual.statistics.non_finite
     if now > was and not tolerated:
-        return Finding("weights", "non-finite", *where, "non_finite_values", was, now)
-    return Finding(
-        "weights",
-        "tensor-changed",
-        *where,
-        "relative_l2",
-        actual=distance,
-        tolerance=allowed,
-        severity="note" if tolerated else "error",
-    )
+        return Finding("weights", "non-finite", *item.owner, "non_finite_values", was, now)
+    severity: Severity = "note" if tolerated else "error"
+    return Finding("weights", *changed, "relative_l2", None, distance, allowed, severity)
 
 
 def relative_distance(golden: Details, candidate: Details) -> float:

@@ -6,6 +6,7 @@ sqrt(3 scale / fan), or normal, cut at two deviations. Saxe et al. 2014: orthogo
 
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -65,25 +66,20 @@ def _describe(case: Case, item: Changed, details: Details | None) -> str | None:
     if details is None or details.statistics.non_finite or not details.statistics.count:
         return None
     name, config = _initializer(case, item)
-    if name:
-        try:
-            return _match(name, config, item, details)
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
-            return None  # settings that no initializer has
-    guesses = (_match(guess, {}, item, details) for guess in (*_LIKELY, "Zeros", "Ones"))
-    return next((text for text in guesses if text), None)
+    guesses = (name,) if name else (*_LIKELY, "Zeros", "Ones")
+    with suppress(KeyError, TypeError, ValueError, AttributeError, OverflowError):
+        return next(filter(None, (_match(n, config, item, details) for n in guesses)), None)
+    return None  # settings that no initializer has
 
 
 def _initializer(case: Case, item: Changed) -> tuple[str, dict[str, Any]]:
     """The initializer's class and settings, as the layer or one around it configures it."""
-    role = item.tensor.role
+    role, path = item.tensor.role, item.layer.path
     keys = (f"{role}_initializer", f"{role.removesuffix('_kernel')}_initializer")
-    path = item.layer.path
     while path:
         layer = case.layers.get(path)
-        settings = (layer.training, layer.config or {}) if layer is not None else ()
-        for key in keys:
-            setting = next((values[key] for values in settings if values.get(key)), None)
+        settings = {**(layer.config or {}), **layer.training} if layer is not None else {}
+        for setting in map(settings.get, keys):
             if isinstance(setting, dict) and "class" in setting:
                 return str(setting["class"]), setting.get("config", {})
         path = path.rpartition("/")[0]
@@ -155,17 +151,15 @@ def _expected(
         cut = name == "TruncatedNormal"
         yield (mean, std * _TRUNCATED, 2 * std) if cut else (mean, std, 6 * std)
     elif name in _SCALING or name == "VarianceScaling":
-        factor, mode, kind = _SCALING.get(name) or _scaling(config)
+        factor, mode, kind = _SCALING.get(name) or (
+            float(config.get("scale", 1.0)),
+            str(config.get("mode", "fan_in")).removeprefix("fan_"),
+            str(config.get("distribution", "truncated_normal")).removeprefix("truncated_"),
+        )
         for fan_in, fan_out in _fans(item):
             fan = {"in": fan_in, "out": fan_out}.get(mode, (fan_in + fan_out) / 2)
             std = math.sqrt(factor / max(1.0, fan))
             yield 0.0, std, std * _REACH[kind]
-
-
-def _scaling(config: dict[str, Any]) -> tuple[float, str, str]:
-    kind = str(config.get("distribution", "truncated_normal")).removeprefix("truncated_")
-    mode = str(config.get("mode", "fan_in")).removeprefix("fan_")
-    return float(config.get("scale", 1.0)), mode, kind
 
 
 def _fans(item: Changed) -> Iterator[tuple[float, float]]:

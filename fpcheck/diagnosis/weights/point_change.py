@@ -36,57 +36,43 @@ def _describe(item: Changed) -> str | None:
     difference = candidate.sketch - golden.sketch
     if not np.isfinite(difference).all() or not difference.any():
         return None
-    magnitudes = _count_magnitudes(np.abs(difference))
-    indices = _indices(golden, candidate)
+    ordered = np.sort(np.abs(difference))
+    magnitudes = 1 + int((np.diff(ordered) > _SAME * ordered[-1]).sum())
+    # Slices along each axis whose norm differs; unchanged slices have the same bits.
+    profiles = zip(golden.profiles, candidate.profiles, strict=True)
+    changed = [np.flatnonzero(ours != theirs) for ours, theirs in profiles]
+    indices = _indices(changed)
     where = f" at {indices}" if indices else ""
     if magnitudes == 1:
-        return f"one value changed by {np.abs(difference).max():.4g}{where}"
+        return f"one value changed by {ordered[-1]:.4g}{where}"
     few = int(np.ceil(np.log2(magnitudes))) + 1
-    few_of_many = 4 * few <= golden.statistics.count and _equal_changes(difference) <= 2 * few
+    few_of_many = 4 * few <= golden.statistics.count and _equal_changes(ordered) <= 2 * few
     if magnitudes <= _MOST_MAGNITUDES and few_of_many:
         return f"about {few} values changed{where}"
-    return f"a few values changed{where}" if _is_narrow(golden, candidate) else None
+    return f"a few values changed{where}" if _is_narrow(changed, golden) else None
 
 
-def _count_magnitudes(values: Array) -> int:
-    ordered = np.sort(values)
-    return 1 + int((np.diff(ordered) > _SAME * ordered[-1]).sum())
-
-
-def _equal_changes(difference: Array) -> float:
+def _equal_changes(ordered: Array) -> float:
     """The number of changed values if all changed by one amount, as in one step of Adam; else 0.
 
     Their projections are odd or even multiples of that amount, and their mean square is the number.
     """
-    ordered = np.sort(np.abs(difference))
     gaps = np.diff(ordered)
     amount = gaps[gaps > _SAME * ordered[-1]].min(initial=2 * ordered[-1]) / 2
     multiples = ordered / amount
-    if np.abs(multiples - np.rint(multiples)).max() > 0.02:
-        return 0.0
-    return float(np.mean(multiples * multiples))
+    whole = np.abs(multiples - np.rint(multiples)).max() <= 0.02
+    return float(np.mean(multiples * multiples)) if whole else 0.0
 
 
-def _changed_slices(golden: Details, candidate: Details) -> list[Array]:
-    """Slices along each axis whose norm differs; unchanged slices have the same bits."""
-    pairs = zip(golden.profiles, candidate.profiles, strict=True)
-    return [np.flatnonzero(ours != theirs) for ours, theirs in pairs]
-
-
-def _is_narrow(golden: Details, candidate: Details) -> bool:
+def _is_narrow(changed: list[Array], golden: Details) -> bool:
     """Whether few slices along every wide axis changed: a channel changes all of another axis."""
-    changed = _changed_slices(golden, candidate)
-    wide = [
-        (len(slices), len(profile))
-        for slices, profile in zip(changed, golden.profiles, strict=True)
-        if len(profile) >= _WIDE
-    ]
-    return len(wide) > 1 and all(0 < number <= 0.4 * size for number, size in wide)
+    axes = zip(changed, golden.profiles, strict=True)
+    wide = [len(slices) / len(profile) for slices, profile in axes if len(profile) >= _WIDE]
+    return len(wide) > 1 and all(0 < share <= 0.4 for share in wide)
 
 
-def _indices(golden: Details, candidate: Details) -> str:
+def _indices(changed: list[Array]) -> str:
     """The index of the changed values, `[3, 0|1]`; empty if it is not known well."""
-    changed = _changed_slices(golden, candidate)
     if not changed or any(not 0 < len(axis) <= 2 for axis in changed):
         return ""
     return "[" + ", ".join("|".join(map(str, axis.tolist())) for axis in changed) + "]"
