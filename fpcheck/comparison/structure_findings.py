@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from msgspec.structs import astuple, replace
+from msgspec.structs import replace
 
 from fpcheck.comparison.finding import Finding, Severity
 from fpcheck.comparison.pairing import Pair, Pairing
@@ -12,6 +12,8 @@ from fpcheck.fingerprint.structure import Edge, Layer, Port, Structure, layer_ke
 # Merges whose result does not depend on the order of their inputs.
 _MERGES = ("Add", "Multiply", "Maximum", "Minimum")
 COMMUTATIVE = frozenset({*_MERGES, *(f"ops.{name}" for name in _MERGES), "Average"})
+# A structure, and by the paths of its paired layers those of the candidate.
+_Side = tuple[Structure, dict[str, str]]
 
 
 def compare_structure(golden: Structure, candidate: Structure, pairing: Pairing) -> list[Finding]:
@@ -24,10 +26,10 @@ def compare_structure(golden: Structure, candidate: Structure, pairing: Pairing)
         findings.append(_change("layer-removed", layer.path, "class", layer.class_name, None))
     for layer in pairing.added:
         findings.append(_change("layer-added", layer.path, "class", None, layer.class_name))
-    graph = _GraphComparison(golden, candidate, pairing)
+    sides = (golden, pairing.to_candidate), (candidate, {path: path for path in pairing.to_golden})
     for pair in pairing.pairs:
         findings += _compare_layer(pair)
-        findings += graph.compare(pair)
+        findings += _compare_calls(pair, *sides)
     if not any(finding.severity == "error" for finding in findings) and _any_differs(pairing):
         # The structures differ, but no finding above names the difference.
         findings += list(_compare_shapes(pairing)) or [Finding("structure", "structure-changed")]
@@ -156,15 +158,11 @@ def _compare_ports(golden: Structure, candidate: Structure, pairing: Pairing) ->
 
 def _is_same_port(golden: Port, candidate: Port, pairing: Pairing) -> bool:
     """Whether two ports are equal; their layers are compared if the golden's layer is paired."""
-    ours, theirs = (
-        (port.shape, port.dtype, port.key, port.source is None) for port in (golden, candidate)
-    )
-    if ours != theirs:
-        return False
-    if golden.source is None or candidate.source is None:
-        return True
-    layer = pairing.to_candidate.get(golden.source.layer, candidate.source.layer)
-    return (layer, golden.source.call, golden.source.output) == astuple(candidate.source)
+    source = golden.source
+    if source and candidate.source:
+        layer = pairing.to_candidate.get(source.layer, candidate.source.layer)
+        source = replace(source, layer=layer)
+    return replace(golden, name=candidate.name, source=source) == candidate
 
 
 def _text(port: Port) -> str:
@@ -175,56 +173,48 @@ def _text(port: Port) -> str:
     return key + " ".join(part for part in (port.name, shape, port.dtype) if part) + source
 
 
-class _GraphComparison:
-    """Compares the inputs of layers. Layers that only one side has are looked through."""
+def _compare_calls(pair: Pair, golden: _Side, candidate: _Side) -> Iterator[Finding]:
+    """Differences in the calls of a pair: their number, inputs and arguments."""
+    ours, theirs, path = pair.golden.calls, pair.candidate.calls, pair.golden.path
+    if ours is None or theirs is None:
+        return
+    if len(ours) != len(theirs):
+        yield _change("sharing-changed", path, "calls", len(ours), len(theirs))
+        return
+    for expected, actual in zip(ours, theirs, strict=True):
+        before = [_origin(edge, *golden) for edge in expected.inputs]
+        after = [_origin(edge, *candidate) for edge in actual.inputs]
+        if pair.golden.class_name in COMMUTATIVE:
+            before, after = sorted(before), sorted(after)
+        if before != after:
+            was = _describe_edges(expected.inputs, golden[0])
+            now = _describe_edges(actual.inputs, candidate[0])
+            yield _change("graph-rewired", path, "inbound", was, now)
+        for key, *sides in _changed_items(expected.arguments, actual.arguments):
+            yield _change("config-changed", path, f"call.{key}", *sides)
 
-    def __init__(self, golden: Structure, candidate: Structure, pairing: Pairing) -> None:
-        self.structures = golden, candidate
-        self.names = pairing.to_candidate
-        self.removed = {layer.path: layer for layer in pairing.removed}
-        self.added = {layer.path: layer for layer in pairing.added}
 
-    def compare(self, pair: Pair) -> Iterator[Finding]:
-        """Differences in the calls of a pair: their number, inputs and arguments."""
-        ours, theirs, path = pair.golden.calls, pair.candidate.calls, pair.golden.path
-        if ours is None or theirs is None:
-            return
-        if len(ours) != len(theirs):
-            yield _change("sharing-changed", path, "calls", len(ours), len(theirs))
-            return
-        for expected, actual in zip(ours, theirs, strict=True):
-            before = [self._origin(e, self.removed, self.names) for e in expected.inputs]
-            after = [self._origin(e, self.added, {}) for e in actual.inputs]
-            if pair.golden.class_name in COMMUTATIVE:
-                before, after = sorted(before), sorted(after)
-            if before != after:
-                was, now = map(_describe_edges, (expected.inputs, actual.inputs), self.structures)
-                yield _change("graph-rewired", path, "inbound", was, now)
-            for key, *sides in _changed_items(expected.arguments, actual.arguments):
-                yield _change("config-changed", path, f"call.{key}", *sides)
-
-    def _origin(
-        self, edge: Edge, extra: dict[str, Layer], names: dict[str, str], depth: int = 0
-    ) -> tuple[str, int, int]:
-        """Where an edge starts, before any layers that only this side has."""
-        layer = extra.get(edge.layer)
+def _origin(edge: Edge, structure: Structure, paired: dict[str, str]) -> tuple[str, int, int]:
+    """Where an edge starts, before any layers that only this side has."""
+    for _ in range(1000):  # the graph of a hostile file may be a circle
+        layer = structure.by_path.get(edge.layer) if edge.layer not in paired else None
         calls = (layer.calls or ()) if layer else ()
-        if len(calls) == 1 and calls[0].inputs and depth < 1000:
-            return self._origin(calls[0].inputs[0], extra, names, depth + 1)
-        return names.get(edge.layer, edge.layer), edge.call, edge.output
+        if len(calls) != 1 or not calls[0].inputs:
+            break
+        edge = calls[0].inputs[0]
+    return paired.get(edge.layer, edge.layer), edge.call, edge.output
 
 
 def _describe_edges(edges: Sequence[Edge], structure: Structure) -> list[str]:
     """The sources of edges; with the call of a shared layer and the output, if it has several."""
     several = {edge.layer for edge in edges if edge.output}
-
-    def describe(edge: Edge) -> str:
+    sources = []
+    for edge in edges:
         layer = structure.by_path.get(edge.layer)
         details = [f"call {edge.call + 1}"] if layer and layer.shared else []
         details += [f"output {edge.output + 1}"] if edge.layer in several else []
-        return f"{edge.layer} ({', '.join(details)})" if details else edge.layer
-
-    return [describe(edge) for edge in edges]
+        sources.append(f"{edge.layer} ({', '.join(details)})" if details else edge.layer)
+    return sources
 
 
 def _compare_shapes(pairing: Pairing) -> Iterator[Finding]:
