@@ -68,12 +68,7 @@ def by_activations(
 ) -> str | None:
     """The first layer, in the order of calls, whose activations differ while its inputs do not.
 
-    Args:
-        golden: contains the sketch of each layer's activations.
-        candidate: the same.
-        structure: the golden's.
-        pairing: the pairs of their layers.
-        allowed: relative difference of an activation.
+    `structure` is the golden's, and `allowed` the relative difference of an activation.
     """
     # The calls of a shared layer may come in another order: each must equal one of the others.
     theirs: dict[str, list[Activation]] = {}
@@ -88,12 +83,10 @@ def by_activations(
             others.remove(equal)
         elif calls:
             differing[own.layer] = None
-    inbound = {layer.path: layer.inbound for layer in structure.layers}
     inner = [path for path in differing if not any(o.startswith(path + "/") for o in differing)]
-    for path in inner:
-        if not any(source in differing for source in inbound.get(path, ())):
-            return path
-    return inner[0] if inner else None
+    inbound = {layer.path: layer.inbound for layer in structure.layers}
+    first = (path for path in inner if not differing.keys() & {*inbound.get(path, ())})
+    return next(first, inner[0] if inner else None)
 
 
 def _is_equal(own: Array, other: Array, norm: float, allowed: float) -> bool:

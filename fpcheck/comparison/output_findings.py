@@ -27,14 +27,13 @@ def _compare(expected: Answer, actual: Answer, allowed: float) -> Finding | None
     if expected.shape != actual.shape:
         shapes = list(expected.shape), list(actual.shape)
         return _finding("output-shape-changed", name, "shape", *shapes)
-    if bad := _count_non_finite(actual.logits) or _count_non_finite(actual.final):
-        return _finding("non-finite", name, "non_finite_values", 0, bad)
-    difference = relative_difference(expected.logits, actual.logits)
-    if not within(difference, allowed):
-        return _changed(name, "logits", METRIC, difference, allowed)
-    difference = _final_difference(expected, actual)
-    if not within(difference, allowed):
-        return _changed(name, "final", METRIC, difference, allowed)
+    for values in (actual.logits, actual.final):
+        if bad := int((~np.isfinite(values)).sum()):
+            return _finding("non-finite", name, "non_finite_values", 0, bad)
+    logits = relative_difference(expected.logits, actual.logits)
+    for tensor, difference in (("logits", logits), ("final", _final_difference(expected, actual))):
+        if not within(difference, allowed):
+            return _changed(name, tensor, METRIC, difference, allowed)
     if expected.logits.size < np.prod(expected.shape):
         return _compare_sketches(expected, actual, allowed)
     return None
@@ -46,10 +45,6 @@ def _finding(code: str, name: str | None, metric: str, expected: Any, actual: An
 
 def _changed(name: str, tensor: str, metric: str, difference: float, allowed: float) -> Finding:
     return Finding("outputs", "output-changed", name, tensor, metric, None, difference, allowed)
-
-
-def _count_non_finite(values: Array) -> int:
-    return int((~np.isfinite(values)).sum())
 
 
 def _rms(values: Array) -> float:
@@ -82,9 +77,7 @@ def _compare_sketches(expected: Answer, actual: Answer, allowed: float) -> Findi
 def matching_alternative(golden: Outputs, candidate: Outputs, allowed: float) -> str | None:
     """The usual preprocessing mistake that gives the candidate's outputs; None if there is none."""
     answers = tuple(answer.logits for answer in candidate.answers)
-    differences = {
-        name: largest_difference(alternative, answers)
-        for name, alternative in golden.alternatives.items()
-    }
+    alternatives = golden.alternatives.items()
+    differences = {name: largest_difference(values, answers) for name, values in alternatives}
     close = {name: value for name, value in differences.items() if within(value, allowed)}
-    return min(close, key=close.__getitem__) if close else None
+    return min(close, key=close.__getitem__, default=None)

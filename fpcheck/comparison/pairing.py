@@ -59,33 +59,28 @@ class Pair(Value, frozen=True, dict=True):
     @property
     def unknown(self) -> list[str]:
         """Roles of derived state that one side has and the other side's container leaves out."""
-        sides = (self.golden, self.candidate), (self.candidate, self.golden)
-        roles = {
-            role
-            for layer, other in sides
-            for role in (*_known_state(layer), *(t.role for t in layer.tensors if t.derived))
-            if role in other.not_stored
-        }
-        return sorted(role for role in roles if not self._is_computed(role))
-
-    def _is_computed(self, role: str) -> bool:
-        """Whether Keras computes derived state, when it loads, from what is compared.
-
-        The statistics of a `Normalization` are its weights, or part of its configuration.
-        """
         sides = (self.golden, self.candidate)
-        compared = all("mean" in (side.config or {}) or side.stored for side in sides)
-        return role.startswith(USED) and compared
+        roles: set[str] = set()
+        for layer, other in (sides, sides[::-1]):
+            known = () if layer.custom else layer.not_stored  # a custom layer may have any, or none
+            derived = (t.role for t in layer.tensors if t.derived)
+            roles |= {*known, *derived} & {*other.not_stored}
+        # Keras computes the statistics of a `Normalization`, when it loads, from what is compared:
+        # its weights, or a part of its configuration.
+        computed = all("mean" in (side.config or {}) or side.stored for side in sides)
+        return sorted(role for role in roles if not (computed and role.startswith(USED)))
 
     @property
     def stored(self) -> Matches:
         """The same as `tensors`, for weights alone."""
         ours, theirs = self.golden.stored, self.candidate.stored
+        # A file may give indices of which some are missing.
+        numbered = all(tensor.number is not None for tensor in theirs)
         if len(ours) == len(theirs):
             roles = [t.role for t in ours]
             if sorted(roles) != sorted(t.role for t in theirs) or len(set(roles)) < len(roles):
                 return list(zip(ours, theirs, strict=True))
-        elif (_lacks_roles(ours) and not _is_numbered(theirs)) or _lacks_roles(theirs):
+        elif (_lacks_roles(ours) and not numbered) or _lacks_roles(theirs):
             return self._match_in_order(ours, theirs)
         by_role = {t.role: t for t in theirs}
         return [(t, by_role.get(t.role)) for t in ours]
@@ -106,19 +101,9 @@ class Pair(Value, frozen=True, dict=True):
         return [(t, theirs[matches[n]] if n in matches else None) for n, t in enumerate(ours)]
 
 
-def _known_state(layer: Layer) -> tuple[str, ...]:
-    """State that a layer surely has; a custom layer may have any, or none."""
-    return () if layer.custom else layer.not_stored
-
-
 def _lacks_roles(tensors: Sequence[Tensor]) -> bool:
     """Whether tensors have indices instead of roles."""
     return all(tensor.number == place for place, tensor in enumerate(tensors))
-
-
-def _is_numbered(tensors: Sequence[Tensor]) -> bool:
-    """Whether tensors have the indices that a file gave, some of which may be missing."""
-    return all(tensor.number is not None for tensor in tensors)
 
 
 class Pairing(Value, frozen=True, dict=True):
@@ -159,13 +144,9 @@ def pair(golden: Structure, candidate: Structure, digests: Digests = NO_DIGESTS)
 
     Structures that are equal except for names are paired by place, unless the same names have
     changed places. Others are paired by name, if most equal names belong to similar layers.
-    Otherwise they are paired by content: layers with equal weights first, then, between these,
-    layers of equal configuration. Layers of one class that remain between two pairs were modified.
-
-    Args:
-        golden: the reference.
-        candidate: what is compared with it.
-        digests: of both, by the path of a layer, those of its tensors, where they are known.
+    Otherwise they are paired by content: layers with equal weights first, where their digests are
+    known, then, between these, layers of equal configuration. Layers of one class that remain
+    between two pairs were modified.
     """
     if golden.shape_key == candidate.shape_key and (
         not _names_moved(golden, candidate) or _only_numbers_moved(golden, candidate, digests)
@@ -175,21 +156,18 @@ def pair(golden: Structure, candidate: Structure, digests: Digests = NO_DIGESTS)
     by_name = _match_by_name(golden, candidate)
     matched = by_name or _match_by_digests(golden, candidate, digests)
     matched |= _match_between(golden, candidate, matched, signature)
-    left = [layer for layer in golden.layers if layer.path not in matched]
     used = set(matched.values())
+    left = [layer for layer in golden.layers if layer.path not in matched]
     right = [layer for layer in candidate.layers if layer.path not in used]
     matched |= _match_by_key(left, right, signature)
     matched |= _match_between(golden, candidate, matched, _class_key)
-    layers, used = candidate.by_path, set(matched.values())
+    used = set(matched.values())
+    paired = (layer for layer in golden.layers if layer.path in matched)
     return Pairing(
-        pairs=tuple(
-            _pair(layer, layers[matched[layer.path]], digests)
-            for layer in golden.layers
-            if layer.path in matched
-        ),
-        removed=tuple(layer for layer in golden.layers if layer.path not in matched),
-        added=tuple(layer for layer in candidate.layers if layer.path not in used),
-        how="name" if by_name else "content",
+        tuple(_pair(la, candidate.by_path[matched[la.path]], digests) for la in paired),
+        tuple(layer for layer in golden.layers if layer.path not in matched),
+        tuple(layer for layer in candidate.layers if layer.path not in used),
+        "name" if by_name else "content",
     )
 
 
@@ -239,16 +217,10 @@ def _match_by_name(golden: Structure, candidate: Structure) -> dict[str, str]:
 def _match_by_digests(golden: Structure, candidate: Structure, digests: Digests) -> dict[str, str]:
     """Layers with the same weights, in order; weights that several layers have are ignored."""
     ours, theirs = digests
-    counts = Counter(ours.values()), Counter(theirs.values())
-
-    def unique(layers: Sequence[Layer], own: LayerDigests) -> list[Layer]:
-        return [
-            layer
-            for layer in layers
-            if (key := own.get(layer.path)) and counts[0][key] == counts[1][key] == 1
-        ]
-
-    left, right = unique(golden.layers, ours), unique(candidate.layers, theirs)
+    once = ({key for key, n in Counter(own.values()).items() if n == 1 and key} for own in digests)
+    unique = set.intersection(*once)
+    left = [layer for layer in golden.layers if ours.get(layer.path) in unique]
+    right = [layer for layer in candidate.layers if theirs.get(layer.path) in unique]
     keys = [ours[la.path] for la in left], [theirs[la.path] for la in right]
     return _match_in_order(left, right, *keys)
 

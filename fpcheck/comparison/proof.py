@@ -20,11 +20,7 @@ def why_not_proved(
 ) -> str | None:
     """Why outputs are not proved; None if they follow without running the model.
 
-    Args:
-        golden: contains the outputs that would follow.
-        candidate: what was loaded.
-        environment: in which the candidate would run.
-        preprocess: with which it would run.
+    The golden's outputs would follow in this environment and with this preprocessing.
     """
     outputs = golden.outputs
     if reason := why_not_equal(golden, candidate):
@@ -98,17 +94,12 @@ def _difference(golden: Fingerprint, candidate: Fingerprint) -> str | None:
 
 
 def _not_stored(assets: list[str], golden: Fingerprint, candidate: Fingerprint) -> Iterator[str]:
-    """State that only one of the containers stores.
-
-    It is files that custom classes save beside their weights, vocabularies, their weights, and
-    statistics.
-    """
+    """State that only one container stores: files of custom classes, vocabularies, statistics."""
     for role in assets:
         yield f"{role} was not compared: the file does not contain it"
     for pair in _pairs(golden.structure, candidate.structure):
         for role in pair.unknown:
-            state = f"the {role} of {pair.golden.path}"
-            yield f"{state} was not compared: a file does not contain it"
+            yield f"the {role} of {pair.golden.path} was not compared: a file does not contain it"
 
 
 def _outside(golden: Structure, candidate: Structure) -> str | None:

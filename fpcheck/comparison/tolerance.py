@@ -82,9 +82,8 @@ def row(name: str) -> Row:
 
 def tolerances_of(structure: "Structure") -> Tolerances:
     """The tolerances of a new golden, by the coarsest arithmetic that its layers use."""
-    order = list(TOLERANCES)
-    used = {_arithmetic(layer.dtype) for layer in structure.layers}
-    return Tolerances(outputs=max(used | {"float32"}, key=order.index))
+    used = {"float32", *(_arithmetic(layer.dtype) for layer in structure.layers)}
+    return Tolerances(outputs=max(used, key=[*TOLERANCES].index))
 
 
 def is_quantized(policy: str) -> bool:

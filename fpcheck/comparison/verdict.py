@@ -30,12 +30,8 @@ def judge_level(
 
     One error makes it fail, also if only a part of the level could be compared. A level with state
     that was not compared does not pass. A level that the user did not ask for decides nothing.
-
-    Args:
-        level: the level to judge.
-        before: its result without findings.
-        findings: of all levels.
-        asked: the levels that the user asked for; None for all that the golden contains.
+    `findings` are those of all levels; without any, the level ends as `before`. If `asked` is None,
+    the user asked for all that the golden contains.
     """
     if asked is not None and level not in asked:
         return before if before.status == "skipped" else LevelResult("skipped", NOT_ASKED)
@@ -61,18 +57,13 @@ def decide_verdict(
     """The verdict.
 
     Equal layers do not prove equal weights. A golden without weights therefore gives no match,
-    unless the user asked for the structure alone, or the weights were proved another way.
-
-    Args:
-        levels: how each ended.
-        recorded: the levels that the golden contains; each must be checked or proved, unless the
-            user asked for others.
-        asked: the levels that the user asked for; None for all that the golden contains.
+    unless the user asked for the structure alone, or the weights were proved another way. Each
+    level that the golden contains must be checked or proved, unless the user asked for others.
     """
     if any(result.status == "fail" for result in levels.values()):
         return "mismatch"
     wanted = {*(recorded if asked is None else asked)}
     if "weights" not in recorded and (asked is None or wanted != {"structure"}):
         wanted.add("weights")
-    unchecked = [n for n in LEVELS if n in wanted and levels[n].status == "skipped"]
+    unchecked = any(n in wanted and levels[n].status == "skipped" for n in LEVELS)
     return "incomplete" if unchecked else "match"

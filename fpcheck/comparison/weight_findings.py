@@ -15,15 +15,7 @@ Owner = tuple[str, str]
 
 
 class Changed(Value, frozen=True, eq=False):
-    """A tensor whose digest differs.
-
-    Attributes:
-        layer: the golden's layer.
-        tensor: the golden's tensor.
-        other: the candidate's tensor.
-        golden: the measurement of the golden's tensor.
-        candidate: the measurement of the candidate's tensor.
-    """
+    """The golden's layer and tensor, and the candidate's tensor, whose digest differs."""
 
     layer: Layer
     tensor: Tensor
@@ -98,11 +90,8 @@ def compare_weights(
 ) -> list[Finding]:
     """All findings of the level `weights`.
 
-    Args:
-        golden: the reference.
-        candidate: may lack details of tensors that the golden has.
-        pairing: the pairs of their layers.
-        allowed: relative L2 distance; 0 requires equal digests.
+    The candidate may lack details of tensors that the golden has. `allowed` is a relative L2
+    distance; 0 requires equal digests.
     """
     if golden.weights is None or candidate.weights is None:
         return []

@@ -187,13 +187,8 @@ def diagnosis(
 ) -> Diagnosis:
     """A diagnosis that names each layer once and shows the first lines of its evidence.
 
-    Args:
-        code: its stable code.
-        layers: paths in the golden; None is left out.
-        summary: one sentence: what happened, and where.
-        evidence: what the diagnosis is based on, a line each.
-        advice: what to do.
-        confidence: 1.0 for a proof.
+    The layers are paths in the golden; None is left out. The summary is a sentence that says what
+    happened, and where. A proof has the confidence 1.0.
     """
     names = list(dict.fromkeys(path for path in layers if path))
     lines = list(evidence)
@@ -210,15 +205,9 @@ def diagnose_tensors(
     advice: str,
     confidence: float = 1.0,
 ) -> Diagnoses:
-    """One diagnosis for all changed tensors that a rule can explain.
+    """One diagnosis for all unexplained tensors for which a rule has a reason: its evidence.
 
-    Args:
-        case: its unexplained tensors are examined.
-        code: of the diagnosis.
-        reason: the evidence for one tensor; None where the rule does not apply.
-        summary: the sentence; `{names}` stands for the tensors, `{reference}` for the golden.
-        advice: what to do.
-        confidence: 1.0 for a proof.
+    In the summary `{names}` stands for the tensors, `{reference}` for the golden.
     """
     reasons = [(item, text) for item in case.unexplained_tensors if (text := reason(item))]
     if reasons:
