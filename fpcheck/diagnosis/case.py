@@ -6,9 +6,10 @@ from itertools import tee
 
 from fpcheck.codec import Value
 from fpcheck.comparison.compare import Comparison
-from fpcheck.comparison.finding import Finding
+from fpcheck.comparison.finding import Finding as Finding
 from fpcheck.comparison.pairing import Pair
-from fpcheck.comparison.weight_findings import Changed, Owner, owned
+from fpcheck.comparison.weight_findings import Changed as Changed
+from fpcheck.comparison.weight_findings import Owner, owned
 from fpcheck.fingerprint.fingerprint import Fingerprint, Place
 from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.structure import Layer, Structure

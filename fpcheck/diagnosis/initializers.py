@@ -27,18 +27,11 @@ _REACH = {"uniform": math.sqrt(3), "normal": 2 / _TRUNCATED, "untruncated_normal
 _REACHED = 1.5
 # By the end of a role, the initializer of layers whose configuration names none.
 _USUAL = {
-    "bias": "Zeros",
-    "beta": "Zeros",
-    "gamma": "Ones",
-    "moving_mean": "Zeros",
-    "moving_variance": "Ones",
-    "mean": "Zeros",
-    "variance": "Ones",
-    "count": "Zeros",
+    **dict.fromkeys(("bias", "beta", "mean", "count"), "Zeros"),
+    **dict.fromkeys(("gamma", "variance", "scale"), "Ones"),
     "recurrent_kernel": "Orthogonal",
     "embeddings": "RandomUniform",
     "kernel": "GlorotUniform",
-    "scale": "Ones",
 }
 # Tried if the initializer is unknown.
 _LIKELY = ("GlorotUniform", "HeNormal", "HeUniform", "RandomUniform", "RandomNormal")

@@ -1,7 +1,6 @@
 """A layer did not update the state that it derives from its weights; the weights are right."""
 
-from fpcheck.comparison.weight_findings import Changed
-from fpcheck.diagnosis.case import Case, Diagnoses, by_layer, diagnosis, some
+from fpcheck.diagnosis.case import Case, Changed, Diagnoses, by_layer, diagnosis, some
 from fpcheck.fingerprint.structure import CARRIED
 
 

@@ -1,7 +1,6 @@
 """The last softmax or sigmoid is missing, replaced, or applied twice."""
 
-from fpcheck.comparison.finding import Finding
-from fpcheck.diagnosis.case import Case, Diagnoses, diagnosis, some
+from fpcheck.diagnosis.case import Case, Diagnoses, Finding, diagnosis, some
 from fpcheck.fingerprint.structure import Structure
 
 # Layers that map their input to probabilities, besides an Activation with one of these names.

@@ -1,7 +1,7 @@
 """A layer behaves as in training: dropout is active, or batch statistics are used."""
 
 from fpcheck.diagnosis.case import Case, Diagnoses, diagnosis, some
-from fpcheck.diagnosis.outputs.output_variation import differs_in_training, find_variation
+from fpcheck.diagnosis.outputs.nondeterministic import differs_in_training, find_variation
 from fpcheck.fingerprint.structure import trains
 
 _ADVICE = "Call layers without training=True, and export the model in inference mode."
@@ -26,16 +26,16 @@ def diagnose(case: Case) -> Diagnoses:
         )
         return
     variation = find_variation(case)
-    if variation is not None and differs_in_training(case, variation.layer):
+    if variation is not None and differs_in_training(case, variation[1]):
         case.explain(case.unexplained("output-changed"))
-        known = variation.layer in case.layers
+        text, first = variation
         every = [path for path in case.layers if differs_in_training(case, path)]
-        layers = [variation.layer] if known else every
+        layers = [first] if first in case.layers else every
         yield diagnosis(
             "training-mode-on",
             layers,
-            f"Training behaviour is active in {some(layers)}: {variation.text}.",
-            [variation.text, f"structure and weights equal the {case.reference}"],
+            f"Training behaviour is active in {some(layers)}: {text}.",
+            [text, f"structure and weights equal the {case.reference}"],
             _ADVICE,
             confidence=0.95,
         )

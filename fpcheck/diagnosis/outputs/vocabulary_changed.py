@@ -1,7 +1,6 @@
 """The words of a lookup, or their order, differ: the same text gives other numbers."""
 
-from fpcheck.comparison.weight_findings import Changed
-from fpcheck.diagnosis.case import Case, Diagnoses, by_layer, count, diagnosis, some
+from fpcheck.diagnosis.case import Case, Changed, Diagnoses, by_layer, count, diagnosis, some
 from fpcheck.fingerprint.structure import ASSET
 
 

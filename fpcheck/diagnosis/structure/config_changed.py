@@ -3,8 +3,7 @@
 from itertools import pairwise
 from typing import Any
 
-from fpcheck.comparison.finding import Finding
-from fpcheck.diagnosis.case import Case, Diagnoses, diagnosis, some
+from fpcheck.diagnosis.case import Case, Diagnoses, Finding, diagnosis, some
 from fpcheck.fingerprint.structure import USED
 
 # What an attribute does; the last word of a nested one (`layer.go_backwards`).

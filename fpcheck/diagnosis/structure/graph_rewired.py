@@ -1,7 +1,6 @@
 """The same layers, but some get their inputs from other layers or in another order."""
 
-from fpcheck.comparison.finding import Finding
-from fpcheck.diagnosis.case import Case, Diagnoses, diagnosis, some, times
+from fpcheck.diagnosis.case import Case, Diagnoses, Finding, diagnosis, some, times
 
 
 def diagnose(case: Case) -> Diagnoses:

@@ -2,8 +2,7 @@
 
 from functools import partial
 
-from fpcheck.comparison.weight_findings import Changed
-from fpcheck.diagnosis.case import Case, Diagnoses, diagnose_tensors
+from fpcheck.diagnosis.case import Case, Changed, Diagnoses, diagnose_tensors
 
 _CODE = "axis-permuted"
 _ADVICE = (

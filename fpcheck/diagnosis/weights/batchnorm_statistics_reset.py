@@ -1,7 +1,6 @@
 """BatchNormalization whose moving statistics have their initial values: mean 0, variance 1."""
 
-from fpcheck.comparison.weight_findings import Changed
-from fpcheck.diagnosis.case import Case, Diagnoses, by_layer, count, diagnosis, some
+from fpcheck.diagnosis.case import Case, Changed, Diagnoses, by_layer, count, diagnosis, some
 from fpcheck.diagnosis.initializers import describe_fresh
 
 _INITIAL = {"moving_mean": 0.0, "moving_variance": 1.0}

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from fpcheck.comparison.weight_findings import Changed
-from fpcheck.diagnosis.case import Case, Diagnoses, Rule, by_layer, diagnosis, some
+from fpcheck.diagnosis.case import Case, Changed, Diagnoses, Rule, by_layer, diagnosis, some
 from fpcheck.fingerprint.counterfactual import COLOUR_CHANNELS
 from fpcheck.fingerprint.undone import Undone
 
@@ -20,13 +19,9 @@ def _diagnose(
     The golden stores digests of its tensors after usual mistakes (counterfactual digests). An equal
     digest proves that a tensor is the golden's after the mistake; the summary says no more.
 
-    Args:
-        code: of the diagnosis.
-        words: by the name of a counterfactual digest, the mistake in words.
-        advice: what to do; `{allow}` stands for the option that allows such rounding.
-        describe: the mistake in words, for a tensor that equals the golden's once a change is
-            undone; None if that change is another mistake.
-        case: its unexplained tensors are examined.
+    `words` are the mistakes by the names of their counterfactual digests. `describe` gives the
+    mistake in words for a tensor that equals the golden's once a change is undone, None if that
+    change is another mistake. `{allow}` in the advice is the option that allows such rounding.
     """
     groups: dict[str, list[tuple[Changed, str]]] = {}
     for item in case.unexplained_tensors:

@@ -1,7 +1,6 @@
 """Layers that have the weights of another layer of the golden."""
 
-from fpcheck.comparison.weight_findings import Changed
-from fpcheck.diagnosis.case import Case, Diagnoses, by_layer, count, diagnosis, some
+from fpcheck.diagnosis.case import Case, Changed, Diagnoses, by_layer, count, diagnosis, some
 
 _GUESSED = "the file contains no architecture, so its groups were assigned to the {}'s layers"
 # The golden's layer that weights come from, and which of them: `weights`, or some roles.

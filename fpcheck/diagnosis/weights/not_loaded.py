@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from fpcheck.comparison.weight_findings import Changed
-from fpcheck.diagnosis.case import Case, Diagnoses, by_layer, count, diagnosis
+from fpcheck.diagnosis.case import Case, Changed, Diagnoses, by_layer, count, diagnosis
 from fpcheck.diagnosis.initializers import FEWEST_VALUES, describe_fresh, was_fresh
 from fpcheck.diagnosis.relatedness import RELATED, cosine
 

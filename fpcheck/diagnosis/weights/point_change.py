@@ -3,8 +3,7 @@
 import numpy as np
 
 from fpcheck.codec import Array
-from fpcheck.comparison.weight_findings import Changed
-from fpcheck.diagnosis.case import Case, Diagnoses, diagnose_tensors
+from fpcheck.diagnosis.case import Case, Changed, Diagnoses, diagnose_tensors
 from fpcheck.fingerprint.measurement import Details
 
 # Each projection is a sum of the changes with random signs. m changed values give at most 2^(m-1)

@@ -1,7 +1,5 @@
 """Weights that were rounded to a few steps, or that the model stores as small integers."""
 
-from functools import partial
-
 from fpcheck.comparison.tolerance import is_quantized
 from fpcheck.comparison.weight_findings import Changed
 from fpcheck.diagnosis.case import Case, Diagnoses, count, diagnose_tensors, diagnosis, some
@@ -25,7 +23,7 @@ def diagnose(case: Case) -> Diagnoses:
         summary = f"The weights of {some(kinds)} are quantised: {kind}."
         yield diagnosis(_CODE, kinds, summary, [f"{share}: {kind}"], advice)
     summary = "The values of {names} were rounded to a few steps."
-    yield from diagnose_tensors(case, _CODE, partial(_grid, case), summary, advice, 0.98)
+    yield from diagnose_tensors(case, _CODE, lambda item: _grid(case, item), summary, advice, 0.98)
 
 
 def _grid(case: Case, item: Changed) -> str | None:

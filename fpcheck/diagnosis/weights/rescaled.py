@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from fpcheck.comparison.weight_findings import Changed
-from fpcheck.diagnosis.case import Case, Diagnoses, diagnose_tensors
+from fpcheck.diagnosis.case import Case, Changed, Diagnoses, diagnose_tensors
 from fpcheck.fingerprint import sketch
 
 # The difference that rounding may leave, relative to the tensor and to the change to explain.

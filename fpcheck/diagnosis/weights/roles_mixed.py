@@ -39,15 +39,15 @@ def _text(case: Case, path: str, role: str, source: str) -> str:
     return f"{path}: {role} has the values of the {case.reference}'s {source}"
 
 
-def _roles(case: Case, path: str, digest: bytes) -> list[str]:
+def _roles(case: Case, path: str, digest: bytes | None) -> list[str]:
     """The golden's roles of a tensor, if it is no constant and only this layer has it."""
-    owners = case.owners.get(digest, [])
+    owners = case.owners.get(digest or b"", [])
     return [role for _, role in owners] if {owner for owner, _ in owners} == {path} else []
 
 
 def _relabelled(case: Case) -> dict[str, str]:
     """Layers with other settings, because of which an equal tensor now has another role."""
-    if case.golden.weights is None or case.candidate.weights is None:
+    if case.candidate.weights is None:
         return {}
     configured = {f.layer for f in case.unexplained("config-changed")}
     changed = {item.place for item in case.comparison.changed}
@@ -55,8 +55,7 @@ def _relabelled(case: Case) -> dict[str, str]:
     for pair in case.pairing.pairs:
         path = pair.golden.path
         for tensor, other in pair.tensors if path in configured else ():
-            golden = case.golden_tensors.get((path, tensor.role))
-            known = golden is not None and _roles(case, path, golden.digest)
+            known = _roles(case, path, case.digest(path, tensor.role))
             equal = (path, tensor.index) not in changed
             if equal and known and other is not None and other.role != tensor.role:
                 exchanges[path] = _text(case, path, other.role, tensor.role)

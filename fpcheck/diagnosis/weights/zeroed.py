@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from fpcheck.comparison.weight_findings import Changed
-from fpcheck.diagnosis.case import Case, Diagnoses, diagnose_tensors
+from fpcheck.diagnosis.case import Case, Changed, Diagnoses, diagnose_tensors
 from fpcheck.fingerprint import sketch
 
 # The share of new zeros that rounding or training does not give.
