@@ -56,7 +56,7 @@ DIAGNOSIS: Edits = (
     (
         "diagnosis/weights/__init__.py",
         "\nRULES = (\n",
-        "\nfrom fpcheck.diagnosis.weights import toy\nRULES = (\n    toy.diagnose,\n",
+        '\nRULES = (\n    "toy",\n',
     ),
 )
 BACKEND: Edits = (

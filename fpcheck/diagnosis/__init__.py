@@ -1,8 +1,12 @@
 """Diagnoses: one short rule per cause.
 
 A rule examines a case and yields diagnoses. To add one, write a module with a function `diagnose`
-in the folder of its level, and add it to `RULES` there.
+in the folder of its level, and add its name to `RULES` there.
 """
+
+from collections.abc import Iterator
+from importlib import import_module
+from types import ModuleType
 
 from msgspec.structs import replace
 
@@ -15,14 +19,17 @@ from fpcheck.diagnosis.structure import wrong_architecture
 from fpcheck.diagnosis.weights import other_checkpoint
 from fpcheck.report.report import Diagnosis
 
+
+def _rules(level: ModuleType) -> Iterator[Rule]:
+    """The rules of a folder: `diagnose` of a module unless its name is followed by another one."""
+    for name in level.RULES:
+        module, _, function = name.partition(".")
+        yield getattr(import_module(f"{level.__name__}.{module}"), function or "diagnose")
+
+
 # Outputs come first: training=True in the graph is more than a changed configuration. Rounding
 # comes last: it explains only what no other rule does.
-RULES: tuple[Rule, ...] = (
-    *outputs.RULES,
-    *weights.RULES,
-    *structure.RULES,
-    numeric_environment.diagnose,
-)
+RULES = (*_rules(outputs), *_rules(weights), *_rules(structure), numeric_environment.diagnose)
 
 
 def diagnose(

@@ -1,9 +1,8 @@
 """Tensors that equal the golden's after a known mistake, bit for bit: a proof. A row per code."""
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable
 
-from fpcheck.diagnosis.case import Case, Changed, Diagnoses, Rule, by_layer, diagnosis, some
+from fpcheck.diagnosis.case import Case, Changed, Diagnoses, by_layer, diagnosis, some
 from fpcheck.fingerprint.counterfactual import COLOUR_CHANNELS
 from fpcheck.fingerprint.undone import Undone
 
@@ -12,7 +11,7 @@ _CHANNELS_REVERSED = "with reversed input channels (RGB and BGR exchanged)"
 
 
 def _diagnose(
-    code: str, words: Mapping[str, str], advice: str, describe: _Describe | None, case: Case
+    case: Case, code: str, words: dict[str, str], advice: str, describe: _Describe | None = None
 ) -> Diagnoses:
     """One diagnosis per mistake, for all tensors with the digest that the mistake gives.
 
@@ -21,7 +20,7 @@ def _diagnose(
 
     `words` are the mistakes by the names of their counterfactual digests. `describe` gives the
     mistake in words for a tensor that equals the golden's once a change is undone, None if that
-    change is another mistake. `{allow}` in the advice is the option that allows such rounding.
+    change is another mistake.
     """
     groups: dict[str, list[tuple[Changed, str]]] = {}
     for item in case.unexplained_tensors:
@@ -46,7 +45,7 @@ def _diagnose(
             f"The values of {some(item.name for item in items)} are the {case.reference}'s, "
             f"{mistake}.",
             [f"{item.name}: {proof}" for item, proof in proofs],
-            advice.format(allow=case.or_allow(next(iter(words)))),
+            advice,
         )
 
 
@@ -78,34 +77,23 @@ def _listed(axes: tuple[int, ...]) -> str:
     return ", ".join(map(str, axes))
 
 
-ROUNDED: tuple[Rule, ...] = tuple(
-    partial(
-        _diagnose,
-        f"cast-{kind}",
-        {kind: f"rounded to {kind}"},
-        f"Save and load without a {kind} step{{allow}}.",
-        None,
-    )
-    for kind in ("float16", "bfloat16")
-)
-# Other frameworks, and conversions from them, store kernels like that.
-MOVED: tuple[Rule, ...] = (
-    partial(
-        _diagnose,
+ROUNDED = ("float16", "bfloat16")
+# Other frameworks, and conversions from them, store kernels like that: code of the diagnosis,
+# mistakes, advice, and `describe`.
+MOVED: tuple[tuple[str, dict[str, str], str, _Describe], ...] = (
+    (
         "input-channels-reversed",
         {"input-channels-reversed": _CHANNELS_REVERSED},
         "Feed the other channel order, or undo kernel[:, :, ::-1] in the conversion.",
         _has_reversed_channels,
     ),
-    partial(
-        _diagnose,
+    (
         "kernel-flipped",
         {"flipped": "rotated by 180 degrees (all spatial axes reversed)"},
         "Undo the flip in the conversion: kernel[::-1, ::-1].",
         _is_flipped,
     ),
-    partial(
-        _diagnose,
+    (
         "kernel-transposed",
         {
             "transposed": "transposed (last two axes exchanged)",
@@ -115,3 +103,17 @@ MOVED: tuple[Rule, ...] = (
         _is_transposed,
     ),
 )
+
+
+def diagnose_rounded(case: Case) -> Diagnoses:
+    """One diagnosis per type."""
+    for kind in ROUNDED:
+        words = {kind: f"rounded to {kind}"}
+        advice = f"Save and load without a {kind} step{case.or_allow(kind)}."
+        yield from _diagnose(case, f"cast-{kind}", words, advice)
+
+
+def diagnose_moved(case: Case) -> Diagnoses:
+    """One diagnosis per row and mistake."""
+    for row in MOVED:
+        yield from _diagnose(case, *row)
