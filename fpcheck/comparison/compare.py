@@ -6,18 +6,12 @@ import msgspec
 
 from fpcheck.codec import Value
 from fpcheck.comparison.divergence import first_divergent
-from fpcheck.comparison.finding import Finding
+from fpcheck.comparison.finding import Finding, not_compared
 from fpcheck.comparison.output_findings import compare_outputs
 from fpcheck.comparison.pairing import Pairing, pair
 from fpcheck.comparison.structure_findings import compare_structure
 from fpcheck.comparison.tolerance import Tolerances
-from fpcheck.comparison.weight_findings import (
-    Changed,
-    changes,
-    compare_weights,
-    not_compared,
-    owned,
-)
+from fpcheck.comparison.weight_findings import Changed, changes, compare_weights, owned
 from fpcheck.fingerprint.fingerprint import Fingerprint, Place
 from fpcheck.fingerprint.outputs import Noise
 from fpcheck.fingerprint.structure import REST, ROOT, Structure
@@ -47,13 +41,10 @@ class Comparison(Value, frozen=True, eq=False, dict=True):
     Attributes:
         golden: the reference, without what the candidate's container does not store.
         candidate: what was loaded; levels that were not measured are None.
-        pairing: which layers correspond.
         findings: in the order of the levels, then of the golden's layers.
         first_divergent_layer: by the golden's name; None if unknown.
-        tolerances: the differences that are allowed.
         rest: layers of the golden that the candidate, a part of a model, does not contain
             completely; they are not compared.
-        closer: what a closer look has shown.
     """
 
     golden: Fingerprint
@@ -79,8 +70,7 @@ class Comparison(Value, frozen=True, eq=False, dict=True):
     def only_outputs(self) -> bool:
         """Whether structure and weights were compared and are equal, and outputs differ."""
         compared = self.golden.weights is not None and self.candidate.weights is not None
-        errors = self.errors
-        return compared and bool(errors) and all(error.level == "outputs" for error in errors)
+        return compared and {error.level for error in self.errors} == {"outputs"}
 
 
 def compare_fingerprints(

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from fpcheck.codec import Array
 from fpcheck.comparison.finding import Finding, within
 from fpcheck.comparison.pairing import Pairing
 from fpcheck.comparison.tolerance import Tolerances
@@ -41,12 +40,11 @@ def first_divergent(
 
 def _places(golden: Structure, candidate: Structure, pairing: Pairing) -> dict[str, float]:
     """The place of each layer in the golden's order; an added layer comes after its predecessor."""
-    golden_places = {layer.path: float(place) for place, layer in enumerate(golden.layers)}
-    places = dict(golden_places)
+    places = {layer.path: float(place) for place, layer in enumerate(golden.layers)}
     before = -1.0
     for layer in candidate.layers:
         if layer.path in pairing.to_golden:
-            before = golden_places[pairing.to_golden[layer.path]]
+            before = places[pairing.to_golden[layer.path]]
         else:
             places.setdefault(layer.path, before + 0.5)
     return places
@@ -78,7 +76,7 @@ def by_activations(
     for own in golden.activations:
         others = theirs.get(pairing.to_candidate.get(own.layer, ""), [])
         calls = [o for o in others if structure.is_shared(own.layer) or o.call == own.call]
-        equal = next((o for o in calls if _is_equal(own.sketch, o.sketch, own.norm, allowed)), None)
+        equal = next((o for o in calls if _is_equal(own, o, allowed)), None)
         if equal is not None:
             others.remove(equal)
         elif calls:
@@ -89,5 +87,7 @@ def by_activations(
     return next(first, inner[0] if inner else None)
 
 
-def _is_equal(own: Array, other: Array, norm: float, allowed: float) -> bool:
-    return np.array_equal(own, other) or within(sketch.distance(own, other), allowed * norm)
+def _is_equal(own: Activation, other: Activation, allowed: float) -> bool:
+    if np.array_equal(own.sketch, other.sketch):
+        return True
+    return within(sketch.distance(own.sketch, other.sketch), allowed * own.norm)

@@ -41,6 +41,14 @@ class Finding(Value, frozen=True):
         return "/".join(part for part in (self.layer, self.tensor) if part)
 
 
+def not_compared(layer: str, role: str, side: str = "file", outside: str | None = None) -> Finding:
+    """The finding that a layer has state which one side, `file` or `golden`, does not contain.
+
+    `outside` is the file outside the model file that contains it, if the model names one.
+    """
+    return Finding("weights", NOT_COMPARED, layer, role, side, actual=outside, severity="note")
+
+
 def within(difference: float, allowed: float) -> bool:
     """Whether a difference is allowed. NaN never is."""
     return difference <= allowed

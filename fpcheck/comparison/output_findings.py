@@ -1,6 +1,6 @@
 """Differences of outputs."""
 
-from typing import Any
+from functools import partial
 
 import numpy as np
 
@@ -10,13 +10,14 @@ from fpcheck.fingerprint import sketch
 from fpcheck.fingerprint.outputs import Answer, Outputs, largest_difference, relative_difference
 
 METRIC = "max_difference_over_rms"
+_finding = partial(Finding, "outputs")
 
 
 def compare_outputs(golden: Outputs, candidate: Outputs, allowed: float) -> list[Finding]:
     """All findings of the level `outputs`."""
     if len(golden.answers) != len(candidate.answers):
         was, now = ([answer.name for answer in side.answers] for side in (golden, candidate))
-        return [_finding("output-missing", None, "outputs", was, now)]
+        return [_finding("output-missing", None, None, "outputs", was, now)]
     pairs = zip(golden.answers, candidate.answers, strict=True)
     findings = (_compare(expected, actual, allowed) for expected, actual in pairs)
     return [finding for finding in findings if finding is not None]
@@ -26,25 +27,17 @@ def _compare(expected: Answer, actual: Answer, allowed: float) -> Finding | None
     name = expected.name
     if expected.shape != actual.shape:
         shapes = list(expected.shape), list(actual.shape)
-        return _finding("output-shape-changed", name, "shape", *shapes)
+        return _finding("output-shape-changed", name, None, "shape", *shapes)
     for values in (actual.logits, actual.final):
         if bad := int((~np.isfinite(values)).sum()):
-            return _finding("non-finite", name, "non_finite_values", 0, bad)
+            return _finding("non-finite", name, None, "non_finite_values", 0, bad)
     logits = relative_difference(expected.logits, actual.logits)
     for tensor, difference in (("logits", logits), ("final", _final_difference(expected, actual))):
         if not within(difference, allowed):
-            return _changed(name, tensor, METRIC, difference, allowed)
+            return _finding("output-changed", name, tensor, METRIC, None, difference, allowed)
     if expected.logits.size < np.prod(expected.shape):
         return _compare_sketches(expected, actual, allowed)
     return None
-
-
-def _finding(code: str, name: str | None, metric: str, expected: Any, actual: Any) -> Finding:
-    return Finding("outputs", code, name, metric=metric, expected=expected, actual=actual)
-
-
-def _changed(name: str, tensor: str, metric: str, difference: float, allowed: float) -> Finding:
-    return Finding("outputs", "output-changed", name, tensor, metric, None, difference, allowed)
 
 
 def _rms(values: Array) -> float:
@@ -71,7 +64,8 @@ def _compare_sketches(expected: Answer, actual: Answer, allowed: float) -> Findi
     if within(distance, allowed * norm):
         return None
     relative = distance / norm if norm else distance
-    return _changed(expected.name, "logits", "relative_l2", relative, allowed)
+    what = ("output-changed", expected.name, "logits", "relative_l2")
+    return _finding(*what, None, relative, allowed)
 
 
 def matching_alternative(golden: Outputs, candidate: Outputs, allowed: float) -> str | None:

@@ -21,10 +21,7 @@ Matches = list[tuple[Tensor, Tensor | None]]
 class Pair(Value, frozen=True, dict=True):
     """A layer of the golden and the corresponding layer of the candidate.
 
-    Attributes:
-        golden: the golden's layer.
-        candidate: the candidate's layer.
-        digests: of the tensors of both, in order, where they are known.
+    The digests are those of the tensors of both, in order, where they are known.
     """
 
     golden: Layer
@@ -107,13 +104,9 @@ def _lacks_roles(tensors: Sequence[Tensor]) -> bool:
 
 
 class Pairing(Value, frozen=True, dict=True):
-    """All pairs, in the golden's order, and the layers without a counterpart.
+    """All pairs, in the golden's order, and the layers that only golden or only candidate has.
 
-    Attributes:
-        pairs: corresponding layers.
-        removed: layers of the golden that the candidate lacks.
-        added: layers of the candidate that the golden lacks.
-        how: what they were paired by: `place`, `name` or `content`.
+    `how` says what they were paired by: `place`, `name` or `content`.
     """
 
     pairs: tuple[Pair, ...]
@@ -160,7 +153,7 @@ def pair(golden: Structure, candidate: Structure, digests: Digests = NO_DIGESTS)
     left = [layer for layer in golden.layers if layer.path not in matched]
     right = [layer for layer in candidate.layers if layer.path not in used]
     matched |= _match_by_key(left, right, signature)
-    matched |= _match_between(golden, candidate, matched, _class_key)
+    matched |= _match_between(golden, candidate, matched, lambda la: la.class_name.encode())
     used = set(matched.values())
     paired = (layer for layer in golden.layers if layer.path in matched)
     return Pairing(
@@ -178,9 +171,9 @@ def _pair(golden: Layer, candidate: Layer, digests: Digests) -> Pair:
 
 def _names_moved(golden: Structure, candidate: Structure) -> bool:
     """Whether both have the same names, in another order."""
-    ours = stable_paths(layer.path for layer in golden.layers).values()
-    theirs = stable_paths(layer.path for layer in candidate.layers).values()
-    return list(ours) != list(theirs) and set(ours) == set(theirs)
+    sides = (golden.layers, candidate.layers)
+    ours, theirs = ([*stable_paths(la.path for la in layers).values()] for layers in sides)
+    return ours != theirs and set(ours) == set(theirs)
 
 
 def _only_numbers_moved(golden: Structure, candidate: Structure, digests: Digests) -> bool:
@@ -196,10 +189,6 @@ def signature(layer: Layer) -> bytes:
     _, class_name, dtype, config, _, tensors = layer_key(layer, {})
     own = None if config is None or "outputs" in config else config
     return canonical_json([class_name, dtype, own, tensors])
-
-
-def _class_key(layer: Layer) -> bytes:
-    return layer.class_name.encode()
 
 
 def _match_by_name(golden: Structure, candidate: Structure) -> dict[str, str]:

@@ -1,17 +1,19 @@
 """Differences of structure, layer by layer."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
 
-from fpcheck.comparison.finding import Finding, Severity
+from fpcheck.comparison.finding import Finding
 from fpcheck.comparison.pairing import Pair, Pairing
 from fpcheck.fingerprint.structure import Edge, Layer, Port, Structure, layer_key
 
 # Merges whose result does not depend on the order of their inputs.
 _MERGES = ("Add", "Multiply", "Maximum", "Minimum")
 COMMUTATIVE = frozenset({*_MERGES, *(f"ops.{name}" for name in _MERGES), "Average"})
+_finding = partial(Finding, "structure")
 # A structure, and by the paths of its paired layers those of the candidate.
 _Side = tuple[Structure, dict[str, str]]
 
@@ -23,65 +25,49 @@ def compare_structure(golden: Structure, candidate: Structure, pairing: Pairing)
         return findings
     findings += _compare_ports(golden, candidate, pairing)
     for layer in pairing.removed:
-        findings.append(_change("layer-removed", layer.path, "class", layer.class_name, None))
+        findings.append(
+            _finding("layer-removed", layer.path, None, "class", layer.class_name, None)
+        )
     for layer in pairing.added:
-        findings.append(_change("layer-added", layer.path, "class", None, layer.class_name))
+        findings.append(_finding("layer-added", layer.path, None, "class", None, layer.class_name))
     sides = (golden, pairing.to_candidate), (candidate, {path: path for path in pairing.to_golden})
     for pair in pairing.pairs:
         findings += _compare_layer(pair)
         findings += _compare_calls(pair, *sides)
     if not any(finding.severity == "error" for finding in findings) and _any_differs(pairing):
         # The structures differ, but no finding above names the difference.
-        findings += list(_compare_shapes(pairing)) or [Finding("structure", "structure-changed")]
+        findings += list(_compare_shapes(pairing)) or [_finding("structure-changed")]
     return findings
-
-
-def _change(
-    code: str,
-    layer: str | None,
-    metric: str,
-    expected: Any,
-    actual: Any,
-    tensor: str | None = None,
-    severity: Severity = "error",
-) -> Finding:
-    return Finding("structure", code, layer, tensor, metric, expected, actual, severity=severity)
 
 
 def _any_differs(pairing: Pairing) -> bool:
     """Whether any pair differs in what decides outputs; the order of layers does not."""
     same = {pair.golden.path: pair.golden.path for pair in pairing.pairs}
-    return any(
-        layer_key(_with_sorted_inputs(pair.golden, same), same)
-        != layer_key(_with_sorted_inputs(pair.candidate, pairing.to_golden), pairing.to_golden)
-        for pair in pairing.pairs
-    )
+    other = pairing.to_golden
+    return any(_key(pair.golden, same) != _key(pair.candidate, other) for pair in pairing.pairs)
 
 
-def _with_sorted_inputs(layer: Layer, names: dict[str, str]) -> Layer:
-    """The layer with its inputs in a fixed order, if their order does not matter."""
-    if layer.class_name not in COMMUTATIVE or layer.calls is None:
-        return layer
-
-    def key(edge: Edge) -> tuple[str, int, int]:
-        return names.get(edge.layer, edge.layer), edge.call, edge.output
-
-    calls = (replace(call, inputs=tuple(sorted(call.inputs, key=key))) for call in layer.calls)
-    return replace(layer, calls=tuple(calls))
+def _key(layer: Layer, names: dict[str, str]) -> list[Any]:
+    """What decides a layer's outputs, with its inputs sorted if their order does not matter."""
+    key = layer_key(layer, names)
+    *_, calls, _ = key
+    for call in calls or () if layer.class_name in COMMUTATIVE else ():
+        call[0].sort()
+    return key
 
 
 def _notes(pairing: Pairing) -> Iterator[Finding]:
     if renamed := pairing.renamed:
         was, now = renamed[0].golden.path, renamed[0].candidate.path
         now = f"{now} ({len(renamed)} renamed)"
-        yield _change("layers-renamed", was, "names", was, now, severity="note")
+        yield _finding("layers-renamed", was, None, "names", was, now, severity="note")
     for pair in pairing.pairs:
         path = pair.golden.path
         was, now = pair.golden.code, pair.candidate.code
         if was and now and was != now:
-            yield _change("code-changed", path, "code", was, now, severity="note")
+            yield _finding("code-changed", path, None, "code", was, now, severity="note")
         for key, old, new in _changed_items(pair.golden.training, pair.candidate.training):
-            yield _change("training-config-changed", path, key, old, new, severity="note")
+            yield _finding("training-config-changed", path, None, key, old, new, severity="note")
 
 
 def _changed_items(
@@ -96,24 +82,26 @@ def _changed_items(
 def _compare_layer(pair: Pair) -> Iterator[Finding]:
     golden, candidate, path = pair.golden, pair.candidate, pair.golden.path
     if golden.class_name != candidate.class_name:
-        yield _change("class-changed", path, "class", golden.class_name, candidate.class_name)
+        yield _finding(
+            "class-changed", path, None, "class", golden.class_name, candidate.class_name
+        )
         return
     if golden.dtype != candidate.dtype:
-        yield _change("dtype-changed", path, "dtype", golden.dtype, candidate.dtype)
+        yield _finding("dtype-changed", path, None, "dtype", golden.dtype, candidate.dtype)
     yield from _compare_config(golden, candidate)
     for tensor, other in pair.stored:
         role = tensor.role
         if other is None:
-            yield Finding("structure", "tensor-missing", path, role)
+            yield _finding("tensor-missing", path, role)
         elif tensor.shape != other.shape:
             shapes = list(tensor.shape), list(other.shape)
-            yield _change("tensor-shape-changed", path, "shape", *shapes, tensor=role)
+            yield _finding("tensor-shape-changed", path, role, "shape", *shapes)
         elif tensor.dtype != other.dtype:
             dtypes = tensor.dtype, other.dtype
-            yield _change("tensor-dtype-changed", path, "dtype", *dtypes, tensor=role)
+            yield _finding("tensor-dtype-changed", path, role, "dtype", *dtypes)
     for tensor in pair.added:
         if not tensor.derived:
-            yield Finding("structure", "tensor-added", path, tensor.role)
+            yield _finding("tensor-added", path, tensor.role)
 
 
 def _compare_config(golden: Layer, candidate: Layer) -> Iterator[Finding]:
@@ -126,7 +114,7 @@ def _compare_config(golden: Layer, candidate: Layer) -> Iterator[Finding]:
             # A custom class passes its policy on to the layers that it makes.
             policy = golden.custom and "dtype" in path.split(".")
             code = "dtype-changed" if policy else "config-changed"
-            yield _change(code, golden.path, path, was, now)
+            yield _finding(code, golden.path, None, path, was, now)
 
 
 def _innermost(key: str, expected: Any, actual: Any) -> Iterator[tuple[str, Any, Any]]:
@@ -153,7 +141,7 @@ def _compare_ports(golden: Structure, candidate: Structure, pairing: Pairing) ->
     ):
         pairs = zip(ours, theirs, strict=False)
         if len(ours) != len(theirs) or not all(_is_same_port(*pair, pairing) for pair in pairs):
-            yield _change(code, None, "ports", [*map(_text, ours)], [*map(_text, theirs)])
+            yield _finding(code, None, None, "ports", [*map(_text, ours)], [*map(_text, theirs)])
 
 
 def _is_same_port(golden: Port, candidate: Port, pairing: Pairing) -> bool:
@@ -179,7 +167,7 @@ def _compare_calls(pair: Pair, golden: _Side, candidate: _Side) -> Iterator[Find
     if ours is None or theirs is None:
         return
     if len(ours) != len(theirs):
-        yield _change("sharing-changed", path, "calls", len(ours), len(theirs))
+        yield _finding("sharing-changed", path, None, "calls", len(ours), len(theirs))
         return
     for expected, actual in zip(ours, theirs, strict=True):
         before = [_origin(edge, *golden) for edge in expected.inputs]
@@ -189,9 +177,9 @@ def _compare_calls(pair: Pair, golden: _Side, candidate: _Side) -> Iterator[Find
         if before != after:
             was = _describe_edges(expected.inputs, golden[0])
             now = _describe_edges(actual.inputs, candidate[0])
-            yield _change("graph-rewired", path, "inbound", was, now)
+            yield _finding("graph-rewired", path, None, "inbound", was, now)
         for key, *sides in _changed_items(expected.arguments, actual.arguments):
-            yield _change("config-changed", path, f"call.{key}", *sides)
+            yield _finding("config-changed", path, None, f"call.{key}", *sides)
 
 
 def _origin(edge: Edge, structure: Structure, paired: dict[str, str]) -> tuple[str, int, int]:
@@ -222,4 +210,4 @@ def _compare_shapes(pairing: Pairing) -> Iterator[Finding]:
     for pair in pairing.pairs:
         was, now = ([*map(list, side.output_shapes)] for side in (pair.golden, pair.candidate))
         if was != now:
-            yield _change("output-shape-changed", pair.golden.path, "shape", was, now)
+            yield _finding("output-shape-changed", pair.golden.path, None, "shape", was, now)

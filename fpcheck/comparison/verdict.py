@@ -39,16 +39,13 @@ def judge_level(
     if any(finding.severity == "error" for finding in own):
         return LevelResult("fail")
     missing = [finding for finding in own if finding.code == NOT_COMPARED]
-    if missing and before.status == "pass":
-        return LevelResult("skipped", _describe_missing(missing))
-    return before
-
-
-def _describe_missing(findings: Sequence[Finding]) -> str:
-    first, more = findings[0], len(findings) - 1
+    if not missing or before.status != "pass":
+        return before
+    first, more = missing[0], len(missing) - 1
     place = f", which is stored in {first.actual}" if first.actual is not None else ""
     rest = f" (and {more} more)" if more else ""
-    return f"the {first.metric} does not contain {first.where}{place}{rest}"
+    reason = f"the {first.metric} does not contain {first.where}{place}{rest}"
+    return LevelResult("skipped", reason)
 
 
 def decide_verdict(

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from fpcheck.codec import Value
-from fpcheck.comparison.finding import NOT_COMPARED, Finding, Severity, within
+from fpcheck.comparison.finding import Finding, Severity, not_compared, within
 from fpcheck.comparison.pairing import Pair, Pairing
 from fpcheck.fingerprint import sketch
 from fpcheck.fingerprint.fingerprint import Fingerprint, Place, measured_by_place
@@ -120,14 +120,6 @@ def _compare_pair(pair: Pair, changed: dict[Place, Changed], allowed: float) -> 
             yield _measure(item, allowed)
     for tensor in pair.added:
         yield Finding("weights", "tensor-added", path, tensor.role)
-
-
-def not_compared(layer: str, role: str, side: str = "file", outside: str | None = None) -> Finding:
-    """The finding that a layer has state which one side, `file` or `golden`, does not contain.
-
-    `outside` is the file outside the model file that contains it, if the model names one.
-    """
-    return Finding("weights", NOT_COMPARED, layer, role, side, actual=outside, severity="note")
 
 
 def _measure(item: Changed, allowed: float) -> Finding:

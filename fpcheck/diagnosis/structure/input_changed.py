@@ -27,10 +27,6 @@ def diagnose(case: Case) -> Diagnoses:
 def _differing(case: Case) -> list[str]:
     """The inputs that differ, where both sides have the same number."""
     ours, theirs = case.golden.structure.inputs, case.candidate.structure.inputs
-    if len(ours) != len(theirs):
-        return []
-    return [
-        golden.source.layer
-        for golden, candidate in zip(ours, theirs, strict=True)
-        if (golden.shape, golden.dtype) != (candidate.shape, candidate.dtype) and golden.source
-    ]
+    pairs = zip(ours, theirs, strict=True) if len(ours) == len(theirs) else ()
+    other = (was for was, now in pairs if (was.shape, was.dtype) != (now.shape, now.dtype))
+    return [port.source.layer for port in other if port.source]

@@ -14,11 +14,9 @@ def diagnose(case: Case) -> Diagnoses:
     names = dict.fromkeys(f.layer for f in copies if f.layer)
     inside = tuple(f"{name}/" for name in names)
     case.explain([*lost, *copies, *(f for f in added if (f.layer or "").startswith(inside))])
-    case.explain(
-        finding
-        for finding in case.unexplained("graph-rewired")
-        if names.keys() & {source.partition(" (")[0] for source in finding.actual}
-    )
+    for finding in case.unexplained("graph-rewired"):
+        if names.keys() & {source.partition(" (")[0] for source in finding.actual}:
+            case.explain([finding])
     changes = [
         f"{f.layer} is called {times(f.actual)} ({case.reference}: {times(f.expected)})"
         for f in lost
