@@ -9,9 +9,8 @@ from fpcheck.codec import Value, canonical_json
 from fpcheck.fingerprint.layer_names import stable_paths, stem
 from fpcheck.fingerprint.structure import USED, Layer, Structure, Tensor, layer_key
 
-# By the path of a layer, the digests of its tensors.
+# Of golden and candidate, by the path of a layer, the digests of its tensors.
 LayerDigests = Mapping[str, tuple[bytes, ...]]
-# Of the golden, of the candidate.
 Digests = tuple[LayerDigests, LayerDigests]
 NO_DIGESTS: Digests = ({}, {})
 Key = bytes | tuple[bytes, ...]

@@ -51,9 +51,10 @@ def why_not_equal(golden: Fingerprint, candidate: Fingerprint) -> str | None:
     """Why two models may compute differently; None if they surely compute the same."""
     was, now = golden.structure, candidate.structure
     both = alike(golden, candidate)
+    missing = unrecorded(was, now)  # it is unknown
     return (
         _architecture(was, now)
-        or _recording(was, now)
+        or (missing and f"an earlier fpcheck recorded the golden, without {missing}")
         or _difference(*both)
         or next(_not_stored(assets_not_stored(golden, candidate), *both), None)
         or _outside(was, now)
@@ -74,12 +75,6 @@ def _architecture(golden: Structure, candidate: Structure) -> str | None:
     if is_weights_only(candidate) or is_weights_only(golden):
         return "the architecture is not known"
     return None if golden.tensors else "the model has no weights"
-
-
-def _recording(golden: Structure, candidate: Structure) -> str | None:
-    """What an earlier fpcheck did not record is unknown."""
-    missing = unrecorded(golden, candidate)
-    return f"an earlier fpcheck recorded the golden, without {missing}" if missing else None
 
 
 def _difference(golden: Fingerprint, candidate: Fingerprint) -> str | None:

@@ -24,12 +24,10 @@ def compare_structure(golden: Structure, candidate: Structure, pairing: Pairing)
     if pairing.how == "place":
         return findings
     findings += _compare_ports(golden, candidate, pairing)
-    for layer in pairing.removed:
-        findings.append(
-            _finding("layer-removed", layer.path, None, "class", layer.class_name, None)
-        )
-    for layer in pairing.added:
-        findings.append(_finding("layer-added", layer.path, None, "class", None, layer.class_name))
+    for la in pairing.removed:
+        findings.append(_finding("layer-removed", la.path, None, "class", la.class_name))
+    for la in pairing.added:
+        findings.append(_finding("layer-added", la.path, None, "class", None, la.class_name))
     sides = (golden, pairing.to_candidate), (candidate, {path: path for path in pairing.to_golden})
     for pair in pairing.pairs:
         findings += _compare_layer(pair)
@@ -51,8 +49,9 @@ def _key(layer: Layer, names: dict[str, str]) -> list[Any]:
     """What decides a layer's outputs, with its inputs sorted if their order does not matter."""
     key = layer_key(layer, names)
     *_, calls, _ = key
-    for call in calls or () if layer.class_name in COMMUTATIVE else ():
-        call[0].sort()
+    if layer.class_name in COMMUTATIVE:
+        for call in calls or ():
+            call[0].sort()
     return key
 
 

@@ -5,6 +5,7 @@ in the folder of its level, and add its name to `RULES` there.
 """
 
 from collections.abc import Iterator
+from functools import partial
 from importlib import import_module
 from types import ModuleType
 
@@ -52,15 +53,12 @@ def diagnose(
         if diagnoses := list(rule(case)):
             return diagnoses
     diagnoses = [diagnosis for rule in RULES for diagnosis in rule(case)]
-    diagnoses.sort(key=lambda d: (-d.confidence, -_count_findings(comparison, d)))
+
+    def rank(diagnosis: Diagnosis) -> tuple[float, int]:
+        layers = set(diagnosis.layers)
+        return -diagnosis.confidence, -sum(finding.layer in layers for finding in case.errors)
+
+    diagnoses.sort(key=rank)
     # Users know the LSTM, not the cell inside it; the evidence names the tensor itself.
-    golden = comparison.golden.structure
-    return [
-        replace(d, layers=list(dict.fromkeys(visible_layer(golden, path) for path in d.layers)))
-        for d in diagnoses
-    ]
-
-
-def _count_findings(comparison: Comparison, diagnosis: Diagnosis) -> int:
-    layers = set(diagnosis.layers)
-    return sum(finding.layer in layers for finding in comparison.errors)
+    visible = partial(visible_layer, comparison.golden.structure)
+    return [replace(d, layers=list(dict.fromkeys(map(visible, d.layers)))) for d in diagnoses]

@@ -10,7 +10,7 @@ from fpcheck.comparison.finding import Finding as Finding
 from fpcheck.comparison.pairing import Pair
 from fpcheck.comparison.weight_findings import Changed as Changed
 from fpcheck.comparison.weight_findings import Owner, owned
-from fpcheck.fingerprint.fingerprint import Fingerprint, Place
+from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.structure import Layer, Structure
 from fpcheck.fingerprint.undone import Undone
@@ -75,8 +75,7 @@ class Case:
         # The golden's layers by path.
         self.layers = comparison.golden.structure.by_path
         self._neighbours = neighbours()
-        self._explained_tensors: set[Place] = set()
-        self._explained_findings: set[int] = set()
+        self._explained: set[int] = set()
 
     def neighbours(self) -> Iterator[Neighbour]:
         """Other goldens, other versions of this one first; each head is read once, when needed."""
@@ -85,22 +84,16 @@ class Case:
 
     def unexplained(self, *codes: str) -> list[Finding]:
         """Errors with these codes that no rule has explained."""
-        explained = self._explained_findings
-        return [f for f in self.errors if f.code in codes and id(f) not in explained]
-
-    def explain(self, findings: Iterable[Finding]) -> None:
-        """Mark findings as explained."""
-        self._explained_findings.update(map(id, findings))
+        return [f for f in self.errors if f.code in codes and id(f) not in self._explained]
 
     @property
     def unexplained_tensors(self) -> list[Changed]:
         """Changed tensors that no rule has explained, without derived state."""
-        explained = self._explained_tensors
-        return [i for i in self.changed if not i.tensor.derived and i.place not in explained]
+        return [i for i in self.changed if not i.tensor.derived and id(i) not in self._explained]
 
-    def explain_tensors(self, items: Iterable[Changed]) -> None:
-        """Mark changed tensors as explained."""
-        self._explained_tensors.update(item.place for item in items)
+    def explain(self, items: Iterable[Finding | Changed]) -> None:
+        """Mark findings or changed tensors, which live as long as the case, as explained."""
+        self._explained.update(map(id, items))
 
     @cached_property
     def changed(self) -> list[Changed]:
@@ -213,7 +206,7 @@ def diagnose_tensors(
     reasons = [(item, text) for item in case.unexplained_tensors if (text := reason(item))]
     if reasons:
         items = [item for item, _ in reasons]
-        case.explain_tensors(items)
+        case.explain(items)
         names = some(item.name for item in items)
         summary = summary.format(names=names, reference=case.reference)
         evidence = [f"{item.name}: {text}" for item, text in reasons]
@@ -231,8 +224,3 @@ def by_layer(items: Iterable[Changed]) -> dict[str, list[Changed]]:
 def count(number: int, word: str) -> str:
     """`1 layer`, `3 layers`."""
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
-
-
-def times(number: int) -> str:
-    """`once`, `3 times`."""
-    return "once" if number == 1 else f"{number} times"

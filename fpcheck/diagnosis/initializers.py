@@ -45,17 +45,8 @@ _SCALING = {
 }
 
 
-def describe_fresh(case: Case, item: Changed) -> str | None:
-    """Why a changed tensor looks freshly initialised; None where it does not."""
-    return _describe(case, item, item.candidate.details)
-
-
-def was_fresh(case: Case, item: Changed) -> bool:
-    """Whether the golden's tensor looks freshly initialised too: it was hardly trained."""
-    return item.both is not None and _describe(case, item, item.golden.details) is not None
-
-
-def _describe(case: Case, item: Changed, details: Details | None) -> str | None:
+def describe_fresh(case: Case, item: Changed, details: Details | None) -> str | None:
+    """Why a changed tensor with these details looks freshly initialised; None if it does not."""
     if details is None or details.statistics.non_finite or not details.statistics.count:
         return None
     name, config = _initializer(case, item)

@@ -14,7 +14,8 @@ def diagnose(case: Case) -> Diagnoses:
         return
     case.explain(case.unexplained("output-changed", "output-shape-changed"))
     golden = case.golden.structure.outputs
-    names = [port.name for port in golden] or [answer.name for answer in _answers(case)[0]]
+    answers = case.golden.outputs.answers if case.golden.outputs else ()
+    names = [port.name for port in golden] or [answer.name for answer in answers]
     moved = [(now, was) for now, was in enumerate(order) if now != was]
     texts = [
         f"output {now} is the {case.reference}'s output {was} ({names[was]})" for now, was in moved
@@ -37,18 +38,15 @@ def _weights_differ(case: Case) -> bool:
     return not compared or any(f.level == "weights" and f.layer in sources for f in case.errors)
 
 
-def _answers(case: Case) -> tuple[tuple[Answer, ...], tuple[Answer, ...]]:
-    golden, candidate = case.golden.outputs, case.candidate.outputs
-    return (golden.answers if golden else ()), (candidate.answers if candidate else ())
-
-
 def _order_by_values(case: Case) -> list[int] | None:
-    ours, theirs = _answers(case)
-    if len(ours) < 2 or len(ours) != len(theirs) or case.golden.outputs is None:
+    golden, candidate = case.golden.outputs, case.candidate.outputs
+    if golden is None or candidate is None:
         return None
-    if any(f.level == "weights" for f in case.errors):  # then layers are exchanged, not outputs
+    ours, theirs = golden.answers, candidate.answers
+    exchanged = any(f.level == "weights" for f in case.errors)  # then layers are, not outputs
+    if len(ours) < 2 or len(ours) != len(theirs) or exchanged:
         return None
-    allowed = case.comparison.tolerances.allowed_outputs(case.golden.outputs)
+    allowed = case.comparison.tolerances.allowed_outputs(golden)
 
     def equal(golden: Answer, other: Answer) -> bool:
         return golden.shape == other.shape and within(

@@ -18,7 +18,9 @@ def diagnose(case: Case) -> Diagnoses:
     if not findings:
         return
     case.explain([*computed, *stored])
-    kinds = Counter((_name(f.expected), _name(f.actual)) for f in findings)
+    # A policy as users call it; the findings show the parts of a map of policies.
+    sides = ((f.expected, f.actual) for f in findings)
+    kinds = Counter(tuple(_MAP if isinstance(p, dict) else str(p) for p in s) for s in sides)
     (was, now), _ = kinds.most_common(1)[0]
     layers = dict.fromkeys(f.layer for f in findings if f.layer)
     what, unit = ("dtype", "layer") if computed else ("weight dtype", "tensor")
@@ -30,8 +32,3 @@ def diagnose(case: Case) -> Diagnoses:
         [f"{count(n, unit)}: {new} instead of {old}" for (old, new), n in kinds.items()],
         f"Build the model {build}, or record it as a golden of its own.",
     )
-
-
-def _name(policy: object) -> str:
-    """A policy as users call it; the findings show the parts of a map of policies."""
-    return _MAP if isinstance(policy, dict) else str(policy)

@@ -1,6 +1,6 @@
 """The same layers, but some get their inputs from other layers or in another order."""
 
-from fpcheck.diagnosis.case import Case, Diagnoses, Finding, diagnosis, some, times
+from fpcheck.diagnosis.case import Case, Diagnoses, Finding, diagnosis, some
 
 
 def diagnose(case: Case) -> Diagnoses:
@@ -8,7 +8,7 @@ def diagnose(case: Case) -> Diagnoses:
     findings = case.unexplained("graph-rewired", "sharing-changed")
     if findings:
         case.explain(findings)
-        changes = [_text(finding, case.reference) for finding in findings]
+        changes = [describe(finding, case.reference) for finding in findings]
         yield diagnosis(
             "graph-rewired",
             [f.layer for f in findings],
@@ -18,9 +18,11 @@ def diagnose(case: Case) -> Diagnoses:
         )
 
 
-def _text(finding: Finding, reference: str) -> str:
+def describe(finding: Finding, reference: str) -> str:
+    """The inputs of a layer, or how often it is called, on both sides."""
     if finding.metric == "calls":
-        now, was = times(finding.actual), times(finding.expected)
+        sides = (finding.actual, finding.expected)
+        now, was = ("once" if number == 1 else f"{number} times" for number in sides)
         return f"{finding.layer} is called {now} ({reference}: {was})"
     now, was = (", ".join(map(str, side)) for side in (finding.actual, finding.expected))
     same = sorted(map(str, finding.actual)) == sorted(map(str, finding.expected))

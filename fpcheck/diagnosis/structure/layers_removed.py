@@ -8,14 +8,13 @@ def diagnose(case: Case) -> Diagnoses:
     removed = [f.layer for f in case.unexplained("layer-removed") if f.layer]
     if not removed or not case.pairing.pairs or case.lacks_architecture:
         return
-    what = f"{count(len(removed), 'layer')} of the {case.reference}"
-    advice = "Build the missing layers."
+    what, advice = count(len(removed), "layer") + " of", "Build the missing layers."
     if is_top(case, removed):
-        what, advice = f"the top of the {case.reference}", "Build it with include_top=True."
+        what, advice = "the top of", "Build it with include_top=True."
     yield diagnosis(
         "layers-removed",
         removed,
-        f"The model lacks {what}: {some(removed, 5)}.",
+        f"The model lacks {what} the {case.reference}: {some(removed, 5)}.",
         [f"{len(case.pairing.pairs)} of {len(case.layers)} layers are present"],
         advice,
     )

@@ -1,6 +1,7 @@
 """A layer that the golden calls several times is replaced by several layers."""
 
-from fpcheck.diagnosis.case import Case, Diagnoses, diagnosis, some, times
+from fpcheck.diagnosis.case import Case, Diagnoses, diagnosis, some
+from fpcheck.diagnosis.structure.graph_rewired import describe
 
 
 def diagnose(case: Case) -> Diagnoses:
@@ -17,10 +18,7 @@ def diagnose(case: Case) -> Diagnoses:
     for finding in case.unexplained("graph-rewired"):
         if names.keys() & {source.partition(" (")[0] for source in finding.actual}:
             case.explain([finding])
-    changes = [
-        f"{f.layer} is called {times(f.actual)} ({case.reference}: {times(f.expected)})"
-        for f in lost
-    ]
+    changes = [describe(finding, case.reference) for finding in lost]
     yield diagnosis(
         "sharing-lost",
         [f.layer for f in lost],

@@ -26,18 +26,14 @@ def diagnose(case: Case) -> Diagnoses:
     if not equal and same > _OTHER * size:
         return
     what = f"it has the structure of the golden {label}" if equal else "it is another model"
-    evidence = [
-        f"{count(len(ours.layers), 'layer')} in the {case.reference}, {len(theirs.layers)} here"
-    ]
-    if label:
-        near = f"nearest golden: {label}; {share:.0%} of the layers with weights have equal shapes"
-        evidence.append(what if equal else near)
+    both = f"{count(len(ours.layers), 'layer')} in the {case.reference}, {len(theirs.layers)} here"
+    near = f"nearest golden: {label}; {share:.0%} of the layers with weights have equal shapes"
     right = f"right golden{case.or_choose(label) if label else ''}"
     yield diagnosis(
         "wrong-architecture",
         [],
         f"Only {same} of {count(size, 'layer')} match the {case.reference}: {what}.",
-        evidence,
+        [both, what if equal else near] if label else [both],
         f"Compare with the {right}, or build the right model.",
         confidence=1.0 if equal else 0.97,
     )

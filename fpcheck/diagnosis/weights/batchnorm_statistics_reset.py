@@ -8,18 +8,17 @@ _INITIAL = {"moving_mean": 0.0, "moving_variance": 1.0}
 
 def diagnose(case: Case) -> Diagnoses:
     """One diagnosis for all layers with initial statistics and loaded weights."""
-    reset: list[str] = []
-    equal = 0
+    reset: dict[str, int] = {}  # by layer, how many of its tensors equal the golden's
     for path, items in by_layer(case.unexplained_tensors).items():
         initial = [item for item in items if _is_initial(item)]
         others = [item for item in items if item not in initial]
         loaded = any(item.tensor.role in _INITIAL for item in others) or _one_equals(case, items)
-        fresh = others and all(describe_fresh(case, item) for item in others)
+        fresh = others and all(describe_fresh(case, i, i.candidate.details) for i in others)
         if initial and not loaded and not fresh:
-            case.explain_tensors(initial)
-            reset.append(path)
-            equal += len(items[0].layer.tensors) - len(items)
+            case.explain(initial)
+            reset[path] = len(items[0].layer.tensors) - len(items)
     if reset:
+        equal = sum(reset.values())
         yield diagnosis(
             "batchnorm-statistics-reset",
             reset,

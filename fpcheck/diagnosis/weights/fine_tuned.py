@@ -20,7 +20,7 @@ def diagnose(case: Case) -> Diagnoses:
     ]
     if not items:
         return
-    case.explain_tensors(items)
+    case.explain(items)
     distances = np.array([relative_distance(*item.both) for item in items if item.both])
     distances = distances[np.isfinite(distances)]
     layers, every = by_layer(items), len(case.weighted)

@@ -21,7 +21,7 @@ def diagnose(case: Case) -> Diagnoses:
     measured = any(item.both is not None for item in items)
     if not resized and cosine(matrices(items) or items) > _RELATED:
         return
-    case.explain_tensors(items)
+    case.explain(items)
     alone = heads.keys() == {f.layer for f in case.errors if f.level == "weights"}
     reasons = resized or [
         f"the values of the head are unrelated to the {case.reference}'s"

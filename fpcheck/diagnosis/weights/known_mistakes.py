@@ -38,7 +38,7 @@ def _diagnose(
         # Small values round to zeros, and zeros have many causes: alone they prove nothing.
         if all(item.constant for item in items):
             continue
-        case.explain_tensors(items)
+        case.explain(items)
         yield diagnosis(
             code,
             by_layer(items),

@@ -51,7 +51,7 @@ def _find_source(case: Case, path: str, items: list[Changed]) -> _Source | None:
         for i in items
         if not i.constant or case.digest(other, i.tensor.role) == i.candidate.digest
     ]
-    case.explain_tensors(explained)
+    case.explain(explained)
     changed = {item.tensor.role for item in case.changed if item.layer.path == path}
     kept = (t.role for t in case.layers[path].stored if t.role not in changed)
     # Whether the layer's unchanged tensors, too, equal those of the other layer.

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from fpcheck.diagnosis.case import Case, Changed, Diagnoses, by_layer, count, diagnosis
-from fpcheck.diagnosis.initializers import FEWEST_VALUES, describe_fresh, was_fresh
+from fpcheck.diagnosis.initializers import FEWEST_VALUES, describe_fresh
 from fpcheck.diagnosis.relatedness import RELATED, cosine
 
 
@@ -16,7 +16,7 @@ def diagnose(case: Case) -> Diagnoses:
     }
     if not reasons:
         return
-    case.explain_tensors(i for i in case.unexplained_tensors if i.layer.path in reasons)
+    case.explain(i for i in case.unexplained_tensors if i.layer.path in reasons)
     yield diagnosis(
         "not-loaded",
         reasons,
@@ -40,17 +40,17 @@ def _reasons(case: Case, items: list[Changed]) -> list[str]:
         return []
     # New random values are unrelated to the golden's; these were hardly trained, then trained on.
     drawn = [item for item in items if not item.constant]
-    if drawn and all(was_fresh(case, i) for i in drawn) and cosine(drawn) >= RELATED:
+    trained = not all(i.both and describe_fresh(case, i, i.golden.details) for i in drawn)
+    if drawn and not trained and cosine(drawn) >= RELATED:
         return []
-    reasons = [describe_fresh(case, item) for item in items]
+    reasons = [describe_fresh(case, item, item.candidate.details) for item in items]
     small = [_is_small(item) for item in items]
     # A few values show no distribution; the fresh tensors in the same layer decide.
     if sum(map(bool, reasons)) > sum(small):
         pairs = zip(reasons, small, strict=True)
         reasons = [text or ("too few values to decide" if few else None) for text, few in pairs]
-    if not all(reasons):
-        return []
-    return [f"{item.name}: {text}" for item, text in zip(items, reasons, strict=True)]
+    named = zip(items, reasons, strict=True)
+    return [f"{item.name}: {text}" for item, text in named] if all(reasons) else []
 
 
 def _is_small(item: Changed) -> bool:

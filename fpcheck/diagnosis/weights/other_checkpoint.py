@@ -58,11 +58,10 @@ def diagnose_known(case: Case) -> Diagnoses:
     items = [i for i in unexplained if not i.constant and i.candidate.digest not in case.owners]
     for other in case.neighbours() if items else ():
         digests = {} if other.content_id is None else _digests(other)
-        equal = [item for item in items if digests.get(item.owner) == item.candidate.digest]
+        known = [i for i in unexplained if digests.get(i.owner) == i.candidate.digest]
+        equal = [i for i in known if not i.constant and i.candidate.digest not in case.owners]
         if len(equal) > _LEAST_EQUAL * len(items):
-            constants = [i for i in unexplained if i.constant]
-            constants = [i for i in constants if digests.get(i.owner) == i.candidate.digest]
-            case.explain_tensors([*equal, *constants])
+            case.explain([*equal, *(i for i in known if i.constant)])
             # Beside the changed tensors, the unchanged ones may differ from the other golden.
             every = len(equal) == len(items) and _all_equal(case, digests)
             share = f"{len(equal)} of {count(len(items), 'changed tensor')}"
@@ -101,7 +100,7 @@ def diagnose(case: Case) -> Diagnoses:
     items = [item for item in case.unexplained_tensors if item.both is not None]
     if not items:
         return
-    case.explain_tensors(items)
+    case.explain(items)
     layers, every = by_layer(items), len(case.weighted)
     searched = ["no other golden has these values"] if _most_layers_changed(case) else []
     yield diagnosis(

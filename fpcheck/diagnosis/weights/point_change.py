@@ -40,8 +40,7 @@ def _describe(item: Changed) -> str | None:
     # Slices along each axis whose norm differs; unchanged slices have the same bits.
     profiles = zip(golden.profiles, candidate.profiles, strict=True)
     changed = [np.flatnonzero(ours != theirs) for ours, theirs in profiles]
-    indices = _indices(changed)
-    where = f" at {indices}" if indices else ""
+    where = _where(changed)
     if magnitudes == 1:
         return f"one value changed by {ordered[-1]:.4g}{where}"
     few = int(np.ceil(np.log2(magnitudes))) + 1
@@ -70,8 +69,8 @@ def _is_narrow(changed: list[Array], golden: Details) -> bool:
     return len(wide) > 1 and all(0 < share <= 0.4 for share in wide)
 
 
-def _indices(changed: list[Array]) -> str:
-    """The index of the changed values, `[3, 0|1]`; empty if it is not known well."""
+def _where(changed: list[Array]) -> str:
+    """The index of the changed values, ` at [3, 0|1]`; empty if it is not known well."""
     if not changed or any(not 0 < len(axis) <= 2 for axis in changed):
         return ""
-    return "[" + ", ".join("|".join(map(str, axis.tolist())) for axis in changed) + "]"
+    return " at [" + ", ".join("|".join(map(str, axis.tolist())) for axis in changed) + "]"

@@ -17,7 +17,7 @@ def diagnose(case: Case) -> Diagnoses:
         if is_quantized(pair.candidate.dtype) and not is_quantized(pair.golden.dtype)
     }
     if kinds:
-        case.explain_tensors(i for i in case.unexplained_tensors if i.layer.path in kinds)
+        case.explain(i for i in case.unexplained_tensors if i.layer.path in kinds)
         kind = next(iter(kinds.values()))
         share = f"{count(len(kinds), 'layer')} of {len(case.pairing.pairs)}"
         summary = f"The weights of {some(kinds)} are quantised: {kind}."

@@ -19,7 +19,7 @@ def diagnose(case: Case) -> Diagnoses:
         if sources:
             roles = sources.keys() | sources.values()
             # The other half of an exchange may be constant, such as a fresh beta.
-            case.explain_tensors(i for i in items if i.tensor.role in roles or i.constant)
+            case.explain(i for i in items if i.tensor.role in roles or i.constant)
             exchanges[path] = [_text(case, path, *pair) for pair in sources.items()]
     for path, text in _relabelled(case).items():
         exchanges.setdefault(path, []).append(text)

@@ -22,16 +22,13 @@ def diagnose(case: Case) -> Diagnoses:
     # What explains a layer's tensors explains its constants too, if the file has these as well.
     others = case.comparison.closer.others
     rest = [i for i in case.unexplained_tensors if i.layer.path in layers]
-    case.explain_tensors([*items, *(i for i in rest if i.golden.digest in others)])
+    case.explain([*items, *(i for i in rest if i.golden.digest in others)])
     averages = all(place.startswith("optimizer") for place in places.values())
     where = "among the optimizer's variables" if averages else "in another place"
     yield diagnosis(
         "weights-elsewhere",
         layers,
         f"The file contains the {case.reference}'s values of {some(places)}, but {where}.",
-        [
-            f"{place} has the digest of the {case.reference}'s {name}"
-            for name, place in places.items()
-        ],
+        [f"{at} has the digest of the {case.reference}'s {name}" for name, at in places.items()],
         _AVERAGES if averages else _COPY,
     )
