@@ -9,11 +9,8 @@ _ADVICE = "Call layers without training=True, and export the model in inference 
 
 def diagnose(case: Case) -> Diagnoses:
     """A diagnosis where the graph shows it, or where outputs vary from such a layer on."""
-    layers = [
-        pair.golden.path
-        for pair in case.pairing.pairs
-        if trains(pair.candidate.calls or ()) and not trains(pair.golden.calls or ())
-    ]
+    pairs = (pair for pair in case.pairing.pairs if trains(pair.candidate.calls or ()))
+    layers = [pair.golden.path for pair in pairs if not trains(pair.golden.calls or ())]
     if layers:
         findings = (f for f in case.unexplained("config-changed") if f.layer in layers)
         case.explain(f for f in findings if str(f.metric).startswith("call."))

@@ -21,8 +21,7 @@ def diagnose(case: Case) -> Diagnoses:
     if not items:
         return
     case.explain(items)
-    distances = np.array([relative_distance(*item.both) for item in items if item.both])
-    distances = distances[np.isfinite(distances)]
+    distances = [d for i in items if i.both and np.isfinite(d := relative_distance(*i.both))]
     layers, every = by_layer(items), len(case.weighted)
     yield diagnosis(
         "fine-tuned",
@@ -32,7 +31,7 @@ def diagnose(case: Case) -> Diagnoses:
         [
             f"{count(len(layers), 'layer')} of {every}: cosine with the {case.reference} "
             f"{cosine(items):.3g}",
-            f"relative distance {distances.min():.2g} to {distances.max():.2g}, "
+            f"relative distance {min(distances):.2g} to {max(distances):.2g}, "
             f"median {np.median(distances):.2g}",
         ],
         "Load the approved checkpoint, or record this one as a new version.",

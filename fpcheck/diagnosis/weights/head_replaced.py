@@ -23,11 +23,9 @@ def diagnose(case: Case) -> Diagnoses:
         return
     case.explain(items)
     alone = heads.keys() == {f.layer for f in case.errors if f.level == "weights"}
-    reasons = resized or [
-        f"the values of the head are unrelated to the {case.reference}'s"
-        if measured
-        else "only digests of the head are known, so it may have been trained further"
-    ]
+    unrelated = f"the values of the head are unrelated to the {case.reference}'s"
+    unknown = "only digests of the head are known, so it may have been trained further"
+    reasons = resized or [unrelated if measured else unknown]
     yield diagnosis(
         "head-replaced",
         heads,
