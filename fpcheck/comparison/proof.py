@@ -51,7 +51,7 @@ def why_not_equal(golden: Fingerprint, candidate: Fingerprint) -> str | None:
     """Why two models may compute differently; None if they surely compute the same."""
     was, now = golden.structure, candidate.structure
     both = alike(golden, candidate)
-    missing = unrecorded(was, now)  # it is unknown
+    missing = unrecorded(was, now)  # what an earlier fpcheck did not record is unknown
     return (
         _architecture(was, now)
         or (missing and f"an earlier fpcheck recorded the golden, without {missing}")

@@ -49,14 +49,14 @@ def _diagnose(
         )
 
 
-def _has_reversed_channels(item: Changed, undone: Undone) -> str | None:
+def _describe_reversed_channels(item: Changed, undone: Undone) -> str | None:
     channels = len(item.tensor.shape) - 2
     has_colours = channels > 0 and item.tensor.shape[channels] in COLOUR_CHANNELS
     is_reversed = (undone.how, undone.names, undone.axes) == ("ordered", ("reversed",), (channels,))
     return _CHANNELS_REVERSED if has_colours and is_reversed else None
 
 
-def _is_flipped(item: Changed, undone: Undone) -> str | None:
+def _describe_flipped(item: Changed, undone: Undone) -> str | None:
     spatial = len(item.tensor.shape) - 2
     axes = undone.reversed
     if undone.how == "ordered" and set(undone.names) == {"reversed"}:
@@ -66,7 +66,7 @@ def _is_flipped(item: Changed, undone: Undone) -> str | None:
     return f"flipped along axis {_listed(axes)}" if axes and max(axes) < spatial else None
 
 
-def _is_transposed(item: Changed, undone: Undone) -> str | None:
+def _describe_transposed(item: Changed, undone: Undone) -> str | None:
     if undone.how != "turned" or undone.exchanged == tuple(range(len(item.tensor.shape))):
         return None
     flipped = f", axis {_listed(undone.reversed)} reversed" if undone.reversed else ""
@@ -78,20 +78,20 @@ def _listed(axes: tuple[int, ...]) -> str:
 
 
 ROUNDED = ("float16", "bfloat16")
-# Other frameworks, and conversions from them, store kernels like that: code of the diagnosis,
-# mistakes, advice, and `describe`.
+# Kernels as other frameworks, and conversions from them, store them: code of the diagnosis, words,
+# advice and `describe`.
 MOVED: tuple[tuple[str, dict[str, str], str, _Describe], ...] = (
     (
         "input-channels-reversed",
         {"input-channels-reversed": _CHANNELS_REVERSED},
         "Feed the other channel order, or undo kernel[:, :, ::-1] in the conversion.",
-        _has_reversed_channels,
+        _describe_reversed_channels,
     ),
     (
         "kernel-flipped",
         {"flipped": "rotated by 180 degrees (all spatial axes reversed)"},
         "Undo the flip in the conversion: kernel[::-1, ::-1].",
-        _is_flipped,
+        _describe_flipped,
     ),
     (
         "kernel-transposed",
@@ -100,7 +100,7 @@ MOVED: tuple[tuple[str, dict[str, str], str, _Describe], ...] = (
             "space-transposed": "transposed (height and width exchanged)",
         },
         "Transpose it back in the conversion: kernels are (height, width, in, out), or (in, out).",
-        _is_transposed,
+        _describe_transposed,
     ),
 )
 
