@@ -4,15 +4,19 @@ import os
 import stat
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from fpcheck.codec import PathText, Value, pack
 from fpcheck.errors import FpcheckError, as_text
 from fpcheck.files import NO_PLUGINS, limits
 from fpcheck.files.address import is_address
+from fpcheck.files.refusals import AGAIN, CUT_OFF, damaged
+from fpcheck.files.region import file_region
+from fpcheck.fingerprint import digest
 from fpcheck.formats import give
-from fpcheck.formats.reading_errors import result_of_reading
 from fpcheck.processes.limited_process import LimitedProcess, may_fork, start
+from fpcheck.processes.process_limits import allow_time
+from fpcheck.processes.reply import Cause, ChildError
 
 if TYPE_CHECKING:
     from fpcheck.fingerprint.undone import Wanted
@@ -20,28 +24,32 @@ if TYPE_CHECKING:
 
 # Files that only this process and its forks have.
 OURS = "memory://"
+# Digests whose tensors need no details; None if none need any.
 Known = frozenset[bytes] | None
 # Stands for the descriptor of a remote file, which the child opens itself.
 NO_FILE = -1
-
-
-class Job(Value, frozen=True):
-    """What a child is to read.
-
-    Attributes:
-        descriptor: of the file, open for reading; `NO_FILE` for a remote one.
-        label: how messages name the file.
-        place: the folder of a local file, the address of a remote one.
-        known: digests whose tensors need no details; None if none need any.
-        wanted: a packed tuple of `undone.Wanted`, whose tensors are looked at more closely; may be
-            empty.
-    """
-
-    descriptor: int
-    label: str
-    place: PathText
-    known: frozenset[bytes] | None
-    wanted: bytes = b""
+T = TypeVar("T")
+_SLOW = "Download it, and give the path of the copy: the network may be slow."
+# What messages say of a child that failed to read a file.
+_SAID = {
+    Cause.STALLED: (
+        "reading it has stalled: the process that reads it did nothing for {}, so it was ended",
+        "Check the disk or the network that the file is on, then run this again.",
+    ),
+    Cause.OUT_OF_TIME: (
+        "reading it took more than {} of processor time, so it was ended",
+        "It is damaged, or built to run forever. Save or download it again.",
+    ),
+    Cause.OUT_OF_MEMORY: ("refused: it asks for more memory than reading may take", AGAIN),
+    Cause.TOO_LARGE: ("refused: describes more than {} of structure", AGAIN),
+    Cause.UNMAPPED: (CUT_OFF, AGAIN),
+    Cause.KILLED: (
+        "the process that reads it {}",
+        "The machine may be short of memory: close other programs, then run this again.",
+    ),
+    Cause.ENDED: ("damaged: the process that reads it {}", AGAIN),
+    Cause.RAISED: ("reading failed: {}", "--debug shows where."),
+}
 
 
 class Whole(Value, frozen=True):
@@ -84,11 +92,7 @@ class ModelFile:
         return os.fstat(self._descriptor).st_size
 
     def begin(self, known: Known) -> None:
-        """Begin to read, unless that has begun; `reading` gives the result.
-
-        Args:
-            known: digests whose tensors need no details; None if none need any.
-        """
+        """Begin to read, unless that has begun; `reading` gives the result."""
         if self._pending is None and self._reading is None:
             self._known = known
             self._pending = self._start(known)
@@ -102,7 +106,7 @@ class ModelFile:
         place = PathText(self.path if remote else Path(self.path).parent)
         return start(
             "fpcheck.formats.reader:read",
-            (Job(self._descriptor, self._label, place, known, wanted),),
+            (self._descriptor, self._label, place, known, wanted),
             limits.of_reading(limits.REMOTE_BYTES if remote else self.size),
             () if remote else (self._descriptor,),
             NO_PLUGINS,
@@ -110,7 +114,7 @@ class ModelFile:
 
     def _start_hashing(self) -> LimitedProcess:
         return start(
-            "fpcheck.formats.file_digest:file_digest",
+            "fpcheck.formats.model_file:file_digest",
             (self._descriptor, self._label),
             limits.of_reading(self.size),
             (self._descriptor,),
@@ -146,13 +150,13 @@ class ModelFile:
         """
         size = self.size
         hashing, self._hashing = self._hashing or self._start_hashing(), None
-        digest = result_of_reading(hashing, str, self._label)
+        text = result_of_reading(hashing, str, self._label)
         if _state(self._descriptor) != self._state:
             raise FpcheckError(
                 f"{self._label}: was changed while it was read",
                 "Run this again when nothing writes to it.",
             )
-        return Whole(size, digest)
+        return Whole(size, text)
 
     def close(self) -> None:
         """Close the file, and end a child that still reads it."""
@@ -189,6 +193,41 @@ def open_model_file(path: str, label: str) -> ModelFile:
         file, _early = _early, None
         return file
     return ModelFile(path, label)
+
+
+def result_of_reading(process: LimitedProcess, kind: type[T], label: str) -> T:
+    """What a child that reads a file returns.
+
+    Args:
+        process: the child.
+        kind: the type of the result.
+        label: how messages name the file.
+
+    Raises:
+        FpcheckError: the file is refused or damaged, or the child failed.
+    """
+    try:
+        return process.result(kind)
+    except ChildError as failure:
+        fact, advice = _SAID[failure.cause]
+        if failure.cause is Cause.STALLED and is_address(label):
+            advice = _SLOW
+        error = FpcheckError(f"{label}: {fact.format(failure.detail)}", advice)
+        for note in getattr(failure, "__notes__", ()):
+            error.add_note(note)
+        raise error from None
+
+
+def file_digest(descriptor: int, label: str) -> str:
+    """The BLAKE3 of an open file as text; `ModelFile` runs this in a child."""
+    region = file_region(descriptor)
+    allow_time(region.size)
+    hasher = digest.plain_hasher(region.size)
+    try:
+        region.scan(0, region.size, hasher.update)
+    except EOFError as error:
+        raise damaged(label, CUT_OFF) from error
+    return digest.text(hasher.digest())
 
 
 def _state(descriptor: int) -> tuple[int, int] | None:

@@ -1,15 +1,14 @@
 """The bytes of a file, and what formats recognise it by; each is read once."""
 
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fpcheck.files import limits
 from fpcheck.files.refusals import damaged
-from fpcheck.files.region import FileRegion, Region, RegionFile
+from fpcheck.files.region import Region, RegionFile, file_region
 
 if TYPE_CHECKING:
     from fpcheck.files.archive import Archive
@@ -71,23 +70,16 @@ class RawFile:
         from fpcheck.files.dataset import LIBRARY_ERRORS
 
         try:
-            return name in self._hdf5.attrs
+            return name in self.hdf5.attrs
         except LIBRARY_ERRORS as error:
             raise damaged(f"{self.label}: damaged HDF5 file", str(error)) from error
 
     @cached_property
-    def _hdf5(self) -> Any:
+    def hdf5(self) -> Any:
+        """An HDF5 file, open; nothing of it is checked. Raises what h5py raises."""
         import h5py
 
         return h5py.File(RegionFile(self.region), "r")
-
-    @property
-    def hdf5_version(self) -> str | None:
-        """The version of Keras that wrote an HDF5 file; None if the file does not say it."""
-        with suppress(OSError, KeyError, ValueError, TypeError):
-            said = self._hdf5.attrs["keras_version"]
-            return said.decode() if isinstance(said, bytes) else str(said)
-        return None
 
 
 @contextmanager
@@ -98,6 +90,6 @@ def raw_file(path: Path, label: str) -> Iterator[RawFile]:
         OSError: it cannot be read.
     """
     with path.open("rb") as file:
-        raw = RawFile(FileRegion(file.fileno(), 0, os.fstat(file.fileno()).st_size), label)
+        raw = RawFile(file_region(file.fileno()), label)
         raw.head = file.read(_HEAD_BYTES)  # fails for files of the system that have no size
         yield raw

@@ -25,7 +25,7 @@ LARGE = 16 * 2**20
 
 def digests(stored: Sequence[Stored], check: Callable[[], None]) -> list[bytes]:
     """The digest of every tensor, in order; runs `check` at the same time."""
-    allow_time(sum(map(nbytes, stored)))
+    allow_time(sum(item.nbytes for item in stored))
     with ThreadPoolExecutor(cores()) as pool:
         checked = pool.submit(check)
         results = _each(pool, stored, lambda index, threads: _digest(stored[index], threads))
@@ -53,7 +53,7 @@ def _each(
     pool: ThreadPoolExecutor, stored: Sequence[Stored], measure: Callable[[int, int], T]
 ) -> list[T]:
     """`measure(index, threads)` of each tensor: with all threads if it is large, else with one."""
-    results = {i: measure(i, cores()) for i, item in enumerate(stored) if nbytes(item) >= LARGE}
+    results = {i: measure(i, cores()) for i, item in enumerate(stored) if item.nbytes >= LARGE}
     small = [index for index in range(len(stored)) if index not in results]
     results |= zip(small, pool.map(lambda index: measure(index, 1), small), strict=True)
     return [results[index] for index in range(len(stored))]
@@ -68,11 +68,6 @@ def _details(own: bytes, item: Stored, threads: int) -> Details:
 
 def _is_numeric(item: Stored) -> bool:
     return isinstance(item, Dataset) or item.values.dtype.kind not in "OSU"
-
-
-def nbytes(item: Stored) -> int:
-    """How many bytes the values of a tensor have."""
-    return item.nbytes if isinstance(item, Dataset) else int(item.values.nbytes)
 
 
 def _digest(item: Stored, threads: int) -> bytes:
@@ -113,7 +108,7 @@ def mapped(dataset: Dataset) -> Iterator[Array]:
 def _location(dataset: Dataset, spool: Any) -> tuple[int, int]:
     """The descriptor of a file, and the offset of the values in it."""
     if dataset.offset is not None and isinstance(dataset.region, FileRegion):
-        return dataset.region.descriptor, dataset.region.start + dataset.offset
+        return dataset.region.source, dataset.region.start + dataset.offset
     allow(dataset.nbytes)
     dataset.scan(spool.write)
     spool.flush()

@@ -1,6 +1,6 @@
 """`.weights.json`: weights in several files, and the index of them, as `save_weights` writes it."""
 
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from fpcheck.errors import FpcheckError
@@ -11,11 +11,12 @@ from fpcheck.formats import assembly, tensor_groups
 from fpcheck.formats.format import Sibling
 from fpcheck.formats.opened import Opened, weights
 from fpcheck.formats.raw_file import RawFile
-from fpcheck.loading.names import named
+from fpcheck.loading.names import load_weights_as
 
 GIVE_INDEX = "Give the .weights.json file that Keras wrote beside its shards."
 # The index of a model without weights.
 _NOTHING = {"metadata": {"total_size": 0}, "weight_map": {}}
+load_weights = partial(load_weights_as, ".weights.json")
 
 
 def recognises(file: RawFile) -> bool:
@@ -38,12 +39,6 @@ def read(file: RawFile, sibling: Sibling) -> Opened:
     for other in others:
         first.root.merge(other.root)
     return weights(first, *tensor_groups.by_group(first))
-
-
-def load_weights(path: Path, model: Any) -> None:
-    """See `Code`."""
-    with named(path, ".weights.json") as file:
-        model.load_weights(file)
 
 
 def _listed(file: RawFile) -> dict[str, Any]:

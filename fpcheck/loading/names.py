@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 @contextmanager
@@ -16,3 +17,9 @@ def named(path: Path, suffix: str) -> Iterator[Path]:
         link = Path(folder) / f"model{suffix}"
         link.symlink_to(path)
         yield link
+
+
+def load_weights_as(suffix: str, path: Path, model: Any) -> None:
+    """Fill a live model from a file that Keras loads as one with this suffix."""
+    with named(path, suffix) as file:
+        model.load_weights(file)
