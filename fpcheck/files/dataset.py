@@ -2,7 +2,8 @@
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +21,15 @@ from fpcheck.processes.process_limits import allow_time
 LIBRARY_ERRORS = (OSError, RuntimeError, ValueError, KeyError, TypeError)
 # h5py reads in one thread at a time; what was read is hashed in several.
 _LIBRARY = threading.Lock()
+
+
+@contextmanager
+def undamaged(where: str, place: str = "") -> Iterator[None]:
+    """A context in which an error of h5py means that the file is damaged there."""
+    try:
+        yield
+    except LIBRARY_ERRORS as error:
+        raise damaged(where, f"{place}: {error}" if place else str(error)) from error
 
 
 @dataclass(frozen=True)
@@ -80,11 +90,8 @@ class Dataset:
         return np.frombuffer(b"".join(parts), self.kind).reshape(self.shape)
 
     def _read(self, place: tuple[slice, ...]) -> Array:
-        try:
-            with _LIBRARY:
-                return np.asarray(h5py.Dataset(self.handle)[place])
-        except LIBRARY_ERRORS as error:
-            raise damaged(f"{self.label}: {self.name}: damaged", str(error)) from error
+        with undamaged(f"{self.label}: {self.name}: damaged"), _LIBRARY:
+            return np.asarray(h5py.Dataset(self.handle)[place])
 
 
 @dataclass
@@ -98,16 +105,13 @@ class Group:
 
     def find(self, path: str) -> "Group | None":
         """The group at a path below this one."""
-        group: Group | None = self
-        for name in path.split("/"):
-            group = group.groups.get(name) if group else None
-        return group
+        name, slash, rest = path.partition("/")
+        group = self.groups.get(name)
+        return group.find(rest) if group and slash else group
 
     def merge(self, other: "Group") -> None:
         """Add the content of the same group in another file."""
         self.datasets |= other.datasets
         for name, group in other.groups.items():
-            if name in self.groups:
+            if self.groups.setdefault(name, group) is not group:
                 self.groups[name].merge(group)
-            else:
-                self.groups[name] = group

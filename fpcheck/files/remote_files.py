@@ -54,12 +54,7 @@ _BY_TEXT = {
 
 
 class Stream:
-    """A seekable stream of a remote file, whose errors name their cause.
-
-    Args:
-        stream: of fsspec.
-        address: of the file.
-    """
+    """A seekable stream of fsspec, whose errors name their cause."""
 
     def __init__(self, stream: Any, address: str) -> None:
         self.seek = stream.seek
@@ -75,8 +70,7 @@ class Stream:
 def open_stream(address: str) -> tuple[Stream, int]:
     """A seekable stream of a remote file, and its size in bytes.
 
-    Raises:
-        FpcheckError: a needed package is not installed, or the file cannot be read.
+    FpcheckError also if a needed package is not installed.
     """
     with _named_causes(address):
         import fsspec

@@ -28,8 +28,7 @@ from fpcheck.fingerprint.structure import (
 from fpcheck.formats.derived_state import LOOKUPS, custom_assets, derived_state
 from fpcheck.formats.tensor_groups import IDF, LayerTensors, Tensors
 from fpcheck.keras_config.builtin_layers import is_fixed
-from fpcheck.keras_config.draft import Draft, LayerDraft
-from fpcheck.keras_config.layer_config import Config
+from fpcheck.keras_config.layer_config import Config, Draft, LayerDraft
 from fpcheck.keras_config.model_config import unlike_keras
 
 
@@ -118,16 +117,13 @@ def assemble(
     """A model with an architecture.
 
     Args:
-        label: how messages name the file.
+        label: of the file.
         draft: the architecture.
         tensors: of each layer; those of an unknown layer belong inside a custom one. None if the
             file contains no values: then a layer has the tensors that its class makes, empty since
             their shapes are unknown.
         not_stored: what else the format does not store.
         archive: the archive that the file is, with assets.
-
-    Raises:
-        FpcheckError: Keras does not write such a configuration.
     """
     try:
         model = _filled(draft, tensors, archive)

@@ -11,7 +11,7 @@ from fpcheck.files.archive import Archive
 from fpcheck.fingerprint.derived import State, asset
 from fpcheck.fingerprint.structure import ASSET, USED
 from fpcheck.formats.tensor_groups import IDF, Tensors
-from fpcheck.keras_config.draft import LayerDraft
+from fpcheck.keras_config.layer_config import LayerDraft
 
 LOOKUPS = ("StringLookup", "IntegerLookup", "TextVectorization")
 _VOCABULARY = "vocabulary"  # the role of a layer's words
@@ -25,13 +25,8 @@ StateAndMissing = tuple[State, tuple[str, ...]]
 def derived_state(entry: LayerDraft, in_file: Tensors, archive: Archive | None) -> StateAndMissing:
     """The state that follows from configuration or weights, as in a live layer.
 
-    Args:
-        entry: the layer.
-        in_file: its tensors in the file.
-        archive: may contain the vocabulary of the layer.
-
-    Raises:
-        TypeError, ValueError: Keras does not write such a configuration.
+    The archive may contain the vocabulary. Raises TypeError or ValueError where Keras does not
+    write such a configuration.
     """
     if entry.custom:  # it may be or contain any of these layers
         return [], (_VOCABULARY, IDF, *(USED + role for role in _STATISTICS))
@@ -104,9 +99,6 @@ def _given_weights(entry: LayerDraft, words: Array) -> Array:
 
     Special words have the mean of all weights, as in Keras's `IndexLookup.set_vocabulary`; zeros
     follow up to `max_tokens` if the layer pads.
-
-    Raises:
-        TypeError, ValueError: they are not weights of these words.
     """
     given = np.asarray(entry.raw["idf_weights"])
     if given.dtype.kind not in "fiu" or given.ndim != 1 or not given.size:

@@ -13,7 +13,7 @@ from fpcheck.fingerprint.layer_names import stable_paths
 from fpcheck.fingerprint.structure import ROOT
 from fpcheck.formats.tensor_groups import LayerTensors
 from fpcheck.keras_config.builtin_layers import is_fixed
-from fpcheck.keras_config.draft import LayerDraft
+from fpcheck.keras_config.layer_config import LayerDraft
 
 # Tensors by their full names in the file.
 NamedTensors = list[tuple[str, Dataset]]

@@ -60,15 +60,7 @@ class Whole(Value, frozen=True):
 
 
 class ModelFile:
-    """An open model file.
-
-    Args:
-        path: of a regular file, or the address of a remote one.
-        label: how messages name it.
-
-    Raises:
-        FpcheckError: it cannot be read, or is no regular file.
-    """
+    """An open model file, by the path of a regular file or the address of a remote one."""
 
     def __init__(self, path: str, label: str) -> None:
         self.path = path
@@ -143,11 +135,7 @@ class ModelFile:
         return self._finish(self._start(None, pack(wanted)))
 
     def whole(self) -> Whole:
-        """All bytes of a local file.
-
-        Raises:
-            FpcheckError: it has changed since it was opened.
-        """
+        """All bytes of a local file; FpcheckError if it has changed since it was opened."""
         size = self.size
         hashing, self._hashing = self._hashing or self._start_hashing(), None
         text = result_of_reading(hashing, str, self._label)
@@ -184,9 +172,7 @@ def keep_for_opening(file: ModelFile | None) -> None:
 def open_model_file(path: str, label: str) -> ModelFile:
     """A model file, open: the one that is kept if it has this path. The caller closes it.
 
-    Args:
-        path: absolute, or an address.
-        label: how messages name it.
+    The path is absolute, or an address.
     """
     global _early
     if _early is not None and _early.path == path:
@@ -196,16 +182,7 @@ def open_model_file(path: str, label: str) -> ModelFile:
 
 
 def result_of_reading(process: LimitedProcess, kind: type[T], label: str) -> T:
-    """What a child that reads a file returns.
-
-    Args:
-        process: the child.
-        kind: the type of the result.
-        label: how messages name the file.
-
-    Raises:
-        FpcheckError: the file is refused or damaged, or the child failed.
-    """
+    """What a child that reads a file returns; FpcheckError also if the child failed."""
     try:
         return process.result(kind)
     except ChildError as failure:
@@ -239,11 +216,7 @@ def _state(descriptor: int) -> tuple[int, int] | None:
 
 
 def open_regular(path: str, label: str) -> int:
-    """A descriptor of a regular file.
-
-    Raises:
-        FpcheckError: it cannot be read, or is no regular file.
-    """
+    """A descriptor of a regular file; FpcheckError if it is none or cannot be read."""
     try:
         # Without waiting: opening a named pipe would wait for its writer.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | os.O_CLOEXEC)

@@ -11,9 +11,8 @@ from fpcheck.formats import tensor_groups
 from fpcheck.formats.assembly import Assembled, layers_of, weights_only
 from fpcheck.formats.tensor_groups import LayerTensors
 from fpcheck.keras_config import builtin_layers
-from fpcheck.keras_config.draft import Draft
 from fpcheck.keras_config.keras2_config import Rewriter, notes
-from fpcheck.keras_config.layer_config import Config
+from fpcheck.keras_config.layer_config import Config, Draft
 from fpcheck.keras_config.model_config import draft
 
 
@@ -71,13 +70,7 @@ def strays(root: Group, held: LayerTensors) -> list[str]:
 def described(config: Config, label: str, old: Config | None) -> tuple[Draft, list[str]]:
     """The model that a configuration describes, and notes on the file.
 
-    Args:
-        config: the configuration.
-        label: how messages name the file.
-        old: the same as it is in the file, if Keras 2 wrote it.
-
-    Raises:
-        FpcheckError: it is not the configuration of a model.
+    If Keras 2 wrote it, `old` is the configuration as it is in the file.
     """
     if old is None:
         return draft(config, label), []

@@ -50,25 +50,23 @@ _MEMBERS = (
 _KEYS = ("weight_map", "total_size", "keras_version", "modelTopology", "weightsManifest")
 
 
-def check_hdf5(raw: RawFile) -> None:
+def check_hdf5(whole: RawFile) -> None:
     """Raise NotAModelError if an HDF5 file can be walked, and contains nothing of Keras."""
     try:
-        with h5py.File(RegionFile(raw.region), "r") as file:
+        with h5py.File(RegionFile(whole.region), "r") as file:
             root = h5g.open(file.id, b"/")
             names, attributes = _names(root), {*file.attrs}
             if not names or _is_kerass(root, {*names}):
                 return
-            sets = [raw for raw, info in _objects(root) if info.type == h5o.TYPE_DATASET]
+            raw = [name for name, info in _objects(root) if info.type == h5o.TYPE_DATASET]
     except LIBRARY_ERRORS:  # reading it says what is wrong
         return
-    held = _some("data set", [_text(raw) for raw in sets]) if sets else _some("group", names)
+    sets = [name.decode(errors="replace") for name in raw]
+    held = _some("data set", sets) if sets else _some("group", names)
     written = [said for name, said in _WRITERS.items() if name in attributes]
-    written += ["a MATLAB file"] * (raw.head.startswith(_MATLAB))
-    raise NotAModelError(
-        f"{raw.label}: {(*written, 'an HDF5 file')[0]}, not a Keras model: it contains {held} and "
-        "no layers",
-        give(),
-    )
+    written += ["a MATLAB file"] * (whole.head.startswith(_MATLAB))
+    what = f"{(*written, 'an HDF5 file')[0]}, not a Keras model: it contains {held} and no layers"
+    raise NotAModelError(f"{whole.label}: {what}", give())
 
 
 def _is_kerass(root: Any, names: set[str]) -> bool:
@@ -96,21 +94,19 @@ def _is_kerass(root: Any, names: set[str]) -> bool:
 
 def _objects(group: Any) -> Iterator[tuple[bytes, Any]]:
     """The objects in a group by name, without the targets of links."""
-    names: list[bytes] = []
-    group.links.iterate(names.append)
-    for raw in names:
+    for raw in _raw_names(group):
         if group.links.get_info(raw).type == h5l.TYPE_HARD:
             yield raw, h5o.get_info(group, raw)
 
 
-def _names(group: Any) -> list[str]:
+def _raw_names(group: Any) -> list[bytes]:
     names: list[bytes] = []
     group.links.iterate(names.append)
-    return [_text(name) for name in names]
+    return names
 
 
-def _text(raw: bytes) -> str:
-    return raw.decode(errors="replace")
+def _names(group: Any) -> list[str]:
+    return [name.decode(errors="replace") for name in _raw_names(group)]
 
 
 def _some(word: str, names: list[str]) -> str:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fpcheck.files import limits
-from fpcheck.files.refusals import damaged
 from fpcheck.files.region import Region, RegionFile, file_region
 
 if TYPE_CHECKING:
@@ -18,12 +17,7 @@ _HEAD_BYTES = 1024
 
 
 class RawFile:
-    """A file whose format is not known yet.
-
-    Args:
-        region: its bytes.
-        label: how messages name it.
-    """
+    """A file whose format is not known yet."""
 
     def __init__(self, region: Region, label: str) -> None:
         self.region = region
@@ -41,38 +35,24 @@ class RawFile:
 
     @cached_property
     def document(self) -> Any:
-        """What a JSON file contains.
-
-        Raises:
-            FpcheckError: it is damaged or refused.
-        """
+        """What a JSON file contains."""
         from fpcheck.files import strict_json
 
         return strict_json.document(self.text, self.label)
 
     @cached_property
     def archive(self) -> "Archive":
-        """A zip archive.
-
-        Raises:
-            FpcheckError: it is damaged or refused.
-        """
+        """A zip archive."""
         from fpcheck.files.archive import Archive
 
         return Archive(self.region, self.label)
 
     def has_attribute(self, name: str) -> bool:
-        """Whether the root of an HDF5 file has an attribute; its value is not read.
+        """Whether the root of an HDF5 file has an attribute; its value is not read."""
+        from fpcheck.files.dataset import undamaged
 
-        Raises:
-            FpcheckError: the file is damaged.
-        """
-        from fpcheck.files.dataset import LIBRARY_ERRORS
-
-        try:
+        with undamaged(f"{self.label}: damaged HDF5 file"):
             return name in self.hdf5.attrs
-        except LIBRARY_ERRORS as error:
-            raise damaged(f"{self.label}: damaged HDF5 file", str(error)) from error
 
     @cached_property
     def hdf5(self) -> Any:
@@ -84,11 +64,7 @@ class RawFile:
 
 @contextmanager
 def raw_file(path: Path, label: str) -> Iterator[RawFile]:
-    """A file of this machine, open as long as this.
-
-    Raises:
-        OSError: it cannot be read.
-    """
+    """A file of this machine, open as long as this; OSError if it cannot be read."""
     with path.open("rb") as file:
         raw = RawFile(file_region(file.fileno()), label)
         raw.head = file.read(_HEAD_BYTES)  # fails for files of the system that have no size

@@ -12,11 +12,7 @@ from fpcheck.formats.raw_file import RawFile
 
 
 def recognise(file: RawFile) -> Format:
-    """The format of a file.
-
-    Raises:
-        FpcheckError: it has none, is damaged or refused.
-    """
+    """The format of a file."""
     for known in formats_starting(start_of(file)):
         if known.code.recognises(file):
             return known
@@ -24,16 +20,7 @@ def recognise(file: RawFile) -> Format:
 
 
 def open_model(region: Region, label: str, sibling: Sibling) -> Opened:
-    """Open a model file of any format, without reading its tensors.
-
-    Args:
-        region: its bytes.
-        label: how messages name it.
-        sibling: opens the other files of a model in several.
-
-    Raises:
-        FpcheckError: damaged, refused, or no model.
-    """
+    """Open a model file of any format, without reading its tensors."""
     file = RawFile(region, label)
     known = recognise(file)
     try:

@@ -80,29 +80,24 @@ def _digest(item: Stored, threads: int) -> bytes:
 
 @contextmanager
 def values(item: Stored) -> Iterator[Array]:
-    """The values of a tensor; only derived ones are in memory."""
+    """The values of a tensor, mapped from the file itself or from a temporary file.
+
+    Only derived ones are in memory.
+    """
     if isinstance(item, Derived):
         yield item.values
-    else:
-        with mapped(item) as array:
-            yield array
-
-
-@contextmanager
-def mapped(dataset: Dataset) -> Iterator[Array]:
-    """The values as an array that is mapped from the file itself, or from a temporary file."""
-    kind = dataset.kind
-    if not dataset.nbytes:
-        yield np.zeros(dataset.shape, kind)
+        return
+    if not item.nbytes:
+        yield np.zeros(item.shape, item.kind)
         return
     with tempfile.TemporaryFile() as spool:
-        descriptor, start = _location(dataset, spool)
+        descriptor, start = _location(item, spool)
         below = start - start % mmap.ALLOCATIONGRANULARITY
-        length = start - below + dataset.nbytes
+        length = start - below + item.nbytes
         # The mapping ends with the last array on it.
         view = mmap.mmap(descriptor, length, access=mmap.ACCESS_READ, offset=below)
-        flat = np.frombuffer(view, kind, dataset.nbytes // kind.itemsize, start - below)
-        yield flat.reshape(dataset.shape)
+        flat = np.frombuffer(view, item.kind, item.nbytes // item.kind.itemsize, start - below)
+        yield flat.reshape(item.shape)
 
 
 def _location(dataset: Dataset, spool: Any) -> tuple[int, int]:

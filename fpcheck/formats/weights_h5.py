@@ -33,11 +33,7 @@ def read(raw: RawFile, sibling: Sibling) -> Opened:
 
 
 def _is_shard(file: File, sibling: Sibling) -> bool:
-    """Whether the index beside a file lists it as one of several shards.
-
-    Raises:
-        FpcheckError: the index says that it contains something else.
-    """
+    """Whether the index beside a file lists it as one of several shards, with what it contains."""
     name = Path(file.label).name
     numbered = _SHARD.fullmatch(name)
     if numbered is None:

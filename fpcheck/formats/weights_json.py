@@ -48,11 +48,7 @@ def _listed(file: RawFile) -> dict[str, Any]:
 
 
 def weight_map(file: RawFile) -> dict[str, set[str]]:
-    """The places that each shard contains, by the name of the shard.
-
-    Raises:
-        FpcheckError: the file is no index.
-    """
+    """The places that each shard contains, by the name of the shard."""
     listed = _listed(file)
     if not listed:
         fact = f"{file.label}: JSON without a weight_map, so no index of weights"
@@ -72,13 +68,7 @@ def _shard_name(name: object, label: str) -> str:
 
 
 def check_shard(file: File, listed: set[str], label: str) -> None:
-    """Refuse a shard that does not contain exactly what the index lists.
-
-    Args:
-        file: the shard.
-        listed: the places that the index lists for it.
-        label: how messages name the index.
-    """
+    """Refuse a shard that does not contain exactly the places that the index, `label`, lists."""
     held, stack = set(), [file.root]
     while stack:
         group = stack.pop()
