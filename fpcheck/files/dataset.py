@@ -24,12 +24,12 @@ _LIBRARY = threading.Lock()
 
 
 @contextmanager
-def undamaged(where: str, place: str = "") -> Iterator[None]:
+def undamaged(where: str, place: str | None = None) -> Iterator[None]:
     """A context in which an error of h5py means that the file is damaged there."""
     try:
         yield
     except LIBRARY_ERRORS as error:
-        raise damaged(where, f"{place}: {error}" if place else str(error)) from error
+        raise damaged(where, str(error) if place is None else f"{place}: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,12 @@ class Dataset:
 
     Attributes:
         name: its path in the file.
-        shape: its dimensions.
         stored: the numpy type of its bytes.
         dtype: Keras's name of its type.
         offset: the offset of its bytes in the region, little-endian and in C order; None if they
             must be read through h5py.
         handle: of h5py.
         region: the bytes of the file.
-        label: the file's name in messages.
     """
 
     name: str

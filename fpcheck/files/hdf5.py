@@ -53,7 +53,7 @@ class File:
             top = h5g.open(self._file.id, b"/")
         self.root = self._group(top, "", 0)
 
-    def _undamaged(self, place: str = "") -> AbstractContextManager[None]:
+    def _undamaged(self, place: str | None = None) -> AbstractContextManager[None]:
         return undamaged(f"{self.label}: damaged HDF5 file", place)
 
     def refused(self, place: str, what: str, *advice: str) -> FpcheckError:
@@ -104,7 +104,10 @@ class File:
         layout = self._layout(handle, place, size)
         self._declared += size
         self._check_size(place, self._declared, self.region.size)
-        offset = self._offset(handle, place, size) if layout == h5d.CONTIGUOUS and size else None
+        contiguous = layout == h5d.CONTIGUOUS and size
+        offset = handle.get_offset() if contiguous else None
+        if contiguous and (offset is None or offset + size > self.region.size):
+            raise self.refused(place, "lies beyond the end of the file")
         offset = None if stored.str[0] == ">" else offset  # h5py swaps the bytes
         return Dataset(place, shape, stored, dtype, offset, handle, self.region, self.label)
 
@@ -146,12 +149,6 @@ class File:
             raise self.refused(place, what)
         self._check_size(place, size, stored)
         return int(layout)
-
-    def _offset(self, handle: Any, place: str, size: int) -> int:
-        offset = handle.get_offset()
-        if offset is None or offset + size > self.region.size:
-            raise self.refused(place, "lies beyond the end of the file")
-        return int(offset)
 
     def text(self, group: Group, name: str) -> str | None:
         """A text attribute; None if there is none."""

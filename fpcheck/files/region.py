@@ -18,13 +18,7 @@ Use = Callable[[memoryview], object]
 
 
 class Region(ABC):
-    """A range of a file.
-
-    Args:
-        source: the open file; the caller closes it.
-        start: the offset of the region in it.
-        size: in bytes.
-    """
+    """A range of an open file, which the caller closes: `size` bytes from the offset `start`."""
 
     def __init__(self, source: Any, start: int, size: int) -> None:
         self.source = source

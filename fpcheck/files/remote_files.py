@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fpcheck.errors import FpcheckError
-from fpcheck.files.address import last_name, scheme, shown
+from fpcheck.files.address import last_name, shown
 
 # How many bytes are read at a time when a library needs a few bytes in several places.
 BLOCK = 2**18
@@ -68,10 +68,7 @@ class Stream:
 
 
 def open_stream(address: str) -> tuple[Stream, int]:
-    """A seekable stream of a remote file, and its size in bytes.
-
-    FpcheckError also if a needed package is not installed.
-    """
+    """A seekable stream of a file, and its size in bytes; FpcheckError if a package is lacking."""
     with _named_causes(address):
         import fsspec
 
@@ -95,7 +92,7 @@ def download(address: str, folder: Path) -> Path:
 
 def _patience(address: str) -> dict[str, Any]:
     """The timeouts of the file system: aiohttp's own timeout is five minutes per request."""
-    kind = scheme(address)
+    kind = address.partition("://")[0]
     if kind not in ("http", "https"):
         return {}
     import aiohttp
@@ -119,7 +116,7 @@ def _named_causes(address: str) -> Iterator[None]:
 
 
 def _lacking(address: str, error: ImportError) -> FpcheckError:
-    kind = scheme(address)
+    kind = address.partition("://")[0]
     extra, package = _EXTRAS.get(kind, ("remote", ""))
     package = "fsspec" if error.name == "fsspec" else package
     needs = f"{shown(address)}: reading {kind}:// needs"
@@ -131,7 +128,11 @@ def _lacking(address: str, error: ImportError) -> FpcheckError:
 def _failed(address: str, error: Exception) -> FpcheckError:
     """The error for an address that cannot be read."""
     # The first cause is the most specific; some file systems report any cause as a missing file.
-    causes = [cause for each in reversed([*_chain(error)]) if (cause := _cause(each))]
+    causes: list[tuple[str, str]] = []
+    each: BaseException | None = error
+    while each is not None:
+        causes = [*filter(None, [_cause(each)]), *causes]
+        each = each.__cause__ or each.__context__
     causes.sort(key=lambda cause: cause[0] == _MISSING)
     if causes:
         return FpcheckError(f"{shown(address)}: {causes[0][0]}", causes[0][1])
@@ -141,12 +142,6 @@ def _failed(address: str, error: Exception) -> FpcheckError:
         f"{shown(address)}: cannot be read ({name}{': ' if words else ''}{words})",
         "Check the address and your credentials.",
     )
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
 
 
 def _cause(error: BaseException) -> tuple[str, str] | None:

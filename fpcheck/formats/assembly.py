@@ -55,12 +55,7 @@ Stored = Dataset | Derived
 
 @dataclass(frozen=True)
 class Assembled:
-    """A structure, and the values of its tensors.
-
-    Attributes:
-        structure: the structure.
-        stored: one for each of `structure.tensors`, in order.
-    """
+    """A structure, and the values of each of its `tensors`, in order."""
 
     structure: Structure
     stored: list[Stored]
@@ -129,18 +124,12 @@ def assemble(
         model = _filled(draft, tensors, archive)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise unlike_keras(label, error) from error
-    lacking = {OUTPUT_SHAPES, *not_stored}
-    if any(layer.custom for layer in model.layers) or draft.custom:
+    lacking = {OUTPUT_SHAPES, *not_stored, *(() if draft.graph else (INPUTS, GRAPH))}
+    if draft.custom or any(layer.custom for layer in model.layers):
         lacking.add(INNER_LAYERS)
-    if not draft.graph:
-        lacking |= {INPUTS, GRAPH}
+    layers, lacks = tuple(model.layers), tuple(sorted(lacking))
     structure = Structure(
-        class_name=draft.class_name,
-        inputs=draft.inputs,
-        outputs=draft.outputs,
-        layers=tuple(model.layers),
-        custom=draft.custom,
-        not_stored=tuple(sorted(lacking)),
+        draft.class_name, draft.inputs, draft.outputs, layers, draft.custom, not_stored=lacks
     )
     return Assembled(structure, model.stored)
 

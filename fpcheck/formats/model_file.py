@@ -89,9 +89,15 @@ class ModelFile:
             self._known = known
             self._pending = self._start(known)
 
-    def begin_whole(self) -> None:
+    def begin_whole(self) -> LimitedProcess:
         """Begin to hash what `whole` returns."""
-        self._hashing = self._start_hashing()
+        self._hashing = start(
+            "fpcheck.formats.model_file:file_digest",
+            (self._descriptor, self._label),
+            limits.of_reading(self.size),
+            (self._descriptor,),
+        )
+        return self._hashing
 
     def _start(self, known: Known, wanted: bytes = b"") -> LimitedProcess:
         remote = self._descriptor == NO_FILE
@@ -102,14 +108,6 @@ class ModelFile:
             limits.of_reading(limits.REMOTE_BYTES if remote else self.size),
             () if remote else (self._descriptor,),
             NO_PLUGINS,
-        )
-
-    def _start_hashing(self) -> LimitedProcess:
-        return start(
-            "fpcheck.formats.model_file:file_digest",
-            (self._descriptor, self._label),
-            limits.of_reading(self.size),
-            (self._descriptor,),
         )
 
     def _finish(self, process: LimitedProcess) -> "Reading":
@@ -137,7 +135,7 @@ class ModelFile:
     def whole(self) -> Whole:
         """All bytes of a local file; FpcheckError if it has changed since it was opened."""
         size = self.size
-        hashing, self._hashing = self._hashing or self._start_hashing(), None
+        hashing, self._hashing = self._hashing or self.begin_whole(), None
         text = result_of_reading(hashing, str, self._label)
         if _state(self._descriptor) != self._state:
             raise FpcheckError(
@@ -148,9 +146,8 @@ class ModelFile:
 
     def close(self) -> None:
         """Close the file, and end a child that still reads it."""
-        for process in (self._pending, self._hashing):
-            if process is not None:
-                process.end()
+        for process in filter(None, (self._pending, self._hashing)):
+            process.end()
         self._pending = self._hashing = None
         if self._descriptor != NO_FILE:
             os.close(self._descriptor)
@@ -170,10 +167,7 @@ def keep_for_opening(file: ModelFile | None) -> None:
 
 
 def open_model_file(path: str, label: str) -> ModelFile:
-    """A model file, open: the one that is kept if it has this path. The caller closes it.
-
-    The path is absolute, or an address.
-    """
+    """A file by absolute path or address: the one that is kept if it is that. Close it."""
     global _early
     if _early is not None and _early.path == path:
         file, _early = _early, None

@@ -44,14 +44,10 @@ def weights(
     empty: Iterable[str] = (),
     shard: bool = False,
 ) -> Opened:
-    """A file of weights alone.
+    """A file of weights alone, with its tensors by layer.
 
-    Args:
-        file: the HDF5 file.
-        held: its tensors by layer.
-        stores: the groups of its layers; those without tensors too.
-        empty: more layers without tensors.
-        shard: whether other files contain the rest.
+    `stores` has the groups of its layers, also of those without tensors; `empty` names more of
+    those. Of a shard, other files contain the rest.
     """
     without = [*empty, *(path for path in stores if path not in held)]
     layers = layers_of({path: [] for path in without}, stores)

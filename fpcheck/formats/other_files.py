@@ -23,22 +23,16 @@ from fpcheck.formats.weights_json import GIVE_INDEX
 
 # Attributes and groups that Keras writes, in each of its ways to lay out an HDF5 file.
 _ATTRIBUTES = (
-    "model_config",
-    "training_config",
-    "keras_version",
-    "layer_names",
-    "weight_names",
-    "nb_layers",
+    *("model_config", "training_config", "keras_version"),
+    *("layer_names", "weight_names", "nb_layers"),
 )
 _GROUPS = frozenset({"layers", "model_weights", "optimizer_weights", "top_level_model_weights"})
-_VARS = "vars"
 # Attributes that other programs write in the root, and what their files are.
 _WRITERS = {
     "_NCProperties": "a NetCDF4 file",
     "PYTABLES_FORMAT_VERSION": "a PyTables (pandas) file",
     "encoding-type": "an AnnData file",
 }
-_MATLAB = b"MATLAB"
 # AnnData stores its matrices in a group with a name that Keras uses too.
 _ANNDATA = frozenset({"obs", "var"})
 # How members of an archive of any framework end that contains a model, or a part of one.
@@ -64,16 +58,13 @@ def check_hdf5(whole: RawFile) -> None:
     sets = [name.decode(errors="replace") for name in raw]
     held = _some("data set", sets) if sets else _some("group", names)
     written = [said for name, said in _WRITERS.items() if name in attributes]
-    written += ["a MATLAB file"] * (whole.head.startswith(_MATLAB))
+    written += ["a MATLAB file"] * (whole.head.startswith(b"MATLAB"))
     what = f"{(*written, 'an HDF5 file')[0]}, not a Keras model: it contains {held} and no layers"
     raise NotAModelError(f"{whole.label}: {what}", give())
 
 
 def _is_kerass(root: Any, names: set[str]) -> bool:
-    """Whether a file contains anything that Keras writes, or is too large to know.
-
-    Links are not followed; their names count.
-    """
+    """Whether a file contains names that Keras writes (also of links), or is too large to know."""
     if (_GROUPS - {"layers"} if names >= _ANNDATA else _GROUPS) & names:
         return True
     waiting, seen, steps = [(root, 0)], {h5o.get_info(root).addr}, 0
@@ -81,7 +72,7 @@ def _is_kerass(root: Any, names: set[str]) -> bool:
         group, depth = waiting.pop()
         own = _names(group)
         steps += len(own)
-        if steps > limits.HDF5_OBJECTS or depth > limits.HDF5_DEPTH or _VARS in own:
+        if steps > limits.HDF5_OBJECTS or depth > limits.HDF5_DEPTH or "vars" in own:
             return True
         if any(name.startswith(_ATTRIBUTES) for name in h5py.Group(group).attrs):
             return True

@@ -21,13 +21,9 @@ from fpcheck.processes.process_limits import allow_time
 def read(descriptor: int, label: str, place: PathText, known: Known, wanted: bytes) -> Reading:
     """What a model file contains; `formats.model_file` runs this in a child.
 
-    Args:
-        descriptor: of the file, open for reading; `NO_FILE` for a remote one.
-        label: how messages name the file.
-        place: the folder of a local file, the address of a remote one.
-        known: see `Known`.
-        wanted: a packed tuple of `undone.Wanted`, whose tensors are looked at more closely; may be
-            empty.
+    The descriptor is open for reading, or `NO_FILE` for a remote file. The place is the folder of a
+    local file, the address of a remote one. `wanted` is a packed tuple of `undone.Wanted`, whose
+    tensors are looked at more closely, or empty.
     """
     if descriptor == NO_FILE:
         opened = open_model(_remote(place), label, lambda name: _remote(beside(place, name)))

@@ -30,11 +30,8 @@ _STATE_OF_LAYERS = frozenset(
 def by_store(file: File, entries: Sequence[LayerDraft], beside: bool = False) -> LayerTensors:
     """The tensors of each layer of a graph.
 
-    Args:
-        file: the file.
-        entries: the layers of the graph.
-        beside: whether the model may call layers outside its graph, since its class is custom.
-            Only the names and tensors of these are known.
+    With `beside`, the model may call other layers too, since its class is custom. Only the names
+    and tensors of these are known.
     """
     tensors = _of_model(file)
     for entry in entries:

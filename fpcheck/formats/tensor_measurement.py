@@ -80,10 +80,7 @@ def _digest(item: Stored, threads: int) -> bytes:
 
 @contextmanager
 def values(item: Stored) -> Iterator[Array]:
-    """The values of a tensor, mapped from the file itself or from a temporary file.
-
-    Only derived ones are in memory.
-    """
+    """The values of a tensor: derived ones, or mapped from the file or from a temporary file."""
     if isinstance(item, Derived):
         yield item.values
         return

@@ -53,11 +53,7 @@ def wrote_keras2(version: object) -> bool:
 
 
 def is_keras2(version: str, backend: str, config: str) -> bool:
-    """Whether Keras 2 wrote a legacy file with these attributes.
-
-    Raises:
-        ValueError: the file's layers compute differently from those of Keras 2 and 3.
-    """
+    """Whether Keras 2 wrote a legacy file; ValueError if its layers compute otherwise."""
     if version.startswith(("None", "1.")):
         raise ValueError("it was written by Keras 1, whose layers were others")
     # Theano flips the kernels of convolutions; Keras 3 no longer flips them back.

@@ -22,8 +22,6 @@ class LayerDraft:
     """A layer.
 
     Attributes:
-        path: its path in the model.
-        class_name: its class.
         custom: whether its class, or a function in its configuration, is not Keras's own code.
         dtype: the name of its dtype policy.
         calls: its calls in the graph; None without a graph.

@@ -47,10 +47,7 @@ _MALFORMED = (
 
 
 def draft(model: Config, label: str) -> Draft:
-    """The model that a configuration describes, in the spelling of Keras 3.
-
-    FpcheckError if Keras does not write such a configuration.
-    """
+    """The model that a configuration describes; FpcheckError if Keras 3 does not write such."""
     try:
         return _Reader().model(model)
     except _MALFORMED as error:
@@ -68,10 +65,11 @@ class _Place:
     """Where a layer is; path and group in weight files are empty for the model itself.
 
     `trainable` is of the layers around it. `calls` is None inside a layer whose configuration
-    includes its own.
+    includes its own. `model` is the path of the innermost model with a graph around it.
     """
 
     path: str = ""
+    model: str = ""
     group: str = ""
     trainable: bool = True
     calls: tuple[Call, ...] | None = None
@@ -90,8 +88,6 @@ class _Reader:
         # By the id that Keras gives it, the path of each layer that several models contain.
         self.shared: dict[int, str] = {}
         self.paths: dict[str, str] = {}
-        # Paths of models with a graph: layers inside them do not know the names above.
-        self.graphs: set[str] = set()
         # The rank of each layer's output, by path.
         self.ranks: dict[str, int | None] = {}
 
@@ -130,7 +126,8 @@ class _Reader:
             path = _join(model.path, name)
             self.ranks[path] = len(inputs[name][0] or ()) or None if name in inputs else None
             group = _join(model.group, kind) if named else ""
-            self._layer(layer, _Place(path, group, model.trainable, tuple(calls), first))
+            inside = _Place(path, model.path, group, model.trainable, tuple(calls), first)
+            self._layer(layer, inside)
 
         def ports(links: Any) -> tuple[Port, ...]:
             result = []
@@ -159,7 +156,7 @@ class _Reader:
             path = self._path(_join(place.path, name_of(layer) or kind))
             calls = (Call((before,), {}, ()),)
             group = _join(place.group, f"layers/{kind}")
-            self._layer(layer, _Place(path, group, place.trainable, calls))
+            self._layer(layer, _Place(path, place.path, group, place.trainable, calls))
             before = Edge(self._path(path))
         port = Port(SEQUENTIAL_INPUT, *given, Edge(SEQUENTIAL_INPUT))
         return (port,), (Port(before.layer, None, "", before),)
@@ -167,14 +164,6 @@ class _Reader:
     def _call(self, node: Node, model: _Place) -> Call:
         edges = tuple(Edge(self._path(_join(model.path, n)), c, o) for n, c, o in node.inputs)
         return Call(edges, plain(node.arguments), ())
-
-    def _within_graph(self, path: str) -> str:
-        """The path inside the innermost model with a graph, as in maps of dtype policies."""
-        above = path
-        while above := above.rpartition("/")[0]:
-            if above in self.graphs:
-                return path.removeprefix(f"{above}/")
-        return path
 
     def _path(self, path: str) -> str:
         return self.paths.get(path, path)
@@ -188,7 +177,7 @@ class _Reader:
         raw = layer["config"] if isinstance(layer["config"], dict) else {}
         class_name, custom = class_of(layer)
         own = builtin_layers.completed(class_name, raw) if is_framework(layer) else raw
-        dtype = dtype_of(layer, self._within_graph(path))
+        dtype = dtype_of(layer, path.removeprefix(f"{place.model}/"))
         entry = LayerDraft(
             path=path,
             class_name=class_name,
@@ -206,14 +195,11 @@ class _Reader:
             raise ValueError(f"more than {limits.LAYERS:,} layers")
         if entry.graph:
             self._inner_model(layer, entry, place)
-            return
-        own = self._configure(layer, own, entry, place)
-        if is_framework(layer):
-            self._inner(class_name, own, entry)
+        else:
+            self._inner(layer, self._configure(layer, own, entry, place), entry, place.model)
 
     def _inner_model(self, layer: Config, entry: LayerDraft, place: _Place) -> None:
         """Read a model that is a layer of another."""
-        self.graphs.add(entry.path)
         inputs, outputs = self._graph(layer, changed(place, trainable=entry.trainable))
         last = outputs[0].source if outputs else None
         self.ranks[entry.path] = self.ranks.get(last.layer) if last else None
@@ -246,9 +232,10 @@ class _Reader:
         edges = place.calls[0].inputs if place.calls else ()
         return self.ranks.get(edges[0].layer) if edges else None
 
-    def _inner(self, class_name: str, config: Config, outer: LayerDraft) -> None:
+    def _inner(self, around: Config, config: Config, outer: LayerDraft, model: str) -> None:
         """Read the layers inside a layer of Keras, and remove those without tensors."""
-        inner = list(builtin_layers.inner(class_name, config))
+        own = is_framework(around)
+        inner = list(builtin_layers.inner(outer.class_name, config)) if own else []
         names = stable_names(name_of(layer) or kind_of(layer) for _, layer in inner)
         used: dict[str, int] = {}
         for (attribute, layer), name in zip(inner, names, strict=True):
@@ -256,7 +243,7 @@ class _Reader:
                 attribute = f"{attribute.partition('#')[0]}/{unique_name(kind_of(layer), used)}"
             start = len(self.entries)
             path, group = f"{outer.path}/{name}", f"{outer.group}/{attribute}"
-            self._layer(layer, _Place(path, group, outer.trainable))
+            self._layer(layer, _Place(path, model, group, outer.trainable))
             added = self.entries[start:]
             if len(added) == 1 and added[0].roles == [] and not added[0].custom:
                 del self.entries[start]

@@ -17,10 +17,7 @@ _UNKNOWN = (
 
 
 def rank_after(class_name: str, config: dict[str, Any], before: int | None) -> int | None:
-    """The rank of a Keras layer's output if `before` is that of its first input; None if unknown.
-
-    Both include the batch axis.
-    """
+    """The rank of a layer's output, with the batch axis, after that of its input; None: unknown."""
     inner = config.get("layer")
     if before is None or class_name in _UNKNOWN or class_name.startswith("ops."):
         return None

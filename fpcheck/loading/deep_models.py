@@ -39,7 +39,6 @@ def built_once() -> Iterator[None]:
     from keras import Sequential
 
     original = Sequential.__dict__["from_config"]
-    read = original.__func__
 
     class Growing(Sequential):  # type: ignore[misc]
         def add(self, layer: Any, rebuild: bool = True) -> None:
@@ -47,10 +46,10 @@ def built_once() -> Iterator[None]:
 
     def from_config(cls: Any, config: Any, custom_objects: Any = None) -> Any:
         if cls is not Sequential:
-            return read(cls, config, custom_objects)
+            return original.__func__(cls, config, custom_objects)
         shape = config.get("build_input_shape")
         grown = {key: value for key, value in config.items() if key != "build_input_shape"}
-        model = read(Growing, grown, custom_objects)
+        model = original.__func__(Growing, grown, custom_objects)
         object.__setattr__(model, "__class__", Sequential)
         if model._layers:
             model._maybe_rebuild()

@@ -14,10 +14,7 @@ import h5py
 
 @contextmanager
 def frozen_as_saved(model: Any, path: Path) -> Iterator[None]:
-    """A context in which layers are frozen as they were when a legacy file was saved.
-
-    Nothing is changed where the names in the file do not show it.
-    """
+    """A context in which layers are frozen as the names in a legacy file show that they were."""
     wanted: dict[Any, bool] = {}
     for layer, names in _listed(model, path):
         wanted |= _trained(layer, names)
@@ -31,8 +28,9 @@ def _listed(model: Any, path: Path) -> list[tuple[Any, list[str]]]:
         root = opened if "layer_names" in opened.attrs else opened.get("model_weights", opened)
         if "layer_names" not in root.attrs:
             return []
-        tops = _texts(root.attrs["layer_names"])
-        every = [_texts(root[top].attrs["weight_names"]) for top in tops]
+        every = [
+            _texts(root[top].attrs["weight_names"]) for top in _texts(root.attrs["layer_names"])
+        ]
     layers = [layer for layer in model.layers if layer.weights]
     listed = [names for names in every if names]
     return list(zip(layers, listed, strict=True)) if len(layers) == len(listed) else []
