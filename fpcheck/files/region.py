@@ -6,7 +6,7 @@ import os
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from copy import copy
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from fpcheck.files.refusals import CUT_OFF
@@ -17,13 +17,13 @@ WINDOW = 8 * 2**20
 Use = Callable[[memoryview], object]
 
 
+@dataclass(eq=False)
 class Region(ABC):
     """A range of an open file, which the caller closes: `size` bytes from the offset `start`."""
 
-    def __init__(self, source: Any, start: int, size: int) -> None:
-        self.source = source
-        self.start = start
-        self.size = size
+    source: Any
+    start: int
+    size: int
 
     def read(self, start: int, size: int) -> bytes:
         """`size` bytes; fewer only at the end."""
@@ -40,9 +40,7 @@ class Region(ABC):
 
     def part(self, start: int, size: int) -> Self:
         """A region inside this one."""
-        inner = copy(self)
-        inner.start, inner.size = self.start + start, size
-        return inner
+        return replace(self, start=self.start + start, size=size)
 
 
 class FileRegion(Region):
@@ -83,15 +81,14 @@ def _mapped(descriptor: int, start: int, size: int) -> mmap.mmap:
         raise EOFError(CUT_OFF) from error
 
 
+@dataclass(eq=False)
 class StreamRegion(Region):
     """A range of a seekable stream, such as a remote file; its parts share a lock."""
 
-    def __init__(self, source: Any, start: int, size: int) -> None:
-        super().__init__(source, start, size)
-        self._lock = threading.Lock()
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def _read(self, start: int, size: int) -> bytes:
-        with self._lock:
+        with self.lock:
             self.source.seek(start)
             return bytes(self.source.read(size))
 

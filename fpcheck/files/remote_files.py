@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import responses
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 from fpcheck.errors import FpcheckError
 from fpcheck.files.address import last_name, shown
+from fpcheck.files.region import StreamRegion
 
 # How many bytes are read at a time when a library needs a few bytes in several places.
 BLOCK = 2**18
@@ -53,22 +55,19 @@ _BY_TEXT = {
 }
 
 
-class Stream:
-    """A seekable stream of fsspec, whose errors name their cause."""
+@dataclass(eq=False)
+class RemoteRegion(StreamRegion):
+    """A range of a remote file, whose errors name their cause."""
 
-    def __init__(self, stream: Any, address: str) -> None:
-        self.seek = stream.seek
-        self._read = stream.read
-        self._address = address
+    address: str = ""
 
-    def read(self, size: int) -> bytes:
-        """See `io.RawIOBase`."""
-        with _named_causes(self._address):
-            return bytes(self._read(size))
+    def _read(self, start: int, size: int) -> bytes:
+        with _named_causes(self.address):
+            return super()._read(start, size)
 
 
-def open_stream(address: str) -> tuple[Stream, int]:
-    """A seekable stream of a file, and its size in bytes; FpcheckError if a package is lacking."""
+def open_remote(address: str) -> RemoteRegion:
+    """All bytes of a remote file; FpcheckError also if a package is not installed."""
     with _named_causes(address):
         import fsspec
 
@@ -77,15 +76,15 @@ def open_stream(address: str) -> tuple[Stream, int]:
         size = system.size(path)
     if size is None:
         raise FpcheckError(f"{shown(address)}: its server does not send its size", _COPY)
-    return Stream(stream, address), int(size)
+    return RemoteRegion(stream, 0, int(size), address=address)
 
 
 def download(address: str, folder: Path) -> Path:
     """Copies the whole file to a folder, under its own name."""
-    stream, size = open_stream(address)
+    region = open_remote(address)
     target = folder / (last_name(address) or "model")
     with target.open("wb") as copy:
-        while part := stream.read(min(2**24, size - copy.tell())):
+        while part := region.read(copy.tell(), 2**24):
             copy.write(part)
     return target
 

@@ -87,6 +87,8 @@ class _Layers:
         state, missing = derived_state(entry, tensors or [], archive)
         weights, stored = _empty(entry) if tensors is None else _weights(entry, tensors)
         trains = entry.config is not None and weights
+        # The file from which a lookup reads its vocabulary when it is loaded.
+        outside = entry.raw.get("vocabulary") if entry.class_name in LOOKUPS else None
         layer = Layer(
             path=entry.path,
             class_name=entry.class_name,
@@ -97,7 +99,7 @@ class _Layers:
             calls=entry.calls,
             tensors=tuple(weights),
             not_stored=missing,
-            external_files=_outside(entry),
+            external_files=(outside,) if isinstance(outside, str) else (),
         )
         self.add(layer, stored, state)
 
@@ -162,12 +164,6 @@ def layers_of(tensors: LayerTensors, groups: dict[str, str]) -> tuple[Layer, ...
     """The layers of a file without an architecture; `config` has the group of each layer."""
     configs = {path: {"store": group} for path, group in groups.items()}
     return tuple(_unknown(path, own, configs.get(path)) for path, own in tensors.items())
-
-
-def _outside(entry: LayerDraft) -> tuple[str, ...]:
-    """The file from which a lookup reads its vocabulary when it is loaded."""
-    source = entry.raw.get("vocabulary") if entry.class_name in LOOKUPS else None
-    return (source,) if isinstance(source, str) else ()
 
 
 def _unknown(path: str, tensors: Tensors, config: Config | None) -> Layer:

@@ -71,13 +71,11 @@ def is_checkpoint(path: Path) -> bool:
         parts = [file.name for file in path.iterdir() if _PARTS.fullmatch(file.name)]
         return any(name.endswith(".index") for name in parts) and len(parts) > 1
     if path.name == "checkpoint" or _PARTS.fullmatch(path.name):
-        return path.is_file() and not _is_model(path)
+        if not path.is_file():
+            return False
+        with raw_file(path, "") as file:
+            return not formats_starting(file.head)
     return not path.exists() and path.with_name(f"{path.name}.index").is_file()
-
-
-def _is_model(path: Path) -> bool:
-    with raw_file(path, "") as file:
-        return bool(formats_starting(file.head))
 
 
 def start_of(file: RawFile) -> bytes:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,12 +17,12 @@ if TYPE_CHECKING:
 _HEAD_BYTES = 1024
 
 
+@dataclass
 class RawFile:
     """A file whose format is not known yet."""
 
-    def __init__(self, region: Region, label: str) -> None:
-        self.region = region
-        self.label = label
+    region: Region
+    label: str
 
     @cached_property
     def head(self) -> bytes:

@@ -6,7 +6,7 @@ from pathlib import Path
 from fpcheck.codec import PathText, unpack
 from fpcheck.files.address import beside
 from fpcheck.files.refusals import CUT_OFF, damaged, refused
-from fpcheck.files.region import Region, StreamRegion, file_region
+from fpcheck.files.region import Region, file_region
 from fpcheck.fingerprint.probe_words import first_words
 from fpcheck.fingerprint.undone import Undone, Wanted
 from fpcheck.formats import tensor_groups, tensor_measurement
@@ -30,6 +30,7 @@ def read(descriptor: int, label: str, place: PathText, known: Known, wanted: byt
     else:
         opened = open_model(file_region(descriptor), label, lambda name: _sibling(place, name))
     stored = opened.assembled.stored
+    derived = [item for item in stored if isinstance(item, Derived)]
     try:
         own = tensor_measurement.digests(stored, opened.check)
         every = frozenset(own) if known is None else known
@@ -37,7 +38,7 @@ def read(descriptor: int, label: str, place: PathText, known: Known, wanted: byt
             format=opened.format,
             structure=opened.assembled.structure,
             weights=tensor_measurement.measurements(stored, own, every),
-            words=_words(stored),
+            words=first_words(item.values for item in derived if item.dtype == "string"),
             notes=tuple(opened.notes),
             undone=_undone(unpack(wanted, tuple[Wanted, ...]), stored, own) if wanted else (),
             others=_others(opened) if wanted else (),
@@ -65,16 +66,10 @@ def _undone(
     return undo(wanted, lambda digest: tensor_measurement.values(held[digest]))
 
 
-def _words(stored: Sequence[Stored]) -> tuple[str, ...]:
-    held = (s for s in stored if isinstance(s, Derived) and s.dtype == "string")
-    return first_words(item.values for item in held)
-
-
 def _remote(address: str) -> Region:
-    from fpcheck.files.remote_files import open_stream  # and what networks need
+    from fpcheck.files.remote_files import open_remote  # and what networks need
 
-    stream, size = open_stream(address)
-    return StreamRegion(stream, 0, size)
+    return open_remote(address)
 
 
 def _sibling(folder: str, name: str) -> Region:

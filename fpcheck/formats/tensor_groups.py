@@ -64,20 +64,28 @@ def _collect_rest(file: File, entries: Sequence[LayerDraft], tensors: LayerTenso
     The layer may use them, so they are compared.
     """
     owners = {public(entry.group): entry for entry in entries if entry.group}
-    for group, _ in _strays(file.root, tensors):
-        place, _, last = public(group.name).rpartition("/")
+    for group in dict.fromkeys(name.rpartition("/")[0] for name in strays(file.root, tensors)):
+        place, _, last = public(group).rpartition("/")
         above = place
         while above and above not in owners:
             above = above.rpartition("/")[0]
         owner = owners.get(above)
         if owner is not None and not owner.graph and last == _VARS:
             path = owner.path + place.removeprefix(above)
-            tensors[path] = _numbered(file.root.find(group.name.removesuffix(f"/{_VARS}")))
+            tensors[path] = _numbered(file.root.find(group.removesuffix(f"/{_VARS}")))
 
 
 def strays(root: Group, tensors: LayerTensors) -> list[str]:
     """The names of tensors that are neither of a layer nor state of training."""
-    return [dataset.name for _, datasets in _strays(root, tensors) for dataset in datasets]
+    known = {dataset.name for own in tensors.values() for _, dataset in own}
+    stack, names = [root], list[str]()
+    while stack:
+        group = stack.pop()
+        datasets = (held.name for key, held in group.datasets.items() if key != IDF)
+        names += [name for name in datasets if name not in known]
+        children = (child for name, child in group.groups.items() if not _is_state(group, name))
+        stack += [child for child in children if not _is_seed(child)]
+    return names
 
 
 def others(root: Group, stored: Iterable[object]) -> list[Dataset]:
@@ -89,19 +97,6 @@ def others(root: Group, stored: Iterable[object]) -> list[Dataset]:
         rest += [dataset for dataset in group.datasets.values() if dataset.name not in known]
         stack += group.groups.values()
     return rest
-
-
-def _strays(root: Group, tensors: LayerTensors) -> list[tuple[Group, list[Dataset]]]:
-    """Groups with tensors that are neither of a layer nor state of training, and these tensors."""
-    known = {dataset.name for own in tensors.values() for _, dataset in own}
-    stack, with_strays = [root], []
-    while stack:
-        group = stack.pop()
-        rest = [d for key, d in group.datasets.items() if key != IDF and d.name not in known]
-        with_strays += [(group, rest)] if rest else []
-        children = (child for name, child in group.groups.items() if not _is_state(group, name))
-        stack += [child for child in children if not _is_seed(child)]
-    return with_strays
 
 
 def by_group(file: File) -> tuple[LayerTensors, dict[str, str]]:

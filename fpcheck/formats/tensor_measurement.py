@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -40,7 +40,7 @@ def measurements(
     unknown = {
         one: item
         for one, item in zip(own, stored, strict=True)
-        if one not in known and _is_numeric(item)
+        if one not in known and (isinstance(item, Dataset) or item.values.dtype.kind not in "OSU")
     }
     items = list(unknown.items())
     with ThreadPoolExecutor(cores()) as pool:
@@ -66,10 +66,6 @@ def _details(own: bytes, item: Stored, threads: int) -> Details:
         return measure_details(array, item.dtype, own, threads)
 
 
-def _is_numeric(item: Stored) -> bool:
-    return isinstance(item, Dataset) or item.values.dtype.kind not in "OSU"
-
-
 def _digest(item: Stored, threads: int) -> bytes:
     if isinstance(item, Derived):
         return digest.of_array(item.values, item.dtype)
@@ -88,20 +84,16 @@ def values(item: Stored) -> Iterator[Array]:
         yield np.zeros(item.shape, item.kind)
         return
     with tempfile.TemporaryFile() as spool:
-        descriptor, start = _location(item, spool)
+        if item.offset is not None and isinstance(item.region, FileRegion):
+            descriptor, start = item.region.source, item.region.start + item.offset
+        else:
+            allow(item.nbytes)
+            item.scan(spool.write)
+            spool.flush()
+            descriptor, start = spool.fileno(), 0
         below = start - start % mmap.ALLOCATIONGRANULARITY
         length = start - below + item.nbytes
         # The mapping ends with the last array on it.
         view = mmap.mmap(descriptor, length, access=mmap.ACCESS_READ, offset=below)
         flat = np.frombuffer(view, item.kind, item.nbytes // item.kind.itemsize, start - below)
         yield flat.reshape(item.shape)
-
-
-def _location(dataset: Dataset, spool: Any) -> tuple[int, int]:
-    """The descriptor of a file, and the offset of the values in it."""
-    if dataset.offset is not None and isinstance(dataset.region, FileRegion):
-        return dataset.region.source, dataset.region.start + dataset.offset
-    allow(dataset.nbytes)
-    dataset.scan(spool.write)
-    spool.flush()
-    return spool.fileno(), 0

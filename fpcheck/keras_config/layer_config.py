@@ -215,8 +215,7 @@ def shape_of(value: Any) -> Shape | None:
 
 def built_on(layer: Config) -> Shape | None:
     """The shape of the first input with which the layer was built."""
-    built = layer.get("build_config") or {}
-    shape = built.get("input_shape")
+    shape = (layer.get("build_config") or {}).get("input_shape")
     if isinstance(shape, list) and shape and isinstance(shape[0], list):
         shape = shape[0]
     return shape_of(shape)
