@@ -107,6 +107,14 @@ class Group:
         group = self.groups.get(name)
         return group.find(rest) if group and slash else group
 
+    def walk(self) -> Iterator["Group"]:
+        """The group, and all groups in it."""
+        stack = [self]
+        while stack:
+            group = stack.pop()
+            yield group
+            stack += group.groups.values()
+
     def merge(self, other: "Group") -> None:
         """Add the content of the same group in another file."""
         self.datasets |= other.datasets

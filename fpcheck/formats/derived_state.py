@@ -64,9 +64,7 @@ def _words(entry: LayerDraft, in_file: Tensors, archive: Archive | None) -> Stat
 def _vocabulary(entry: LayerDraft, archive: Archive | None) -> Array | None:
     """The words of a layer, special ones first: int64 or object; None if it has none."""
     given, config = entry.raw.get("vocabulary"), entry.raw
-    numbers = entry.class_name == "IntegerLookup" or "int" in str(
-        config.get("vocabulary_dtype", "")
-    )
+    numbers = entry.class_name == "IntegerLookup" or "int" in str(config.get("vocabulary_dtype"))
     if isinstance(given, str):  # the path of a file elsewhere
         return None
     if given is None:

@@ -167,7 +167,7 @@ def keep_for_opening(file: ModelFile | None) -> None:
 
 
 def open_model_file(path: str, label: str) -> ModelFile:
-    """A file by absolute path or address: the one that is kept if it is that. Close it."""
+    """The file at an absolute path or address: the one that is kept, or a new one. Close it."""
     global _early
     if _early is not None and _early.path == path:
         file, _early = _early, None

@@ -91,12 +91,8 @@ def strays(root: Group, tensors: LayerTensors) -> list[str]:
 def others(root: Group, stored: Iterable[object]) -> list[Dataset]:
     """Every tensor that is not one of the model's: state of training, and strays."""
     known = {item.name for item in stored if isinstance(item, Dataset)}
-    rest, stack = [], [root]
-    while stack:
-        group = stack.pop()
-        rest += [dataset for dataset in group.datasets.values() if dataset.name not in known]
-        stack += group.groups.values()
-    return rest
+    every = (dataset for group in root.walk() for dataset in group.datasets.values())
+    return [dataset for dataset in every if dataset.name not in known]
 
 
 def by_group(file: File) -> tuple[LayerTensors, dict[str, str]]:

@@ -69,11 +69,7 @@ def _shard_name(name: object, label: str) -> str:
 
 def check_shard(file: File, listed: set[str], label: str) -> None:
     """Refuse a shard that does not contain exactly the places that the index, `label`, lists."""
-    held, stack = set(), [file.root]
-    while stack:
-        group = stack.pop()
-        stack += group.groups.values()
-        held |= {group.name} if group.datasets else set()
+    held = {group.name for group in file.root.walk() if group.datasets}
     for place in sorted(listed ^ held):
         what = (
             f"is not in {file.label}, as its weight_map says"
