@@ -70,7 +70,7 @@ def described(config: Config, label: str, old: Config | None) -> tuple[Draft, li
     """
     if old is None:
         return draft(config, label), []
-    rewriter = Rewriter(lambda kind: not builtin_layers.is_layer(builtin_layers.proper(kind)))
+    rewriter = Rewriter(lambda kind: not builtin_layers.is_layer(kind))
     try:
         config, found = rewriter.layer(config), notes(old, rewriter)
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:

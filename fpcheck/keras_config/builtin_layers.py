@@ -25,8 +25,8 @@ def proper(class_name: str) -> str:
 
 
 def is_layer(class_name: str) -> bool:
-    """Whether Keras has a layer or model of this class."""
-    return class_name in _described()["layers"]
+    """Whether Keras has a layer or model of this class, under any name."""
+    return proper(class_name) in _described()["layers"]
 
 
 def is_operation(class_name: str) -> bool:
@@ -36,7 +36,7 @@ def is_operation(class_name: str) -> bool:
 
 def is_known(class_name: str) -> bool:
     """Whether Keras has a layer, model or operation of this class, under any name."""
-    return is_layer(proper(class_name)) or is_operation(class_name)
+    return is_layer(class_name) or is_operation(class_name)
 
 
 def is_activation(name: str) -> bool:

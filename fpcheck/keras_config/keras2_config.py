@@ -111,7 +111,7 @@ class Rewriter:
             module, config = "keras", self._sequential(config)
         elif custom:
             module = None
-        elif builtin_layers.is_layer(builtin_layers.proper(kind)) and kind not in _CHANGED:
+        elif builtin_layers.is_layer(kind) and kind not in _CHANGED:
             module, config = "keras.layers", self._arguments(kind, config, "module" not in entry)
         else:
             raise ValueError(f"layer {name}: Keras 3 has no such {kind}, nor custom_objects any")

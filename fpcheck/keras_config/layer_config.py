@@ -137,7 +137,7 @@ def _has_custom_code(value: Any) -> bool:
         own = module.partition(".")[0] in ("keras", "builtins", "None")
         if not own or registered not in (None, name):
             return True
-        if builtin_layers.is_layer(builtin_layers.proper(str(name))):
+        if builtin_layers.is_layer(str(name)):
             return False
     named = (v for k, v in value.items() if k.endswith("activation") and isinstance(v, str))
     if any(not builtin_layers.is_activation(activation) for activation in named):
