@@ -14,7 +14,7 @@ from fpcheck.formats.opened import Opened, described, strays
 from fpcheck.formats.raw_file import RawFile, raw_file
 from fpcheck.keras_config.keras2_config import wrote_keras2
 from fpcheck.loading.keras2_models import load_old_archive
-from fpcheck.loading.names import load_weights_as, named
+from fpcheck.loading.weight_files import load_weights_as, named
 
 _CONFIG, _WEIGHTS, _METADATA = "config.json", "model.weights.h5", "metadata.json"
 # Every archive of Keras has these.

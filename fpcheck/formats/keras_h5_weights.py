@@ -8,8 +8,7 @@ from fpcheck.formats import legacy_tensors
 from fpcheck.formats.format import Sibling
 from fpcheck.formats.opened import Opened, weights
 from fpcheck.formats.raw_file import RawFile
-from fpcheck.loading.names import named
-from fpcheck.loading.trainable_order import frozen_as_saved
+from fpcheck.loading.weight_files import frozen_as_saved, named
 
 
 def recognises(file: RawFile) -> bool:

@@ -11,7 +11,7 @@ from fpcheck.formats.format import Sibling
 from fpcheck.formats.opened import Opened, weights
 from fpcheck.formats.raw_file import RawFile
 from fpcheck.formats.weights_json import check_shard, weight_map
-from fpcheck.loading.names import load_weights_as
+from fpcheck.loading.weight_files import load_weights_as
 
 # How Keras numbers shards beside `NAME.weights.json`.
 _SHARD = re.compile(r"(.+)_\d{5}\.weights\.h5")

@@ -11,7 +11,7 @@ from fpcheck.formats import assembly, tensor_groups
 from fpcheck.formats.format import Sibling
 from fpcheck.formats.opened import Opened, weights
 from fpcheck.formats.raw_file import RawFile
-from fpcheck.loading.names import load_weights_as
+from fpcheck.loading.weight_files import load_weights_as
 
 GIVE_INDEX = "Give the .weights.json file that Keras wrote beside its shards."
 # The index of a model without weights.

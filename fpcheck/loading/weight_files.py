@@ -1,15 +1,34 @@
-"""Loads a legacy weight file in the order in which it lists the tensors of a layer.
+"""Loads weight files: by a name from which Keras sees the format, and in the order of the file.
 
-Keras lists trainable tensors first, so the tensors of a layer that was frozen when the file was
-saved are at another place. Keras loads by order, so it would fill other tensors, or fail.
+A legacy file lists trainable tensors of a layer first, so the tensors of a layer that was frozen
+when it was saved are at another place. Keras loads by order, so it would fill others, or fail.
 """
 
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import h5py
+
+
+@contextmanager
+def named(path: Path, suffix: str) -> Iterator[Path]:
+    """The file under a name with this suffix, by which Keras chooses how it loads the file."""
+    if path.name.endswith(suffix) and not (suffix == ".h5" and path.name.endswith(".weights.h5")):
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="fpcheck-") as folder:
+        link = Path(folder) / f"model{suffix}"
+        link.symlink_to(path)
+        yield link
+
+
+def load_weights_as(suffix: str, path: Path, model: Any) -> None:
+    """Fill a live model from a file that Keras loads as one with this suffix."""
+    with named(path, suffix) as file:
+        model.load_weights(file)
 
 
 @contextmanager
@@ -28,9 +47,8 @@ def _listed(model: Any, path: Path) -> list[tuple[Any, list[str]]]:
         root = opened if "layer_names" in opened.attrs else opened.get("model_weights", opened)
         if "layer_names" not in root.attrs:
             return []
-        every = [
-            _texts(root[top].attrs["weight_names"]) for top in _texts(root.attrs["layer_names"])
-        ]
+        tops = _texts(root.attrs["layer_names"])
+        every = [_texts(root[top].attrs["weight_names"]) for top in tops]
     layers = [layer for layer in model.layers if layer.weights]
     listed = [names for names in every if names]
     return list(zip(layers, listed, strict=True)) if len(layers) == len(listed) else []
