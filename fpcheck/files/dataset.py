@@ -42,7 +42,6 @@ class Dataset:
         dtype: Keras's name of its type.
         offset: the offset of its bytes in the region, little-endian and in C order; None if they
             must be read through h5py.
-        handle: of h5py.
         region: the bytes of the file.
     """
 

@@ -29,7 +29,7 @@ from fpcheck.formats.derived_state import LOOKUPS, custom_assets, derived_state
 from fpcheck.formats.tensor_groups import IDF, LayerTensors, Tensors
 from fpcheck.keras_config.builtin_layers import is_fixed
 from fpcheck.keras_config.layer_config import Config, Draft, LayerDraft
-from fpcheck.keras_config.model_config import unlike_keras
+from fpcheck.keras_config.model_config import as_keras_writes
 
 
 @dataclass(frozen=True)
@@ -122,10 +122,8 @@ def assemble(
         not_stored: what else the format does not store.
         archive: the archive that the file is, with assets.
     """
-    try:
+    with as_keras_writes(label):
         model = _filled(draft, tensors, archive)
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise unlike_keras(label, error) from error
     lacking = {OUTPUT_SHAPES, *not_stored, *(() if draft.graph else (INPUTS, GRAPH))}
     if draft.custom or any(layer.custom for layer in model.layers):
         lacking.add(INNER_LAYERS)

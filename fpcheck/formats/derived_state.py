@@ -68,10 +68,13 @@ def _vocabulary(entry: LayerDraft, archive: Archive | None) -> Array | None:
     if isinstance(given, str):  # the path of a file elsewhere
         return None
     if given is None:
-        words = _lines(archive, entry.group) if archive else None
+        words: list[Any] | None = _lines(archive, entry.group) if archive else None
     else:
         words = list(given["items"] if isinstance(given, dict) else given)
-        special = _special({**config, **(_TEXT if entry.class_name == "TextVectorization" else {})})
+        config = {**config, **(_TEXT if entry.class_name == "TextVectorization" else {})}
+        masked = config.get("mask_token") is not None and config.get("output_mode", "int") == "int"
+        unknown = [config.get("oov_token")] * int(config.get("num_oov_indices", 1))
+        special = [config["mask_token"], *unknown] if masked else unknown
         words = words if words[: len(special)] == special else [*special, *words]
     return None if words is None else np.asarray(words, np.int64 if numbers else object)
 
@@ -84,12 +87,6 @@ def _lines(archive: Archive, group: str) -> list[str] | None:
             text = archive.read(name, limits.VOCABULARY_BYTES).decode(errors="replace").rstrip("\n")
             return text.split("\n") if text else []
     return None
-
-
-def _special(config: dict[str, Any]) -> list[Any]:
-    masked = config.get("mask_token") is not None and config.get("output_mode", "int") == "int"
-    unknown = [config.get("oov_token")] * int(config.get("num_oov_indices", 1))
-    return ([config["mask_token"]] if masked else []) + unknown
 
 
 def _given_weights(entry: LayerDraft, words: Array) -> Array:

@@ -67,7 +67,6 @@ class Format:
         name: as reports and goldens show it; its code is in the module of this name.
         suffixes: how the names of its files end, the usual one first.
         begins: a file of this format starts with one of these.
-        contains: what it contains.
         saved_by: the methods of a Keras model that write it.
         one_file: whether a model takes one file; else the file is an index, with others beside it.
     """

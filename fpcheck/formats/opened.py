@@ -21,12 +21,10 @@ class Opened:
     """A model file whose structure is read, and whose tensors are found.
 
     Attributes:
-        assembled: its structure and tensors.
         notes: what a person should know.
         check: a further check of the whole file, to be run beside the measuring.
         weightless: layers that a file of weights names, and of which it contains no tensor.
         root: of the HDF5 file with the weights, which may contain more than the model.
-        format: its name.
     """
 
     assembled: Assembled

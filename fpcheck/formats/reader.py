@@ -49,10 +49,8 @@ def read(descriptor: int, label: str, place: PathText, known: Known, wanted: byt
 
 
 def _others(opened: Opened) -> tuple[tuple[str, bytes], ...]:
-    if opened.root is None:
-        return ()
-    found = tensor_groups.others(opened.root, opened.assembled.stored)
-    digests = tensor_measurement.digests(found, lambda: None)
+    found = tensor_groups.others(opened.root, opened.assembled.stored) if opened.root else []
+    digests = tensor_measurement.digests(found)
     return tuple((item.name, digest) for item, digest in zip(found, digests, strict=True))
 
 

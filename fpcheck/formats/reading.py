@@ -10,11 +10,9 @@ class Reading(Value, frozen=True, eq=False):
     """All that was read of a file.
 
     Attributes:
-        format: its name.
         structure: its layers; `not_stored` names what the format does not store.
         weights: a measurement for each of `structure.tensors`, in order.
         words: some of the words in its vocabularies.
-        notes: what a person should know.
         undone: what happened to each tensor that was asked about.
         others: names and digests of tensors in the file that are not the model's, such as the
             optimizer's variables; only where `undone` was asked for.

@@ -51,7 +51,9 @@ def recognise(file: RawFile) -> Format:
     for known in formats_starting(start_of(file)):
         if known.code.recognises(file):
             return known
-    raise _unrecognised(file)
+    if file.head.startswith(ZIP):
+        raise _zip_error(file)
+    raise _json_error(file) if file.head.startswith(JSON) else unknown(file.label)
 
 
 def open_model(region: Region, label: str, sibling: Sibling) -> Opened:
@@ -129,13 +131,6 @@ def _some(word: str, names: list[str]) -> str:
     shown = ", ".join(name[:40] for name in names[:3])
     more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
     return f"the {word}{'' if len(names) == 1 else 's'} {shown}{more}"
-
-
-def _unrecognised(file: RawFile) -> FpcheckError:
-    """The error on a whole file that no format recognises, although some begin like it."""
-    if file.head.startswith(ZIP):
-        return _zip_error(file)
-    return _json_error(file) if file.head.startswith(JSON) else unknown(file.label)
 
 
 def _zip_error(file: RawFile) -> FpcheckError:

@@ -23,14 +23,10 @@ T = TypeVar("T")
 LARGE = 16 * 2**20
 
 
-def digests(stored: Sequence[Stored], check: Callable[[], None]) -> list[bytes]:
+def digests(stored: Sequence[Stored], check: Callable[[], None] = lambda: None) -> list[bytes]:
     """The digest of every tensor, in order; runs `check` at the same time."""
     allow_time(sum(item.nbytes for item in stored))
-    with ThreadPoolExecutor(cores()) as pool:
-        checked = pool.submit(check)
-        results = _each(pool, stored, lambda index, threads: _digest(stored[index], threads))
-        checked.result()
-    return results
+    return _each(stored, lambda index, threads: _digest(stored[index], threads), check)
 
 
 def measurements(
@@ -43,19 +39,23 @@ def measurements(
         if one not in known and (isinstance(item, Dataset) or item.values.dtype.kind not in "OSU")
     }
     items = list(unknown.items())
-    with ThreadPoolExecutor(cores()) as pool:
-        measured = _each(pool, [*unknown.values()], lambda i, threads: _details(*items[i], threads))
+    measured = _each([*unknown.values()], lambda i, threads: _details(*items[i], threads))
     details = dict(zip(unknown, measured, strict=True))
     return tuple(Measurement(one, details.get(one)) for one in own)
 
 
 def _each(
-    pool: ThreadPoolExecutor, stored: Sequence[Stored], measure: Callable[[int, int], T]
+    stored: Sequence[Stored],
+    measure: Callable[[int, int], T],
+    check: Callable[[], None] = lambda: None,
 ) -> list[T]:
     """`measure(index, threads)` of each tensor: with all threads if it is large, else with one."""
-    results = {i: measure(i, cores()) for i, item in enumerate(stored) if item.nbytes >= LARGE}
-    small = [index for index in range(len(stored)) if index not in results]
-    results |= zip(small, pool.map(lambda index: measure(index, 1), small), strict=True)
+    with ThreadPoolExecutor(cores()) as pool:
+        checked = pool.submit(check)
+        results = {i: measure(i, cores()) for i, item in enumerate(stored) if item.nbytes >= LARGE}
+        small = [index for index in range(len(stored)) if index not in results]
+        results |= zip(small, pool.map(lambda index: measure(index, 1), small), strict=True)
+        checked.result()
     return [results[index] for index in range(len(stored))]
 
 

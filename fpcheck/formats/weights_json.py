@@ -56,15 +56,11 @@ def weight_map(file: RawFile) -> dict[str, set[str]]:
     places: dict[str, set[str]] = {}
     for place, value in listed.items():
         for name in value if isinstance(value, list) else [value]:
-            places.setdefault(_shard_name(name, file.label), set()).add(str(place).strip("/"))
+            if not isinstance(name, str) or name in ("", ".", "..") or {*name} & {"/", "\\", "\0"}:
+                what = f"{str(name)[:80]!r} is no name of a shard beside it"
+                raise refused(file.label, what, "Shards must lie beside their index.")
+            places.setdefault(name, set()).add(str(place).strip("/"))
     return places
-
-
-def _shard_name(name: object, label: str) -> str:
-    if not isinstance(name, str) or name in ("", ".", "..") or set(name) & {"/", "\\", "\0"}:
-        what = f"{str(name)[:80]!r} is no name of a shard beside it"
-        raise refused(label, what, "Shards must lie beside their index.")
-    return name
 
 
 def check_shard(file: File, listed: set[str], label: str) -> None:

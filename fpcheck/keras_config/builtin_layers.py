@@ -149,7 +149,10 @@ def inner(class_name: str, config: Config) -> Iterator[Inner]:
         made = f"{class_name}Cell" if class_name in _WITH_CELL else "ConvLSTMCell"
         yield "cell", _made(made, config)
     elif class_name in ATTENTIONS:
-        yield from _projections(config)
+        own = {**config, "bias_axes": "x" if config.get("use_bias", True) else None}
+        for name, attribute in PROJECTIONS.items():
+            if name != "gate" or config.get("use_gate"):
+                yield attribute, _made("EinsumDense", own, name)
     elif class_name == "Bidirectional":
         yield from _directions(config)
     elif class_name == "RNN" and isinstance(cell := config.get("cell"), list):
@@ -167,13 +170,6 @@ def inner(class_name: str, config: Config) -> Iterator[Inner]:
 def _made(class_name: str, config: Config, name: str = "") -> Config:
     config = {**config, "name": name or snake_case(class_name)}
     return {"module": "keras.layers", "class_name": class_name, "config": config}
-
-
-def _projections(config: Config) -> Iterator[Inner]:
-    own = {**config, "bias_axes": "x" if config.get("use_bias", True) else None}
-    for name, attribute in PROJECTIONS.items():
-        if name != "gate" or config.get("use_gate"):
-            yield attribute, _made("EinsumDense", own, name)
 
 
 def _directions(config: Config) -> Iterator[Inner]:

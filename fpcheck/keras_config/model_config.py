@@ -4,6 +4,8 @@ Nothing is built or executed: a configuration is data. What it does not contain 
 layers inside custom ones) is unknown.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from dataclasses import replace as changed
 from itertools import count
@@ -47,17 +49,20 @@ _MALFORMED = (
 
 
 def draft(model: Config, label: str) -> Draft:
-    """The model that a configuration describes; FpcheckError if Keras 3 does not write such."""
-    try:
+    """The model that a configuration in the spelling of Keras 3 describes."""
+    with as_keras_writes(label):
         return _Reader().model(model)
+
+
+@contextmanager
+def as_keras_writes(label: str) -> Iterator[None]:
+    """A context that refuses a configuration that Keras does not write."""
+    try:
+        yield
     except _MALFORMED as error:
-        raise unlike_keras(label, error) from error
-
-
-def unlike_keras(label: str, error: Exception) -> FpcheckError:
-    """The error for a configuration that Keras does not write."""
-    what = f"{type(error).__name__} {error}"[:120]
-    return FpcheckError(f"{label}: its configuration is not one that Keras writes ({what})", RESAVE)
+        what = f"{type(error).__name__} {error}"[:120]
+        fact = f"{label}: its configuration is not one that Keras writes ({what})"
+        raise FpcheckError(fact, RESAVE) from error
 
 
 @dataclass(frozen=True)

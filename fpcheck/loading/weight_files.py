@@ -6,7 +6,7 @@ when it was saved are at another place. Keras loads by order, so it would fill o
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,8 @@ def named(path: Path, suffix: str) -> Iterator[Path]:
 
 def load_weights_as(suffix: str, path: Path, model: Any) -> None:
     """Fill a live model from a file that Keras loads as one with this suffix."""
-    with named(path, suffix) as file:
+    order = frozen_as_saved(model, path) if suffix == ".h5" else nullcontext()
+    with named(path, suffix) as file, order:
         model.load_weights(file)
 
 
