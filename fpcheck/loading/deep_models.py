@@ -32,14 +32,12 @@ def allow_depth() -> None:
 
 @contextmanager
 def built_once() -> Iterator[None]:
-    """A context in which a Sequential that is read from a configuration is built once, at its end.
-
-    Keras 3 builds it again after each layer: 2,000 layers took half an hour.
-    """
+    """A context in which a Sequential read from a configuration is built once, at its end."""
     from keras import Sequential
 
     original = Sequential.__dict__["from_config"]
 
+    # Keras 3 builds it again after each layer: 2,000 layers took half an hour.
     class Growing(Sequential):  # type: ignore[misc]
         def add(self, layer: Any, rebuild: bool = True) -> None:
             super().add(layer, rebuild=False)
