@@ -4,11 +4,11 @@ import sys
 from pathlib import Path
 
 from fpcheck.codec import PathText
-from fpcheck.formats.model_file import Job, ModelFile, open_regular
+from fpcheck.formats.model_file import ModelFile, open_regular
 from fpcheck.formats.reader import read
 
 way, path = sys.argv[1:]
 if way == "child":
     ModelFile(path, path).reading(None)
 else:
-    read(Job(open_regular(path, path), path, PathText(Path(path).parent), None))
+    read(open_regular(path, path), path, PathText(Path(path).parent), None, b"")

@@ -21,11 +21,6 @@ def is_address(text: str) -> bool:
     return _ADDRESS.fullmatch(text) is not None
 
 
-def scheme(address: str) -> str:
-    """The scheme of an address, such as `s3` or `https`."""
-    return address.partition("://")[0]
-
-
 def shown(text: str) -> str:
     """A text without user, password, query and fragment of the addresses in it."""
     return _QUERY.sub(r"\1", _USER.sub(_without_user, text))

@@ -2,7 +2,8 @@
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,20 +23,26 @@ LIBRARY_ERRORS = (OSError, RuntimeError, ValueError, KeyError, TypeError)
 _LIBRARY = threading.Lock()
 
 
+@contextmanager
+def undamaged(where: str, place: str | None = None) -> Iterator[None]:
+    """A context in which an error of h5py means that the file is damaged there."""
+    try:
+        yield
+    except LIBRARY_ERRORS as error:
+        raise damaged(where, str(error) if place is None else f"{place}: {error}") from error
+
+
 @dataclass(frozen=True)
 class Dataset:
     """A tensor in a file.
 
     Attributes:
         name: its path in the file.
-        shape: its dimensions.
         stored: the numpy type of its bytes.
         dtype: Keras's name of its type.
         offset: the offset of its bytes in the region, little-endian and in C order; None if they
             must be read through h5py.
-        handle: of h5py.
         region: the bytes of the file.
-        label: the file's name in messages.
     """
 
     name: str
@@ -80,11 +87,8 @@ class Dataset:
         return np.frombuffer(b"".join(parts), self.kind).reshape(self.shape)
 
     def _read(self, place: tuple[slice, ...]) -> Array:
-        try:
-            with _LIBRARY:
-                return np.asarray(h5py.Dataset(self.handle)[place])
-        except LIBRARY_ERRORS as error:
-            raise damaged(f"{self.label}: {self.name}: damaged", str(error)) from error
+        with undamaged(f"{self.label}: {self.name}: damaged"), _LIBRARY:
+            return np.asarray(h5py.Dataset(self.handle)[place])
 
 
 @dataclass
@@ -98,16 +102,21 @@ class Group:
 
     def find(self, path: str) -> "Group | None":
         """The group at a path below this one."""
-        group: Group | None = self
-        for name in path.split("/"):
-            group = group.groups.get(name) if group else None
-        return group
+        name, slash, rest = path.partition("/")
+        group = self.groups.get(name)
+        return group.find(rest) if group and slash else group
+
+    def walk(self) -> Iterator["Group"]:
+        """The group, and all groups in it."""
+        stack = [self]
+        while stack:
+            group = stack.pop()
+            yield group
+            stack += group.groups.values()
 
     def merge(self, other: "Group") -> None:
         """Add the content of the same group in another file."""
         self.datasets |= other.datasets
         for name, group in other.groups.items():
-            if name in self.groups:
+            if self.groups.setdefault(name, group) is not group:
                 self.groups[name].merge(group)
-            else:
-                self.groups[name] = group

@@ -5,6 +5,7 @@ value is read. Contiguous values are later read directly from the file, without 
 """
 
 import math
+from contextlib import AbstractContextManager
 from typing import Any
 
 import h5py
@@ -13,8 +14,8 @@ from h5py import h5a, h5d, h5g, h5l, h5o, h5s, h5t, h5z
 
 from fpcheck.errors import FpcheckError
 from fpcheck.files import limits
-from fpcheck.files.dataset import LIBRARY_ERRORS, Dataset, Group
-from fpcheck.files.refusals import damaged, refused
+from fpcheck.files.dataset import Dataset, Group, undamaged
+from fpcheck.files.refusals import refused
 from fpcheck.files.region import Region, RegionFile
 
 # The names of refused HDF5 classes in messages.
@@ -39,15 +40,7 @@ _FILTERS = (
 
 
 class File:
-    """A checked HDF5 file.
-
-    Args:
-        region: its bytes.
-        label: its name in messages.
-
-    Raises:
-        FpcheckError: damaged, or refused.
-    """
+    """A checked HDF5 file."""
 
     def __init__(self, region: Region, label: str) -> None:
         self.region = region
@@ -55,16 +48,13 @@ class File:
         self._objects = 0
         self._declared = 0
         self._seen: set[int] = set()
-        try:
+        with self._undamaged():
             self._file = h5py.File(RegionFile(region), "r")
             top = h5g.open(self._file.id, b"/")
-        except LIBRARY_ERRORS as error:
-            raise self.damaged(str(error)) from error
         self.root = self._group(top, "", 0)
 
-    def damaged(self, why: str) -> FpcheckError:
-        """The error for a damaged file."""
-        return damaged(f"{self.label}: damaged HDF5 file", why)
+    def _undamaged(self, place: str | None = None) -> AbstractContextManager[None]:
+        return undamaged(f"{self.label}: damaged HDF5 file", place)
 
     def refused(self, place: str, what: str, *advice: str) -> FpcheckError:
         """The error for a refused file."""
@@ -73,45 +63,35 @@ class File:
     def _group(self, handle: Any, name: str, depth: int) -> Group:
         if depth > limits.HDF5_DEPTH:
             raise self.refused(name[:80], f"lies deeper than {limits.HDF5_DEPTH} groups")
-        group = Group(name, handle)
-        for raw in self._names(handle, name):
-            place = f"{name}/{raw.decode(errors='replace')}".lstrip("/")
-            self._member(group, handle, raw, place, depth)
-        return group
-
-    def _names(self, handle: Any, place: str) -> list[bytes]:
-        names: list[bytes] = []
-        try:
+        group, names = Group(name, handle), list[bytes]()
+        with self._undamaged(name):
             self._objects += handle.get_num_objs()
             if self._objects > limits.HDF5_OBJECTS:
                 raise self.refused("", f"contains more than {limits.HDF5_OBJECTS:,} objects")
             handle.links.iterate(names.append)
-        except LIBRARY_ERRORS as error:
-            raise self.damaged(f"{place}: {error}") from error
-        return names
+        for raw in names:
+            place = f"{name}/{raw.decode(errors='replace')}".lstrip("/")
+            self._member(group, handle, raw, place, depth)
+        return group
 
     def _member(self, group: Group, handle: Any, raw: bytes, place: str, depth: int) -> None:
-        try:
+        with self._undamaged(place):
             kind = handle.links.get_info(raw).type
             if kind != h5l.TYPE_HARD:
                 what = {h5l.TYPE_SOFT: "a soft link", h5l.TYPE_EXTERNAL: "an external link"}
                 raise self.refused(place, f"is {what.get(kind, 'a link of unknown kind')}")
             name = raw.decode()
             child = h5o.open(handle, raw)
-            self._once(h5o.get_info(child).addr, place)
+            address = h5o.get_info(child).addr
+            if address in self._seen:
+                raise self.refused(place, "is linked twice, perhaps in a circle")
+            self._seen.add(address)
             if isinstance(child, h5g.GroupID):
                 group.groups[name] = self._group(child, place, depth + 1)
             elif isinstance(child, h5d.DatasetID):
                 group.datasets[name] = self._dataset(child, place)
             else:
                 raise self.refused(place, "is neither a group nor a tensor")
-        except LIBRARY_ERRORS as error:
-            raise self.damaged(f"{place}: {error}") from error
-
-    def _once(self, address: int, place: str) -> None:
-        if address in self._seen:
-            raise self.refused(place, "is linked twice, perhaps in a circle")
-        self._seen.add(address)
 
     def _dataset(self, handle: Any, place: str) -> Dataset:
         stored, dtype = self._type(handle, place)
@@ -124,9 +104,11 @@ class File:
         layout = self._layout(handle, place, size)
         self._declared += size
         self._check_size(place, self._declared, self.region.size)
-        offset = self._offset(handle, place, size) if layout == h5d.CONTIGUOUS and size else None
-        if stored.str[0] == ">":
-            offset = None  # h5py swaps the bytes
+        contiguous = layout == h5d.CONTIGUOUS and size
+        offset = handle.get_offset() if contiguous else None
+        if contiguous and (offset is None or offset + size > self.region.size):
+            raise self.refused(place, "lies beyond the end of the file")
+        offset = None if stored.str[0] == ">" else offset  # h5py swaps the bytes
         return Dataset(place, shape, stored, dtype, offset, handle, self.region, self.label)
 
     def _check_size(self, place: str, declared: int, stored: int) -> None:
@@ -168,12 +150,6 @@ class File:
         self._check_size(place, size, stored)
         return int(layout)
 
-    def _offset(self, handle: Any, place: str, size: int) -> int:
-        offset = handle.get_offset()
-        if offset is None or offset + size > self.region.size:
-            raise self.refused(place, "lies beyond the end of the file")
-        return int(offset)
-
     def text(self, group: Group, name: str) -> str | None:
         """A text attribute; None if there is none."""
         listed = self._listed(group, name, dimensions=0)
@@ -198,12 +174,13 @@ class File:
             raise self.refused(_place(group, name), "is not what Keras writes there")
         items = np.asarray(value).ravel().tolist()
         try:
-            return [item.decode() if isinstance(item, bytes) else _str(item) for item in items]
+            # Encoding refuses surrogates, which stand for bytes that are not UTF-8.
+            return [(i if isinstance(i, bytes) else str.encode(i)).decode() for i in items]
         except (UnicodeError, TypeError) as error:
             raise self.refused(_place(group, name), "lists something that is no name") from error
 
     def _attribute(self, group: Group, name: str) -> Any:
-        try:
+        with self._undamaged(_place(group, name)):
             if not h5a.exists(group.handle, name.encode()):
                 return None
             attribute = h5a.open(group.handle, name.encode())
@@ -214,16 +191,7 @@ class File:
             if kind not in (h5t.STRING, h5t.FLOAT, h5t.INTEGER):
                 raise self.refused(_place(group, name), "is not text")
             return h5py.Group(group.handle).attrs[name]
-        except LIBRARY_ERRORS as error:
-            raise self.damaged(f"{_place(group, name)}: {error}") from error
 
 
 def _place(group: Group, attribute: str) -> str:
     return f"{group.name}: {attribute}" if group.name else attribute
-
-
-def _str(item: Any) -> str:
-    if not isinstance(item, str):
-        raise TypeError(item)
-    item.encode()  # refuses surrogates, which stand for bytes that are not UTF-8
-    return item

@@ -4,62 +4,56 @@ import io
 import mmap
 import os
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 from fpcheck.files.refusals import CUT_OFF
 
 # How many bytes are read at a time. The memory is independent of the size of the file, and mapping
 # a window takes little time compared with hashing it.
 WINDOW = 8 * 2**20
+Use = Callable[[memoryview], object]
 
 
-class Region(Protocol):
-    """A part of a file.
+@dataclass(eq=False)
+class Region(ABC):
+    """A range of an open file, which the caller closes: `size` bytes from the offset `start`."""
 
-    Attributes:
-        size: in bytes.
-    """
-
+    source: Any
+    start: int
     size: int
 
     def read(self, start: int, size: int) -> bytes:
         """`size` bytes; fewer only at the end."""
+        size = max(0, min(size, self.size - start)) if start >= 0 else 0
+        return self._read(self.start + start, size)
 
-    def scan(self, start: int, size: int, use: Callable[[memoryview], object]) -> None:
+    @abstractmethod
+    def _read(self, start: int, size: int) -> bytes:
+        """Bytes of the file."""
+
+    @abstractmethod
+    def scan(self, start: int, size: int, use: Use) -> None:
         """Call `use` with the bytes of a range, window by window; a view is valid in the call."""
 
-    def part(self, start: int, size: int) -> "Region":
+    def part(self, start: int, size: int) -> Self:
         """A region inside this one."""
+        return replace(self, start=self.start + start, size=size)
 
 
-class FileRegion:
-    """A range of an open local file. Reads need no lock, since each has its own offset.
+class FileRegion(Region):
+    """A range of a local file, by its descriptor. Reads need no lock: each has its own offset."""
 
-    Args:
-        descriptor: of a regular file that is open for reading; the caller closes it.
-        start: the offset of the region.
-        size: in bytes.
-    """
-
-    def __init__(self, descriptor: int, start: int, size: int) -> None:
-        self.descriptor = descriptor
-        self.start = start
-        self.size = size
-
-    def read(self, start: int, size: int) -> bytes:
-        """See `Region`."""
-        size = max(0, min(size, self.size - start)) if start >= 0 else 0
+    def _read(self, start: int, size: int) -> bytes:
         parts = []
-        while size:
-            data = os.pread(self.descriptor, size, self.start + start)
-            if not data:
-                break
+        while size and (data := os.pread(self.source, size, start)):
             parts.append(data)
             start, size = start + len(data), size - len(data)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        return b"".join(parts)
 
-    def scan(self, start: int, size: int, use: Callable[[memoryview], object]) -> None:
+    def scan(self, start: int, size: int, use: Use) -> None:
         """See `Region`."""
         # Mapped, since copying takes as long as hashing. If the file becomes shorter meanwhile, a
         # signal ends the process, and the parent reports it.
@@ -68,15 +62,16 @@ class FileRegion:
             before = offset % mmap.ALLOCATIONGRANULARITY
             count = min(WINDOW - before, end - offset)
             with (
-                _mapped(self.descriptor, offset - before, before + count) as window,
+                _mapped(self.source, offset - before, before + count) as window,
                 memoryview(window)[before:] as view,
             ):
                 use(view)
             offset += count
 
-    def part(self, start: int, size: int) -> "FileRegion":
-        """See `Region`."""
-        return FileRegion(self.descriptor, self.start + start, size)
+
+def file_region(descriptor: int) -> FileRegion:
+    """All bytes of a regular file that is open for reading."""
+    return FileRegion(descriptor, 0, os.fstat(descriptor).st_size)
 
 
 def _mapped(descriptor: int, start: int, size: int) -> mmap.mmap:
@@ -86,33 +81,24 @@ def _mapped(descriptor: int, start: int, size: int) -> mmap.mmap:
         raise EOFError(CUT_OFF) from error
 
 
-class StreamRegion:
-    """A range of a seekable stream, such as a remote file; reads take a lock."""
+@dataclass(eq=False)
+class StreamRegion(Region):
+    """A range of a seekable stream, such as a remote file; its parts share a lock."""
 
-    def __init__(self, stream: Any, start: int, size: int, lock: Any = None) -> None:
-        self.stream = stream
-        self.start = start
-        self.size = size
-        self._lock = lock or threading.Lock()
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def read(self, start: int, size: int) -> bytes:
-        """See `Region`."""
-        size = max(0, min(size, self.size - start)) if start >= 0 else 0
-        with self._lock:
-            self.stream.seek(self.start + start)
-            return bytes(self.stream.read(size))
+    def _read(self, start: int, size: int) -> bytes:
+        with self.lock:
+            self.source.seek(start)
+            return bytes(self.source.read(size))
 
-    def scan(self, start: int, size: int, use: Callable[[memoryview], object]) -> None:
+    def scan(self, start: int, size: int, use: Use) -> None:
         """See `Region`."""
         for offset in range(start, start + size, WINDOW):
             part = self.read(offset, length := min(WINDOW, start + size - offset))
             if len(part) < length:
                 raise EOFError(CUT_OFF)
             use(memoryview(part))
-
-    def part(self, start: int, size: int) -> "StreamRegion":
-        """See `Region`."""
-        return StreamRegion(self.stream, self.start + start, size, self._lock)
 
 
 class RegionFile(io.RawIOBase):
@@ -135,10 +121,6 @@ class RegionFile(io.RawIOBase):
         """See `io.IOBase`."""
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._region.size}[whence]
         self._position = max(0, base + offset)
-        return self._position
-
-    def tell(self) -> int:
-        """See `io.IOBase`."""
         return self._position
 
     def readinto(self, buffer: Any) -> int:

@@ -6,12 +6,16 @@ Only the needed parts are read: the locations of tensors, then their values, in 
 import socket
 import ssl
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from http import HTTPStatus
+from http.client import responses
 from pathlib import Path
 from typing import Any
 
 from fpcheck.errors import FpcheckError
-from fpcheck.files.address import last_name, scheme, shown
+from fpcheck.files.address import last_name, shown
+from fpcheck.files.region import StreamRegion
 
 # How many bytes are read at a time when a library needs a few bytes in several places.
 BLOCK = 2**18
@@ -19,79 +23,75 @@ BLOCK = 2**18
 SILENCE_SECONDS = 30.0
 # By scheme, the extra of fpcheck, and the package that it needs besides fsspec.
 _EXTRAS = {
-    "s3": ("s3", "s3fs"),
-    "s3a": ("s3", "s3fs"),
-    "gs": ("gs", "gcsfs"),
-    "gcs": ("gs", "gcsfs"),
+    **dict.fromkeys(("s3", "s3a"), ("s3", "s3fs")),
+    **dict.fromkeys(("gs", "gcs"), ("gs", "gcsfs")),
+    **dict.fromkeys(("http", "https"), ("remote", "aiohttp")),
     "hf": ("hf", "huggingface_hub"),
-    "http": ("remote", "aiohttp"),
-    "https": ("remote", "aiohttp"),
 }
 _CHECK, _RIGHTS = "Check the address.", "Check your credentials, and what they allow."
 _LATER = "Check the address and the network, or try again later."
 _COPY = "Download it, and give the path of the copy."
+_MISSING = "there is no such file"
+_BROKEN = ("the connection failed", _LATER)
+# Fact and advice by the class of an error.
+_BY_CLASS = {
+    PermissionError: ("access is denied", _RIGHTS),
+    socket.gaierror: ("the name of its host is unknown", _CHECK),
+    ConnectionRefusedError: (
+        "its host refuses the connection",
+        "Check the address, and that the server runs.",
+    ),
+}
+# The same by words in the names of its classes, for libraries that need not be installed.
+_BY_NAME = {
+    "timeout": ("its server does not answer in time", _LATER),
+    "credential": ("no credentials were found", _RIGHTS),
+    **dict.fromkeys(("connection", "connector", "disconnected"), _BROKEN),
+}
+# The same by the text of a ValueError of fsspec.
+_BY_TEXT = {
+    "Protocol not known": ("no such kind of address", "Allowed: https://, s3://, gs://, hf://."),
+    "support range requests": ("its server does not send parts of files", _COPY),
+}
 
 
-class Stream:
-    """A seekable stream of a remote file, whose errors name their cause.
+@dataclass(eq=False)
+class RemoteRegion(StreamRegion):
+    """A range of a remote file, whose errors name their cause."""
 
-    Args:
-        stream: of fsspec.
-        address: of the file.
-    """
+    address: str = ""
 
-    def __init__(self, stream: Any, address: str) -> None:
-        self._stream = stream
-        self._address = address
-
-    def seek(self, offset: int) -> None:
-        """See `io.IOBase`."""
-        self._stream.seek(offset)
-
-    def read(self, size: int) -> bytes:
-        """See `io.RawIOBase`."""
-        try:
-            return bytes(self._stream.read(size))
-        except Exception as error:  # every file system has its own exceptions
-            raise _failed(self._address, error) from _unless_secret(self._address, error)
+    def _read(self, start: int, size: int) -> bytes:
+        with _named_causes(self.address):
+            return super()._read(start, size)
 
 
-def open_stream(address: str) -> tuple[Stream, int]:
-    """A seekable stream of a remote file, and its size in bytes.
-
-    Raises:
-        FpcheckError: a needed package is not installed, or the file cannot be read.
-    """
-    try:
+def open_remote(address: str) -> RemoteRegion:
+    """All bytes of a remote file; FpcheckError also if a package is not installed."""
+    with _named_causes(address):
         import fsspec
-    except ImportError as error:
-        raise _lacking(address, "fsspec") from error
-    try:
+
         system, path = fsspec.core.url_to_fs(address, **_patience(address))
         stream = system.open(path, "rb", block_size=BLOCK, cache_type="blockcache")
         size = system.size(path)
-    except ImportError as error:
-        raise _lacking(address, str(error)) from error
-    except Exception as error:  # every file system has its own exceptions
-        raise _failed(address, error) from _unless_secret(address, error)
     if size is None:
         raise FpcheckError(f"{shown(address)}: its server does not send its size", _COPY)
-    return Stream(stream, address), int(size)
+    return RemoteRegion(stream, 0, int(size), address=address)
 
 
 def download(address: str, folder: Path) -> Path:
     """Copies the whole file to a folder, under its own name."""
-    stream, size = open_stream(address)
+    region = open_remote(address)
     target = folder / (last_name(address) or "model")
     with target.open("wb") as copy:
-        while part := stream.read(min(2**24, size - copy.tell())):
+        while part := region.read(copy.tell(), 2**24):
             copy.write(part)
     return target
 
 
 def _patience(address: str) -> dict[str, Any]:
     """The timeouts of the file system: aiohttp's own timeout is five minutes per request."""
-    kind = scheme(address)
+    kind = address.partition("://")[0]
     if kind not in ("http", "https"):
         return {}
     import aiohttp
@@ -102,27 +102,36 @@ def _patience(address: str) -> dict[str, Any]:
     return {kind: {"client_kwargs": {"timeout": timeout}}}
 
 
-def _lacking(address: str, package: str) -> FpcheckError:
-    kind = scheme(address)
-    if package != "fsspec" and kind not in _EXTRAS:
-        fact = f"{shown(address)}: reading {kind}:// needs another package: {package}"
-        return FpcheckError(fact, "Install it.")
-    extra, needed = _EXTRAS.get(kind, ("remote", ""))
-    return FpcheckError(
-        f"{shown(address)}: reading {kind}:// needs {package if package == 'fsspec' else needed}",
-        f"Install it: pip install 'fpcheck[{extra}]'.",
-    )
+@contextmanager
+def _named_causes(address: str) -> Iterator[None]:
+    """A context whose errors say what is the matter with the address."""
+    try:
+        yield
+    except ImportError as error:
+        raise _lacking(address, error) from error
+    except Exception as error:  # every file system has its own exceptions
+        # The message may contain credentials from the address.
+        raise _failed(address, error) from (error if shown(address) == address else None)
 
 
-def _unless_secret(address: str, error: Exception) -> Exception | None:
-    """The error, unless its message may contain credentials from the address."""
-    return error if shown(address) == address else None
+def _lacking(address: str, error: ImportError) -> FpcheckError:
+    kind = address.partition("://")[0]
+    extra, package = _EXTRAS.get(kind, ("remote", ""))
+    package = "fsspec" if error.name == "fsspec" else package
+    needs = f"{shown(address)}: reading {kind}:// needs"
+    if not package:
+        return FpcheckError(f"{needs} another package: {error}", "Install it.")
+    return FpcheckError(f"{needs} {package}", f"Install it: pip install 'fpcheck[{extra}]'.")
 
 
 def _failed(address: str, error: Exception) -> FpcheckError:
     """The error for an address that cannot be read."""
     # The first cause is the most specific; some file systems report any cause as a missing file.
-    causes = [cause for each in reversed([*_chain(error)]) if (cause := _cause(each))]
+    causes: list[tuple[str, str]] = []
+    each: BaseException | None = error
+    while each is not None:
+        causes = [*filter(None, [_cause(each)]), *causes]
+        each = each.__cause__ or each.__context__
     causes.sort(key=lambda cause: cause[0] == _MISSING)
     if causes:
         return FpcheckError(f"{shown(address)}: {causes[0][0]}", causes[0][1])
@@ -134,15 +143,6 @@ def _failed(address: str, error: Exception) -> FpcheckError:
     )
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-_MISSING = "there is no such file"
-
-
 def _cause(error: BaseException) -> tuple[str, str] | None:
     """Fact and advice by the class and status of an error: its text may contain credentials."""
     status = _status(error)
@@ -151,34 +151,20 @@ def _cause(error: BaseException) -> tuple[str, str] | None:
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         return f"access is denied ({status})", _RIGHTS
     if status is not None and status >= HTTPStatus.BAD_REQUEST:
-        return f"its server answers {_phrase(status)}", _LATER
-    if isinstance(error, PermissionError):
-        return "access is denied", _RIGHTS
+        phrase = f" ({responses[status]})" if status in responses else ""
+        return f"its server answers {status}{phrase}", _LATER
     if isinstance(error, ssl.SSLError):
         reason = str(getattr(error, "reason", None) or "").replace("_", " ").lower()
         why = getattr(error, "verify_message", None) or reason
         return f"TLS failed{f' ({why})' if why else ''}", "Check the address and its certificate."
-    if isinstance(error, socket.gaierror):
-        return "the name of its host is unknown", _CHECK
-    if isinstance(error, ConnectionRefusedError):
-        return "its host refuses the connection", "Check the address, and that the server runs."
-    return _by_name(error)
-
-
-def _by_name(error: BaseException) -> tuple[str, str] | None:
-    """The same by the name of the class, for libraries that need not be installed."""
     names = " ".join(kind.__name__ for kind in type(error).__mro__).lower()
-    if "timeout" in names:
-        return "its server does not answer in time", _LATER
-    if "credential" in names:
-        return "no credentials were found", _RIGHTS
-    if "connection" in names or "connector" in names or "disconnected" in names:
-        return "the connection failed", _LATER
-    if isinstance(error, ValueError) and str(error).startswith("Protocol not known"):
-        return "no such kind of address", "Allowed: https://, s3://, gs://, hf://."
-    if isinstance(error, ValueError) and "support range requests" in str(error):
-        return "its server does not send parts of files", _COPY
-    return None
+    text = str(error) if isinstance(error, ValueError) else ""
+    found = (
+        *(said for kind, said in _BY_CLASS.items() if isinstance(error, kind)),
+        *(said for word, said in _BY_NAME.items() if word in names),
+        *(said for words, said in _BY_TEXT.items() if words in text),
+    )
+    return found[0] if found else None
 
 
 def _status(error: BaseException) -> int | None:
@@ -189,10 +175,3 @@ def _status(error: BaseException) -> int | None:
         if isinstance(status, int):
             return status
     return None
-
-
-def _phrase(status: int) -> str:
-    try:
-        return f"{status} ({HTTPStatus(status).phrase})"
-    except ValueError:
-        return str(status)

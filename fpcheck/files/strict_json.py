@@ -17,11 +17,7 @@ Hook = Callable[[dict[str, Any]], Any]
 
 
 def load(data: bytes, where: str, hook: Hook | None = None) -> dict[str, Any]:
-    """The object in a JSON text; arguments as for `document`.
-
-    Raises:
-        FpcheckError: too large, too deep, not JSON, or not an object.
-    """
+    """The object in a JSON text; arguments as for `document`."""
     value = document(data, where, hook)
     if not isinstance(value, dict):
         raise FpcheckError(f"{where}: contains a {type(value).__name__}, not an object", RESAVE)
@@ -29,16 +25,7 @@ def load(data: bytes, where: str, hook: Hook | None = None) -> dict[str, Any]:
 
 
 def document(data: bytes, where: str, hook: Hook | None = None) -> Any:
-    """The value in a JSON text.
-
-    Args:
-        data: UTF-8 text.
-        where: its name in messages.
-        hook: applied to every object, inner ones first.
-
-    Raises:
-        FpcheckError: too large, too deep, or not JSON.
-    """
+    """The value in a JSON text, UTF-8; the hook is applied to every object, inner ones first."""
     if len(data) > limits.CONFIG_BYTES:
         long = f"{len(data):,} bytes long, of {limits.CONFIG_BYTES:,} allowed"
         raise refused(where, long, RESAVE)

@@ -38,10 +38,9 @@ def gate_suffixes() -> tuple[str, ...]:
 
 def stem(name: str) -> str:
     """The name of a model file without its suffix."""
-    found = [suffix for suffix in suffixes() if name.endswith(suffix)]
-    if not found:
+    longest = max((s for s in suffixes() if name.endswith(s)), key=len, default="")
+    if not longest:
         return name
-    longest = max(found, key=len)
     rest = name.removesuffix(longest)
     return rest if longest.startswith(".weights") else rest.removesuffix(".weights")
 

@@ -2,16 +2,15 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Protocol
 
 import numpy as np
 from msgspec.structs import replace
 
 from fpcheck.codec import Array
 from fpcheck.files import limits
+from fpcheck.files.archive import Archive
 from fpcheck.files.dataset import Dataset
-from fpcheck.fingerprint.derived import State, asset, tensors_of
+from fpcheck.fingerprint.derived import State, tensors_of
 from fpcheck.fingerprint.structure import (
     ASPECTS,
     COUNTER,
@@ -26,11 +25,11 @@ from fpcheck.fingerprint.structure import (
     Tensor,
     numbered_role,
 )
-from fpcheck.formats.derived_state import derived_state
+from fpcheck.formats.derived_state import LOOKUPS, custom_assets, derived_state
 from fpcheck.formats.tensor_groups import IDF, LayerTensors, Tensors
 from fpcheck.keras_config.builtin_layers import is_fixed
-from fpcheck.keras_config.draft import Draft, LayerDraft
-from fpcheck.keras_config.vocabularies import LOOKUPS
+from fpcheck.keras_config.layer_config import Config, Draft, LayerDraft
+from fpcheck.keras_config.model_config import as_keras_writes
 
 
 @dataclass(frozen=True)
@@ -45,40 +44,18 @@ class Derived:
         """Its dimensions."""
         return tuple(self.values.shape)
 
+    @property
+    def nbytes(self) -> int:
+        """How many bytes its values have."""
+        return int(self.values.nbytes)
+
 
 Stored = Dataset | Derived
 
 
-class Assets(Protocol):
-    """The files that an archive contains besides configuration and weights."""
-
-    def vocabulary(self, group: str) -> list[str] | None:
-        """The vocabulary of the lookup layer with a group, line by line; None if there is none."""
-
-    def others(self, lookups: Collection[str]) -> list[tuple[str, bytes]]:
-        """Names and bytes of the files of custom classes, without those of lookups."""
-
-
-class NoAssets:
-    """The assets of a format that has none."""
-
-    def vocabulary(self, group: str) -> list[str] | None:
-        """See `Assets`."""
-        return None
-
-    def others(self, lookups: Collection[str]) -> list[tuple[str, bytes]]:
-        """See `Assets`."""
-        return []
-
-
 @dataclass(frozen=True)
 class Assembled:
-    """A structure, and the values of its tensors.
-
-    Attributes:
-        structure: the structure.
-        stored: one for each of `structure.tensors`, in order.
-    """
+    """A structure, and the values of each of its `tensors`, in order."""
 
     structure: Structure
     stored: list[Stored]
@@ -97,59 +74,81 @@ class _Layers:
         self.layers.append(replace(layer, tensors=tensors))
         self.stored += [*stored, *(Derived(values, dtype) for _, values, dtype in state)]
 
-    def add_unknown(self, path: str, tensors: Tensors) -> None:
-        """Add a layer of which only the path and the tensors are known."""
-        self.add(_unknown(path, tensors), [dataset for _, dataset in tensors], [])
+    def add_unknown(
+        self, path: str, tensors: Tensors, config: Config | None = None, state: State | None = None
+    ) -> None:
+        """Add a layer of which only these are known."""
+        self.add(_unknown(path, tensors, config), [held for _, held in tensors], state or [])
+
+    def add_known(
+        self, entry: LayerDraft, tensors: Tensors | None, archive: Archive | None
+    ) -> None:
+        """Add a layer of the architecture; without tensors if the file contains no values."""
+        state, missing = derived_state(entry, tensors or [], archive)
+        weights, stored = _empty(entry) if tensors is None else _weights(entry, tensors)
+        trains = entry.config is not None and weights
+        # The file from which a lookup reads its vocabulary when it is loaded.
+        outside = entry.raw.get("vocabulary") if entry.class_name in LOOKUPS else None
+        layer = Layer(
+            path=entry.path,
+            class_name=entry.class_name,
+            custom=entry.custom,
+            dtype=entry.dtype,
+            config=entry.config,
+            training={**entry.training, "trainable": entry.trainable} if trains else entry.training,
+            calls=entry.calls,
+            tensors=tuple(weights),
+            not_stored=missing,
+            external_files=(outside,) if isinstance(outside, str) else (),
+        )
+        self.add(layer, stored, state)
 
 
 def assemble(
-    draft: Draft, tensors: LayerTensors, not_stored: set[str], assets: Assets
+    label: str,
+    draft: Draft,
+    tensors: LayerTensors | None,
+    not_stored: set[str],
+    archive: Archive | None = None,
 ) -> Assembled:
     """A model with an architecture.
 
     Args:
+        label: of the file.
         draft: the architecture.
-        tensors: of each layer; those of an unknown layer belong inside a custom one.
+        tensors: of each layer; those of an unknown layer belong inside a custom one. None if the
+            file contains no values: then a layer has the tensors that its class makes, empty since
+            their shapes are unknown.
         not_stored: what else the format does not store.
-        assets: what the format stores besides configuration and weights.
+        archive: the archive that the file is, with assets.
     """
-    rest = dict(tensors)
+    with as_keras_writes(label):
+        model = _filled(draft, tensors, archive)
+    lacking = {OUTPUT_SHAPES, *not_stored, *(() if draft.graph else (INPUTS, GRAPH))}
+    if draft.custom or any(layer.custom for layer in model.layers):
+        lacking.add(INNER_LAYERS)
+    layers, lacks = tuple(model.layers), tuple(sorted(lacking))
+    structure = Structure(
+        draft.class_name, draft.inputs, draft.outputs, layers, draft.custom, not_stored=lacks
+    )
+    return Assembled(structure, model.stored)
+
+
+def _filled(draft: Draft, tensors: LayerTensors | None, archive: Archive | None) -> _Layers:
+    rest = dict(tensors or {})
     known = {entry.path for entry in draft.entries}
     model = _Layers()
-    lookups = {e.group for e in draft.entries if e.class_name in LOOKUPS and not e.custom}
-    saved = [asset(name, data) for name, data in assets.others(lookups)]
+    saved = custom_assets(archive, draft.entries)
     if ROOT in rest or draft.config or saved:
-        own = rest.pop(ROOT, [])
-        root = replace(_unknown(ROOT, own), config=draft.config)
-        model.add(root, [dataset for _, dataset in own], saved)
+        model.add_unknown(ROOT, rest.pop(ROOT, []), draft.config, saved)
     for entry in draft.entries:
-        own = rest.pop(entry.path, [])
-        lines = partial(assets.vocabulary, entry.group)
-        state, missing = derived_state(entry, own, lines)
-        if entry.class_name in LOOKUPS:
-            own = [item for item in own if item[0] != IDF]
-        weights, stored = _weights(entry, own)
-        layer = replace(_layer(entry, weights), not_stored=missing, external_files=_outside(entry))
-        model.add(layer, stored, state)
+        model.add_known(entry, None if tensors is None else rest.pop(entry.path, []), archive)
         below = f"{entry.path}/"
         for path in [p for p in rest if entry.custom and p.startswith(below) and p not in known]:
             model.add_unknown(path, rest.pop(path))
     for path, own in rest.items():
         model.add_unknown(path, own)
-    not_stored = {OUTPUT_SHAPES, *not_stored}
-    if any(layer.custom for layer in model.layers) or draft.custom:
-        not_stored.add(INNER_LAYERS)
-    if not draft.graph:
-        not_stored |= {INPUTS, GRAPH}
-    structure = Structure(
-        class_name=draft.class_name,
-        inputs=draft.inputs,
-        outputs=draft.outputs,
-        layers=tuple(model.layers),
-        custom=draft.custom,
-        not_stored=tuple(sorted(not_stored)),
-    )
-    return Assembled(structure, model.stored)
+    return model
 
 
 def weights_only(tensors: LayerTensors, groups: dict[str, str], shard: bool = False) -> Assembled:
@@ -162,47 +161,45 @@ def weights_only(tensors: LayerTensors, groups: dict[str, str], shard: bool = Fa
 def layers_of(tensors: LayerTensors, groups: dict[str, str]) -> tuple[Layer, ...]:
     """The layers of a file without an architecture; `config` has the group of each layer."""
     configs = {path: {"store": group} for path, group in groups.items()}
-    return tuple(
-        replace(_unknown(path, own), config=configs.get(path)) for path, own in tensors.items()
-    )
+    return tuple(_unknown(path, own, configs.get(path)) for path, own in tensors.items())
 
 
-def _outside(entry: LayerDraft) -> tuple[str, ...]:
-    """The file from which a lookup reads its vocabulary when it is loaded."""
-    source = entry.raw.get("vocabulary") if entry.class_name in LOOKUPS else None
-    return (source,) if isinstance(source, str) else ()
-
-
-def _unknown(path: str, tensors: Tensors) -> Layer:
-    """A layer of which only the path and the tensors are known."""
+def _unknown(path: str, tensors: Tensors, config: Config | None) -> Layer:
     own = tuple(
         Tensor(role or numbered_role(index), index, dataset.shape, dataset.dtype, None)
         for index, (role, dataset) in enumerate(tensors)
     )
-    return Layer(path, "", True, "", None, {}, None, own)
+    return Layer(path, "", True, "", config, {}, None, own)
 
 
 def _weights(entry: LayerDraft, in_file: Tensors) -> tuple[list[Tensor], list[Stored]]:
     """The tensors of a layer that weight files contain, and their values."""
     parts = _with_adapters(entry, in_file)
-    known = entry.roles if entry.roles is not None and len(entry.roles) == len(parts) else None
-    if known and {role for role, _ in parts} == set(known):
+    if entry.class_name in LOOKUPS:
+        parts = [item for item in parts if item[0] != IDF]
+    known = entry.roles if entry.roles and len(entry.roles) == len(parts) else None
+    if known and {role for role, _ in parts} == {*known}:
         parts = sorted(parts, key=lambda item: known.index(item[0] or ""))
     # If some tensors are missing, the numbers in the file show the roles of the others.
     by_number = {numbered_role(number): role for number, role in enumerate(entry.roles or ())}
-    tensors: list[Tensor] = []
-    stored: list[Stored] = []
-    for index, (role_in_file, values) in enumerate(parts):
-        if known:
-            role = known[index]
-        else:
-            role = by_number.get(role_in_file or "", role_in_file or numbered_role(index))
-        trainable = not is_fixed(role, entry.dtype) if known else None
-        if isinstance(values, Dataset) and _is_counter(entry, role, values):
-            values = Derived(values.values().astype(np.int64), "int64")
-        tensors.append(Tensor(role, index, values.shape, values.dtype, trainable))
-        stored.append(values)
+    roles = known or [
+        by_number.get(role or "", role or numbered_role(index))
+        for index, (role, _) in enumerate(parts)
+    ]
+    stored = [_counted(entry, role, held) for role, (_, held) in zip(roles, parts, strict=True)]
+    tensors = [
+        Tensor(role, i, v.shape, v.dtype, not is_fixed(role, entry.dtype) if known else None)
+        for i, (role, v) in enumerate(zip(roles, stored, strict=True))
+    ]
     return tensors, stored
+
+
+def _empty(entry: LayerDraft) -> tuple[list[Tensor], list[Stored]]:
+    tensors = [
+        Tensor(role, index, (0,), entry.dtype, not is_fixed(role, entry.dtype))
+        for index, role in enumerate(entry.roles or ())
+    ]
+    return tensors, [Derived(np.zeros(0, np.float32), "float32") for _ in tensors]
 
 
 def _with_adapters(entry: LayerDraft, in_file: Tensors) -> list[tuple[str | None, Stored]]:
@@ -231,47 +228,10 @@ def _with_adapters(entry: LayerDraft, in_file: Tensors) -> list[tuple[str | None
     return parts
 
 
-def _is_counter(entry: LayerDraft, role: str, values: Dataset) -> bool:
-    return (entry.class_name, role, values.dtype, values.shape) == (*COUNTER, "int32", ())
-
-
-def _layer(entry: LayerDraft, weights: list[Tensor]) -> Layer:
-    training = entry.training
-    if entry.config is not None and weights:
-        training = {**training, "trainable": entry.trainable}
-    return Layer(
-        path=entry.path,
-        class_name=entry.class_name,
-        custom=entry.custom,
-        dtype=entry.dtype,
-        config=entry.config,
-        training=training,
-        calls=entry.calls,
-        tensors=tuple(weights),
-    )
-
-
-def with_empty_tensors(assembled: Assembled, draft: Draft) -> Assembled:
-    """An architecture without values, with the tensors that the classes of its layers make.
-
-    The shapes of these tensors are unknown, so they are empty.
-    """
-    entries = {entry.path: entry for entry in draft.entries if entry.roles}
-    nothing = Derived(np.zeros(0, np.float32), "float32")
-    layers: list[Layer] = []
-    stored: list[Stored] = []
-    state = iter(assembled.stored)
-    for layer in assembled.structure.layers:
-        entry = entries.get(layer.path)
-        roles = entry.roles or [] if entry is not None else []
-        own = [
-            Tensor(role, index, (0,), layer.dtype, not is_fixed(role, layer.dtype))
-            for index, role in enumerate(roles)
-        ]
-        training = layer.training
-        if entry is not None and layer.config is not None:
-            training = {**training, "trainable": entry.trainable}
-        moved = [replace(t, index=t.index + len(own)) for t in layer.tensors]
-        layers.append(replace(layer, tensors=(*own, *moved), training=training))
-        stored += [nothing] * len(own) + [next(state) for _ in moved]
-    return Assembled(replace(assembled.structure, layers=tuple(layers)), stored)
+def _counted(entry: LayerDraft, role: str, held: Stored) -> Stored:
+    """A tensor; that of a counter of Keras 2 as the int64 that it is in Keras 3."""
+    if isinstance(held, Derived):
+        return held
+    if (entry.class_name, role, held.dtype, held.shape) != (*COUNTER, "int32", ()):
+        return held
+    return Derived(held.values().astype(np.int64), "int64")

@@ -18,15 +18,12 @@ _OLD_PICKLE = re.compile(
 # The length of the user block of an HDF5 file, if it has one; or a power of two more.
 _USER_BLOCK = 512
 # First bytes (at a place), what the file is, what to do.
-_OTHERS: tuple[tuple[int, bytes, str, str], ...] = (
+_OTHERS: tuple[tuple[int, bytes | tuple[bytes, ...], str, str], ...] = (
     (0, b"version https://git-lfs", "a git-lfs pointer, not the model", "Run: git lfs pull"),
-    (0, b"outs:\n", "a DVC pointer, not the model", "Run: dvc pull"),
-    (0, b"md5: ", "a DVC pointer, not the model", "Run: dvc pull"),
+    (0, (b"outs:\n", b"md5: "), "a DVC pointer, not the model", "Run: dvc pull"),
     (0, b"<", "an HTML or XML page, not a model", _AGAIN),
     (0, b"\x80\x02", "a pickle (PyTorch?), not a Keras model", _SAVE),
-    (0, b"\x80\x03", "a pickle, not a Keras model", _SAVE),
-    (0, b"\x80\x04", "a pickle, not a Keras model", _SAVE),
-    (0, b"\x80\x05", "a pickle, not a Keras model", _SAVE),
+    (0, (b"\x80\x03", b"\x80\x04", b"\x80\x05"), "a pickle, not a Keras model", _SAVE),
     (4, b"TFL3", "a TensorFlow Lite model", _SAVE),
     (8, b'{"', "a safetensors file, weights without a Keras model", _SAVE),
     (0, b"\x1f\x8b", "a gzip archive", "Unpack it: tar -xzf or gunzip."),
@@ -44,27 +41,18 @@ _DATA = {
     b"CDF": "a NetCDF file, not a model",
     b"%PDF": "a PDF document, not a model",
 }
-_FOLDER = "saved_model.pb"
-# The files of a TensorFlow checkpoint, beside a text of this name.
-_CHECKPOINT, _PARTS = "checkpoint", re.compile(r".*\.(index|data-\d{5}-of-\d{5})")
+# The files of a TensorFlow checkpoint, beside the text `checkpoint`.
+_PARTS = re.compile(r".*\.(index|data-\d{5}-of-\d{5})")
 _RESTORE = "Restore it into its model in TensorFlow, and save that with Keras as .keras or .h5."
 
 
 def check_kind(path: Path, text: str) -> None:
-    """Refuse at once what cannot be a Keras model.
-
-    Args:
-        path: the file.
-        text: how messages name it.
-
-    Raises:
-        FpcheckError: not a regular file, empty, or a file of another kind.
-    """
+    """Refuse at once what cannot be a Keras model; messages name it by `text`."""
     try:
         if is_checkpoint(path):
             raise FpcheckError(f"{text}: a TensorFlow checkpoint, not a Keras model", _RESTORE)
         if path.is_dir():
-            saved = (path / _FOLDER).is_file()
+            saved = (path / "saved_model.pb").is_file()
             what = "a TensorFlow SavedModel" if saved else "a folder, not a file"
             raise FpcheckError(f"{text}: {what}", _SAVE if saved else give())
         if not path.is_file():
@@ -82,22 +70,16 @@ def is_checkpoint(path: Path) -> bool:
     if path.is_dir():
         parts = [file.name for file in path.iterdir() if _PARTS.fullmatch(file.name)]
         return any(name.endswith(".index") for name in parts) and len(parts) > 1
-    if path.name == _CHECKPOINT or _PARTS.fullmatch(path.name):
-        return path.is_file() and not _is_model(path)
+    if path.name == "checkpoint" or _PARTS.fullmatch(path.name):
+        if not path.is_file():
+            return False
+        with raw_file(path, "") as file:
+            return not formats_starting(file.head)
     return not path.exists() and path.with_name(f"{path.name}.index").is_file()
 
 
-def _is_model(path: Path) -> bool:
-    with raw_file(path, "") as file:
-        return bool(formats_starting(file.head))
-
-
 def start_of(file: RawFile) -> bytes:
-    """The bytes by which the format of a file is known: the first, or those after a user block.
-
-    Raises:
-        FpcheckError: no format starts so.
-    """
+    """The bytes by which the format of a file is known: the first, or those after a user block."""
     head, label = file.head, file.label
     if not head:
         raise FpcheckError(f"{label}: the file is empty", "Save or download the model again.")
@@ -106,8 +88,8 @@ def start_of(file: RawFile) -> bytes:
     for start, what in _DATA.items():
         if head.startswith(start):
             raise NotAModelError(f"{label}: {what}", give())
-    for place, start, what, advice in _OTHERS:
-        if head[place:].startswith(start):
+    for place, starts, what, advice in _OTHERS:
+        if head[place:].startswith(starts):
             raise FpcheckError(f"{label}: {what}", advice)
     if _OLD_PICKLE.match(head):
         raise FpcheckError(f"{label}: a pickle, not a Keras model", _SAVE)

@@ -4,6 +4,7 @@ The facts are needed before a file is read, so they import nothing. The code imp
 and is imported when it is called.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import import_module
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from fpcheck.formats.opened import Opened
     from fpcheck.formats.raw_file import RawFile
 
+# Gives the bytes of the file of a name in the same folder.
+Sibling = Callable[[str], "Region"]
 # First bytes.
 ZIP, HDF5, JSON = (b"PK\x03\x04",), (b"\x89HDF\r\n\x1a\n",), (b"{", b"[")
 
@@ -27,47 +30,33 @@ class Contains(StrEnum):
     ARCHITECTURE = "an architecture"
 
 
-class Sibling(Protocol):
-    """Opens a file in the same folder."""
-
-    def __call__(self, name: str, /) -> "Region":
-        """The bytes of the file of that name."""
-
-
 class Code(Protocol):
-    """The functions of a format's module."""
+    """The functions of a format's module; FpcheckError if a file is damaged, refused or no model.
+
+    `load` and `keras_version` are only in formats with an architecture, `load_weights` only in
+    formats with weights.
+    """
 
     def recognises(self, file: "RawFile") -> bool:
-        """Whether a file that begins like this format has it. Earlier formats did not recognise it.
-
-        Raises:
-            FpcheckError: the file is damaged or refused.
-        """
+        """Whether a file that begins like this format has it; no earlier format recognised it."""
 
     def read(self, file: "RawFile", sibling: Sibling) -> "Opened":
-        """The structure and the tensors of a file, without their values.
-
-        Raises:
-            FpcheckError: the file is damaged, refused or no model.
-        """
+        """The structure and the tensors of a file, without their values."""
 
     def load(self, path: Path, custom_objects: dict[str, object], safe_mode: bool) -> Any:
-        """The live model; only in formats with an architecture. Raises what Keras raises.
+        """The live model. Raises what Keras raises.
 
         Args:
-            path: of the file.
+            path: of the file, which is only read.
             custom_objects: classes and functions that are not Keras's own, by name.
             safe_mode: refuse to run code that the file contains.
         """
 
     def load_weights(self, path: Path, model: Any) -> None:
-        """Fill a live model; only in formats with weights. Raises what Keras raises."""
+        """Fill a live model. Raises what Keras raises."""
 
     def keras_version(self, file: "RawFile") -> str | None:
-        """The version of Keras that wrote the file, if the file says it.
-
-        Only in formats with an architecture.
-        """
+        """The version of Keras that wrote the file, if the file says it."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +67,6 @@ class Format:
         name: as reports and goldens show it; its code is in the module of this name.
         suffixes: how the names of its files end, the usual one first.
         begins: a file of this format starts with one of these.
-        contains: what it contains.
         saved_by: the methods of a Keras model that write it.
         one_file: whether a model takes one file; else the file is an index, with others beside it.
     """

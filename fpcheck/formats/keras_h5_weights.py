@@ -1,15 +1,15 @@
 """`.h5`: weights in the legacy HDF5 format, as `save_weights` of Keras 2 writes them."""
 
-from pathlib import Path
-from typing import Any
+from functools import partial
 
 from fpcheck.files.hdf5 import File
 from fpcheck.formats import legacy_tensors
 from fpcheck.formats.format import Sibling
 from fpcheck.formats.opened import Opened, weights
 from fpcheck.formats.raw_file import RawFile
-from fpcheck.loading.names import named
-from fpcheck.loading.trainable_order import frozen_as_saved
+from fpcheck.loading.weight_files import load_weights_as
+
+load_weights = partial(load_weights_as, ".h5")
 
 
 def recognises(file: RawFile) -> bool:
@@ -23,9 +23,3 @@ def read(raw: RawFile, sibling: Sibling) -> Opened:
     file = File(raw.region, raw.label)
     held = legacy_tensors.legacy(file, file.root, ())
     return weights(file, held, {}, legacy_tensors.weightless(file, file.root))
-
-
-def load_weights(path: Path, model: Any) -> None:
-    """See `Code`."""
-    with named(path, ".h5") as file, frozen_as_saved(model, path):
-        model.load_weights(file)

@@ -13,12 +13,10 @@ from fpcheck.fingerprint.layer_names import stable_paths
 from fpcheck.fingerprint.structure import ROOT
 from fpcheck.formats.tensor_groups import LayerTensors
 from fpcheck.keras_config.builtin_layers import is_fixed
-from fpcheck.keras_config.draft import LayerDraft
+from fpcheck.keras_config.layer_config import LayerDraft
 
 # Tensors by their full names in the file.
 NamedTensors = list[tuple[str, Dataset]]
-# The tensor that only SpectralNormalization has besides the kernel, which the file contains once.
-_SPECTRAL = "vector_u"
 # The tensors of the model outside its outermost layers.
 _TOP = "top_level_model_weights"
 
@@ -26,13 +24,9 @@ _TOP = "top_level_model_weights"
 def legacy(
     file: File, root: Group, entries: Sequence[LayerDraft], graph: bool = True
 ) -> LayerTensors:
-    """The tensors of each layer; without entries, by the layer's name in the file.
+    """The tensors of each layer, by its path; without entries, by its name in the file.
 
-    Args:
-        file: the file.
-        root: the group with all weights.
-        entries: the layers of the architecture, if it is known.
-        graph: whether layers have their own names; else the names are running numbers.
+    `root` is the group with all weights. Without a graph, names are running numbers.
     """
     tensors: LayerTensors = {}
     tops = file.texts(root, "layer_names")
@@ -62,11 +56,8 @@ def weightless(file: File, root: Group) -> list[str]:
 def _paired(
     lists: list[tuple[str, NamedTensors]], by_top: Mapping[str, Sequence[LayerDraft]]
 ) -> Iterator[tuple[str, str, NamedTensors]]:
-    """Layer, name in the file, tensors: by name if the names are in order, else by order.
-
-    Keras loads these files by order and ignores names.
-    """
-    # Keras 3 allows no slash in the name of a layer.
+    """Layer, name in the file, tensors: by name if the names are in order, else by order."""
+    # Keras loads these files by order, and ignores names. Keras 3 allows no slash in names.
     names = [top.replace("/", "_") for top, _ in lists]
     order = {path: position for position, path in enumerate(by_top)}
     positions = [order.get(name, -1) for name in names]
@@ -148,7 +139,8 @@ def _unnumbered(paths: Iterable[str]) -> dict[str, str]:
 
 def _with_shared(tensors: LayerTensors) -> LayerTensors:
     """The tensors, with the kernel that SpectralNormalization shares with its layer in both."""
-    outer = {path for path, own in tensors.items() if [role for role, _ in own] == [_SPECTRAL]}
+    # Only it has this tensor, and the kernel, which the file contains once.
+    outer = {path for path, own in tensors.items() if [role for role, _ in own] == ["vector_u"]}
     completed: LayerTensors = {}
     for path, own in tensors.items():
         for above in outer & {path[:end] for end, letter in enumerate(path) if letter == "/"}:

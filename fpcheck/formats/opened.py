@@ -7,13 +7,13 @@ from fpcheck.errors import FpcheckError
 from fpcheck.files.dataset import Group
 from fpcheck.files.hdf5 import File
 from fpcheck.fingerprint.structure import Layer
-from fpcheck.formats import assembly, tensor_groups
-from fpcheck.formats.assembly import Assembled, Assets, NoAssets
+from fpcheck.formats import tensor_groups
+from fpcheck.formats.assembly import Assembled, layers_of, weights_only
 from fpcheck.formats.tensor_groups import LayerTensors
-from fpcheck.keras_config import builtin_layers, keras2_config
-from fpcheck.keras_config.draft import Draft
-from fpcheck.keras_config.layer_config import Config
-from fpcheck.keras_config.model_config import unlike_keras
+from fpcheck.keras_config import builtin_layers
+from fpcheck.keras_config.keras2_config import Rewriter, notes
+from fpcheck.keras_config.layer_config import Config, Draft
+from fpcheck.keras_config.model_config import draft
 
 
 @dataclass
@@ -21,34 +21,18 @@ class Opened:
     """A model file whose structure is read, and whose tensors are found.
 
     Attributes:
-        assembled: its structure and tensors.
         notes: what a person should know.
         check: a further check of the whole file, to be run beside the measuring.
-        bare: layers that a file of weights names, and of which it contains no tensor.
+        weightless: layers that a file of weights names, and of which it contains no tensor.
         root: of the HDF5 file with the weights, which may contain more than the model.
-        format: its name.
     """
 
     assembled: Assembled
     notes: list[str] = field(default_factory=list)
     check: Callable[[], None] = lambda: None
-    bare: tuple[Layer, ...] = ()
+    weightless: tuple[Layer, ...] = ()
     root: Group | None = None
     format: str = ""
-
-
-def assembled(
-    label: str, draft: Draft, held: LayerTensors, untold: set[str], assets: Assets | None = None
-) -> Assembled:
-    """A model with an architecture; see `assembly.assemble`.
-
-    Raises:
-        FpcheckError: Keras does not write such a configuration.
-    """
-    try:
-        return assembly.assemble(draft, held, untold, assets or NoAssets())
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise unlike_keras(label, error) from error
 
 
 def weights(
@@ -58,19 +42,15 @@ def weights(
     empty: Iterable[str] = (),
     shard: bool = False,
 ) -> Opened:
-    """A file of weights alone.
+    """A file of weights alone, with its tensors by layer.
 
-    Args:
-        file: the HDF5 file.
-        held: its tensors by layer.
-        stores: the groups of its layers; those without tensors too.
-        empty: more layers without tensors.
-        shard: whether other files contain the rest.
+    `stores` has the groups of its layers, also of those without tensors; `empty` names more of
+    those. Of a shard, other files contain the rest.
     """
     without = [*empty, *(path for path in stores if path not in held)]
-    bare = assembly.layers_of({path: [] for path in without}, stores)
-    found = assembly.weights_only(held, stores, shard)
-    return Opened(found, strays(file.root, held), bare=bare, root=file.root)
+    layers = layers_of({path: [] for path in without}, stores)
+    found = weights_only(held, stores, shard)
+    return Opened(found, strays(file.root, held), weightless=layers, root=file.root)
 
 
 def strays(root: Group, held: LayerTensors) -> list[str]:
@@ -81,21 +61,19 @@ def strays(root: Group, held: LayerTensors) -> list[str]:
     return [f"not compared: {few} of no layer ({shown})"] if names else []
 
 
-def from_keras2(config: Config, raw: Config, label: str) -> tuple[Config, list[str]]:
-    """A configuration of Keras 2 in the spelling of Keras 3, and notes on the file.
+def described(config: Config, label: str, old: Config | None) -> tuple[Draft, list[str]]:
+    """The model that a configuration describes, and notes on the file.
 
-    Args:
-        config: to be rewritten.
-        raw: the same, as it is in the file.
-        label: how messages name the file.
+    If Keras 2 wrote it, `old` is the configuration as it is in the file.
     """
-    rewriter = keras2_config.Rewriter(
-        lambda kind: not builtin_layers.is_layer(builtin_layers.proper(kind))
-    )
+    if old is None:
+        return draft(config, label), []
+    rewriter = Rewriter(lambda kind: not builtin_layers.is_layer(kind))
     try:
-        return rewriter.layer(config), keras2_config.notes(raw, rewriter)
+        config, found = rewriter.layer(config), notes(old, rewriter)
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
         raise FpcheckError(
             f"{label}: {str(error)[:200] or type(error).__name__}",
             "Load it with the Keras that wrote it, and save it anew.",
         ) from error
+    return draft(config, label), found

@@ -1,15 +1,14 @@
 """The bytes of a file, and what formats recognise it by; each is read once."""
 
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fpcheck.files import limits
-from fpcheck.files.refusals import damaged
-from fpcheck.files.region import FileRegion, Region, RegionFile
+from fpcheck.files.region import Region, RegionFile, file_region
 
 if TYPE_CHECKING:
     from fpcheck.files.archive import Archive
@@ -18,17 +17,12 @@ if TYPE_CHECKING:
 _HEAD_BYTES = 1024
 
 
+@dataclass
 class RawFile:
-    """A file whose format is not known yet.
+    """A file whose format is not known yet."""
 
-    Args:
-        region: its bytes.
-        label: how messages name it.
-    """
-
-    def __init__(self, region: Region, label: str) -> None:
-        self.region = region
-        self.label = label
+    region: Region
+    label: str
 
     @cached_property
     def head(self) -> bytes:
@@ -42,62 +36,37 @@ class RawFile:
 
     @cached_property
     def document(self) -> Any:
-        """What a JSON file contains.
-
-        Raises:
-            FpcheckError: it is damaged or refused.
-        """
+        """What a JSON file contains."""
         from fpcheck.files import strict_json
 
         return strict_json.document(self.text, self.label)
 
     @cached_property
     def archive(self) -> "Archive":
-        """A zip archive.
-
-        Raises:
-            FpcheckError: it is damaged or refused.
-        """
+        """A zip archive."""
         from fpcheck.files.archive import Archive
 
         return Archive(self.region, self.label)
 
     def has_attribute(self, name: str) -> bool:
-        """Whether the root of an HDF5 file has an attribute; its value is not read.
+        """Whether the root of an HDF5 file has an attribute; its value is not read."""
+        from fpcheck.files.dataset import undamaged
 
-        Raises:
-            FpcheckError: the file is damaged.
-        """
-        from fpcheck.files.dataset import LIBRARY_ERRORS
-
-        try:
-            return name in self._hdf5.attrs
-        except LIBRARY_ERRORS as error:
-            raise damaged(f"{self.label}: damaged HDF5 file", str(error)) from error
+        with undamaged(f"{self.label}: damaged HDF5 file"):
+            return name in self.hdf5.attrs
 
     @cached_property
-    def _hdf5(self) -> Any:
+    def hdf5(self) -> Any:
+        """An HDF5 file, open; nothing of it is checked. Raises what h5py raises."""
         import h5py
 
         return h5py.File(RegionFile(self.region), "r")
 
-    @property
-    def hdf5_version(self) -> str | None:
-        """The version of Keras that wrote an HDF5 file; None if the file does not say it."""
-        with suppress(OSError, KeyError, ValueError, TypeError):
-            said = self._hdf5.attrs["keras_version"]
-            return said.decode() if isinstance(said, bytes) else str(said)
-        return None
-
 
 @contextmanager
 def raw_file(path: Path, label: str) -> Iterator[RawFile]:
-    """A file of this machine, open as long as this.
-
-    Raises:
-        OSError: it cannot be read.
-    """
+    """A file of this machine, open as long as this; OSError if it cannot be read."""
     with path.open("rb") as file:
-        raw = RawFile(FileRegion(file.fileno(), 0, os.fstat(file.fileno()).st_size), label)
+        raw = RawFile(file_region(file.fileno()), label)
         raw.head = file.read(_HEAD_BYTES)  # fails for files of the system that have no size
         yield raw

@@ -10,15 +10,13 @@ class Reading(Value, frozen=True, eq=False):
     """All that was read of a file.
 
     Attributes:
-        format: the name of its container.
-        structure: its layers; `untold` names what the container does not store.
+        structure: its layers; `not_stored` names what the format does not store.
         weights: a measurement for each of `structure.tensors`, in order.
         words: some of the words in its vocabularies.
-        notes: what a person should know.
         undone: what happened to each tensor that was asked about.
         others: names and digests of tensors in the file that are not the model's, such as the
             optimizer's variables; only where `undone` was asked for.
-        bare: for a file of weights alone, layers that it names without any tensor.
+        weightless: for a file of weights alone, layers that it names without any tensor.
     """
 
     format: str
@@ -28,4 +26,4 @@ class Reading(Value, frozen=True, eq=False):
     notes: tuple[str, ...]
     undone: tuple[Undone | None, ...] = ()
     others: tuple[tuple[str, bytes], ...] = ()
-    bare: tuple[Layer, ...] = ()
+    weightless: tuple[Layer, ...] = ()

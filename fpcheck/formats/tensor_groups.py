@@ -9,7 +9,7 @@ from fpcheck.files.dataset import Dataset, Group
 from fpcheck.files.hdf5 import File
 from fpcheck.fingerprint.layer_names import stable_names
 from fpcheck.fingerprint.structure import ROOT, numbered_role
-from fpcheck.keras_config.draft import LayerDraft
+from fpcheck.keras_config.layer_config import LayerDraft
 from fpcheck.layout.group_names import public
 
 # The tensors of a layer in order, with their roles if the file stores them.
@@ -28,18 +28,12 @@ _STATE_OF_LAYERS = frozenset(
 
 
 def by_store(file: File, entries: Sequence[LayerDraft], beside: bool = False) -> LayerTensors:
-    """The tensors of each layer, for a known architecture.
+    """The tensors of each layer of a graph.
 
-    Args:
-        file: the file.
-        entries: the layers of the graph.
-        beside: whether the model may call layers outside its graph, since its class is custom.
-            Only the names and tensors of these are known.
+    With `beside`, the model may call other layers too, since its class is custom. Only the names
+    and tensors of these are known.
     """
-    _check_groups(file, file.root)
-    tensors: LayerTensors = {}
-    if own := _numbered(file.root):
-        tensors[ROOT] = own
+    tensors = _of_model(file)
     for entry in entries:
         group = _find(file.root, entry.group) if entry.group else None
         if group is None:
@@ -47,12 +41,12 @@ def by_store(file: File, entries: Sequence[LayerDraft], beside: bool = False) ->
         # A layer that has its table in an inner layer saves it twice; Keras loads the inner last.
         tensors[entry.path] = _numbered(group.groups.get(_TABLE)) or _numbered(group)
         if entry.roles is None:
-            _collect(file, group, entry.path, tensors, {})
+            tensors |= _with_tensors(_layers(file, group, entry.path))
     _collect_rest(file, entries, tensors)
     if beside:
         outside = {k: g for k, g in file.root.groups.items() if k not in ("layers", _VARS)}
         rest = Group(file.root.name, file.root.handle, outside)
-        _collect(file, rest, "", tensors, {}, named=True)
+        tensors |= _with_tensors(_layers(file, rest, named=True))
     return tensors
 
 
@@ -70,59 +64,48 @@ def _collect_rest(file: File, entries: Sequence[LayerDraft], tensors: LayerTenso
     The layer may use them, so they are compared.
     """
     owners = {public(entry.group): entry for entry in entries if entry.group}
-    for group, _ in _strays(file.root, tensors):
-        place, _, last = public(group.name).rpartition("/")
+    for group in dict.fromkeys(name.rpartition("/")[0] for name in strays(file.root, tensors)):
+        place, _, last = public(group).rpartition("/")
         above = place
         while above and above not in owners:
             above = above.rpartition("/")[0]
         owner = owners.get(above)
         if owner is not None and not owner.graph and last == _VARS:
             path = owner.path + place.removeprefix(above)
-            tensors[path] = _numbered(file.root.find(group.name.removesuffix(f"/{_VARS}")))
+            tensors[path] = _numbered(file.root.find(group.removesuffix(f"/{_VARS}")))
 
 
 def strays(root: Group, tensors: LayerTensors) -> list[str]:
     """The names of tensors that are neither of a layer nor state of training."""
-    return [dataset.name for _, datasets in _strays(root, tensors) for dataset in datasets]
+    known = {dataset.name for own in tensors.values() for _, dataset in own}
+    stack, names = [root], list[str]()
+    while stack:
+        group = stack.pop()
+        datasets = (held.name for key, held in group.datasets.items() if key != IDF)
+        names += [name for name in datasets if name not in known]
+        children = (child for name, child in group.groups.items() if not _is_state(group, name))
+        stack += [child for child in children if not _is_seed(child)]
+    return names
 
 
 def others(root: Group, stored: Iterable[object]) -> list[Dataset]:
     """Every tensor that is not one of the model's: state of training, and strays."""
     known = {item.name for item in stored if isinstance(item, Dataset)}
-    rest, stack = [], [root]
-    while stack:
-        group = stack.pop()
-        rest += [dataset for dataset in group.datasets.values() if dataset.name not in known]
-        stack += group.groups.values()
-    return rest
-
-
-def _strays(root: Group, tensors: LayerTensors) -> list[tuple[Group, list[Dataset]]]:
-    """Groups with tensors that are neither of a layer nor state of training, and these tensors."""
-    known = {dataset.name for own in tensors.values() for _, dataset in own}
-    stack, with_strays = [root], []
-    while stack:
-        group = stack.pop()
-        rest = [d for key, d in group.datasets.items() if key != IDF and d.name not in known]
-        with_strays += [(group, rest)] if rest else []
-        children = (child for name, child in group.groups.items() if not _is_state(group, name))
-        stack += [child for child in children if not _is_seed(child)]
-    return with_strays
+    every = (dataset for group in root.walk() for dataset in group.datasets.values())
+    return [dataset for dataset in every if dataset.name not in known]
 
 
 def by_group(file: File) -> tuple[LayerTensors, dict[str, str]]:
-    """The tensors of each layer by its name in the file.
+    """The tensors of each layer by its name in the file, and the groups of all layers."""
+    layers = [*_layers(file, file.root)]
+    return _of_model(file) | _with_tensors(layers), {path: group.name for path, group in layers}
 
-    Returns:
-        The tensors, and the group of each layer, including layers without tensors.
-    """
+
+def _of_model(file: File) -> LayerTensors:
+    """The tensors of the model itself; checks that all others are where a layer has them."""
     _check_groups(file, file.root)
-    tensors: LayerTensors = {}
-    groups: dict[str, str] = {}
-    if own := _numbered(file.root):
-        tensors[ROOT] = own
-    _collect(file, file.root, "", tensors, groups)
-    return tensors, groups
+    own = _numbered(file.root)
+    return {ROOT: own} if own else {}
 
 
 def _check_groups(file: File, group: Group) -> None:
@@ -137,15 +120,10 @@ def _check_groups(file: File, group: Group) -> None:
         _check_groups(file, child)
 
 
-def _collect(
-    file: File,
-    parent: Group,
-    path: str,
-    tensors: LayerTensors,
-    groups: dict[str, str],
-    named: bool = False,
-) -> None:
-    """Add the tensors and groups of the layers below a group to `tensors` and `groups`."""
+def _layers(
+    file: File, parent: Group, path: str = "", named: bool = False
+) -> Iterator[tuple[str, Group]]:
+    """The paths and groups of the layers below a group, whose own path is given."""
     children = [(name, group) for name, group in _layers_in(file, parent) if not _is_seed(group)]
     names = [name for name, _ in children]
     # The names in a functional model are its own; other names are running numbers.
@@ -153,10 +131,14 @@ def _collect(
     names = names if named and len({*names}) == len(names) else stable_names(names)
     for name, (_, group) in zip(names, children, strict=True):
         layer = f"{path}/{name}" if path else name
-        groups[layer] = group.name
-        if own := [tensor for tensor in _numbered(group) if tensor[0] != IDF]:
-            tensors[layer] = own
-        _collect(file, group, layer, tensors, groups)
+        yield layer, group
+        yield from _layers(file, group, layer)
+
+
+def _with_tensors(layers: Iterable[tuple[str, Group]]) -> LayerTensors:
+    numbered = ((path, _numbered(group)) for path, group in layers)
+    found = ((path, [item for item in own if item[0] != IDF]) for path, own in numbered)
+    return {path: own for path, own in found if own}
 
 
 def _is_seed(group: Group) -> bool:

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -23,14 +23,10 @@ T = TypeVar("T")
 LARGE = 16 * 2**20
 
 
-def digests(stored: Sequence[Stored], check: Callable[[], None]) -> list[bytes]:
+def digests(stored: Sequence[Stored], check: Callable[[], None] = lambda: None) -> list[bytes]:
     """The digest of every tensor, in order; runs `check` at the same time."""
-    allow_time(sum(map(nbytes, stored)))
-    with ThreadPoolExecutor(cores()) as pool:
-        checked = pool.submit(check)
-        results = _each(pool, stored, lambda index, threads: _digest(stored[index], threads))
-        checked.result()
-    return results
+    allow_time(sum(item.nbytes for item in stored))
+    return _each(stored, lambda index, threads: _digest(stored[index], threads), check)
 
 
 def measurements(
@@ -40,22 +36,26 @@ def measurements(
     unknown = {
         one: item
         for one, item in zip(own, stored, strict=True)
-        if one not in known and _is_numeric(item)
+        if one not in known and (isinstance(item, Dataset) or item.values.dtype.kind not in "OSU")
     }
     items = list(unknown.items())
-    with ThreadPoolExecutor(cores()) as pool:
-        measured = _each(pool, [*unknown.values()], lambda i, threads: _details(*items[i], threads))
+    measured = _each([*unknown.values()], lambda i, threads: _details(*items[i], threads))
     details = dict(zip(unknown, measured, strict=True))
     return tuple(Measurement(one, details.get(one)) for one in own)
 
 
 def _each(
-    pool: ThreadPoolExecutor, stored: Sequence[Stored], measure: Callable[[int, int], T]
+    stored: Sequence[Stored],
+    measure: Callable[[int, int], T],
+    check: Callable[[], None] = lambda: None,
 ) -> list[T]:
     """`measure(index, threads)` of each tensor: with all threads if it is large, else with one."""
-    results = {i: measure(i, cores()) for i, item in enumerate(stored) if nbytes(item) >= LARGE}
-    small = [index for index in range(len(stored)) if index not in results]
-    results |= zip(small, pool.map(lambda index: measure(index, 1), small), strict=True)
+    with ThreadPoolExecutor(cores()) as pool:
+        checked = pool.submit(check)
+        results = {i: measure(i, cores()) for i, item in enumerate(stored) if item.nbytes >= LARGE}
+        small = [index for index in range(len(stored)) if index not in results]
+        results |= zip(small, pool.map(lambda index: measure(index, 1), small), strict=True)
+        checked.result()
     return [results[index] for index in range(len(stored))]
 
 
@@ -64,15 +64,6 @@ def _details(own: bytes, item: Stored, threads: int) -> Details:
 
     with values(item) as array:
         return measure_details(array, item.dtype, own, threads)
-
-
-def _is_numeric(item: Stored) -> bool:
-    return isinstance(item, Dataset) or item.values.dtype.kind not in "OSU"
-
-
-def nbytes(item: Stored) -> int:
-    """How many bytes the values of a tensor have."""
-    return item.nbytes if isinstance(item, Dataset) else int(item.values.nbytes)
 
 
 def _digest(item: Stored, threads: int) -> bytes:
@@ -85,36 +76,24 @@ def _digest(item: Stored, threads: int) -> bytes:
 
 @contextmanager
 def values(item: Stored) -> Iterator[Array]:
-    """The values of a tensor; only derived ones are in memory."""
+    """The values of a tensor: derived ones, or mapped from the file or from a temporary file."""
     if isinstance(item, Derived):
         yield item.values
-    else:
-        with mapped(item) as array:
-            yield array
-
-
-@contextmanager
-def mapped(dataset: Dataset) -> Iterator[Array]:
-    """The values as an array that is mapped from the file itself, or from a temporary file."""
-    kind = dataset.kind
-    if not dataset.nbytes:
-        yield np.zeros(dataset.shape, kind)
+        return
+    if not item.nbytes:
+        yield np.zeros(item.shape, item.kind)
         return
     with tempfile.TemporaryFile() as spool:
-        descriptor, start = _location(dataset, spool)
+        if item.offset is not None and isinstance(item.region, FileRegion):
+            descriptor, start = item.region.source, item.region.start + item.offset
+        else:
+            allow(item.nbytes)
+            item.scan(spool.write)
+            spool.flush()
+            descriptor, start = spool.fileno(), 0
         below = start - start % mmap.ALLOCATIONGRANULARITY
-        length = start - below + dataset.nbytes
+        length = start - below + item.nbytes
         # The mapping ends with the last array on it.
         view = mmap.mmap(descriptor, length, access=mmap.ACCESS_READ, offset=below)
-        flat = np.frombuffer(view, kind, dataset.nbytes // kind.itemsize, start - below)
-        yield flat.reshape(dataset.shape)
-
-
-def _location(dataset: Dataset, spool: Any) -> tuple[int, int]:
-    """The descriptor of a file, and the offset of the values in it."""
-    if dataset.offset is not None and isinstance(dataset.region, FileRegion):
-        return dataset.region.descriptor, dataset.region.start + dataset.offset
-    allow(dataset.nbytes)
-    dataset.scan(spool.write)
-    spool.flush()
-    return spool.fileno(), 0
+        flat = np.frombuffer(view, item.kind, item.nbytes // item.kind.itemsize, start - below)
+        yield flat.reshape(item.shape)

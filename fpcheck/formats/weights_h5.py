@@ -1,8 +1,8 @@
 """`.weights.h5`: weights in HDF5, as `save_weights` of Keras 3 writes them; also one of shards."""
 
 import re
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from fpcheck.errors import FpcheckError
 from fpcheck.files.hdf5 import File
@@ -11,10 +11,11 @@ from fpcheck.formats.format import Sibling
 from fpcheck.formats.opened import Opened, weights
 from fpcheck.formats.raw_file import RawFile
 from fpcheck.formats.weights_json import check_shard, weight_map
-from fpcheck.loading.names import named
+from fpcheck.loading.weight_files import load_weights_as
 
 # How Keras numbers shards beside `NAME.weights.json`.
 _SHARD = re.compile(r"(.+)_\d{5}\.weights\.h5")
+load_weights = partial(load_weights_as, ".weights.h5")
 
 
 def recognises(file: RawFile) -> bool:
@@ -31,18 +32,8 @@ def read(raw: RawFile, sibling: Sibling) -> Opened:
     return weights(file, held, stores, shard=_is_shard(file, sibling))
 
 
-def load_weights(path: Path, model: Any) -> None:
-    """See `Code`."""
-    with named(path, ".weights.h5") as file:
-        model.load_weights(file)
-
-
 def _is_shard(file: File, sibling: Sibling) -> bool:
-    """Whether the index beside a file lists it as one of several shards.
-
-    Raises:
-        FpcheckError: the index says that it contains something else.
-    """
+    """Whether the index beside a file lists it as one of several shards, with what it contains."""
     name = Path(file.label).name
     numbered = _SHARD.fullmatch(name)
     if numbered is None:

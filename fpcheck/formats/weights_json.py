@@ -1,6 +1,6 @@
 """`.weights.json`: weights in several files, and the index of them, as `save_weights` writes it."""
 
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from fpcheck.errors import FpcheckError
@@ -11,11 +11,12 @@ from fpcheck.formats import assembly, tensor_groups
 from fpcheck.formats.format import Sibling
 from fpcheck.formats.opened import Opened, weights
 from fpcheck.formats.raw_file import RawFile
-from fpcheck.loading.names import named
+from fpcheck.loading.weight_files import load_weights_as
 
 GIVE_INDEX = "Give the .weights.json file that Keras wrote beside its shards."
 # The index of a model without weights.
 _NOTHING = {"metadata": {"total_size": 0}, "weight_map": {}}
+load_weights = partial(load_weights_as, ".weights.json")
 
 
 def recognises(file: RawFile) -> bool:
@@ -40,12 +41,6 @@ def read(file: RawFile, sibling: Sibling) -> Opened:
     return weights(first, *tensor_groups.by_group(first))
 
 
-def load_weights(path: Path, model: Any) -> None:
-    """See `Code`."""
-    with named(path, ".weights.json") as file:
-        model.load_weights(file)
-
-
 def _listed(file: RawFile) -> dict[str, Any]:
     """The places of tensors that an index lists; empty where it is no index."""
     listed = file.document.get("weight_map") if isinstance(file.document, dict) else None
@@ -53,11 +48,7 @@ def _listed(file: RawFile) -> dict[str, Any]:
 
 
 def weight_map(file: RawFile) -> dict[str, set[str]]:
-    """The places that each shard contains, by the name of the shard.
-
-    Raises:
-        FpcheckError: the file is no index.
-    """
+    """The places that each shard contains, by the name of the shard."""
     listed = _listed(file)
     if not listed:
         fact = f"{file.label}: JSON without a weight_map, so no index of weights"
@@ -65,30 +56,16 @@ def weight_map(file: RawFile) -> dict[str, set[str]]:
     places: dict[str, set[str]] = {}
     for place, value in listed.items():
         for name in value if isinstance(value, list) else [value]:
-            places.setdefault(_shard_name(name, file.label), set()).add(str(place).strip("/"))
+            if not isinstance(name, str) or name in ("", ".", "..") or {*name} & {"/", "\\", "\0"}:
+                what = f"{str(name)[:80]!r} is no name of a shard beside it"
+                raise refused(file.label, what, "Shards must lie beside their index.")
+            places.setdefault(name, set()).add(str(place).strip("/"))
     return places
 
 
-def _shard_name(name: object, label: str) -> str:
-    if not isinstance(name, str) or name in ("", ".", "..") or set(name) & {"/", "\\", "\0"}:
-        what = f"{str(name)[:80]!r} is no name of a shard beside it"
-        raise refused(label, what, "Shards must lie beside their index.")
-    return name
-
-
 def check_shard(file: File, listed: set[str], label: str) -> None:
-    """Refuse a shard that does not contain exactly what the index lists.
-
-    Args:
-        file: the shard.
-        listed: the places that the index lists for it.
-        label: how messages name the index.
-    """
-    held, stack = set(), [file.root]
-    while stack:
-        group = stack.pop()
-        stack += group.groups.values()
-        held |= {group.name} if group.datasets else set()
+    """Refuse a shard that does not contain exactly the places that the index, `label`, lists."""
+    held = {group.name for group in file.root.walk() if group.datasets}
     for place in sorted(listed ^ held):
         what = (
             f"is not in {file.label}, as its weight_map says"

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from fpcheck.layout.group_names import ATTENTIONS, PROJECTIONS
+from fpcheck.layout.group_names import ATTENTIONS, PROJECTIONS, snake_case
 
 Config = dict[str, Any]
 # The name of an inner layer's group in weight files, and its configuration.
@@ -15,7 +15,8 @@ Inner = tuple[str, Config]
 
 @cache
 def _described() -> dict[str, Any]:
-    return dict(json.loads(Path(__file__).with_name("keras_layers.json").read_text()))
+    read = json.loads(Path(__file__).with_name("keras_layers.json").read_text())
+    return {**read, "operations": frozenset(read["operations"])}
 
 
 def proper(class_name: str) -> str:
@@ -24,18 +25,18 @@ def proper(class_name: str) -> str:
 
 
 def is_layer(class_name: str) -> bool:
-    """Whether Keras has a layer or model of this class."""
-    return class_name in _described()["layers"]
+    """Whether Keras has a layer or model of this class, under any name."""
+    return proper(class_name) in _described()["layers"]
 
 
 def is_operation(class_name: str) -> bool:
     """Whether Keras has an operation of this class."""
-    return class_name in _operations()
+    return class_name in _described()["operations"]
 
 
 def is_known(class_name: str) -> bool:
     """Whether Keras has a layer, model or operation of this class, under any name."""
-    return is_layer(proper(class_name)) or is_operation(class_name)
+    return is_layer(class_name) or is_operation(class_name)
 
 
 def is_activation(name: str) -> bool:
@@ -58,74 +59,43 @@ def _renamed(value: Any, key: str = "") -> Any:
     return value
 
 
-@cache
-def _operations() -> frozenset[str]:
-    return frozenset(_described()["operations"])
-
-
-def _when(*conditions: tuple[str, str]) -> Callable[[Config], list[str]]:
-    """Pairs of a role and the attribute on which it depends (empty: the role is always there)."""
-
-    def roles(config: Config) -> list[str]:
-        return [role for role, flag in conditions if not flag or config.get(flag, True)]
-
-    return roles
-
-
-_KERNEL = _when(("kernel", ""), ("bias", "use_bias"))
-_SEPARABLE = _when(("depthwise_kernel", ""), ("pointwise_kernel", ""), ("bias", "use_bias"))
-_AFFINE = _when(("gamma", "scale"), ("beta", "center"))
-_CELL = _when(("kernel", ""), ("recurrent_kernel", ""), ("bias", "use_bias"))
-
-
-def _batch_normalization(config: Config) -> list[str]:
-    renorm = ["moving_stddev", "renorm_mean", "renorm_stddev"] if config.get("renorm") else []
-    return [*_AFFINE(config), "moving_mean", "moving_variance", *renorm]
-
-
-def _einsum(config: Config) -> list[str]:
-    return ["kernel", "bias"] if config.get("bias_axes") else ["kernel"]
-
-
-def _normalization(config: Config) -> list[str]:
-    return [] if config.get("mean") is not None else ["mean", "variance", "count"]
-
-
-def _attention(config: Config) -> list[str]:
-    concat = config.get("score_mode") == "concat"
-    scale = ["scale"] if config.get("use_scale") else []
-    return [*scale, *(["concat_score_weight"] if concat else [])]
-
-
-def _spectral(config: Config) -> list[str]:
+def _spectral(config: Config) -> str:
     inner = config.get("layer") or {}
     embedded = isinstance(inner, dict) and inner.get("class_name") == "Embedding"
-    return ["embeddings" if embedded else "kernel", "vector_u"]
+    return "embeddings vector_u" if embedded else "kernel vector_u"
 
 
-def _reversible(config: Config) -> list[str]:
-    return ["embeddings", *([] if config.get("tie_weights", True) else ["reverse_embeddings"])]
-
-
-_ROLES: dict[str, Callable[[Config], list[str]]] = {
+_KERNEL = "kernel bias:use_bias"
+_SEPARABLE = "depthwise_kernel pointwise_kernel bias:use_bias"
+_CELL = "kernel recurrent_kernel bias:use_bias"
+# The roles of the tensors of each class, in order: `role:flag` is there if the flag is set. What
+# depends on more than flags is a function of the configuration.
+_ROLES: dict[str, str | Callable[[Config], str]] = {
     **dict.fromkeys(("Dense", "Conv1D", "Conv2D", "Conv3D"), _KERNEL),
     **dict.fromkeys(("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"), _KERNEL),
     **dict.fromkeys(("DepthwiseConv1D", "DepthwiseConv2D"), _KERNEL),
     **dict.fromkeys(("SeparableConv1D", "SeparableConv2D"), _SEPARABLE),
-    **dict.fromkeys(("LayerNormalization", "GroupNormalization"), _AFFINE),
+    **dict.fromkeys(("LayerNormalization", "GroupNormalization"), "gamma:scale beta:center"),
     **dict.fromkeys(("LSTMCell", "GRUCell", "SimpleRNNCell", "ConvLSTMCell"), _CELL),
-    "EinsumDense": _einsum,
-    "BatchNormalization": _batch_normalization,
-    "Normalization": _normalization,
-    "Attention": _attention,
-    "ReversibleEmbedding": _reversible,
+    "BatchNormalization": "gamma:scale beta:center moving_mean moving_variance "
+    "moving_stddev:renorm renorm_mean:renorm renorm_stddev:renorm",
+    "EinsumDense": "kernel bias:bias_axes",
+    "Embedding": "embeddings",
+    "RMSNormalization": "scale",
+    "LayerScale": "variable",
+    "PReLU": "alpha",
+    "AdditiveAttention": "scale:use_scale",
+    "Attention": lambda config: (
+        f"scale:use_scale {'concat_score_weight' * (config.get('score_mode') == 'concat')}"
+    ),
+    "Normalization": lambda config: "mean variance count" * (config.get("mean") is None),
+    "ReversibleEmbedding": lambda config: (
+        "embeddings" if config.get("tie_weights", True) else "embeddings reverse_embeddings"
+    ),
     "SpectralNormalization": _spectral,
-    "Embedding": lambda config: ["embeddings"],
-    "RMSNormalization": lambda config: ["scale"],
-    "LayerScale": lambda config: ["variable"],
-    "PReLU": lambda config: ["alpha"],
-    "AdditiveAttention": _when(("scale", "use_scale")),
 }
+# Flags that are not set where a configuration lacks them; others are.
+_OFF = ("renorm", "bias_axes")
 # Tensors that training does not change.
 FIXED = frozenset(
     {"moving_mean", "moving_variance", "moving_stddev", "renorm_mean", "renorm_stddev"}
@@ -149,58 +119,57 @@ def roles(class_name: str, config: Config, dtype: str) -> list[str] | None:
     mode, _, block = dtype.partition("_from_")[0].partition("/")
     quantized = _described()["quantized"].get(class_name, {}).get(mode)
     if quantized and "_from_" in dtype:
-        absent = {"bias"} - {*_ROLES[class_name](config)}
+        absent = {"bias"} - {*_unquantized(class_name, config)}
         if not block.isdecimal():  # one scale for each channel, and no groups of rows
             absent |= {"kernel_zero", "embeddings_zero", "g_idx"}
         return [role for role in quantized if role not in absent]
-    if class_name in _ROLES:
-        return _ROLES[class_name](config)
-    return [] if is_layer(class_name) else None
+    known = class_name in _ROLES or is_layer(class_name)
+    return _unquantized(class_name, config) if known else None
 
 
-_CELLS = {"LSTM": "LSTMCell", "GRU": "GRUCell", "SimpleRNN": "SimpleRNNCell"}
-_CELL_NAMES = {"LSTM": "lstm_cell", "GRU": "gru_cell", "SimpleRNN": "simple_rnn_cell"}
+def _unquantized(class_name: str, config: Config) -> list[str]:
+    listed = _ROLES.get(class_name, "")
+    pairs = (item.split(":") for item in (listed(config) if callable(listed) else listed).split())
+    return [role for role, *flags in pairs if all(config.get(f, f not in _OFF) for f in flags)]
+
+
+_WITH_CELL = ("LSTM", "GRU", "SimpleRNN")
+_LISTS = {"StackedRNNCells": "cells", "Pipeline": "layers"}  # attributes that list layers
 
 
 def makes_cell(class_name: str) -> bool:
     """Whether a recurrent layer makes its cell from its own arguments."""
-    return class_name in _CELLS or (
-        class_name.startswith("ConvLSTM") and class_name != "ConvLSTMCell"
-    )
+    of_conv = class_name.startswith("ConvLSTM") and class_name != "ConvLSTMCell"
+    return class_name in _WITH_CELL or of_conv
 
 
 def inner(class_name: str, config: Config) -> Iterator[Inner]:
     """The layers inside a Keras layer, in its order."""
-    if class_name in _CELLS:
-        yield "cell", _made(_CELLS[class_name], _CELL_NAMES[class_name], config)
-    elif makes_cell(class_name):
-        yield "cell", _made("ConvLSTMCell", "conv_lstm_cell", config)
+    if makes_cell(class_name):
+        made = f"{class_name}Cell" if class_name in _WITH_CELL else "ConvLSTMCell"
+        yield "cell", _made(made, config)
     elif class_name in ATTENTIONS:
-        yield from _projections(config)
+        own = {**config, "bias_axes": "x" if config.get("use_bias", True) else None}
+        for name, attribute in PROJECTIONS.items():
+            if name != "gate" or config.get("use_gate"):
+                yield attribute, _made("EinsumDense", own, name)
     elif class_name == "Bidirectional":
         yield from _directions(config)
-    elif class_name == "RNN":
-        yield from _stacked(config.get("cell"))
-    elif class_name == "StackedRNNCells":
-        for place, cell in enumerate(config.get("cells") or []):
-            yield f"cells#{place}", cell
-    elif class_name == "Pipeline":
-        for place, layer in enumerate(config.get("layers") or []):
-            yield f"layers#{place}", layer
-    elif isinstance(config.get("layer"), dict):  # wrappers
+    elif class_name == "RNN" and isinstance(cell := config.get("cell"), list):
+        yield "cell", _made("StackedRNNCells", {"cells": cell})
+    elif class_name == "RNN" and isinstance(cell, dict):
+        yield "cell", cell
+    elif class_name in _LISTS:
+        attribute = _LISTS[class_name]
+        for place, layer in enumerate(config.get(attribute) or []):
+            yield f"{attribute}#{place}", layer
+    elif class_name != "RNN" and isinstance(config.get("layer"), dict):  # wrappers
         yield "layer", config["layer"]
 
 
-def _made(class_name: str, name: str, config: Config) -> Config:
-    config = {**config, "name": name}
+def _made(class_name: str, config: Config, name: str = "") -> Config:
+    config = {**config, "name": name or snake_case(class_name)}
     return {"module": "keras.layers", "class_name": class_name, "config": config}
-
-
-def _projections(config: Config) -> Iterator[Inner]:
-    own = {**config, "bias_axes": "x" if config.get("use_bias", True) else None}
-    for name, attribute in PROJECTIONS.items():
-        if name != "gate" or config.get("use_gate"):
-            yield attribute, _made("EinsumDense", name, own)
 
 
 def _directions(config: Config) -> Iterator[Inner]:
@@ -213,10 +182,3 @@ def _directions(config: Config) -> Iterator[Inner]:
                 name = f"{direction}_{bare}"
             named = {**layer["config"], "name": name}
             yield f"{direction}_layer", {**layer, "config": named, "name": name}
-
-
-def _stacked(cell: Any) -> Iterator[Inner]:
-    if isinstance(cell, list):
-        yield "cell", _made("StackedRNNCells", "stacked_rnn_cells", {"cells": cell})
-    elif isinstance(cell, dict):
-        yield "cell", cell

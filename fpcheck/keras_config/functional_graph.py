@@ -1,6 +1,8 @@
 """The calls of layers in a functional model's configuration."""
 
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from itertools import chain
 from typing import Any
 
 from fpcheck.codec import Value
@@ -30,25 +32,20 @@ def node_of(data: Any) -> Node:
     if isinstance(data, list):
         links = tuple((str(name), int(call), int(output)) for name, call, output, *_ in data)
         return Node(links, {}, None)
-    args = data["args"]
-    kwargs = telling(data["kwargs"])
-    tensors = list(_tensors([args, kwargs]))
+    args, kwargs = data["args"], telling(data["kwargs"])
+    leaves = [*_leaves([args, kwargs])]
+    tensors = [leaf for leaf in leaves if _is_tensor(leaf)]
     links = tuple(_link(tensor) for tensor in tensors)
     shape = tensors[0]["config"].get("shape") if tensors else None
     first = tuple(shape) if isinstance(shape, list) and shape else None
-    if not kwargs and all(_is_tensor(leaf) for leaf in _leaves(args)):
+    if not kwargs and len(tensors) == len(leaves):
         return Node(links, {}, first)
     numbers = {link: f"${place}" for place, link in enumerate(links)}
-    arguments = {"args": _numbered(args, numbers), "kwargs": _numbered(kwargs, numbers)}
-    return Node(links, arguments, first)
+    return Node(links, _numbered({"args": args, "kwargs": kwargs}, numbers), first)
 
 
 def check_chain(config: dict[str, Any]) -> None:
-    """Check the layers of a Sequential model.
-
-    Raises:
-        ValueError, TypeError: an entry is not a layer, or two layers have the same name.
-    """
+    """ValueError or TypeError if an entry of a Sequential is no layer, or two have one name."""
     names = [name for layer in config["layers"] if (name := _checked(layer))]
     if len({*names}) < len(names):
         raise ValueError("two layers have one name")
@@ -57,9 +54,8 @@ def check_chain(config: dict[str, Any]) -> None:
 def calls_of(config: dict[str, Any]) -> dict[str, list[Node]]:
     """The calls of each layer of a functional model, by the layer's name.
 
-    Raises:
-        ValueError, TypeError: two layers have the same name, an edge has no source, or edges form
-            a circle.
+    ValueError or TypeError if two layers have one name, an edge has no source, or edges form a
+    circle.
     """
     calls: dict[str, list[Node]] = {}
     for layer in config["layers"]:
@@ -67,37 +63,22 @@ def calls_of(config: dict[str, Any]) -> dict[str, list[Node]]:
         if not name or name in calls:
             raise ValueError(f"a layer without a name of its own ({name[:40]})")
         calls[name] = [node_of(data) for data in layer.get("inbound_nodes", [])]
-    waiting: dict[tuple[str, int], int] = {}
-    feeds: dict[tuple[str, int], list[tuple[str, int]]] = {}
-    for name, nodes in calls.items():
-        for place, node in enumerate(nodes or [Node((), {}, None)]):
-            sources = {(source, call) for source, call, _ in node.inputs}
-            waiting[name, place] = len(sources)
-            for source in sources:
-                feeds.setdefault(source, []).append((name, place))
-    for name, call in feeds:
-        if (name, call) not in waiting:
+    sources = {
+        (name, place): {(source, call) for source, call, _ in node.inputs}
+        for name, nodes in calls.items()
+        for place, node in enumerate(nodes or [Node((), {}, None)])
+    }
+    for name, call in chain(*sources.values()):
+        if (name, call) not in sources:
             raise ValueError(f"a layer is fed by call {call} of {name[:40]}, which there is not")
     for _, (name, call, _) in (*ports(config["input_layers"]), *ports(config["output_layers"])):
         if name not in calls or not 0 <= call <= max(1, len(calls[name])):
             raise ValueError(f"call {call} of {name[:40]} is an end of the model; there is none")
-    _check_circles(waiting, feeds)
+    try:
+        TopologicalSorter(sources).prepare()
+    except CycleError:
+        raise ValueError("layers feed each other in a circle") from None
     return calls
-
-
-def _check_circles(
-    waiting: dict[tuple[str, int], int], feeds: dict[tuple[str, int], list[tuple[str, int]]]
-) -> None:
-    ready = [node for node, count in waiting.items() if not count]
-    done = 0
-    while ready:
-        done += 1
-        for fed in feeds.get(ready.pop(), []):
-            waiting[fed] -= 1
-            if not waiting[fed]:
-                ready.append(fed)
-    if done < len(waiting):
-        raise ValueError("layers feed each other in a circle")
 
 
 def _checked(layer: Any) -> str:
@@ -146,10 +127,6 @@ def _leaves(value: Any) -> Iterator[Any]:
             yield from _leaves(item)
     else:
         yield value
-
-
-def _tensors(value: Any) -> Iterator[dict[str, Any]]:
-    return (leaf for leaf in _leaves(value) if _is_tensor(leaf))
 
 
 def _numbered(value: Any, numbers: dict[Link, str]) -> Any:

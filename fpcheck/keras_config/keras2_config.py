@@ -35,12 +35,8 @@ _RENAMED = {
     ("InputLayer", "batch_input_shape"): "batch_shape",
     ("LeakyReLU", "alpha"): "negative_slope",
 }
-_CLASSES = {
-    "Model": "Functional",
-    "BatchNormalizationV1": "BatchNormalization",
-    "SyncBatchNormalization": "BatchNormalization",
-}
 _GONE = ("BatchNormalizationV1", "SyncBatchNormalization")
+_CLASSES = {"Model": "Functional", **dict.fromkeys(_GONE, "BatchNormalization")}
 # The removed arguments that Keras 3 ignores.
 _IGNORED = {("BatchNormalization", f"renorm{part}") for part in ("", "_clipping", "_momentum")}
 _CHANGED = ("RandomCrop",)  # in Keras 3, it crops in training only
@@ -57,11 +53,7 @@ def wrote_keras2(version: object) -> bool:
 
 
 def is_keras2(version: str, backend: str, config: str) -> bool:
-    """Whether Keras 2 wrote a legacy file with these attributes.
-
-    Raises:
-        ValueError: the file's layers compute differently from those of Keras 2 and 3.
-    """
+    """Whether Keras 2 wrote a legacy file; ValueError if its layers compute otherwise."""
     if version.startswith(("None", "1.")):
         raise ValueError("it was written by Keras 1, whose layers were others")
     # Theano flips the kernels of convolutions; Keras 3 no longer flips them back.
@@ -105,9 +97,11 @@ class Rewriter:
         """A layer or model with everything in it."""
         kind: str = _CLASSES.get(entry["class_name"]) or entry["class_name"]
         config = entry["config"]
-        self._note_entry(entry)
         if isinstance(config, list):  # a Sequential of Keras 2.0 and 2.1
+            self.refusals.append(f"the {entry['class_name']} is a bare list of layers")
             config = {"layers": config}
+        else:
+            self._note_entry(entry)
         name = plain_name(entry.get("name", config.get("name")))
         config = config | {"name": name}
         custom = self._is_custom(kind)
@@ -117,7 +111,7 @@ class Rewriter:
             module, config = "keras", self._sequential(config)
         elif custom:
             module = None
-        elif builtin_layers.is_layer(builtin_layers.proper(kind)) and kind not in _CHANGED:
+        elif builtin_layers.is_layer(kind) and kind not in _CHANGED:
             module, config = "keras.layers", self._arguments(kind, config, "module" not in entry)
         else:
             raise ValueError(f"layer {name}: Keras 3 has no such {kind}, nor custom_objects any")
@@ -138,11 +132,8 @@ class Rewriter:
 
     def _note_entry(self, entry: Config) -> None:
         """Note what Keras 3 refuses about a layer as a whole."""
-        kind, module, config = entry["class_name"], entry.get("module") or "", entry["config"]
-        if isinstance(config, list):
-            self.refusals.append(f"the {kind} is a bare list of layers")
-            return
-        name = entry.get("name", config.get("name"))
+        kind, module = entry["class_name"], entry.get("module") or ""
+        name = entry.get("name", entry["config"].get("name"))
         if "/" in str(name):
             self.refusals.append(f"layer {name} has a slash in its name")
         if ".engine." in module:
@@ -255,14 +246,12 @@ def has_policy(config: object) -> bool:
 
 
 def notes(config: Config, rewriter: Rewriter) -> list[str]:
-    """What Keras 3 computes differently or does not load of a configuration by Keras 2.
-
-    `rewriter` has rewritten the configuration.
-    """
-    reasons = list(rewriter.refusals)
+    """What Keras 3 computes differently or does not load of a configuration that was rewritten."""
+    reasons = rewriter.refusals
     if not reasons and has_policy(config):
         reasons = ["its layers have a dtype of the class Policy"]
-    sentences = redefinitions(config)
+    changed = "Keras 3 computes relu6(x + 3) / 6, Keras 2 computed 0.2 x + 0.5"
+    sentences = [f"{use}: {changed}" for use in redefined_builtins(config)]
     if reasons:
         more = f", and {len(reasons) - 1} more" if len(reasons) > 1 else ""
         sentences.append(
@@ -270,9 +259,3 @@ def notes(config: Config, rewriter: Rewriter) -> list[str]:
             f"({reasons[0]}{more}), although fpcheck can read it"
         )
     return sentences
-
-
-def redefinitions(config: Config) -> list[str]:
-    """One sentence for each use of a redefined function."""
-    changed = "Keras 3 computes relu6(x + 3) / 6, Keras 2 computed 0.2 x + 0.5"
-    return [f"{use}: {changed}" for use in redefined_builtins(config)]

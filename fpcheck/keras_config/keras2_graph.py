@@ -82,14 +82,10 @@ class Graph:
 
     def ends(self, links: Any) -> Any:
         """The inputs or outputs of the model."""
-        return self._rewrite(
-            links,
-            lambda name, call, output: [
-                plain_name(name),
-                call - self.first[name] + (name in self.functional),
-                output,
-            ],
-        )
+        return self._rewrite(links, self._end)
+
+    def _end(self, name: str, call: int, output: Any) -> object:
+        return [plain_name(name), call - self.first[name] + (name in self.functional), output]
 
     def _tensor(self, name: str, call: int, output: Any) -> object:
         if name == "_CONSTANT_VALUE":
@@ -99,12 +95,7 @@ class Graph:
         return {"class_name": "__keras_tensor__", "config": tensor}
 
     def call(self, node: Any, states: bool = False) -> Config:
-        """A call of a layer.
-
-        Args:
-            node: the call as Keras 2 writes it.
-            states: whether all tensors except the first are the initial state.
-        """
+        """A call of a layer; `states` if all tensors except the first are the initial state."""
         link = next(self._links(node), None)
         if link is None:
             raise ValueError(f"a layer is called on {node!r}, which the model has not")

@@ -1,9 +1,13 @@
-"""The configuration of one layer: class, name, dtype, shapes, and whose code it is."""
+"""The configuration of one layer: class, name, dtype, shapes, and whose code it is.
+
+A draft is a layer or model as its configuration describes it, without tensors.
+"""
 
 import re
+from dataclasses import dataclass, field
 from typing import Any
 
-from fpcheck.fingerprint.structure import Shape
+from fpcheck.fingerprint.structure import Call, Port, Shape
 from fpcheck.keras_config import builtin_layers
 from fpcheck.layout.group_names import snake_case
 
@@ -11,6 +15,51 @@ Config = dict[str, Any]
 FLOAT = "float32"
 # Arguments that list layers, each of which has its own class.
 _LISTED = ("layers", "cells")
+
+
+@dataclass
+class LayerDraft:
+    """A layer.
+
+    Attributes:
+        custom: whether its class, or a function in its configuration, is not Keras's own code.
+        dtype: the name of its dtype policy.
+        calls: its calls in the graph; None without a graph.
+        raw: its configuration as in the file.
+        roles: of its own tensors; None if unknown.
+        group: the group of its tensors in weight files of Keras 3.
+        trainable: whether it and all layers around it are trainable.
+        graph: whether it is a model with a known graph.
+        config: the attributes that decide its outputs; None if the configuration of an enclosing
+            layer includes them.
+        training: the attributes that matter in training only.
+    """
+
+    path: str
+    class_name: str
+    custom: bool
+    dtype: str
+    calls: tuple[Call, ...] | None
+    raw: Config
+    roles: list[str] | None
+    group: str
+    trainable: bool
+    graph: bool
+    config: Config | None = None
+    training: Config = field(default_factory=dict)
+
+
+@dataclass
+class Draft:
+    """A model; `config` is the configuration of a custom class without the graph."""
+
+    class_name: str
+    custom: bool
+    config: Config | None
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    graph: bool
+    entries: list[LayerDraft]
 
 
 def spelled(value: Config) -> Config:
@@ -88,7 +137,7 @@ def _has_custom_code(value: Any) -> bool:
         own = module.partition(".")[0] in ("keras", "builtins", "None")
         if not own or registered not in (None, name):
             return True
-        if builtin_layers.is_layer(builtin_layers.proper(str(name))):
+        if builtin_layers.is_layer(str(name)):
             return False
     named = (v for k, v in value.items() if k.endswith("activation") and isinstance(v, str))
     if any(not builtin_layers.is_activation(activation) for activation in named):
@@ -166,8 +215,7 @@ def shape_of(value: Any) -> Shape | None:
 
 def built_on(layer: Config) -> Shape | None:
     """The shape of the first input with which the layer was built."""
-    built = layer.get("build_config") or {}
-    shape = built.get("input_shape")
+    shape = (layer.get("build_config") or {}).get("input_shape")
     if isinstance(shape, list) and shape and isinstance(shape[0], list):
         shape = shape[0]
     return shape_of(shape)

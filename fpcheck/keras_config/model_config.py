@@ -4,8 +4,11 @@ Nothing is built or executed: a configuration is data. What it does not contain 
 layers inside custom ones) is unknown.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from dataclasses import replace as changed
+from itertools import count
 from typing import Any
 
 from fpcheck.errors import FpcheckError
@@ -16,11 +19,12 @@ from fpcheck.fingerprint.canonical import own_config, plain, split_config
 from fpcheck.fingerprint.layer_names import stable_names
 from fpcheck.fingerprint.structure import SEQUENTIAL_INPUT, Call, Edge, Port, Shape, trains
 from fpcheck.keras_config import builtin_layers, functional_graph
-from fpcheck.keras_config.draft import Draft, LayerDraft
 from fpcheck.keras_config.functional_graph import Node, calls_of, check_chain
 from fpcheck.keras_config.layer_config import (
     FLOAT,
     Config,
+    Draft,
+    LayerDraft,
     built_on,
     class_of,
     dtype_of,
@@ -45,46 +49,36 @@ _MALFORMED = (
 
 
 def draft(model: Config, label: str) -> Draft:
-    """The model that a configuration describes, in the spelling of Keras 3.
-
-    Args:
-        model: the serialised model: class, module, configuration.
-        label: the name of the file in messages.
-
-    Raises:
-        FpcheckError: it is not the configuration of a model.
-    """
-    try:
+    """The model that a configuration in the spelling of Keras 3 describes."""
+    with as_keras_writes(label):
         return _Reader().model(model)
+
+
+@contextmanager
+def as_keras_writes(label: str) -> Iterator[None]:
+    """A context that refuses a configuration that Keras does not write."""
+    try:
+        yield
     except _MALFORMED as error:
-        raise unlike_keras(label, error) from error
-
-
-def unlike_keras(label: str, error: Exception) -> FpcheckError:
-    """The error for a configuration that Keras does not write."""
-    what = f"{type(error).__name__} {error}"[:120]
-    return FpcheckError(f"{label}: its configuration is not one that Keras writes ({what})", RESAVE)
+        what = f"{type(error).__name__} {error}"[:120]
+        fact = f"{label}: its configuration is not one that Keras writes ({what})"
+        raise FpcheckError(fact, RESAVE) from error
 
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a layer is.
+    """Where a layer is; path and group in weight files are empty for the model itself.
 
-    Attributes:
-        path: its path; empty for the model itself.
-        group: its group in weight files; empty for the model itself.
-        trainable: whether all layers around it are trainable.
-        calls: its calls in the graph; None without a graph.
-        first_shape: the shape of its first input; None if unknown.
-        covered: whether an enclosing layer's configuration includes its own.
+    `trainable` is of the layers around it. `calls` is None inside a layer whose configuration
+    includes its own. `model` is the path of the innermost model with a graph around it.
     """
 
     path: str = ""
+    model: str = ""
     group: str = ""
     trainable: bool = True
     calls: tuple[Call, ...] | None = None
     first_shape: Shape | None = None
-    covered: bool = False
 
 
 def _join(above: str, name: str) -> str:
@@ -94,27 +88,23 @@ def _join(above: str, name: str) -> str:
 class _Reader:
     def __init__(self) -> None:
         self.entries: list[LayerDraft] = []
-        # Including layers that are removed in the end.
-        self.count = 0
+        # Of layers, including those that are removed in the end.
+        self.numbers = count(1)
         # By the id that Keras gives it, the path of each layer that several models contain.
         self.shared: dict[int, str] = {}
         self.paths: dict[str, str] = {}
-        # Paths of models with a graph: layers inside them do not know the names above.
-        self.graphs: set[str] = set()
         # The rank of each layer's output, by path.
         self.ranks: dict[str, int | None] = {}
 
     def model(self, model: Config) -> Draft:
         """The outermost model."""
-        class_name, custom = class_of(model)
-        own = None if is_framework(model) else own_config(model["config"]) or None
-        result = Draft(class_name, not is_framework(model), own, entries=self.entries)
-        if has_graph(model):
-            result.graph = True
-            result.inputs, result.outputs = self._graph(model, _Place())
-        elif not custom:
+        (class_name, custom), foreign = class_of(model), not is_framework(model)
+        own = own_config(model["config"]) or None if foreign else None
+        graph = has_graph(model)
+        if not graph and not custom:
             raise ValueError(f"a {class_name} without layers")
-        return result
+        inputs, outputs = self._graph(model, _Place()) if graph else ((), ())
+        return Draft(class_name, foreign, own, inputs, outputs, graph, self.entries)
 
     def _graph(self, model: Config, place: _Place) -> Ports:
         """Read the layers of a model with a graph; returns its inputs and outputs."""
@@ -132,25 +122,24 @@ class _Reader:
         for layer in config["layers"]:
             name = str(layer["name"])
             nodes = calls_by_name[name]
-            group = ""
-            if not is_operation(layer):
-                group = _join(model.group, f"layers/{unique_name(kind_of(layer), used)}")
+            named = not is_operation(layer)
+            kind = f"layers/{unique_name(kind_of(layer), used)}" if named else ""
             if layer["class_name"] == "InputLayer":
                 inputs[name] = input_of(layer["config"])
             calls = [self._call(node, model) for node in nodes] or [Call((), {}, ())]
             first = nodes[0].first_shape if nodes else None
             path = _join(model.path, name)
             self.ranks[path] = len(inputs[name][0] or ()) or None if name in inputs else None
-            self._layer(layer, _Place(path, group, model.trainable, tuple(calls), first))
+            group = _join(model.group, kind) if named else ""
+            inside = _Place(path, model.path, group, model.trainable, tuple(calls), first)
+            self._layer(layer, inside)
 
         def ports(links: Any) -> tuple[Port, ...]:
             result = []
             for key, (name, call, output) in functional_graph.ports(links):
-                edge = Edge(
-                    self._path(_join(model.path, name)), call - (name in functional), output
-                )
-                shape, dtype = inputs.get(name, (None, ""))
-                result.append(Port(edge.layer, shape, dtype, edge, key))
+                layer = self._path(_join(model.path, name))
+                edge = Edge(layer, call - (name in functional), output)
+                result.append(Port(layer, *inputs.get(name, (None, "")), edge, key))
             return tuple(result)
 
         return ports(config["input_layers"]), ports(config["output_layers"])
@@ -163,31 +152,23 @@ class _Reader:
         shape = config.get("build_input_shape") or build_config.get("input_shape")
         given: tuple[Shape | None, str] = (shape_of(shape), FLOAT)
         for layer in config["layers"]:
-            if layer["class_name"] == "InputLayer":
-                given = input_of(layer["config"])
+            is_input = layer["class_name"] == "InputLayer"
+            given = input_of(layer["config"]) if is_input else given
             self.ranks[SEQUENTIAL_INPUT] = len(given[0]) if given[0] else None
-            if layer["class_name"] == "InputLayer":
+            if is_input:
                 continue
             kind = unique_name(kind_of(layer), used)
             path = self._path(_join(place.path, name_of(layer) or kind))
             calls = (Call((before,), {}, ()),)
             group = _join(place.group, f"layers/{kind}")
-            self._layer(layer, _Place(path, group, place.trainable, calls))
+            self._layer(layer, _Place(path, place.path, group, place.trainable, calls))
             before = Edge(self._path(path))
-        port = Port(SEQUENTIAL_INPUT, given[0], given[1], Edge(SEQUENTIAL_INPUT))
+        port = Port(SEQUENTIAL_INPUT, *given, Edge(SEQUENTIAL_INPUT))
         return (port,), (Port(before.layer, None, "", before),)
 
     def _call(self, node: Node, model: _Place) -> Call:
         edges = tuple(Edge(self._path(_join(model.path, n)), c, o) for n, c, o in node.inputs)
         return Call(edges, plain(node.arguments), ())
-
-    def _within_graph(self, path: str) -> str:
-        """The path inside the innermost model with a graph, as in maps of dtype policies."""
-        above = path
-        while above := above.rpartition("/")[0]:
-            if above in self.graphs:
-                return path.removeprefix(f"{above}/")
-        return path
 
     def _path(self, path: str) -> str:
         return self.paths.get(path, path)
@@ -201,14 +182,12 @@ class _Reader:
         raw = layer["config"] if isinstance(layer["config"], dict) else {}
         class_name, custom = class_of(layer)
         own = builtin_layers.completed(class_name, raw) if is_framework(layer) else raw
-        dtype = dtype_of(layer, self._within_graph(path))
+        dtype = dtype_of(layer, path.removeprefix(f"{place.model}/"))
         entry = LayerDraft(
             path=path,
             class_name=class_name,
             custom=custom,
             dtype=dtype,
-            config=None,
-            training={},
             calls=place.calls,
             raw=raw,
             roles=roles_of(layer, class_name, own, dtype),
@@ -217,29 +196,26 @@ class _Reader:
             graph=has_graph(layer),
         )
         self.entries.append(entry)
-        self.count += 1
-        if self.count > limits.LAYERS:
+        if next(self.numbers) > limits.LAYERS:
             raise ValueError(f"more than {limits.LAYERS:,} layers")
         if entry.graph:
             self._inner_model(layer, entry, place)
-            return
-        if not place.covered:
-            own = self._configure(layer, own, entry, place)
-        if is_framework(layer):
-            self._inner(class_name, own, entry)
+        else:
+            self._inner(layer, self._configure(layer, own, entry, place), entry, place.model)
 
     def _inner_model(self, layer: Config, entry: LayerDraft, place: _Place) -> None:
         """Read a model that is a layer of another."""
-        self.graphs.add(entry.path)
         inputs, outputs = self._graph(layer, changed(place, trainable=entry.trainable))
         last = outputs[0].source if outputs else None
         self.ranks[entry.path] = self.ranks.get(last.layer) if last else None
-        if not place.covered:
+        if place.calls is not None:
             own = {} if is_framework(layer) else own_config(entry.raw)
             entry.config = own | {"inputs": _edges(inputs), "outputs": _edges(outputs)}
 
     def _configure(self, layer: Config, config: Config, entry: LayerDraft, place: _Place) -> Config:
         """Set what decides the layer's outputs; returns its configuration with canonical axes."""
+        if place.calls is None:
+            return config
         rank = self._input_rank(layer, place)
         class_name, from_keras = entry.class_name, is_framework(layer)
         if from_keras and config.get("axis") is not None:
@@ -250,7 +226,7 @@ class _Reader:
             known = not entry.custom
             self.ranks[entry.path] = rank_after(class_name, config, rank) if known else None
         entry.config, entry.training = split_config(config, class_name, not from_keras)
-        if trains(place.calls or ()):
+        if trains(place.calls):
             entry.config = {**entry.config, **entry.training}
         return config
 
@@ -261,9 +237,10 @@ class _Reader:
         edges = place.calls[0].inputs if place.calls else ()
         return self.ranks.get(edges[0].layer) if edges else None
 
-    def _inner(self, class_name: str, config: Config, outer: LayerDraft) -> None:
+    def _inner(self, around: Config, config: Config, outer: LayerDraft, model: str) -> None:
         """Read the layers inside a layer of Keras, and remove those without tensors."""
-        inner = list(builtin_layers.inner(class_name, config))
+        own = is_framework(around)
+        inner = list(builtin_layers.inner(outer.class_name, config)) if own else []
         names = stable_names(name_of(layer) or kind_of(layer) for _, layer in inner)
         used: dict[str, int] = {}
         for (attribute, layer), name in zip(inner, names, strict=True):
@@ -271,7 +248,7 @@ class _Reader:
                 attribute = f"{attribute.partition('#')[0]}/{unique_name(kind_of(layer), used)}"
             start = len(self.entries)
             path, group = f"{outer.path}/{name}", f"{outer.group}/{attribute}"
-            self._layer(layer, _Place(path, group, outer.trainable, covered=True))
+            self._layer(layer, _Place(path, model, group, outer.trainable))
             added = self.entries[start:]
             if len(added) == 1 and added[0].roles == [] and not added[0].custom:
                 del self.entries[start]

@@ -3,9 +3,12 @@
 from typing import Any
 
 # Layers whose output mode decides the rank.
-_LOOKUPS = ("StringLookup", "IntegerLookup", "Hashing", "HashedCrossing")
-_ENCODING = ("CategoryEncoding", "Discretization", *_LOOKUPS)
+_ENCODING = (
+    *("StringLookup", "IntegerLookup", "Hashing", "HashedCrossing"),
+    *("CategoryEncoding", "Discretization"),
+)
 _RECURRENT = ("LSTM", "GRU", "SimpleRNN", "RNN")
+_LONGER = ("Embedding", "RepeatVector", "MelSpectrogram", "STFTSpectrogram")
 # Layers whose output depends on code, or on arguments that this module ignores.
 _UNKNOWN = (
     *("Lambda", "Dot", "TextVectorization"),
@@ -14,31 +17,24 @@ _UNKNOWN = (
 
 
 def rank_after(class_name: str, config: dict[str, Any], before: int | None) -> int | None:
-    """The rank of a Keras layer's output if `before` is that of its first input; None if unknown.
-
-    Both include the batch axis.
-    """
+    """The rank of a layer's output, with the batch axis, after that of its input; None: unknown."""
+    inner = config.get("layer")
     if before is None or class_name in _UNKNOWN or class_name.startswith("ops."):
         return None
     if class_name in _ENCODING:
         return before if config.get("output_mode", "multi_hot") == "int" else None
     if class_name == "EinsumDense":
         return _rank_of_einsum(str(config.get("equation", "")), before)
-    if class_name in ("MelSpectrogram", "STFTSpectrogram"):
+    if class_name in _LONGER:
         return before + 1
-    if class_name == "Flatten":
+    if class_name == "Flatten" or (class_name.startswith("Global") and not config.get("keepdims")):
         return 2
-    if class_name.startswith("Global"):
-        return before if config.get("keepdims") else 2
     if class_name in _RECURRENT or class_name.startswith("ConvLSTM"):
-        return before - (0 if config.get("return_sequences") else 1)
-    if class_name in ("Embedding", "RepeatVector"):
-        return before + 1
+        return before if config.get("return_sequences") else before - 1
     if class_name == "Reshape":
         shape = config.get("target_shape")
         shape = shape.get("items") if isinstance(shape, dict) else shape
         return 1 + len(shape) if isinstance(shape, list | tuple) else None
-    inner = config.get("layer")
     if class_name == "Bidirectional" and isinstance(inner, dict):
         return rank_after("LSTM", inner["config"], before)
     if class_name == "TimeDistributed" and isinstance(inner, dict):

@@ -32,25 +32,22 @@ def allow_depth() -> None:
 
 @contextmanager
 def built_once() -> Iterator[None]:
-    """A context in which a Sequential that is read from a configuration is built once, at its end.
-
-    Keras 3 builds it again after each layer: 2,000 layers took half an hour.
-    """
+    """A context in which a Sequential read from a configuration is built once, at its end."""
     from keras import Sequential
 
     original = Sequential.__dict__["from_config"]
-    read = original.__func__
 
+    # Keras 3 builds it again after each layer: 2,000 layers took half an hour.
     class Growing(Sequential):  # type: ignore[misc]
         def add(self, layer: Any, rebuild: bool = True) -> None:
             super().add(layer, rebuild=False)
 
     def from_config(cls: Any, config: Any, custom_objects: Any = None) -> Any:
         if cls is not Sequential:
-            return read(cls, config, custom_objects)
+            return original.__func__(cls, config, custom_objects)
         shape = config.get("build_input_shape")
         grown = {key: value for key, value in config.items() if key != "build_input_shape"}
-        model = read(Growing, grown, custom_objects)
+        model = original.__func__(Growing, grown, custom_objects)
         object.__setattr__(model, "__class__", Sequential)
         if model._layers:
             model._maybe_rebuild()

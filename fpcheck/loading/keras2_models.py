@@ -1,4 +1,8 @@
-"""Loads models of Keras 2 with Keras 3."""
+"""Loads models of Keras 2 with Keras 3.
+
+The arguments of the three loaders are those of `formats.format.Code.load`; the file is only read.
+They raise ValueError where Keras 3 would not run the model as Keras 2 did.
+"""
 
 import json
 import shutil
@@ -18,16 +22,7 @@ _CONFIG = "config.json"  # of an archive
 
 
 def load_legacy_h5(path: Path, custom_objects: dict[str, object], safe_mode: bool) -> "keras.Model":
-    """The model of a full-model legacy HDF5 file of Keras 2 or 3, not compiled.
-
-    Args:
-        path: the file, which is only read.
-        custom_objects: classes and functions that are not Keras's own, by name.
-        safe_mode: refuse to run code that the file contains.
-
-    Raises:
-        ValueError: Keras 3 would not run the model as Keras 2 did.
-    """
+    """The model of a full-model legacy HDF5 file of Keras 2 or 3, not compiled."""
     import h5py
     import keras
     from keras.src.legacy.saving import json_utils, legacy_h5_format, saving_options, saving_utils
@@ -65,14 +60,6 @@ def load_old_archive(
 
     Keras 3 finds the weights and vocabularies where Keras 2 stored them. So it loads a copy of the
     file in which only the configuration is rewritten for Keras 3.
-
-    Args:
-        path: the file, which is only read.
-        custom_objects: classes and functions that are not Keras's own, by name.
-        safe_mode: refuse to run code that the file contains.
-
-    Raises:
-        ValueError: Keras 3 would not run the model as Keras 2 did.
     """
     import keras
 
@@ -97,16 +84,7 @@ def load_old_archive(
 def load_architecture(
     path: Path, custom_objects: dict[str, object], safe_mode: bool
 ) -> "keras.Model":
-    """The model that `Model.to_json` of Keras 2 or 3 describes, with fresh weights.
-
-    Args:
-        path: the file.
-        custom_objects: classes and functions that are not Keras's own, by name.
-        safe_mode: refuse to run code that the file contains.
-
-    Raises:
-        ValueError: Keras 3 would not run the model as Keras 2 did.
-    """
+    """The model that `Model.to_json` of Keras 2 or 3 describes, with fresh weights."""
     import keras
 
     text = path.read_text(encoding="utf-8")

@@ -37,9 +37,12 @@ class FileContents:
         self, architecture: Fingerprint, contents: Sequence[Measurement] = (), own: bool = False
     ) -> None:
         """Give weights without an architecture their places in one; see `layout.placement`."""
-        bare = self._reading.bare
         self._place = partial(
-            placed, architecture=architecture, contents=contents, own=own, bare=bare
+            placed,
+            architecture=architecture,
+            contents=contents,
+            own=own,
+            bare=self._reading.weightless,
         )
         self._take(self._reading)
 

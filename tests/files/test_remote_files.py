@@ -156,14 +156,14 @@ def test_a_file_that_cannot_be_read_is_reported_with_the_cause(
     place = address.format(server=server)
     fact, advice = FAILURES[address]
     with pytest.raises(FpcheckError) as raised:
-        remote_files.open_stream(place)
+        remote_files.open_remote(place)
     assert str(raised.value) == f"{place}: {fact}\n{advice}"
 
 
 def test_a_failure_of_tls_is_reported(server: str) -> None:
     place = server.replace("http:", "https:") + "/model.keras"
     with pytest.raises(FpcheckError) as raised:
-        remote_files.open_stream(place)
+        remote_files.open_remote(place)
     assert raised.value.fact.startswith(f"{place}: TLS failed (")
     assert raised.value.advice == "Check the address and its certificate."
 
@@ -174,7 +174,7 @@ def test_the_extra_is_named_where_its_package_is_not_installed(
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(FpcheckError) as raised:
-        remote_files.open_stream("https://host/model.keras")
+        remote_files.open_remote("https://host/model.keras")
     assert str(raised.value) == (
         f"https://host/model.keras: reading https:// needs {package}\n"
         "Install it: pip install 'fpcheck[remote]'."
@@ -183,10 +183,10 @@ def test_the_extra_is_named_where_its_package_is_not_installed(
 
 def test_a_connection_that_ends_while_reading_is_reported(server: str) -> None:
     write("weights.h5")
-    stream, size = remote_files.open_stream(f"{server}/weights.h5")
+    region = remote_files.open_remote(f"{server}/weights.h5")
     Path("weights.h5").unlink()
     with pytest.raises(FpcheckError) as raised:
-        stream.read(size)
+        region.read(0, region.size)
     assert str(raised.value) == f"{server}/weights.h5: the connection failed\n{LATER}"
 
 

@@ -14,7 +14,7 @@ import pytest
 from fpcheck import formats
 from fpcheck.errors import FpcheckError
 from fpcheck.files.region import FileRegion
-from fpcheck.formats import FORMATS, other_files
+from fpcheck.formats import FORMATS, recognition
 from fpcheck.formats.assembly import Derived, weights_only
 from fpcheck.formats.format import Code, Contains, Format
 from fpcheck.formats.opened import Opened
@@ -126,7 +126,7 @@ def test_a_file_that_a_format_can_read_is_not_walked_for_other_data(
     def walk(file: RawFile) -> None:
         raise AssertionError(file.label)
 
-    monkeypatch.setattr(other_files, "check_hdf5", walk)
+    monkeypatch.setattr(recognition, "check_hdf5", walk)
     hdf5()
     with raw_file(Path("model.h5"), "model.h5") as file:
         assert open_model(file.region, file.label, no_sibling).format == "weights-h5"

@@ -12,8 +12,7 @@ from fpcheck import demo
 from fpcheck.errors import FpcheckError
 from fpcheck.files import region
 from fpcheck.fingerprint import digest
-from fpcheck.formats.file_digest import file_digest
-from fpcheck.formats.model_file import ModelFile, Whole, open_regular
+from fpcheck.formats.model_file import ModelFile, Whole, file_digest, open_regular
 
 
 def test_each_byte_is_read_once(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from fpcheck.comparison.tolerance import Tolerances
 from fpcheck.files.dataset import Dataset
 from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.structure import Structure
-from fpcheck.formats.assembly import NoAssets, assemble
+from fpcheck.formats.assembly import assemble
 from fpcheck.formats.model_file import ModelFile
 from fpcheck.formats.tensor_groups import LayerTensors
 from fpcheck.keras_config import builtin_layers
@@ -341,7 +341,7 @@ def test_the_configuration_of_an_application_contains_its_whole_structure(name: 
         if not tensor.derived:
             shapes.setdefault(layer.path, []).append((None, Unfilled(tensor.shape, tensor.dtype)))
     config = json.loads(saving._serialize_model_as_json(model)[0])
-    found = assemble(draft(config, name), shapes, set(), NoAssets()).structure
+    found = assemble(name, draft(config, name), shapes, set()).structure
     comparison = compare_fingerprints(Fingerprint(alive), Fingerprint(found), Tolerances())
     assert (comparison.pairing.how, comparison.findings) == ("place", ())
     assert roles(found) == roles(alive)

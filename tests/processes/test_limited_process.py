@@ -26,7 +26,7 @@ PRELUDE = f"""
 import os, signal, time
 from fpcheck.errors import FpcheckError
 from fpcheck.files import limits
-from fpcheck.formats.reading_errors import result_of_reading
+from fpcheck.formats.model_file import result_of_reading
 from fpcheck.processes import limited_process
 
 {TINY}

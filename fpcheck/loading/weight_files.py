@@ -1,11 +1,12 @@
-"""Loads a legacy weight file in the order in which it lists the tensors of a layer.
+"""Loads weight files: by a name from which Keras sees the format, and in the order of the file.
 
-Keras lists trainable tensors first, so the tensors of a layer that was frozen when the file was
-saved are at another place. Keras loads by order, so it would fill other tensors, or fail.
+A legacy file lists trainable tensors of a layer first, so the tensors of a layer that was frozen
+when it was saved are at another place. Keras loads by order, so it would fill others, or fail.
 """
 
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,27 @@ import h5py
 
 
 @contextmanager
-def frozen_as_saved(model: Any, path: Path) -> Iterator[None]:
-    """A context in which layers are frozen as they were when a legacy file was saved.
+def named(path: Path, suffix: str) -> Iterator[Path]:
+    """The file under a name with this suffix, by which Keras chooses how it loads the file."""
+    if path.name.endswith(suffix) and not (suffix == ".h5" and path.name.endswith(".weights.h5")):
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="fpcheck-") as folder:
+        link = Path(folder) / f"model{suffix}"
+        link.symlink_to(path)
+        yield link
 
-    Nothing is changed where the names in the file do not show it.
-    """
+
+def load_weights_as(suffix: str, path: Path, model: Any) -> None:
+    """Fill a live model from a file that Keras loads as one with this suffix."""
+    order = frozen_as_saved(model, path) if suffix == ".h5" else nullcontext()
+    with named(path, suffix) as file, order:
+        model.load_weights(file)
+
+
+@contextmanager
+def frozen_as_saved(model: Any, path: Path) -> Iterator[None]:
+    """A context in which layers are frozen as the names in a legacy file show that they were."""
     wanted: dict[Any, bool] = {}
     for layer, names in _listed(model, path):
         wanted |= _trained(layer, names)
