@@ -7,6 +7,7 @@ None if it does not apply. The names are part of the golden format; rows may be 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+import ml_dtypes
 import numpy as np
 
 from fpcheck.codec import Array
@@ -25,63 +26,58 @@ class Changed(NamedTuple):
     pieces: Iterator[Array]
 
 
-def _moved(values: Array) -> Changed:
-    return Changed(values.shape, blocks.pieces(values))
+Mistake = Callable[[Array], Changed | None]
 
 
-def _narrowed(rounded: Callable[[Array], Iterator[Array]]) -> Callable[[Array], Changed | None]:
+def _rounded(through: type) -> Mistake:
     def mistake(values: Array) -> Changed | None:
-        if values.dtype not in (np.float32, np.float64):
-            return None
-        return Changed(values.shape, rounded(values))
+        wide = values.dtype in (np.float32, np.float64)
+        return Changed(values.shape, rounding.rounded(values, through)) if wide else None
 
     return mistake
 
 
-def _flipped(values: Array) -> Changed | None:
-    space = values.shape[:-2]
-    if values.ndim not in CONVOLUTION_RANKS or max(space) < 2:
-        return None
-    return _moved(np.flip(values, axis=tuple(range(len(space)))))
+def _moved(applies: Callable[[Array], bool], move: Callable[[Array], Array]) -> Mistake:
+    def mistake(values: Array) -> Changed | None:
+        if not applies(values):
+            return None
+        moved = move(values)
+        return Changed(moved.shape, blocks.pieces(moved))
+
+    return mistake
 
 
-def _transposed(values: Array) -> Changed | None:
-    return _moved(np.swapaxes(values, -1, -2)) if values.ndim >= 2 else None
+def _is_spatial(values: Array) -> bool:
+    return values.ndim in CONVOLUTION_RANKS and max(values.shape[:-2]) > 1
 
 
-def _space_transposed(values: Array) -> Changed | None:
-    if values.ndim != 4 or max(values.shape[:2]) < 2:
-        return None
-    return _moved(np.swapaxes(values, 0, 1))
+def _takes_colours(values: Array) -> bool:
+    return values.ndim in CONVOLUTION_RANKS and values.shape[-2] in COLOUR_CHANNELS
 
 
-def _channels_reversed(values: Array) -> Changed | None:
-    if values.ndim not in CONVOLUTION_RANKS or values.shape[-2] not in COLOUR_CHANNELS:
-        return None
-    return _moved(np.flip(values, axis=-2))
-
-
-COUNTERFACTUALS: dict[str, Callable[[Array], Changed | None]] = {
-    "float16": _narrowed(rounding.to_float16),
-    "bfloat16": _narrowed(rounding.to_bfloat16),
-    "flipped": _flipped,
-    "transposed": _transposed,
-    "space-transposed": _space_transposed,
-    "input-channels-reversed": _channels_reversed,
+COUNTERFACTUALS: dict[str, Mistake] = {
+    "float16": _rounded(np.float16),
+    "bfloat16": _rounded(ml_dtypes.bfloat16),
+    "flipped": _moved(_is_spatial, lambda v: np.flip(v, axis=tuple(range(v.ndim - 2)))),
+    "transposed": _moved(lambda v: v.ndim >= 2, lambda v: np.swapaxes(v, -1, -2)),
+    "space-transposed": _moved(
+        lambda v: v.ndim == 4 and _is_spatial(v), lambda v: np.swapaxes(v, 0, 1)
+    ),
+    "input-channels-reversed": _moved(_takes_colours, lambda v: np.flip(v, axis=-2)),
 }
 
 
-def start(pool: blocks.Pool, values: Array, dtype: str) -> dict[str, blocks.Pending[bytes]]:
-    """Starts to compute the digest of a tensor after each mistake, each in one thread of `pool`."""
+def start(
+    submit: blocks.Submit, values: Array, dtype: str, own: bytes
+) -> blocks.Pending[dict[str, bytes]]:
+    """Starts to compute the digest of a tensor after each mistake, each in one thread.
+
+    Digests equal to `own`, the unchanged tensor's, are left out.
+    """
     changed = ((name, mistake(values)) for name, mistake in COUNTERFACTUALS.items())
-    return {
-        name: pool.submit(digest.of_pieces, after.pieces, after.shape, dtype)
+    started: dict[str, blocks.Pending[bytes]] = {
+        name: submit(digest.of_pieces, after.pieces, after.shape, dtype)
         for name, after in changed
         if after is not None
     }
-
-
-def collect(started: dict[str, blocks.Pending[bytes]], own: bytes) -> dict[str, bytes]:
-    """The digests that `start` computes, without those equal to `own`, the unchanged tensor's."""
-    digests = {name: pending.result() for name, pending in started.items()}
-    return {name: changed for name, changed in digests.items() if changed != own}
+    return lambda: {n: after for n, pending in started.items() if (after := pending()) != own}

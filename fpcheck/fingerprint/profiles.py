@@ -1,6 +1,6 @@
 """Axis profiles: the L2 norm of each slice along each axis."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -20,9 +20,9 @@ class Profiles:
         self.sums = tuple(np.zeros(size) for size in values.shape) if values.ndim > 1 else ()
         self.room = blocks.Room(min(values.size, _SLAB))
 
-    def parts(self) -> Iterator[Index]:
+    def parts(self) -> Iterable[Index]:
         """Slabs of about a million values."""
-        return blocks.slabs(self.values.shape, _SLAB) if self.sums else iter(())
+        return blocks.slabs(self.values.shape, _SLAB) if self.sums else ()
 
     def measure(self, part: Index) -> tuple[Index, tuple[Array, ...]]:
         """The sums of squares of a slab along all its axes."""
@@ -38,8 +38,8 @@ class Profiles:
     def merge(self, figures: tuple[Index, tuple[Array, ...]]) -> None:
         """Adds the sums of the next slab."""
         index, sums = figures
-        for axis, part in enumerate(sums):
-            self.sums[axis][index[axis] if axis < len(index) else slice(None)] += part
+        for axis, part in enumerate(sums):  # a slab is cut along the first axes only
+            self.sums[axis][index[axis : axis + 1]] += part
 
     def norms(self) -> tuple[Array, ...]:
         """The profiles: one float32 array per axis."""

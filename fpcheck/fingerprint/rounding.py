@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-import ml_dtypes
 import numpy as np
 
 from fpcheck.codec import Array
@@ -19,28 +18,19 @@ _FLOOR = np.full(_PIECE, 2.0**-14, np.float32)
 _EXPONENT, _SIGN = np.uint32(0x7F80_0000), np.uint32(0x8000_0000)
 
 
-def to_float16(values: Array) -> Iterator[Array]:
+def rounded(values: Array, through: type) -> Iterator[Array]:
     """The rounded values in C order, in flat pieces. A piece is valid until the next one."""
-    return _rounded(values, np.float16)
-
-
-def to_bfloat16(values: Array) -> Iterator[Array]:
-    """As `to_float16`, for bfloat16."""
-    return _rounded(values, ml_dtypes.bfloat16)
-
-
-def _rounded(values: Array, through: type) -> Iterator[Array]:
     if values.size <= _SMALL:
         with np.errstate(over="ignore", invalid="ignore"):
             cast = values.reshape(-1).astype(through).astype(values.dtype)
         yield cast
         return
     size = min(values.size, _PIECE)
-    rounded, spare = np.empty(size, values.dtype), np.empty(size, values.dtype)
+    result, spare = np.empty(size, values.dtype), np.empty(size, values.dtype)
     narrow: Array = np.empty(size, through)
     quick = through is np.float16 and values.dtype == np.float32
     for piece in blocks.pieces(values, _PIECE):
-        after = rounded[: piece.size]
+        after = result[: piece.size]
         if not (quick and _to_float16(piece, after, spare[: piece.size])):
             with np.errstate(over="ignore", invalid="ignore"):
                 np.copyto(narrow[: piece.size], piece, casting="unsafe")

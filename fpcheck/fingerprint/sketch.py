@@ -27,22 +27,12 @@ _BITS = 36
 _STACKED = 16
 
 
-def _signs(label: str, shape: tuple[int, ...]) -> Array:
-    """Random signs from BLAKE3 in its extendable form, which no library version can change."""
-    count = int(np.prod(shape))
-    stream = blake3.blake3(f"{RECIPE}/{label}".encode()).digest(length=(count + 7) // 8)
-    bits = np.unpackbits(np.frombuffer(stream, np.uint8))[:count]
-    return (1.0 - 2.0 * bits).reshape(shape)
-
-
 @cache
-def _sides() -> tuple[Array, Array]:
-    return _signs("rows", (SIDE, PROJECTIONS)), _signs("columns", (SIDE, PROJECTIONS))
-
-
-@cache
-def _block_signs(group: int) -> Array:
-    return _signs(f"blocks/{group}", (SIDE, PROJECTIONS))
+def _signs(label: str) -> Array:
+    """Random signs (SIDE, PROJECTIONS) from BLAKE3 in its extendable form, the same for ever."""
+    stream = blake3.blake3(f"{RECIPE}/{label}".encode()).digest(length=SIDE * PROJECTIONS // 8)
+    bits = np.unpackbits(np.frombuffer(stream, np.uint8))
+    return (1.0 - 2.0 * bits).reshape(SIDE, PROJECTIONS)
 
 
 def room(size: int) -> int:
@@ -72,7 +62,7 @@ def of_blocks(padded: Array, size: int, largest: Array, place: int) -> Array:
     exact = _projected(padded, size)
     halves = exponents[:, None] // 2
     places = range(place, place + len(padded))
-    signs = np.array([_block_signs(each // SIDE)[each % SIDE] for each in places])
+    signs = np.array([_signs(f"blocks/{each // SIDE}")[each % SIDE] for each in places])
     scaled: Array = np.ldexp(np.ldexp(exact, -halves), halves - exponents[:, None]) * signs
     return scaled
 
@@ -90,10 +80,9 @@ def _projected(padded: Array, size: int) -> Array:
     height = min(-(-size // SIDE), _STACKED)
     rows = -(-size // (height * SIDE)) * height
     padded[:, size : rows * SIDE] = 0.0
-    left, right = _sides()
-    products = np.matmul(padded[:, : rows * SIDE].reshape(-1, height, SIDE), right)
+    products = np.matmul(padded[:, : rows * SIDE].reshape(-1, height, SIDE), _signs("columns"))
     of_rows = products.reshape(len(padded), rows, PROJECTIONS)
-    projected: Array = np.einsum("brk,rk->bk", of_rows, left[:rows])
+    projected: Array = np.einsum("brk,rk->bk", of_rows, _signs("rows")[:rows])
     return projected
 
 

@@ -42,16 +42,16 @@ def measure_details(values: Array, dtype: str, own: bytes, threads: int | None =
     values = np.asarray(values)
     threads = threads or blocks.threads_for(values)
     scan, profiles = _Scan(values), Profiles(values)
-    with blocks.workers(threads) as pool:
-        changed = counterfactual.start(pool, values, dtype)
-        quantiles = pool.submit(_quantiles, values)
-        blocks.run(pool, (scan, profiles), ahead=2 * threads)
+    with blocks.workers(threads) as submit:
+        changed = counterfactual.start(submit, values, dtype, own)
+        quantiles = submit(_quantiles, values)
+        blocks.run(submit, (scan, profiles), ahead=2 * threads)
         return Details(
             statistics=scan.statistics(),
-            quantiles=quantiles.result(),
+            quantiles=quantiles(),
             sketch=scan.total.projected,
             profiles=profiles.norms(),
-            counterfactuals=counterfactual.collect(changed, own),
+            counterfactuals=changed(),
         )
 
 
@@ -99,11 +99,9 @@ class _Scan:
         return figures + (self._blocks(flat[-rest:][None], number + count) if rest else [])
 
     def _blocks(self, values: Array, number: int) -> list[_Figures]:
-        """The figures of blocks of equal size, all at once, since each call of numpy takes time.
+        """The figures of blocks of equal size, one per row; `number` is that of the first.
 
-        Args:
-            values: one row per block.
-            number: of the first block.
+        All at once, since each call of numpy takes time.
         """
         count, size = values.shape
         padded, spare = (array[: count * sketch.room(size)] for array in self.room.arrays)
@@ -128,19 +126,11 @@ class _Scan:
 
     def statistics(self) -> Statistics:
         """The statistics of the whole tensor; 0 if no value is finite."""
-        total = self.total if self.total.finite else self.total._replace(minimum=0.0, maximum=0.0)
-        return Statistics(
-            count=self.values.size,
-            zeros=total.zeros,
-            nans=total.nans,
-            infinities=total.infinities,
-            minimum=total.minimum,
-            maximum=total.maximum,
-            mean=total.mean,
-            std=math.sqrt(total.deviations / max(1, total.finite)),
-            l1=total.l1,
-            l2=math.sqrt(total.squares),
-        )
+        total = self.total
+        counts = (self.values.size, total.zeros, total.nans, total.infinities)
+        extremes = (total.minimum, total.maximum) if total.finite else (0.0, 0.0)
+        std, l2 = math.sqrt(total.deviations / max(1, total.finite)), math.sqrt(total.squares)
+        return Statistics(*counts, *extremes, total.mean, std, total.l1, l2)
 
 
 def _figures(values: Array, least: Array, most: Array, spare: Array) -> list[_Figures]:

@@ -6,7 +6,7 @@ import pytest
 
 from fpcheck.codec import Array
 from fpcheck.fingerprint import blocks, digest, rounding
-from fpcheck.fingerprint.counterfactual import COUNTERFACTUALS, collect, start
+from fpcheck.fingerprint.counterfactual import COUNTERFACTUALS, start
 
 
 def drawn(*shape: int) -> Array:
@@ -14,7 +14,7 @@ def drawn(*shape: int) -> Array:
 
 
 def foretold(values: Array, dtype: str = "float32") -> dict[str, bytes]:
-    return collect(start(blocks.Inline(), values, dtype), digest.of_array(values, dtype))
+    return start(blocks.at_once, values, dtype, digest.of_array(values, dtype))()
 
 
 KERNEL, IMAGE_KERNEL, MATRIX = drawn(3, 3, 8, 8), drawn(5, 5, 3, 8), drawn(6, 4)
