@@ -2,7 +2,7 @@
 
 import base64
 import marshal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import CodeType
 from typing import Any
 
@@ -21,14 +21,13 @@ from fpcheck.fingerprint.attribute_rules import (
 
 # Longer arrays in a configuration (`Normalization.mean`, for example) are replaced by their digest.
 LONGEST_ARRAY = 64
-_UNSET = object()
-# Attributes that describe a model's graph. Structures store the graph layer by layer.
 # Where a graph names the layers of its inputs and outputs.
 GRAPH_ENDS = ("input_layers", "output_layers")
+# Attributes that describe a model's graph. Structures store the graph layer by layer.
 _GRAPH = frozenset({"layers", *GRAPH_ENDS, "build_input_shape"})
 # The keys that Keras writes for a serialised object. A dictionary with other keys is a user's.
-_SERIALIZED = {"class_name", "config", "name", "inbound_nodes", "__passive_serialization__"} | {
-    *("module", "registered_name", "build_config", "compile_config", "shared_object_id")
+_SERIALIZED = (BOOKKEEPING - OF_EVERY_LAYER) | {
+    *("class_name", "config", "name", "inbound_nodes", "__passive_serialization__")
 }
 
 
@@ -62,7 +61,7 @@ def split_config(
         # with versions that do not.
         if value is None or (key in BOOKKEEPING and attribute not in DTYPE_DECIDES):
             continue
-        if attribute in COMPARED_ELSEWHERE or ADDED_LATER.get(attribute, _UNSET) == value:
+        if attribute in COMPARED_ELSEWHERE or (attribute in ADDED_LATER and not value):
             continue
         group = training if is_training(class_name, key) else decisive
         if attribute in NUMBERS:  # as Keras computes with them: float32, flat
@@ -79,11 +78,9 @@ def _is_policy_map(value: Any) -> bool:
 
 def telling(arguments: dict[str, Any]) -> dict[str, Any]:
     """The named arguments of a call without the defaults None and `training=False`."""
-    return {
-        key: value
-        for key, value in arguments.items()
-        if value is not None and (key, value is False) != ("training", True)
-    }
+    default = {key for key, value in arguments.items() if value is None}
+    default |= {"training"} if arguments.get("training") is False else set()
+    return {key: value for key, value in arguments.items() if key not in default}
 
 
 def port_key(path: Iterable[str | int]) -> str:
@@ -93,7 +90,7 @@ def port_key(path: Iterable[str | int]) -> str:
     a key is written `~1`, and a `~` as `~0`, as in a JSON pointer (RFC 6901).
     """
     steps = tuple(path)
-    if not any(isinstance(step, str) for step in steps):
+    if all(isinstance(step, int) for step in steps):
         return ""
     return "/".join(str(step).replace("~", "~0").replace("/", "~1") for step in steps)
 
@@ -177,21 +174,23 @@ def _with_positions(config: dict[str, Any]) -> dict[str, Any]:
         return config
     position = {layer.get("name"): index for index, layer in enumerate(layers)}
 
-    def positions(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: positions(item) for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            return [positions(item) for item in value]
-        return position.get(value, value) if isinstance(value, str) else value
-
     def nameless(layer: dict[str, Any]) -> dict[str, Any]:
         own = layer.get("config")
         if not isinstance(own, dict) or "trainable" in own:  # `_whole` removes both
             return layer
         return {**layer, "config": {k: v for k, v in own.items() if k != "name"}}
 
-    ends = {key: positions(config[key]) for key in GRAPH_ENDS if key in config}
+    ends = {key: replaced(config[key], position) for key in GRAPH_ENDS if key in config}
     return {**config, **ends, "layers": [nameless(layer) for layer in layers]}
+
+
+def replaced(value: Any, by: Mapping[Any, Any]) -> Any:
+    """JSON in which other values take the place of strings, except keys."""
+    if isinstance(value, dict):
+        return {key: replaced(item, by) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [replaced(item, by) for item in value]
+    return by.get(value, value) if isinstance(value, str) else value
 
 
 def _whole(config: dict[str, Any]) -> dict[str, Any]:
@@ -206,19 +205,15 @@ def _is_lambda(config: dict[Any, Any]) -> bool:
     return isinstance(parts, list | tuple) and len(parts) == 3 and isinstance(parts[0], str)
 
 
-def _number_array(config: Any) -> Any:
-    return _plain_array(np.asarray(config["value"], config["dtype"]))
-
-
 # How files write values that JSON has no syntax for.
 _WRAPPED: dict[str, Callable[[Any], Any]] = {
     "function": plain,
-    "__slice__": lambda config: plain(
-        slice(config.get("start"), config.get("stop"), config.get("step"))
-    ),
+    "__slice__": lambda config: plain(slice(*map(config.get, ("start", "stop", "step")))),
     "__ellipsis__": lambda config: plain(...),
-    "__numpy__": _number_array,
-    "__tensor__": _number_array,
+    **dict.fromkeys(
+        ("__numpy__", "__tensor__"),
+        lambda config: _plain_array(np.asarray(config["value"], config["dtype"])),
+    ),
 }
 
 
@@ -236,15 +231,15 @@ def _lambda(code: Any, defaults: Any, closure: Any) -> str:
 
 def code_body(code: CodeType) -> list[Any]:
     """What compiled code does: instructions, constants and names, without file and line."""
-    constants = [_constant(constant) for constant in code.co_consts]
+
+    def constant(value: Any) -> Any:
+        if isinstance(value, CodeType):
+            return code_body(value)
+        # The order of a frozenset varies.
+        return repr(sorted(map(repr, value)) if isinstance(value, frozenset) else value)
+
+    constants = [constant(value) for value in code.co_consts]
     return [code.co_code.hex(), constants, list(code.co_names), list(code.co_varnames)]
-
-
-def _constant(value: Any) -> Any:
-    if isinstance(value, CodeType):
-        return code_body(value)
-    # The order of a frozenset varies.
-    return repr(sorted(map(repr, value)) if isinstance(value, frozenset) else value)
 
 
 def _dtype(config: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 
-import msgspec
 from msgspec.structs import replace
 
 from fpcheck.codec import Value
@@ -19,10 +18,7 @@ class Fingerprint(Value, frozen=True, eq=False):
     """Everything that is measured of one model; a level that was not measured is None.
 
     Attributes:
-        structure: the layers and their connections.
         weights: one measurement for each of `structure.tensors`, in order.
-        outputs: the model's outputs on the probes.
-        accuracy: predictions on labelled data.
     """
 
     structure: Structure
@@ -33,9 +29,8 @@ class Fingerprint(Value, frozen=True, eq=False):
     @property
     def content_id(self) -> bytes | None:
         """The id of the weights; None where they were not measured."""
-        if self.weights is None:
-            return None
-        return content_id(self.structure, (m.digest for m in self.weights))
+        weights = self.weights
+        return None if weights is None else content_id(self.structure, (m.digest for m in weights))
 
     @property
     def levels(self) -> tuple[Level, ...]:
@@ -83,10 +78,7 @@ def content_id(structure: Structure, digests: Iterable[bytes]) -> bytes:
     BLAKE3 of the sorted JSON list of [stable path of the layer, index of the tensor in the layer,
     digest in hexadecimal], over the tensors that weight files contain. It does not depend on roles
     or on running numbers, so every format that names layers gives the same id.
-
-    Args:
-        structure: the layers and tensors.
-        digests: one for each of `structure.tensors`, in order.
+    `digests` has one for each of `structure.tensors`, in order.
     """
     stored = [
         (layer.path, tensor.index, own.hex())
@@ -94,5 +86,4 @@ def content_id(structure: Structure, digests: Iterable[bytes]) -> bytes:
         if not tensor.derived
     ]
     stable = stable_paths(path for path, _, _ in stored)
-    rows = [[stable[path], index, own] for path, index, own in stored]
-    return digest.of_bytes(msgspec.json.encode(sorted(rows)))
+    return digest.of_value(sorted([stable[path], index, own] for path, index, own in stored))

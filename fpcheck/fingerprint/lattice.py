@@ -30,9 +30,7 @@ class Grid(Value, frozen=True):
 def grid(values: Array, axis: int | None) -> Grid | None:
     """The grid on which all values lie; None if there is none with at most `MOST_STEPS`.
 
-    Args:
-        values: numeric, any shape.
-        axis: the axis along which each slice has its own grid; None for one grid for all values.
+    Each slice along `axis` has its own grid; None is one grid for all values.
     """
     slices = values.reshape(1, -1) if axis is None else np.moveaxis(values, axis, 0)
     slices = slices.reshape(len(slices), -1)

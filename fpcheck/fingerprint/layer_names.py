@@ -1,7 +1,7 @@
 """Names of layers without the running numbers that Keras gives them."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 
 def stable_names(names: Iterable[str]) -> list[str]:
@@ -39,6 +39,13 @@ def stable_paths(paths: Iterable[str]) -> dict[str, str]:
 def stem(path: str) -> list[str]:
     """The names on a path, without their running numbers."""
     return [_split(name)[0] for name in path.split("/")]
+
+
+def above(path: str) -> Iterator[str]:
+    """The paths of what is around a layer, from the inside out."""
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path
 
 
 def _split(name: str) -> tuple[str, int]:

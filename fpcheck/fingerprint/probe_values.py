@@ -5,6 +5,8 @@ gives the same bytes everywhere. Images are not symmetric in space or colour, to
 the vocabulary, and where a model masks padding, every second probe is padded.
 """
 
+import math
+from collections.abc import Callable
 from typing import Literal
 
 import blake3
@@ -39,10 +41,11 @@ class ProbeInput(Value, frozen=True):
     words: tuple[str, ...] = ()
 
 
-def _stream(label: str, count: int) -> Array:
-    """`count` bytes that depend on the label only, as int64 (count,)."""
+def _stream(label: str, *shape: int) -> Array:
+    """Bytes that depend on the label only, as int64 of a shape."""
+    count = math.prod(shape)
     raw = blake3.blake3(f"{RECIPE}/{label}".encode()).digest(length=max(1, count))
-    return np.frombuffer(raw, np.uint8)[:count].astype(np.int64)
+    return np.frombuffer(raw, np.uint8)[:count].astype(np.int64).reshape(shape)
 
 
 def _image(spec: ProbeInput, label: str) -> Array:
@@ -50,8 +53,10 @@ def _image(spec: ProbeInput, label: str) -> Array:
     height, width, channels = spec.shape
     y, x = np.mgrid[0:height, 0:width].astype(np.int64)
     y, x = y * 224 // max(height, 1), x * 224 // max(width, 1)
-    noise = _stream(f"{label}/noise", height * width * channels).reshape(spec.shape)
-    settings = _stream(f"{label}/settings", 8 * channels).reshape(channels, 8)
+    noise, settings = (
+        _stream(f"{label}/noise", *spec.shape),
+        _stream(f"{label}/settings", channels, 8),
+    )
     image = np.empty(spec.shape, np.int64)
     for channel, (a, b, c, top, left, tall, wide, level) in enumerate(settings):
         wave = np.abs(((a % 13 + 1) * y + (b % 7 + channel + 1) * x + c) % 510 - 255)
@@ -65,39 +70,31 @@ def _image(spec: ProbeInput, label: str) -> Array:
 
 
 def _tokens(spec: ProbeInput, label: str) -> Array:
-    size = int(np.prod(spec.shape))
-    digits = _stream(label, 4 * size).reshape(size, 4) @ (256 ** np.arange(4))
+    digits = _stream(label, *spec.shape, 4) @ (256 ** np.arange(4))
     first = 1 if spec.limit > 1 else 0  # 0 is padding in models that mask padding
     ids: Array = first + digits % max(1, spec.limit - first)
-    return ids.reshape(spec.shape).astype(spec.dtype)
+    return ids.astype(spec.dtype)
 
 
 def _text(spec: ProbeInput, label: str) -> Array:
-    size = int(np.prod(spec.shape))
-    picks = _stream(label, 5 * size).reshape(size, 5) % len(spec.words)
+    picks = _stream(label, *spec.shape, 5).reshape(-1, 5) % len(spec.words)
     lines = [" ".join(spec.words[pick] for pick in row[: spec.limit]) for row in picks]
     return np.array(lines, dtype=object).reshape(spec.shape)
 
 
 def _values(spec: ProbeInput, label: str) -> Array:
     """About normal with standard deviation 1: the centred sum of four bytes (Irwin-Hall)."""
-    size = int(np.prod(spec.shape))
-    sums = _stream(label, 4 * size).reshape(size, 4).sum(axis=1) - 510
+    sums = _stream(label, *spec.shape, 4).sum(axis=-1) - 510
     normal: Array = (sums.astype(np.float64) / 147.8).astype(np.float32)
-    return normal.reshape(spec.shape)
+    return normal
 
 
-def _switch(spec: ProbeInput, label: str) -> Array:
-    odd: Array = _stream(label, int(np.prod(spec.shape))) % 2 == 1
-    return odd.reshape(spec.shape)
-
-
-_MAKERS = {
+_MAKERS: dict[Kind, Callable[[ProbeInput, str], Array]] = {
     "image": _image,
     "tokens": _tokens,
     "text": _text,
     "values": _values,
-    "switch": _switch,
+    "switch": lambda spec, label: _stream(label, *spec.shape) % 2 == 1,
 }
 
 

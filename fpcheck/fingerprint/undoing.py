@@ -45,25 +45,21 @@ def undo(wanted: Sequence[Wanted], read: Reader) -> tuple[Undone | None, ...]:
         read: gives the values of the candidate's tensor with a digest.
     """
     orders_seen: dict[bytes, Order] = {}
-    changes: dict[int, Undone | None] = {}
+    changes: list[Undone | None] = [None] * len(wanted)
+    details = [(item.golden.details, item.candidate.details) for item in wanted]
+    profiles = [golden.profiles if golden else () for golden, _ in details]
     # The profiles of matrices show their order; vectors are then tried in the same orders.
-    for number in sorted(range(len(wanted)), key=lambda number: not _has_profiles(wanted[number])):
-        item = wanted[number]
-        golden, own = item.golden.details, item.candidate.details
-        changes[number] = None
+    for number in sorted(range(len(wanted)), key=lambda n: not profiles[n]):
+        golden, own = details[number]
         if golden is not None and own is not None and _has_norm(golden) and _has_norm(own):
-            with read(item.candidate.digest) as values:
-                changes[number] = _undo_one(values, item, golden, own, orders_seen)
-    return tuple(changes[number] for number in range(len(wanted)))
+            with read(wanted[number].candidate.digest) as values:
+                changes[number] = _undo_one(values, wanted[number], golden, own, orders_seen)
+    return tuple(changes)
 
 
 def _has_norm(details: Details) -> bool:
     """Whether distances relative to a tensor are defined."""
     return details.statistics.l2 > 0 and not details.statistics.non_finite
-
-
-def _has_profiles(item: Wanted) -> bool:
-    return item.golden.details is not None and bool(item.golden.details.profiles)
 
 
 def _undo_one(
