@@ -203,6 +203,11 @@ class Structure(Value, frozen=True, dict=True):
         """Every tensor with its layer, in the model's order."""
         return [(layer, tensor) for layer in self.layers for tensor in layer.tensors]
 
+    @property
+    def weighted(self) -> list[Layer]:
+        """The layers with tensors that weight files contain."""
+        return [layer for layer in self.layers if layer.stored]
+
     @cached_property
     def by_path(self) -> dict[str, Layer]:
         """Every layer by its path."""

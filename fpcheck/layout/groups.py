@@ -1,9 +1,21 @@
 """In which group of a weight file Keras 3 looks for each layer: by class and position, not name."""
 
+import re
 from collections.abc import Iterator
 
+from fpcheck.fingerprint.layer_names import above
 from fpcheck.fingerprint.structure import Layer, Structure
-from fpcheck.layout.group_names import ATTENTIONS, PROJECTIONS, snake_case, unique_name
+
+# The projections of an attention layer, in its order, and the attribute for each.
+PROJECTIONS = {
+    "query": "query_dense",
+    "key": "key_dense",
+    "gate": "gate_dense",
+    "value": "value_dense",
+    "attention_output": "output_dense",
+}
+ATTENTIONS = ("MultiHeadAttention", "GroupedQueryAttention")
+_PRIVATE = re.compile("/_(" + "|".join(PROJECTIONS.values()) + r")(?=/|$)")
 
 # The attributes with which Keras's layers refer to inner layers, in the order of those.
 _ATTRIBUTES = {
@@ -20,9 +32,7 @@ def groups_of(structure: Structure) -> dict[str, str]:
         return {}
     children: dict[str, list[Layer]] = {}
     for layer in structure.layers:
-        parent = layer.path.rpartition("/")[0]
-        while parent and parent not in structure.by_path:
-            parent = parent.rpartition("/")[0]
+        parent = next((path for path in above(layer.path) if path in structure.by_path), "")
         children.setdefault(parent, []).append(layer)
     return dict(_numbered(children, "", "layers/"))
 
@@ -61,3 +71,26 @@ def is_model(layer: Layer) -> bool:
     """Whether a layer is a model whose graph is known."""
     config = layer.config or {}
     return layer.class_name in ("Functional", "Sequential") or {"inputs", "outputs"} <= {*config}
+
+
+def snake_case(class_name: str) -> str:
+    """`MultiHeadAttention` as `multi_head_attention`, by the rule of Keras."""
+    name = re.sub(r"\W+", "", class_name)
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def unique_name(name: str, used: dict[str, int]) -> str:
+    """The name, numbered from its second use on; `used` counts the uses."""
+    count = used.get(name, -1) + 1
+    used[name] = count
+    return f"{name}_{count}" if count else name
+
+
+def public(group: str) -> str:
+    """The path of a group, with the public names of the projections of attention layers.
+
+    Whether a file has the public or the private name depends on the layer and on the version of
+    Keras that wrote the file.
+    """
+    return _PRIVATE.sub(r"/\1", group)

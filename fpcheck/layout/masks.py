@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
+from fpcheck.fingerprint.canonical import replaced
 from fpcheck.fingerprint.structure import Call, Edge, Layer, Structure
 
 # Operations that Keras's layers call in `compute_mask`, besides the comparison with a value.
@@ -74,18 +75,10 @@ def _unmasked(call: Call, makers: set[str]) -> Call:
     others = [position for position in range(len(call.inputs)) if position not in masks]
     numbers = {f"${old}": f"${new}" for new, old in enumerate(others)}
     kwargs = {key: value for key, value in call.arguments["kwargs"].items() if key != "mask"}
-    args = _renumbered(call.arguments["args"], numbers)
+    args = replaced(call.arguments["args"], numbers)
     plain = not kwargs and all(isinstance(a, str) and a in numbers.values() for a in _leaves(args))
-    arguments = {} if plain else {"args": args, "kwargs": _renumbered(kwargs, numbers)}
+    arguments = {} if plain else {"args": args, "kwargs": replaced(kwargs, numbers)}
     return replace(call, inputs=tuple(call.inputs[p] for p in others), arguments=arguments)
-
-
-def _renumbered(value: object, numbers: dict[str, str]) -> object:
-    if isinstance(value, list):
-        return [_renumbered(item, numbers) for item in value]
-    if isinstance(value, dict):
-        return {key: _renumbered(item, numbers) for key, item in value.items()}
-    return numbers.get(value, value) if isinstance(value, str) else value
 
 
 def _leaves(value: object) -> Iterator[object]:

@@ -18,29 +18,19 @@ _SMALL = 1 / 4
 def is_part(
     file: Structure, empty: Sequence[Layer], match: LayerMatch, architecture: Structure
 ) -> bool:
-    """Whether the layers that a file lacks are in other files.
-
-    Args:
-        file: of a weights-only file.
-        empty: layers that the file names without any tensor.
-        match: which layers of the architecture the layers of the file are.
-        architecture: the whole model.
-    """
+    """Whether the layers that a file lacks are in other files; it names `empty` without tensors."""
     if SHARD in file.not_stored:
         return True
-    pairs = [
-        (layer, architecture.by_path[match.layers[layer.path]])
+    own = {path: architecture.by_path[name] for path, name in match.layers.items()}
+    fit = all(
+        layer.path in own and Counter(shapes(layer)) == Counter(shapes(own[layer.path]))
         for layer in file.layers
-        if layer.path in match.layers
-    ]
-    fit = all(Counter(shapes(layer)) == Counter(shapes(own)) for layer, own in pairs)
-    weighted = [layer.path for layer in architecture.layers if layer.stored]
-    present = {own.path for _, own in pairs}
+    )
+    weighted = [layer.path for layer in architecture.weighted]
+    present = {own[layer.path].path for layer in file.layers if layer.path in own}
     missing = [path for path in weighted if path not in present]
-    named = {match.layers[layer.path] for layer in empty if layer.path in match.layers}
-    if len(pairs) < len(file.layers) or not fit or not present or not missing:
-        return False
-    if named & {*missing}:
+    named = {own[layer.path].path for layer in empty if layer.path in own}
+    if not fit or not present or not missing or named & {*missing}:
         return False
     if match.below is not None:
         return present == {path for path in weighted if path.startswith(f"{match.below}/")}
@@ -60,7 +50,7 @@ def _is_head(
     if not architecture.outputs:  # without a graph, the rest must be one inner model
         inner = {path.partition("/")[0] for path in missing}
         return len(inner) == 1 and not any(path.partition("/")[0] in inner for path in present)
-    position = _positions(architecture)
+    position = {layer.path: number for number, layer in enumerate(architecture.layers)}
     start = max(position[path] for path in missing)
     return all(position[path] > start for path in present | named)
 
@@ -75,14 +65,10 @@ def _is_body(
     """
     if not architecture.outputs:
         return False
-    position = _positions(architecture)
+    position = {layer.path: number for number, layer in enumerate(architecture.layers)}
     end = max(position[path] for path in present)
     if any(position[path] < end for path in missing) or any(position[p] > end for p in named):
         return False
     outer = (layer for layer in architecture.layers[end + 1 :] if "/" not in layer.path)
     without_weights = (layer.class_name for layer in outer if not layer.stored)
     return len(missing) > 1 or any(not name.startswith("ops.") for name in without_weights)
-
-
-def _positions(architecture: Structure) -> dict[str, int]:
-    return {layer.path: position for position, layer in enumerate(architecture.layers)}

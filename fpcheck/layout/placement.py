@@ -1,6 +1,6 @@
 """An architecture with the tensors of a weights-only file in its layers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -33,12 +33,12 @@ def placed(
     own: bool = False,
     bare: Sequence[Layer] = (),
 ) -> Fingerprint:
-    """The fingerprint of an architecture with the weights of a file.
+    """The fingerprint of an architecture with the weights of a weights-only file.
 
     Args:
         file: of a weights-only file.
         architecture: the model; its weights, if any, are used for state that no file contains.
-        contents: weights that the architecture is known to have had, to match layers by content.
+        contents: as for `match_layers`, and so are the others.
         own: whether the architecture is the model's own, not that of its golden.
         bare: layers that the file names without any tensor.
     """
@@ -63,10 +63,9 @@ def misfit(filled: Structure, architecture: Structure) -> list[str]:
 
     Then the file is of another architecture. Fewer missing layers are reported one by one.
     """
-    present = {layer.path for layer in filled.layers if layer.stored}
-    weighted = [layer.path for layer in architecture.layers if layer.stored]
-    missing = [path for path in weighted if path not in present]
-    return missing if 2 * len(missing) >= len(weighted) else []
+    present = {layer.path for layer in filled.weighted}
+    missing = [layer.path for layer in architecture.weighted if layer.path not in present]
+    return missing if 2 * len(missing) >= len(architecture.weighted) else []
 
 
 def _filled(
@@ -82,21 +81,17 @@ def _filled(
         names[layer.path] = name
     from_file = {names[layer.path]: layer for layer in file.structure.layers}
     derived = _derived(architecture) if own else {}
-    layers = [
-        replace(
-            layer,
-            tensors=_tensors(layer, from_file.pop(layer.path, None), derived),
-            not_stored=(*layer.not_stored, *_unknown_state(layer, derived)),
-        )
-        for layer in base.layers
-    ]
+    layers = [_with_tensors(la, from_file.pop(la.path, None), derived) for la in base.layers]
     layers += [replace(layer, path=path, config=None) for path, layer in from_file.items()]
     not_stored = base.not_stored if own else file.structure.not_stored
     structure = replace(base, layers=tuple(layers), not_stored=not_stored)
-    if file.weights is None:
-        return Fingerprint(_renumbered(structure))
     measured = {(names[path], index): m for (path, index), m in measured_by_place(file).items()}
-    return Fingerprint(_renumbered(structure), weights_of(structure, {**derived, **measured}))
+    known = file.weights is not None
+    weights = weights_of(structure, {**derived, **measured}) if known else None
+    # The index of each tensor is its position in the layer.
+    numbered = (tuple(replace(t, index=n) for n, t in enumerate(la.tensors)) for la in layers)
+    layers = [replace(layer, tensors=own) for layer, own in zip(layers, numbered, strict=True)]
+    return Fingerprint(replace(structure, layers=tuple(layers)), weights)
 
 
 def _derived(architecture: Fingerprint) -> Measured:
@@ -113,35 +108,24 @@ def _derived(architecture: Fingerprint) -> Measured:
     return {place: one for place, one in measured.items() if place not in follows}
 
 
-def _unknown_state(layer: Layer, derived: Measured) -> tuple[str, ...]:
-    """The roles of the state that a layer derives and that is not known."""
-    return tuple(
-        t.role for t in layer.tensors if t.derived and (layer.path, t.index) not in derived
-    )
+def _with_tensors(layer: Layer, from_file: Layer | None, derived: Measured) -> Layer:
+    """A layer with the file's tensors and its derived state, as far as that is known."""
+    state = [t for t in layer.tensors if t.derived]
+    known = [t for t in state if (layer.path, t.index) in derived]
+    tensors = (*(_filled_tensors(layer, from_file) if from_file else ()), *known)
+    unknown = (t.role for t in state if t not in known)
+    return replace(layer, tensors=tensors, not_stored=(*layer.not_stored, *unknown))
 
 
-def _renumbered(structure: Structure) -> Structure:
-    """The structure with the index of each tensor equal to its position in the layer."""
-    layers = []
-    for layer in structure.layers:
-        tensors = (replace(tensor, index=index) for index, tensor in enumerate(layer.tensors))
-        layers.append(replace(layer, tensors=tuple(tensors)))
-    return replace(structure, layers=tuple(layers))
-
-
-def _tensors(layer: Layer, from_file: Layer | None, derived: Measured) -> tuple[Tensor, ...]:
-    """The file's tensors of a layer, with the architecture's roles, and its derived state."""
-    state = tuple(t for t in layer.tensors if t.derived and (layer.path, t.index) in derived)
-    if from_file is None:
-        return state
+def _filled_tensors(layer: Layer, from_file: Layer) -> Iterable[Tensor]:
+    """The file's tensors of a layer, with the architecture's roles."""
     own = _numbered(from_file.tensors, layer.stored)
     if len(own) != len(from_file.tensors):
-        return from_file.tensors + state
+        return from_file.tensors
     if from_file.config is None:  # legacy files list what is trained first
         own.sort(key=lambda tensor: tensor.trainable is False)
     pairs = sorted(zip(own, from_file.tensors, strict=True), key=lambda pair: pair[0].index)
-    filled = (replace(t, shape=f.shape, dtype=f.dtype, index=f.index) for t, f in pairs)
-    return (*filled, *state)
+    return (replace(t, shape=f.shape, dtype=f.dtype, index=f.index) for t, f in pairs)
 
 
 def _numbered(in_file: Sequence[Tensor], own: Sequence[Tensor]) -> list[Tensor]:
