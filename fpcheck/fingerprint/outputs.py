@@ -85,13 +85,10 @@ class Outputs(Value, frozen=True, eq=False):
     """The outputs part of a fingerprint.
 
     Attributes:
-        probes: the inputs of the model.
         preprocess: how raw probes were preprocessed: none, caffe, tf, torch, or module:function.
         answers: one for each output of the model.
         activations: one for each call of each layer, in the order of the calls.
         environment: versions and settings that influence rounding.
-        noise: measured while recording.
-        reach: the layers with weights that the probes do not reach.
         alternatives: the logits of each output after common mistakes in preprocessing, by name.
         functions: values on a fixed grid of each activation that is known only by its name.
         recipe: the version of the rules by which outputs are stored.
@@ -111,14 +108,8 @@ class Outputs(Value, frozen=True, eq=False):
 
 def answer(name: str, logits: Array, final: Array, squashed: bool) -> Answer:
     """One output, shape (probes, ...), in the stored form."""
-    return Answer(
-        name=name,
-        shape=tuple(logits.shape),
-        logits=kept(logits),
-        final=kept(final),
-        squashed=squashed,
-        sketch=sketch.of_array(real(logits).astype(np.float32)),
-    )
+    projected = sketch.of_array(real(logits).astype(np.float32))
+    return Answer(name, tuple(logits.shape), kept(logits), kept(final), squashed, projected)
 
 
 def real(values: Array) -> Array:
@@ -145,8 +136,7 @@ def relative_difference(golden: Array, other: Array) -> float:
     difference = np.abs(reference - other.astype(np.float64))
     if not difference.size:
         return 0.0
-    rms = float(np.sqrt(np.mean(reference * reference)))
-    largest = float(np.max(difference))
+    rms, largest = float(np.sqrt(np.mean(reference * reference))), float(np.max(difference))
     return largest / rms if rms > 0 else largest
 
 

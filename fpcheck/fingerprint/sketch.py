@@ -42,7 +42,7 @@ def room(size: int) -> int:
 
 
 def of_blocks(padded: Array, size: int, largest: Array, place: int) -> Array:
-    """The sketches of blocks of equal size; overwrites them.
+    """The sketches of blocks of equal size, float64 (blocks, PROJECTIONS); overwrites the blocks.
 
     Args:
         padded: float64, one row per block; the first `size` values of a row are the block. A single
@@ -50,29 +50,19 @@ def of_blocks(padded: Array, size: int, largest: Array, place: int) -> Array:
         size: how many values a block has.
         largest: the largest magnitude in each block.
         place: the number of the first block in its tensor.
-
-    Returns:
-        float64 of shape (len(padded), PROJECTIONS).
     """
-    exponents = _BITS - np.frexp(largest)[1]
-    values = padded[:, :size]
-    for power in _powers(exponents):
-        np.multiply(values, power[:, None], out=values)
+    exponents = _BITS - np.frexp(largest)[1][:, None]
+    halves, values = exponents // 2, padded[:, :size]
+    # Two factors if one would overflow, which subnormal values cause.
+    fits = np.abs(exponents).max() < 1000
+    for power in (exponents,) if fits else (halves, exponents - halves):
+        np.multiply(values, np.ldexp(1.0, power), out=values)
     np.rint(values, out=values)
     exact = _projected(padded, size)
-    halves = exponents[:, None] // 2
     places = range(place, place + len(padded))
     signs = np.array([_signs(f"blocks/{each // SIDE}")[each % SIDE] for each in places])
-    scaled: Array = np.ldexp(np.ldexp(exact, -halves), halves - exponents[:, None]) * signs
+    scaled: Array = np.ldexp(np.ldexp(exact, -halves), halves - exponents) * signs
     return scaled
-
-
-def _powers(exponents: Array) -> tuple[Array, ...]:
-    """Factors of 2**exponent: two if one would overflow, which subnormal values cause."""
-    if np.abs(exponents).max() < 1000:
-        return (np.ldexp(1.0, exponents),)
-    halves = exponents // 2
-    return np.ldexp(1.0, halves), np.ldexp(1.0, exponents - halves)
 
 
 def _projected(padded: Array, size: int) -> Array:

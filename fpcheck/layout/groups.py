@@ -1,7 +1,7 @@
 """In which group of a weight file Keras 3 looks for each layer: by class and position, not name."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from fpcheck.fingerprint.layer_names import above
 from fpcheck.fingerprint.structure import Layer, Structure
@@ -17,8 +17,9 @@ PROJECTIONS = {
 ATTENTIONS = ("MultiHeadAttention", "GroupedQueryAttention")
 _PRIVATE = re.compile("/_(" + "|".join(PROJECTIONS.values()) + r")(?=/|$)")
 
+Children = dict[str, list[Layer]]
 # The attributes with which Keras's layers refer to inner layers, in the order of those.
-_ATTRIBUTES = {
+_ATTRIBUTES: dict[str, Sequence[str]] = {
     "Bidirectional": ("forward_layer", "backward_layer"),
     **dict.fromkeys(("TimeDistributed", "SpectralNormalization"), ("layer",)),
     **dict.fromkeys(("RNN", "LSTM", "GRU", "SimpleRNN"), ("cell",)),
@@ -30,16 +31,14 @@ def groups_of(structure: Structure) -> dict[str, str]:
     """The public path of each group, and the path of its layer; empty for models without graph."""
     if not structure.outputs:
         return {}
-    children: dict[str, list[Layer]] = {}
+    children: Children = {}
     for layer in structure.layers:
         parent = next((path for path in above(layer.path) if path in structure.by_path), "")
         children.setdefault(parent, []).append(layer)
     return dict(_numbered(children, "", "layers/"))
 
 
-def _numbered(
-    children: dict[str, list[Layer]], parent: str, prefix: str
-) -> Iterator[tuple[str, str]]:
+def _numbered(children: Children, parent: str, prefix: str) -> Iterator[tuple[str, str]]:
     """The layers of a model, or of a list of cells."""
     used: dict[str, int] = {}
     for layer in children.get(parent, []):
@@ -49,22 +48,18 @@ def _numbered(
         yield from _with_inner(children, layer, prefix + unique_name(name, used))
 
 
-def _with_inner(
-    children: dict[str, list[Layer]], layer: Layer, group: str
-) -> Iterator[tuple[str, str]]:
+def _with_inner(children: Children, layer: Layer, group: str) -> Iterator[tuple[str, str]]:
     yield group, layer.path
     kind, inner = layer.class_name, children.get(layer.path, [])
-    if is_model(layer):
-        yield from _numbered(children, layer.path, f"{group}/layers/")
-    elif kind == "StackedRNNCells":
-        yield from _numbered(children, layer.path, f"{group}/cells/")
-    elif kind in ATTENTIONS:
-        for child in inner:
-            attribute = PROJECTIONS.get(child.path.rpartition("/")[2], "")
-            yield from _with_inner(children, child, f"{group}/{attribute}")
-    else:
-        for attribute, child in zip(_ATTRIBUTES.get(kind, ()), inner, strict=False):
-            yield from _with_inner(children, child, f"{group}/{attribute}")
+    if is_model(layer) or kind == "StackedRNNCells":
+        folder = "layers" if is_model(layer) else "cells"
+        yield from _numbered(children, layer.path, f"{group}/{folder}/")
+        return
+    attributes = _ATTRIBUTES.get(kind, ())
+    if kind in ATTENTIONS:
+        attributes = [PROJECTIONS.get(child.path.rpartition("/")[2], "") for child in inner]
+    for attribute, child in zip(attributes, inner, strict=False):
+        yield from _with_inner(children, child, f"{group}/{attribute}")
 
 
 def is_model(layer: Layer) -> bool:

@@ -31,11 +31,7 @@ class LayerMatch(Value, frozen=True):
 
 
 def match_layers(
-    file: Fingerprint,
-    empty: Layers,
-    architecture: Structure,
-    contents: Weights,
-    own: bool,
+    file: Fingerprint, empty: Layers, architecture: Structure, contents: Weights, own: bool
 ) -> LayerMatch:
     """Match by group in the file, then by name, by order and by content.
 

@@ -6,16 +6,8 @@ from msgspec.structs import replace
 
 from fpcheck.fingerprint.fingerprint import Fingerprint, Place, measured_by_place, weights_of
 from fpcheck.fingerprint.measurement import Measurement
-from fpcheck.fingerprint.structure import (
-    ARCHITECTURE,
-    REST,
-    SHARD,
-    USED,
-    Layer,
-    Structure,
-    Tensor,
-)
-from fpcheck.layout.layer_matching import match_layers, shapes
+from fpcheck.fingerprint.structure import ARCHITECTURE, REST, SHARD, USED, Layer, Structure, Tensor
+from fpcheck.layout.layer_matching import Pairs, match_layers, shapes
 from fpcheck.layout.partial_files import is_part
 
 Measured = Mapping[Place, Measurement]
@@ -35,12 +27,8 @@ def placed(
 ) -> Fingerprint:
     """The fingerprint of an architecture with the weights of a weights-only file.
 
-    Args:
-        file: of a weights-only file.
-        architecture: the model; its weights, if any, are used for state that no file contains.
-        contents: as for `match_layers`, and so are the others.
-        own: whether the architecture is the model's own, not that of its golden.
-        bare: layers that the file names without any tensor.
+    The arguments are those of `match_layers`; `bare` layers are named without any tensor. The
+    weights of the architecture, if any, are used for state that no file contains.
     """
     match = match_layers(file, bare, architecture.structure, contents, own)
     present = {layer.path for layer in file.structure.layers}
@@ -68,9 +56,7 @@ def misfit(filled: Structure, architecture: Structure) -> list[str]:
     return missing if 2 * len(missing) >= len(architecture.weighted) else []
 
 
-def _filled(
-    file: Fingerprint, architecture: Fingerprint, match: Mapping[str, str], own: bool
-) -> Fingerprint:
+def _filled(file: Fingerprint, architecture: Fingerprint, match: Pairs, own: bool) -> Fingerprint:
     """The architecture with the file's tensors; layers without a match are at the end."""
     base = architecture.structure
     names: dict[str, str] = {}
@@ -86,11 +72,11 @@ def _filled(
     not_stored = base.not_stored if own else file.structure.not_stored
     structure = replace(base, layers=tuple(layers), not_stored=not_stored)
     measured = {(names[path], index): m for (path, index), m in measured_by_place(file).items()}
-    known = file.weights is not None
-    weights = weights_of(structure, {**derived, **measured}) if known else None
+    unknown = file.weights is None
+    weights = None if unknown else weights_of(structure, {**derived, **measured})
     # The index of each tensor is its position in the layer.
-    numbered = (tuple(replace(t, index=n) for n, t in enumerate(la.tensors)) for la in layers)
-    layers = [replace(layer, tensors=own) for layer, own in zip(layers, numbered, strict=True)]
+    numbered = [tuple(replace(t, index=n) for n, t in enumerate(la.tensors)) for la in layers]
+    layers = [replace(la, tensors=tensors) for la, tensors in zip(layers, numbered, strict=True)]
     return Fingerprint(replace(structure, layers=tuple(layers)), weights)
 
 

@@ -12,6 +12,7 @@ outputs, it is not proved either; see `comparison.proof`.
 """
 
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 from msgspec.structs import replace
@@ -79,13 +80,11 @@ def completed(fingerprint: Fingerprint, live: Fingerprint) -> Fingerprint:
     if fingerprint.weights is None:
         return replace(fingerprint, structure=whole)
     own, measured = measured_by_place(fingerprint), measured_by_place(live)
-    for layer, live_layer in pairs:  # weights by order, derived state by role
+    for layer, its in pairs:  # weights by order, derived state by role
         derived = {t.role: t for t in layer.tensors if t.derived}
-        state = [
-            (derived[t.role], t) for t in live_layer.tensors if t.derived and t.role in derived
-        ]
-        for tensor, live_tensor in (*zip(layer.stored, live_layer.stored, strict=True), *state):
-            measured[live_layer.path, live_tensor.index] = own[layer.path, tensor.index]
+        state = [(derived[t.role], t) for t in its.tensors if t.derived and t.role in derived]
+        for tensor, live_tensor in (*zip(layer.stored, its.stored, strict=True), *state):
+            measured[its.path, live_tensor.index] = own[layer.path, tensor.index]
     return replace(fingerprint, structure=whole, weights=weights_of(whole, measured))
 
 
@@ -170,10 +169,8 @@ def _reduced(structure: Structure, owner: Callable[[str], str | None]) -> Struct
         elif layer.stored:
             reduced = replace(layer, tensors=layer.stored, **unknown)
             groups.setdefault(f"{around}/", []).append(reduced)
-    layers: list[Layer] = []
-    for group in groups.values():
-        layers += sorted(group, key=lambda layer: _natural(stable[layer.path]))
-    return replace(structure, layers=tuple(layers))
+    groups_in_order = (sorted(g, key=lambda la: _natural(stable[la.path])) for g in groups.values())
+    return replace(structure, layers=tuple(chain.from_iterable(groups_in_order)))
 
 
 def _natural(path: str) -> list[tuple[str, int]]:
