@@ -8,16 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from fpcheck.fingerprint import attribute_rules as rules
 from fpcheck.fingerprint import digest
-from fpcheck.fingerprint.attribute_rules import (
-    ADDED_LATER,
-    BOOKKEEPING,
-    COMPARED_ELSEWHERE,
-    DTYPE_DECIDES,
-    NUMBERS,
-    OF_EVERY_LAYER,
-    is_training,
-)
 
 # Longer arrays in a configuration (`Normalization.mean`, for example) are replaced by their digest.
 LONGEST_ARRAY = 64
@@ -26,9 +18,9 @@ GRAPH_ENDS = ("input_layers", "output_layers")
 # Attributes that describe a model's graph. Structures store the graph layer by layer.
 _GRAPH = frozenset({"layers", *GRAPH_ENDS, "build_input_shape"})
 # The keys that Keras writes for a serialised object. A dictionary with other keys is a user's.
-_SERIALIZED = (BOOKKEEPING - OF_EVERY_LAYER) | {
-    *("class_name", "config", "name", "inbound_nodes", "__passive_serialization__")
-}
+_SERIALIZED = {"class_name", "config", "name", "inbound_nodes", "__passive_serialization__"} | (
+    rules.BOOKKEEPING - rules.OF_EVERY_LAYER
+)
 
 
 def own_config(config: dict[str, Any]) -> dict[str, Any]:
@@ -50,24 +42,24 @@ def split_config(
         class_name: its class, without module; an operation is `ops.NAME`.
         custom: whether the class is not Keras's own, so that any attribute may decide outputs.
     """
+    if custom:
+        own = {
+            k: v for k, v in config.items() if k not in rules.OF_EVERY_LAYER or _is_policy_map(v)
+        }
+        return {key: plain(value, whole=True) for key, value in own.items()}, {}
     decisive: dict[str, Any] = {}
     training: dict[str, Any] = {}
-    if custom:
-        own = {k: v for k, v in config.items() if k not in OF_EVERY_LAYER or _is_policy_map(v)}
-        return {key: plain(value, whole=True) for key, value in own.items()}, training
     for key, value in config.items():
         attribute = (class_name.partition(".")[0], key)
         # None means the same as no attribute: versions of Keras that have an attribute must agree
         # with versions that do not.
-        if value is None or (key in BOOKKEEPING and attribute not in DTYPE_DECIDES):
+        if value is None or (key in rules.BOOKKEEPING and attribute not in rules.DTYPE_DECIDES):
             continue
-        if attribute in COMPARED_ELSEWHERE or (attribute in ADDED_LATER and not value):
+        if attribute in rules.COMPARED_ELSEWHERE or (attribute in rules.ADDED_LATER and not value):
             continue
-        group = training if is_training(class_name, key) else decisive
-        if attribute in NUMBERS:  # as Keras computes with them: float32, flat
-            group[key] = _plain_array(np.ravel(np.asarray(value, np.float32)))
-        else:
-            group[key] = plain(value)
+        if attribute in rules.NUMBERS:  # as Keras computes with them: float32, flat
+            value = np.ravel(np.asarray(value, np.float32))
+        (training if rules.is_training(class_name, key) else decisive)[key] = plain(value)
     return decisive, training
 
 
@@ -195,7 +187,7 @@ def replaced(value: Any, by: Mapping[Any, Any]) -> Any:
 
 def _whole(config: dict[str, Any]) -> dict[str, Any]:
     """The whole configuration of an object in a custom class, without bookkeeping of layers."""
-    bookkeeping = OF_EVERY_LAYER if {"name", "trainable"} <= config.keys() else frozenset()
+    bookkeeping = rules.OF_EVERY_LAYER if {"name", "trainable"} <= config.keys() else frozenset()
     return {key: plain(item, True) for key, item in config.items() if key not in bookkeeping}
 
 

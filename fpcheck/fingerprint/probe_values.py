@@ -6,7 +6,7 @@ the vocabulary, and where a model masks padding, every second probe is padded.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 import blake3
@@ -16,6 +16,8 @@ from fpcheck.codec import Array, Value
 
 RECIPE = "fpcheck-probes/1"
 Kind = Literal["image", "tokens", "text", "values", "switch"]
+# Most vocabularies lack these, so that probes for text inputs contain unknown words, too.
+UNKNOWN_WORDS = ("fpcheck", "zyxwv")
 
 
 class ProbeInput(Value, frozen=True):
@@ -108,3 +110,9 @@ def make(spec: ProbeInput, place: int, count: int) -> Array:
         kept = max(1, made.shape[1] * 2 // 3)  # axis 1 is time
         made[1::2, kept:] = 0
     return made
+
+
+def first_words(vocabularies: Iterable[Array], most: int = 200) -> tuple[str, ...]:
+    """The first words of all vocabularies, each once, without special ones such as `[UNK]`."""
+    words = [str(w) for values in vocabularies for w in values[: most + 2]]
+    return tuple(dict.fromkeys(w for w in words if w and not w.startswith("[")))[:most]

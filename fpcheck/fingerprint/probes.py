@@ -7,8 +7,7 @@ import numpy as np
 
 from fpcheck.codec import Array, Value
 from fpcheck.errors import UnavailableError
-from fpcheck.fingerprint.probe_values import RECIPE, Kind, ProbeInput, make
-from fpcheck.fingerprint.probe_words import UNKNOWN_WORDS
+from fpcheck.fingerprint.probe_values import RECIPE, UNKNOWN_WORDS, Kind, ProbeInput, make
 from fpcheck.fingerprint.structure import Edge, Layer, Port, Structure
 
 COUNT = 4

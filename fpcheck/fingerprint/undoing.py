@@ -7,7 +7,7 @@ measures the distance that is left.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from itertools import permutations, product
+from itertools import compress, islice, permutations, product
 
 import numpy as np
 
@@ -89,10 +89,8 @@ def same_values(golden: Details, own: Details) -> bool:
     exact = ("count", "zeros", "nans", "infinities", "minimum", "maximum")
     if ours.constant is not None or any(getattr(ours, n) != getattr(theirs, n) for n in exact):
         return False
-    close = all(
-        abs(getattr(ours, n) - getattr(theirs, n)) <= _SUMMED * getattr(ours, n)
-        for n in ("l1", "l2")
-    )
+    sums = ((ours.l1, theirs.l1), (ours.l2, theirs.l2))
+    close = all(abs(right - seen) <= _SUMMED * right for right, seen in sums)
     # Negated slices change neither l1 nor l2.
     close = close and abs(ours.mean - theirs.mean) * ours.count <= 1e-9 * ours.l1
     # The quantiles of large tensors are those of a sample, which depends on the order.
@@ -109,7 +107,7 @@ def _turned(values: Array) -> Iterator[tuple[Undone, Array]]:
         if tuple(values.shape[a] for a in exchanged) != values.shape:
             continue
         for flags in product((False, True), repeat=len(space)):
-            backwards = tuple(axis for axis, flag in zip(space, flags, strict=True) if flag)
+            backwards = tuple(compress(space, flags))
             if backwards or exchanged != tuple(range(values.ndim)):
                 changed = np.flip(np.transpose(values, exchanged), backwards)
                 yield Undone("turned", exchanged=exchanged, reversed=backwards), changed
@@ -132,11 +130,9 @@ def _ordered(
         for axis, size in enumerate(values.shape):
             for order in orders.usual(size)[:_MOST_TRIALS]:
                 yield (axis,), (order,)
-    if all(options.values()):
-        trials = product(*options.values())
-        for _, chosen in zip(range(_MOST_TRIALS), trials, strict=False):
-            if chosen:
-                yield tuple(options), chosen
+    elif all(options.values()):
+        for chosen in islice(product(*options.values()), _MOST_TRIALS):
+            yield tuple(options), chosen
 
 
 def _rescaled(values: Array, golden: Details, own: Details) -> Undone | None:

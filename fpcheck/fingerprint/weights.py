@@ -61,26 +61,19 @@ def measure_details(values: Array, dtype: str, own: bytes, threads: int | None =
 
 
 class _Figures(NamedTuple):
-    """The statistics of a part of a tensor, over its finite values, and the part's sketch.
-
-    Attributes:
-        finite: how many values are finite.
-        deviations: the sum of squared differences from the mean.
-        squares: the sum of squared values.
-        projected: the sketch; NaN if not all values are finite.
-    """
+    """The statistics of a part of a tensor, over its `finite` values, and the part's sketch."""
 
     finite: int = 0
     zeros: int = 0
     minimum: float = math.inf
     maximum: float = -math.inf
     mean: float = 0.0
-    deviations: float = 0.0
+    deviations: float = 0.0  # the sum of squared differences from the mean
     l1: float = 0.0
-    squares: float = 0.0
+    squares: float = 0.0  # their sum
     nans: int = 0
     infinities: int = 0
-    projected: Array = np.zeros(sketch.PROJECTIONS)
+    projected: Array = np.zeros(sketch.PROJECTIONS)  # NaN if not all values are finite
 
 
 _SUMS = ("finite", "zeros", "l1", "squares", "nans", "infinities", "projected")

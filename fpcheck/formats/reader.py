@@ -9,7 +9,7 @@ from fpcheck.codec import unpack
 from fpcheck.files.address import beside
 from fpcheck.files.refusals import CUT_OFF, damaged, refused
 from fpcheck.files.region import FileRegion, Region, StreamRegion
-from fpcheck.fingerprint.probe_words import first_words
+from fpcheck.fingerprint.probe_values import first_words
 from fpcheck.formats import recognition, tensor_groups, tensor_measurement
 from fpcheck.formats.assembly import Derived, Stored
 from fpcheck.formats.model_file import NO_FILE, Job, open_regular

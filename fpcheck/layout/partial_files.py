@@ -41,34 +41,30 @@ def is_part(
     return not named & inputs and (small or _is_head(present, missing, named, architecture))
 
 
-def _is_head(
-    present: set[str], missing: Sequence[str], named: set[str], architecture: Structure
-) -> bool:
+def _is_head(present: set[str], missing: list[str], named: set[str], whole: Structure) -> bool:
     """Whether they are the last layers, and at most as many as the layers before them."""
     if len(present) > len(missing):
         return False
-    if not architecture.outputs:  # without a graph, the rest must be one inner model
-        inner = {path.partition("/")[0] for path in missing}
-        return len(inner) == 1 and not any(path.partition("/")[0] in inner for path in present)
-    position = {layer.path: number for number, layer in enumerate(architecture.layers)}
+    if not whole.outputs:  # without a graph, the rest must be one inner model
+        inner, own = ({path.partition("/")[0] for path in side} for side in (missing, present))
+        return len(inner) == 1 and not inner & own
+    position = {layer.path: number for number, layer in enumerate(whole.layers)}
     start = max(position[path] for path in missing)
     return all(position[path] > start for path in present | named)
 
 
-def _is_body(
-    present: set[str], missing: Sequence[str], named: set[str], architecture: Structure
-) -> bool:
+def _is_body(present: set[str], missing: list[str], named: set[str], whole: Structure) -> bool:
     """Whether they are the first layers, and the file names none of the last.
 
     If only the last layer is missing, the file must also omit a layer without weights after it,
     which a file of the whole model would name.
     """
-    if not architecture.outputs:
+    if not whole.outputs:
         return False
-    position = {layer.path: number for number, layer in enumerate(architecture.layers)}
+    position = {layer.path: number for number, layer in enumerate(whole.layers)}
     end = max(position[path] for path in present)
     if any(position[path] < end for path in missing) or any(position[p] > end for p in named):
         return False
-    outer = (layer for layer in architecture.layers[end + 1 :] if "/" not in layer.path)
+    outer = (layer for layer in whole.layers[end + 1 :] if "/" not in layer.path)
     without_weights = (layer.class_name for layer in outer if not layer.stored)
     return len(missing) > 1 or any(not name.startswith("ops.") for name in without_weights)
