@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,9 @@ R = TypeVar("R")
 Pending = Callable[[], R]
 # Starts a call with arguments, or makes it at once.
 Submit = Callable[..., Pending[Any]]
+# What gives the figures of one part, from several threads in any order; what adds them, in the
+# order of the parts; and the parts of a tensor, which do not depend on threads.
+Gauge = tuple[Callable[[Any], Any], Callable[[Any], None], Iterable[Any]]
 
 # Values in a piece, by default: a few megabytes.
 PIECE = 2**21
@@ -62,33 +65,20 @@ def workers(threads: int) -> Iterator[Submit]:
         pool.shutdown(cancel_futures=True)
 
 
-class Gauge(Protocol):
-    """Measures a tensor part by part."""
-
-    def parts(self) -> Iterable[Any]:
-        """The parts of the tensor; they do not depend on threads."""
-
-    def measure(self, part: Any) -> Any:
-        """The figures of one part; called from several threads, in any order."""
-
-    def merge(self, figures: Any) -> None:
-        """Adds the figures of the next part; called in the order of the parts."""
-
-
 def run(submit: Submit, gauges: Iterable[Gauge], ahead: int) -> None:
     """Measures all parts with one gauge after the other.
 
     At most `ahead` measured parts wait to be merged, which limits the memory.
     """
-    waiting: deque[tuple[Gauge, Pending[Any]]] = deque()
-    for gauge in gauges:
-        for part in gauge.parts():
-            waiting.append((gauge, submit(gauge.measure, part)))
+    waiting: deque[tuple[Callable[[Any], None], Pending[Any]]] = deque()
+    for measure, merge, parts in gauges:
+        for part in parts:
+            waiting.append((merge, submit(measure, part)))
             if len(waiting) > ahead:
-                first, figures = waiting.popleft()
-                first.merge(figures())
-    for gauge, figures in waiting:
-        gauge.merge(figures())
+                merge_first, figures = waiting.popleft()
+                merge_first(figures())
+    for merge, figures in waiting:
+        merge(figures())
 
 
 class Room(threading.local):
@@ -106,12 +96,10 @@ def slabs(shape: tuple[int, ...], most: int) -> Iterator[tuple[slice, ...]]:
     width = math.prod(shape[1:])
     if width > most:
         for row in range(shape[0]):
-            for rest in slabs(shape[1:], most):
-                yield slice(row, row + 1), *rest
+            yield from ((slice(row, row + 1), *rest) for rest in slabs(shape[1:], most))
         return
     step = most // max(1, width)
-    for start in range(0, shape[0], step):
-        yield (slice(start, start + step),)
+    yield from ((slice(start, start + step),) for start in range(0, shape[0], step))
 
 
 def pieces(values: Array, limit: int = PIECE) -> Iterator[Array]:

@@ -37,10 +37,8 @@ def split_config(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The attributes that decide a layer's outputs, and those that matter in training only.
 
-    Args:
-        config: the result of the layer's `get_config`, or the configuration in a file.
-        class_name: its class, without module; an operation is `ops.NAME`.
-        custom: whether the class is not Keras's own, so that any attribute may decide outputs.
+    The configuration is from `get_config` or a file, the class has no module, and an operation is
+    `ops.NAME`. If the class is `custom`, not Keras's own, any attribute may decide outputs.
     """
     if custom:
         own = {
@@ -88,11 +86,9 @@ def port_key(path: Iterable[str | int]) -> str:
 
 
 def plain(value: Any, whole: bool = False) -> Any:
-    """A configuration value as plain JSON: equal meaning gives equal JSON.
+    """A value from Keras or a file as plain JSON: equal meaning gives equal JSON.
 
-    Args:
-        value: from Keras or from a file.
-        whole: keep every attribute, since the value belongs to a custom class.
+    `whole` keeps every attribute, since the value belongs to a custom class.
     """
     if value is None or isinstance(value, bool | str):
         return value

@@ -29,11 +29,6 @@ class Order(Value, frozen=True, eq=False):
     indices: Array
     name: str = ""
 
-    @property
-    def inverse(self) -> Array:
-        """The order that restores the right slices."""
-        return np.argsort(self.indices)
-
 
 @cache
 def usual(size: int) -> tuple[Order, ...]:

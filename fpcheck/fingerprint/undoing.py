@@ -38,11 +38,9 @@ Reader = Callable[[bytes], AbstractContextManager[Array]]
 
 
 def undo(wanted: Sequence[Wanted], read: Reader) -> tuple[Undone | None, ...]:
-    """How each tensor was changed; None if unknown.
+    """How numeric tensors, whose digests differ from the golden's, were changed; None if unknown.
 
-    Args:
-        wanted: numeric tensors whose digests differ from the golden's.
-        read: gives the values of the candidate's tensor with a digest.
+    `read` gives the values of the candidate's tensor with a digest.
     """
     orders_seen: dict[bytes, Order] = {}
     changes: list[Undone | None] = [None] * len(wanted)
@@ -76,7 +74,7 @@ def _undo_one(
     for axes, chosen in _ordered(values, golden, own, orders_seen):
         changed = values
         for axis, order in zip(axes, chosen, strict=True):
-            changed = np.take(changed, order.inverse, axis)
+            changed = np.take(changed, np.argsort(order.indices), axis)
         if digest.of_array(changed, item.dtype) == item.golden.digest:
             orders_seen |= {order.indices.tobytes(): order for order in chosen}
             return Undone("ordered", axes=axes, names=tuple(order.name for order in chosen))

@@ -1,7 +1,6 @@
 """Measuring one tensor: digest, statistics, quantiles, sketch, axis profiles, counterfactuals."""
 
 import math
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -27,14 +26,11 @@ _SLAB = 2**20
 def measure(
     values: Array, dtype: str, known: frozenset[bytes] = frozenset(), threads: int | None = None
 ) -> Measurement:
-    """The measurement of one tensor.
+    """The measurement of one tensor of any numeric type of numpy or ml_dtypes, or of strings.
 
-    Args:
-        values: any shape; any numeric type of numpy or ml_dtypes, or strings. It may be as large
-            as memory or be a mapped file, since it is never copied as a whole.
-        dtype: Keras's name of the type.
-        known: digests that need no details, since the golden contains them.
-        threads: how many to use; None for as many as are useful. The result does not depend on it.
+    It may be as large as memory or be a mapped file, since it is never copied as a whole. `dtype`
+    is Keras's name of the type. Digests that are `known`, since the golden contains them, need no
+    details. The result does not depend on `threads`; None stands for as many as are useful.
     """
     own = digest.of_array(values, dtype, threads)
     if own in known or values.dtype.kind in "OSU":
@@ -47,10 +43,13 @@ def measure_details(values: Array, dtype: str, own: bytes, threads: int | None =
     values = np.asarray(values)
     threads = threads or blocks.threads_for(values)
     scan, profiles = _Scan(values), _Profiles(values)
+    parts = range(0, values.size, _AT_ONCE)
+    slabs = blocks.slabs(values.shape, _SLAB) if values.ndim > 1 else ()
     with blocks.workers(threads) as submit:
         changed = counterfactual.start(submit, values, dtype, own)
         quantiles = submit(_quantiles, values)
-        blocks.run(submit, (scan, profiles), ahead=2 * threads)
+        gauges = (scan.measure, scan.merge, parts), (profiles.measure, profiles.merge, slabs)
+        blocks.run(submit, gauges, ahead=2 * threads)
         return Details(
             statistics=scan.statistics(),
             quantiles=quantiles(),
@@ -80,16 +79,13 @@ _SUMS = ("finite", "zeros", "l1", "squares", "nans", "infinities", "projected")
 
 
 class _Scan:
-    """A `blocks.Gauge` of statistics and sketch: one pass over fixed blocks."""
+    """A gauge of statistics and sketch: one pass over fixed blocks."""
 
     def __init__(self, values: Array) -> None:
         self.values = values
         self.total = _Figures()
         count = -(-min(values.size, _AT_ONCE) // sketch.BLOCK)
         self.room = blocks.Room(*[count * sketch.room(values.size)] * 2)
-
-    def parts(self) -> range:
-        return range(0, self.values.size, _AT_ONCE)
 
     def measure(self, part: int) -> list[_Figures]:
         flat = blocks.piece(self.values, part, min(part + _AT_ONCE, self.values.size))
@@ -181,15 +177,12 @@ def _merged(before: _Figures, block: _Figures) -> _Figures:
 
 
 class _Profiles:
-    """A `blocks.Gauge` of axis profiles, the L2 norm of each slice, for rank 2 and more."""
+    """A gauge of axis profiles, the L2 norm of each slice, for rank 2 and more."""
 
     def __init__(self, values: Array) -> None:
         self.values = values
         self.sums = tuple(np.zeros(size) for size in values.shape) if values.ndim > 1 else ()
         self.room = blocks.Room(min(values.size, _SLAB))
-
-    def parts(self) -> Iterable[Index]:
-        return blocks.slabs(self.values.shape, _SLAB) if self.sums else ()
 
     def measure(self, part: Index) -> tuple[Index, list[Array]]:
         """The sums of squares of a slab along all its axes."""

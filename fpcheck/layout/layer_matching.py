@@ -33,14 +33,10 @@ class LayerMatch(Value, frozen=True):
 def match_layers(
     file: Fingerprint, empty: Layers, architecture: Structure, contents: Weights, own: bool
 ) -> LayerMatch:
-    """Match by group in the file, then by name, by order and by content.
+    """Match by group in a weights-only file, then by name, by order and by content.
 
-    Args:
-        file: of a weights-only file.
-        empty: layers that the file names without any tensor.
-        architecture: the layers to match.
-        contents: weights that the architecture is known to have had.
-        own: whether the architecture is the model's own, not that of its golden.
+    The file names `empty` layers without any tensor. The architecture is known to have had
+    `contents`, and is the model's `own`, or that of its golden.
     """
     layers, weighted = file.structure.layers, architecture.weighted
     ordered: Pairs = {}  # the n-th layer of a legacy file is the n-th with weights

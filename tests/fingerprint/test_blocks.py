@@ -65,15 +65,16 @@ def test_contiguous_values_are_not_copied() -> None:
 
 
 class Recorder:
-    """A gauge that notes in which order it merges, and how many parts are not merged yet."""
+    """Notes in which order it merges, and how many parts are not merged yet."""
 
     def __init__(self) -> None:
         self.merged: list[int] = []
         self.begun = self.most = 0
         self.lock = threading.Lock()
 
-    def parts(self) -> range:
-        return range(100)
+    @property
+    def gauge(self) -> blocks.Gauge:
+        return self.measure, self.merge, range(100)
 
     def measure(self, part: int) -> int:
         with self.lock:
@@ -89,7 +90,7 @@ class Recorder:
 def test_parts_are_merged_in_their_order_and_not_too_many_wait(threads: int) -> None:
     first, second = Recorder(), Recorder()
     with blocks.workers(threads) as submit:
-        blocks.run(submit, (first, second), ahead=5)
+        blocks.run(submit, (first.gauge, second.gauge), ahead=5)
     assert first.merged == second.merged == list(range(100))
     assert max(first.most, second.most) <= 6
 
@@ -103,7 +104,7 @@ def test_an_exception_in_a_thread_is_raised(threads: int) -> None:
             return part
 
     with pytest.raises(MemoryError, match="part 50"), blocks.workers(threads) as submit:
-        blocks.run(submit, (Broken(),), ahead=5)
+        blocks.run(submit, (Broken().gauge,), ahead=5)
 
 
 def test_threads_end_with_their_task() -> None:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from fpcheck.codec import Array
-from fpcheck.fingerprint import blocks, digest, rounding
+from fpcheck.fingerprint import blocks, counterfactual, digest
 from fpcheck.fingerprint.counterfactual import COUNTERFACTUALS, start
 
 
@@ -84,7 +84,7 @@ def test_large_tensors_have_the_same_digests_as_small_ones(
     values = drawn(*shape)
     whole = foretold(values)
     monkeypatch.setattr(blocks.pieces, "__defaults__", (10_000,))
-    monkeypatch.setattr(rounding, "_PIECE", 4096)
+    monkeypatch.setattr(counterfactual, "_PIECE", 4096)
     assert foretold(values) == foretold(np.asfortranarray(values)) == whole
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fpcheck.codec import Array
-from fpcheck.fingerprint.rounding import rounded
+from fpcheck.fingerprint.counterfactual import rounded
 
 BOTH = [np.float16, ml_dtypes.bfloat16]
 # Lower halves of float32 that are, or are next to, a half or a unit of either type.
