@@ -1,7 +1,7 @@
 """The digest that a tensor would have after each common mistake: a later match proves the mistake.
 
-Each row of the table is one mistake: its name, and a function that applies it to a tensor, or gives
-None if it does not apply. The names are part of the golden format; rows may be added, not changed.
+Each row of the table is one mistake. The names are part of the golden format; rows may be added,
+not changed.
 """
 
 from collections.abc import Callable, Iterator
@@ -28,32 +28,16 @@ _FLOOR = np.full(_PIECE, 2.0**-14, np.float32)
 _EXPONENT, _SIGN = np.uint32(0x7F80_0000), np.uint32(0x8000_0000)
 
 
-class Changed(NamedTuple):
-    """A tensor after a mistake, in pieces, since it may be as large as memory."""
+class Mistake(NamedTuple):
+    """Which tensors it befalls, how it moves their values (a view), and a type that rounds them."""
 
-    shape: tuple[int, ...]
-    pieces: Iterator[Array]
-
-
-Mistake = Callable[[Array], Changed | None]
+    applies: Callable[[Array], bool]
+    move: Callable[[Array], Array] = np.asarray
+    through: type | None = None
 
 
-def _rounded(through: type) -> Mistake:
-    def mistake(values: Array) -> Changed | None:
-        wide = values.dtype in (np.float32, np.float64)
-        return Changed(values.shape, rounded(values, through)) if wide else None
-
-    return mistake
-
-
-def _moved(applies: Callable[[Array], bool], move: Callable[[Array], Array]) -> Mistake:
-    def mistake(values: Array) -> Changed | None:
-        if not applies(values):
-            return None
-        moved = move(values)
-        return Changed(moved.shape, blocks.pieces(moved))
-
-    return mistake
+def _is_wide(values: Array) -> bool:
+    return values.dtype in (np.float32, np.float64)
 
 
 def _is_spatial(values: Array) -> bool:
@@ -64,15 +48,15 @@ def _takes_colours(values: Array) -> bool:
     return values.ndim in CONVOLUTION_RANKS and values.shape[-2] in COLOUR_CHANNELS
 
 
-COUNTERFACTUALS: dict[str, Mistake] = {
-    "float16": _rounded(np.float16),
-    "bfloat16": _rounded(ml_dtypes.bfloat16),
-    "flipped": _moved(_is_spatial, lambda v: np.flip(v, axis=tuple(range(v.ndim - 2)))),
-    "transposed": _moved(lambda v: v.ndim >= 2, lambda v: np.swapaxes(v, -1, -2)),
-    "space-transposed": _moved(
+COUNTERFACTUALS = {
+    "float16": Mistake(_is_wide, through=np.float16),
+    "bfloat16": Mistake(_is_wide, through=ml_dtypes.bfloat16),
+    "flipped": Mistake(_is_spatial, lambda v: np.flip(v, axis=tuple(range(v.ndim - 2)))),
+    "transposed": Mistake(lambda v: v.ndim >= 2, lambda v: np.swapaxes(v, -1, -2)),
+    "space-transposed": Mistake(
         lambda v: v.ndim == 4 and _is_spatial(v), lambda v: np.swapaxes(v, 0, 1)
     ),
-    "input-channels-reversed": _moved(_takes_colours, lambda v: np.flip(v, axis=-2)),
+    "input-channels-reversed": Mistake(_takes_colours, lambda v: np.flip(v, axis=-2)),
 }
 
 
@@ -83,13 +67,19 @@ def start(
 
     Digests equal to `own`, the unchanged tensor's, are left out.
     """
-    changed = ((name, mistake(values)) for name, mistake in COUNTERFACTUALS.items())
     started: dict[str, blocks.Pending[bytes]] = {
-        name: submit(digest.of_pieces, after.pieces, after.shape, dtype)
-        for name, after in changed
-        if after is not None
+        name: submit(_digest_after, mistake, values, dtype)
+        for name, mistake in COUNTERFACTUALS.items()
+        if mistake.applies(values)
     }
     return lambda: {n: after for n, pending in started.items() if (after := pending()) != own}
+
+
+def _digest_after(mistake: Mistake, values: Array, dtype: str) -> bytes:
+    """In pieces, since the tensor may be as large as memory."""
+    moved, through = mistake.move(values), mistake.through
+    pieces = rounded(moved, through) if through else blocks.pieces(moved)
+    return digest.of_pieces(pieces, moved.shape, dtype)
 
 
 def rounded(values: Array, through: type) -> Iterator[Array]:

@@ -49,9 +49,7 @@ class Fingerprint(Value, frozen=True, eq=False):
 
     def restricted(self, structure: Structure) -> "Fingerprint":
         """The fingerprint with another structure that has a subset of the tensors, in any order."""
-        if self.weights is None:
-            return replace(self, structure=structure)
-        weights = weights_of(structure, measured_by_place(self))
+        weights = self.weights and weights_of(structure, measured_by_place(self))
         return replace(self, structure=structure, weights=weights)
 
 

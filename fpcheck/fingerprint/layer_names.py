@@ -1,6 +1,7 @@
 """Names of layers without the running numbers that Keras gives them."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 
@@ -12,13 +13,12 @@ def stable_names(names: Iterable[str]) -> list[str]:
     the names `dense`, `dense#1`, `dense#2` in the order of their numbers.
     """
     parts = [_split(name) for name in names]
-    siblings: dict[str, list[tuple[int, int]]] = {}
-    for place, (stem, number) in enumerate(parts):
-        siblings.setdefault(stem, []).append((number, place))
     stable = [""] * len(parts)
-    for stem, members in siblings.items():
-        for rank, (_, place) in enumerate(sorted(members)):
-            stable[place] = f"{stem}#{rank}" if rank else stem
+    ranks = Counter[str]()
+    for place in sorted(range(len(parts)), key=parts.__getitem__):
+        stem = parts[place][0]
+        stable[place] = f"{stem}#{ranks[stem]}" if ranks[stem] else stem
+        ranks[stem] += 1
     return stable
 
 

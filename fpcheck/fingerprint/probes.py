@@ -120,9 +120,8 @@ def _fit_input(
         sentences = any(layer.class_name == "TextVectorization" for layer in readers)
         length, known = SENTENCE_WORDS if sentences else 1, (*words, *UNKNOWN_WORDS)
         return ProbeInput(port.name, "text", _filled(shape), "string", length, words=known)
-    vocabulary = _vocabulary(structure, port, readers)
     padded = any(r.class_name == "Masking" or bool(_config(r, "mask_zero")) for r in readers)
-    if vocabulary:
+    if vocabulary := _vocabulary(structure, port, readers):
         return ProbeInput(port.name, "tokens", _filled(shape), port.dtype, vocabulary, padded)
     if port.dtype == "bool":
         return ProbeInput(port.name, "switch", _filled(shape), port.dtype, 1)
