@@ -41,10 +41,8 @@ def split_config(
     `ops.NAME`. If the class is `custom`, not Keras's own, any attribute may decide outputs.
     """
     if custom:
-        own = {
-            k: v for k, v in config.items() if k not in rules.OF_EVERY_LAYER or _is_policy_map(v)
-        }
-        return {key: plain(value, whole=True) for key, value in own.items()}, {}
+        own = (k for k, v in config.items() if k not in rules.OF_EVERY_LAYER or _is_policy_map(v))
+        return {key: plain(config[key], whole=True) for key in own}, {}
     decisive: dict[str, Any] = {}
     training: dict[str, Any] = {}
     for key, value in config.items():

@@ -73,15 +73,15 @@ def _reduced_layer(layer: Layer, no_derived: bool) -> Layer:
     """A layer by the first recipe; `no_derived` if its file did not store derived state."""
     config, name = layer.config, layer.class_name
     if config is not None:
-        known, training = name and not layer.custom, trains(layer.calls or ())
+        known, training = bool(name) and not layer.custom, trains(layer.calls or ())
         # Whether it is the configuration of a custom class, or of a model of custom class.
         custom = layer.custom or layer.path == ROOT or "outputs" in config
-        omitted = {
-            key
-            for key in config
-            if (known and _is_new(name, key)) or (training and is_training(name, key))
-        } | ({"dtype"} if custom else set())
-        config = _reduced_config({k: v for k, v in config.items() if k not in omitted}, custom)
+
+        def is_omitted(key: str) -> bool:
+            new = known and _is_new(name, key)
+            return new or (training and is_training(name, key)) or (custom and key == "dtype")
+
+        config = _reduced_config({k: v for k, v in config.items() if not is_omitted(k)}, custom)
     not_stored = layer.not_stored
     if no_derived and not any(tensor.derived for tensor in layer.tensors):
         not_stored = _DERIVED.get(name, not_stored)

@@ -17,7 +17,6 @@ class Answer(Value, frozen=True, eq=False):
     """One output of the model on all probes.
 
     Attributes:
-        name: the name of the output in the model.
         shape: of the whole output, probes first.
         logits: float32 (probes, stored values): before the last softmax or sigmoid if the model
             has one, else the output.

@@ -24,8 +24,6 @@ class ProbeInput(Value, frozen=True):
     """The recipe of one input.
 
     Attributes:
-        name: its name in the model.
-        kind: the kind of its values.
         shape: without the batch axis; free sizes are replaced by numbers.
         dtype: the type that the model takes.
         limit: for tokens, one more than the largest id; for images, the largest value (1 or 255);
@@ -55,10 +53,8 @@ def _image(spec: ProbeInput, label: str) -> Array:
     height, width, channels = spec.shape
     y, x = np.mgrid[0:height, 0:width].astype(np.int64)
     y, x = y * 224 // max(height, 1), x * 224 // max(width, 1)
-    noise, settings = (
-        _stream(f"{label}/noise", *spec.shape),
-        _stream(f"{label}/settings", channels, 8),
-    )
+    noise = _stream(f"{label}/noise", *spec.shape)
+    settings = _stream(f"{label}/settings", channels, 8)
     image = np.empty(spec.shape, np.int64)
     for channel, (a, b, c, top, left, tall, wide, level) in enumerate(settings):
         wave = np.abs(((a % 13 + 1) * y + (b % 7 + channel + 1) * x + c) % 510 - 255)

@@ -34,7 +34,6 @@ class Probes(Value, frozen=True, eq=False):
 
     Attributes:
         inputs: one recipe for each input of the model.
-        count: how many probes.
         arrays: the user's arrays, one per input, shape (count, ...); empty if there are none.
         recipe: the version of the rules by which they are made.
     """
@@ -175,7 +174,5 @@ def _vocabulary(structure: Structure, port: Port, readers: list[Layer]) -> int:
         readers = [r for r in structure.layers if r.class_name in _EMBEDDINGS] if rank == 2 else []
     sizes = [int(_config(r, "input_dim")) for r in readers if r.class_name in _EMBEDDINGS]
     sizes += [int(_config(r, "num_tokens")) for r in readers if r.class_name == "CategoryEncoding"]
-    if sizes:
-        return min(sizes)
     whole = port.dtype.startswith(("int", "uint")) and not _is_image((port.shape or ())[1:])
-    return 10 if whole else 0
+    return min(sizes, default=10 if whole else 0)

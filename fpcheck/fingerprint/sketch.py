@@ -44,12 +44,9 @@ def room(size: int) -> int:
 def of_blocks(padded: Array, size: int, largest: Array, place: int) -> Array:
     """The sketches of blocks of equal size, float64 (blocks, PROJECTIONS); overwrites the blocks.
 
-    Args:
-        padded: float64, one row per block; the first `size` values of a row are the block. A single
-            row has the length `room(size)`, several have `BLOCK`.
-        size: how many values a block has.
-        largest: the largest magnitude in each block.
-        place: the number of the first block in its tensor.
+    A row of `padded`, float64, begins with the `size` values of a block. A single row has the
+    length `room(size)`, several have `BLOCK`. `largest` has the largest magnitude in each block,
+    and `place` is the number of the first block in its tensor.
     """
     exponents = _BITS - np.frexp(largest)[1][:, None]
     halves, values = exponents // 2, padded[:, :size]

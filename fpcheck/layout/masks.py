@@ -8,10 +8,9 @@ from fpcheck.fingerprint.canonical import replaced
 from fpcheck.fingerprint.structure import Call, Edge, Layer, Structure
 
 # Operations that Keras's layers call in `compute_mask`, besides the comparison with a value.
-_OPERATIONS = frozenset(
-    {"ops.Any", "ops.All", "ops.Concatenate", "ops.ExpandDims", "ops.Cast", "ops.OnesLike"}
-    | {"ops.ZerosLike", "ops.LogicalOr", "ops.LogicalAnd", "ops.BroadcastTo"}
-)
+_OPERATIONS = {"ops.Any", "ops.All", "ops.Concatenate", "ops.ExpandDims", "ops.Cast"} | {
+    *("ops.OnesLike", "ops.ZerosLike", "ops.LogicalOr", "ops.LogicalAnd", "ops.BroadcastTo")
+}
 
 
 def without_masks(structure: Structure) -> Structure:
