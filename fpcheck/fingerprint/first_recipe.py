@@ -14,7 +14,6 @@ from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.structure import (
     ASSET,
     CARRIED,
-    DERIVED,
     FIRST_RECIPE,
     RECIPE,
     ROOT,
@@ -29,6 +28,9 @@ _DERIVED = {
     **dict.fromkeys(("StringLookup", "IntegerLookup", "TextVectorization"), ("vocabulary",)),
     "Normalization": (f"{USED}mean", f"{USED}variance"),
 }
+# Attributes that the first recipe omitted, and the aspect that the second stores for each layer.
+_NEW = ("autocast", "implementation", "zero_output_for_mask")
+_DERIVED_TENSORS = "derived-tensors"
 _KEYS = "the keys of its inputs and outputs"
 
 
@@ -61,10 +63,10 @@ def unrecorded(golden: Structure, candidate: Structure) -> str | None:
 def _reduced(structure: Structure) -> Structure:
     sides = (structure.inputs, structure.outputs)
     inputs, outputs = (tuple(replace(port, key="") for port in side) for side in sides)
-    no_derived = DERIVED in structure.not_stored
+    no_derived = _DERIVED_TENSORS in structure.not_stored
     reduced = (_reduced_layer(layer, no_derived) for layer in structure.layers)
     layers = tuple(la for la in reduced if la.path != ROOT or la.tensors or la.config)
-    not_stored = tuple(aspect for aspect in structure.not_stored if aspect != DERIVED)
+    not_stored = tuple(aspect for aspect in structure.not_stored if aspect != _DERIVED_TENSORS)
     structure = replace(structure, inputs=inputs, outputs=outputs, recipe=RECIPE)
     return replace(structure, layers=layers, not_stored=not_stored)
 
@@ -78,8 +80,11 @@ def _reduced_layer(layer: Layer, no_derived: bool) -> Layer:
         custom = layer.custom or layer.path == ROOT or "outputs" in config
 
         def is_omitted(key: str) -> bool:
-            new = known and _is_new(name, key)
-            return new or (training and is_training(name, key)) or (custom and key == "dtype")
+            by_input = key == "axis" and name in AXIS_OF_OUTPUT  # counted by the input's rank
+            new = by_input or key in _NEW or (name, key) in NUMBERS
+            new = new or (key == "seed" and name.startswith("ops."))
+            in_training = training and is_training(name, key)
+            return (known and new) or in_training or (custom and key == "dtype")
 
         config = _reduced_config({k: v for k, v in config.items() if not is_omitted(k)}, custom)
     not_stored = layer.not_stored
@@ -87,14 +92,6 @@ def _reduced_layer(layer: Layer, no_derived: bool) -> Layer:
         not_stored = _DERIVED.get(name, not_stored)
     tensors = tuple(t for t in layer.tensors if not t.role.startswith((ASSET, CARRIED)))
     return replace(layer, config=config, not_stored=not_stored, tensors=tensors)
-
-
-def _is_new(class_name: str, key: str) -> bool:
-    """Whether the first recipe omitted an attribute, or counted an axis by the input's rank."""
-    by_input = key == "axis" and class_name in AXIS_OF_OUTPUT
-    in_training = key == "seed" and class_name.startswith("ops.")
-    omitted = key in ("autocast", "implementation", "zero_output_for_mask")
-    return by_input or in_training or omitted or (class_name, key) in NUMBERS
 
 
 def _reduced_config(value: Any, custom: bool) -> Any:

@@ -113,9 +113,7 @@ def answer(name: str, logits: Array, final: Array, squashed: bool) -> Answer:
 
 def real(values: Array) -> Array:
     """Complex values as real and imaginary parts along one more axis; other values unchanged."""
-    if values.dtype.kind != "c":
-        return values
-    return np.stack([values.real, values.imag], axis=-1)
+    return np.stack([values.real, values.imag], axis=-1) if values.dtype.kind == "c" else values
 
 
 def kept(output: Array) -> Array:

@@ -28,7 +28,6 @@ COUNTER = ("Normalization", "count")
 OUTPUT_SHAPES = "output-shapes"
 MASKS = "masks"
 INNER_LAYERS = "inner-layers"
-DERIVED = "derived-tensors"  # in the first recipe; the second stores it for each layer
 INPUTS = "inputs"
 ARCHITECTURE = "architecture"
 GRAPH = "graph"

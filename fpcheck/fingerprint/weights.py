@@ -118,7 +118,20 @@ class _Scan:
 
     def merge(self, figures: list[_Figures]) -> None:
         for block in figures:
-            self.total = _merged(self.total, block)
+            before = self.total
+            sums = {name: getattr(before, name) + getattr(block, name) for name in _SUMS}
+            finite, mean, deviations = sums["finite"], before.mean, before.deviations
+            if block.finite:
+                # Chan, Golub, LeVeque 1983: merges means and sums of squared deviations.
+                shift = block.mean - mean
+                deviations += (
+                    block.deviations + shift * shift * before.finite * block.finite / finite
+                )
+                mean += shift * block.finite / finite
+            least, most = min(before.minimum, block.minimum), max(before.maximum, block.maximum)
+            self.total = _Figures(
+                minimum=least, maximum=most, mean=mean, deviations=deviations, **sums
+            )
 
     def statistics(self) -> Statistics:
         """The statistics of the whole tensor; 0 if no value is finite."""
@@ -162,18 +175,6 @@ def _of_the_finite(values: Array) -> _Figures:
         infinities=int(np.isinf(values).sum()),
         projected=np.full(sketch.PROJECTIONS, np.nan),
     )
-
-
-def _merged(before: _Figures, block: _Figures) -> _Figures:
-    sums = {name: getattr(before, name) + getattr(block, name) for name in _SUMS}
-    finite, mean, deviations = sums["finite"], before.mean, before.deviations
-    if block.finite:
-        # Chan, Golub, LeVeque 1983: merges means and sums of squared deviations of two parts.
-        shift = block.mean - mean
-        deviations += block.deviations + shift * shift * before.finite * block.finite / finite
-        mean += shift * block.finite / finite
-    least, most = min(before.minimum, block.minimum), max(before.maximum, block.maximum)
-    return _Figures(minimum=least, maximum=most, mean=mean, deviations=deviations, **sums)
 
 
 class _Profiles:

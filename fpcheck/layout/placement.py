@@ -107,20 +107,18 @@ def _with_tensors(layer: Layer, from_file: Layer | None, derived: Measured) -> L
 
 def _filled_tensors(layer: Layer, from_file: Layer) -> Iterable[Tensor]:
     """The file's tensors of a layer, with the architecture's roles."""
-    own = _numbered(from_file.tensors, layer.stored)
-    if len(own) != len(from_file.tensors):
-        return from_file.tensors
-    if from_file.config is None:  # legacy files list what is trained first
-        own.sort(key=lambda tensor: tensor.trainable is False)
-    pairs = sorted(zip(own, from_file.tensors, strict=True), key=lambda pair: pair[0].index)
-    return (replace(t, shape=f.shape, dtype=f.dtype, index=f.index) for t, f in pairs)
-
-
-def _numbered(in_file: Sequence[Tensor], own: Sequence[Tensor]) -> list[Tensor]:
-    """A layer's tensors without those that a file lacks, as far as the numbers in it show them."""
+    in_file, own = from_file.tensors, [*layer.stored]
+    # The numbers in a file may show which tensors it lacks.
     numbers = [tensor.number for tensor in in_file if tensor.number is not None]
     gaps = len(numbers) == len(in_file) < len(own) and numbers != [*range(len(numbers))]
-    return [own[n] for n in numbers] if gaps and max(numbers) < len(own) else [*own]
+    if gaps and max(numbers) < len(own):
+        own = [own[number] for number in numbers]
+    if len(own) != len(in_file):
+        return in_file
+    if from_file.config is None:  # legacy files list what is trained first
+        own.sort(key=lambda tensor: tensor.trainable is False)
+    pairs = sorted(zip(own, in_file, strict=True), key=lambda pair: pair[0].index)
+    return (replace(t, shape=f.shape, dtype=f.dtype, index=f.index) for t, f in pairs)
 
 
 def is_part(
