@@ -11,6 +11,7 @@ import numpy as np
 from fpcheck.fingerprint import attribute_rules as rules
 from fpcheck.fingerprint import digest
 
+Config = dict[str, Any]
 # Longer arrays in a configuration (`Normalization.mean`, for example) are replaced by their digest.
 LONGEST_ARRAY = 64
 # Where a graph names the layers of its inputs and outputs.
@@ -23,7 +24,7 @@ _SERIALIZED = {"class_name", "config", "name", "inbound_nodes", "__passive_seria
 )
 
 
-def own_config(config: dict[str, Any]) -> dict[str, Any]:
+def own_config(config: Config) -> Config:
     """The configuration of a model of custom class, without its graph.
 
     It includes the dtype policy: the class may pass it to the layers that it makes.
@@ -32,9 +33,7 @@ def own_config(config: dict[str, Any]) -> dict[str, Any]:
     return {**split_config(own, "", True)[0], **_dtype(config)}
 
 
-def split_config(
-    config: dict[str, Any], class_name: str, custom: bool
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def split_config(config: Config, class_name: str, custom: bool) -> tuple[Config, Config]:
     """The attributes that decide a layer's outputs, and those that matter in training only.
 
     The configuration is from `get_config` or a file, the class has no module, and an operation is
@@ -43,8 +42,8 @@ def split_config(
     if custom:
         own = (k for k, v in config.items() if k not in rules.OF_EVERY_LAYER or _is_policy_map(v))
         return {key: plain(config[key], whole=True) for key in own}, {}
-    decisive: dict[str, Any] = {}
-    training: dict[str, Any] = {}
+    decisive: Config = {}
+    training: Config = {}
     for key, value in config.items():
         attribute = (class_name.partition(".")[0], key)
         # None means the same as no attribute: versions of Keras that have an attribute must agree
@@ -64,7 +63,7 @@ def _is_policy_map(value: Any) -> bool:
     return isinstance(value, dict) and value.get("class_name") == "DTypePolicyMap"
 
 
-def telling(arguments: dict[str, Any]) -> dict[str, Any]:
+def telling(arguments: Config) -> Config:
     """The named arguments of a call without the defaults None and `training=False`."""
     default = {key for key, value in arguments.items() if value is None}
     default |= {"training"} if arguments.get("training") is False else set()
@@ -153,14 +152,14 @@ def _plain_dict(value: dict[Any, Any], whole: bool) -> Any:
     return {"class": name, "config": {**nested, **_dtype(config)}}
 
 
-def _with_positions(config: dict[str, Any]) -> dict[str, Any]:
+def _with_positions(config: Config) -> Config:
     """A graph in which positions replace the names of layers: Keras numbers nameless layers."""
     layers = config.get("layers")
     if not isinstance(layers, list) or not all(isinstance(layer, dict) for layer in layers):
         return config
     position = {layer.get("name"): index for index, layer in enumerate(layers)}
 
-    def nameless(layer: dict[str, Any]) -> dict[str, Any]:
+    def nameless(layer: Config) -> Config:
         own = layer.get("config")
         if not isinstance(own, dict) or "trainable" in own:  # `_whole` removes both
             return layer
@@ -179,7 +178,7 @@ def replaced(value: Any, by: Mapping[Any, Any]) -> Any:
     return by.get(value, value) if isinstance(value, str) else value
 
 
-def _whole(config: dict[str, Any]) -> dict[str, Any]:
+def _whole(config: Config) -> Config:
     """The whole configuration of an object in a custom class, without bookkeeping of layers."""
     bookkeeping = rules.OF_EVERY_LAYER if {"name", "trainable"} <= config.keys() else frozenset()
     return {key: plain(item, True) for key, item in config.items() if key not in bookkeeping}
@@ -228,5 +227,5 @@ def code_body(code: CodeType) -> list[Any]:
     return [code.co_code.hex(), constants, list(code.co_names), list(code.co_varnames)]
 
 
-def _dtype(config: dict[str, Any]) -> dict[str, Any]:
+def _dtype(config: Config) -> Config:
     return {"dtype": plain(config["dtype"])} if config.get("dtype") is not None else {}

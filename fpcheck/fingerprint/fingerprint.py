@@ -17,8 +17,7 @@ from fpcheck.fingerprint.structure import Structure
 class Fingerprint(Value, frozen=True, eq=False):
     """Everything that is measured of one model; a level that was not measured is None.
 
-    Attributes:
-        weights: one measurement for each of `structure.tensors`, in order.
+    `weights` has one measurement for each of `structure.tensors`, in order.
     """
 
     structure: Structure
@@ -55,6 +54,7 @@ class Fingerprint(Value, frozen=True, eq=False):
 
 # The path of a layer, and the index of a tensor in it.
 Place = tuple[str, int]
+Measured = Mapping[Place, Measurement]
 
 
 def measured_by_place(fingerprint: Fingerprint) -> dict[Place, Measurement]:
@@ -63,9 +63,7 @@ def measured_by_place(fingerprint: Fingerprint) -> dict[Place, Measurement]:
     return dict(zip(places, fingerprint.weights, strict=True)) if fingerprint.weights else {}
 
 
-def weights_of(
-    structure: Structure, measured: Mapping[Place, Measurement]
-) -> tuple[Measurement, ...]:
+def weights_of(structure: Structure, measured: Measured) -> tuple[Measurement, ...]:
     """The measurements of a structure's tensors, in their order."""
     return tuple(measured[layer.path, tensor.index] for layer, tensor in structure.tensors)
 
@@ -78,10 +76,7 @@ def content_id(structure: Structure, digests: Iterable[bytes]) -> bytes:
     or on running numbers, so every format that names layers gives the same id.
     `digests` has one for each of `structure.tensors`, in order.
     """
-    stored = [
-        (layer.path, tensor.index, own.hex())
-        for (layer, tensor), own in zip(structure.tensors, digests, strict=True)
-        if not tensor.derived
-    ]
+    measured = zip(structure.tensors, digests, strict=True)
+    stored = [(la.path, t.index, own.hex()) for (la, t), own in measured if not t.derived]
     stable = stable_paths(path for path, _, _ in stored)
     return digest.of_value(sorted([stable[path], index, own] for path, index, own in stored))

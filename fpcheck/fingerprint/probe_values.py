@@ -70,8 +70,7 @@ def _image(spec: ProbeInput, label: str) -> Array:
 def _tokens(spec: ProbeInput, label: str) -> Array:
     digits = _stream(label, *spec.shape, 4) @ (256 ** np.arange(4))
     first = 1 if spec.limit > 1 else 0  # 0 is padding in models that mask padding
-    ids: Array = first + digits % max(1, spec.limit - first)
-    return ids.astype(spec.dtype)
+    return np.asarray(first + digits % max(1, spec.limit - first), spec.dtype)
 
 
 def _text(spec: ProbeInput, label: str) -> Array:
@@ -83,8 +82,7 @@ def _text(spec: ProbeInput, label: str) -> Array:
 def _values(spec: ProbeInput, label: str) -> Array:
     """About normal with standard deviation 1: the centred sum of four bytes (Irwin-Hall)."""
     sums = _stream(label, *spec.shape, 4).sum(axis=-1) - 510
-    normal: Array = (sums.astype(np.float64) / 147.8).astype(np.float32)
-    return normal
+    return np.asarray(sums / 147.8, np.float32)
 
 
 _MAKERS: dict[Kind, Callable[[ProbeInput, str], Array]] = {

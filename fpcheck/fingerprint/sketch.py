@@ -58,8 +58,7 @@ def of_blocks(padded: Array, size: int, largest: Array, place: int) -> Array:
     exact = _projected(padded, size)
     places = range(place, place + len(padded))
     signs = np.array([_signs(f"blocks/{each // SIDE}")[each % SIDE] for each in places])
-    scaled: Array = np.ldexp(np.ldexp(exact, -halves), halves - exponents) * signs
-    return scaled
+    return np.asarray(np.ldexp(np.ldexp(exact, -halves), halves - exponents) * signs)
 
 
 def _projected(padded: Array, size: int) -> Array:
@@ -69,8 +68,7 @@ def _projected(padded: Array, size: int) -> Array:
     padded[:, size : rows * SIDE] = 0.0
     products = np.matmul(padded[:, : rows * SIDE].reshape(-1, height, SIDE), _signs("columns"))
     of_rows = products.reshape(len(padded), rows, PROJECTIONS)
-    projected: Array = np.einsum("brk,rk->bk", of_rows, _signs("rows")[:rows])
-    return projected
+    return np.asarray(np.einsum("brk,rk->bk", of_rows, _signs("rows")[:rows]))
 
 
 def of_array(values: Array) -> Array:

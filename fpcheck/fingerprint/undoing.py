@@ -32,8 +32,6 @@ _FLOATS = ("float32", "float64", "float16", "bfloat16")
 _SUMMED = 1e-11
 # How many combinations of orders of several axes are tried.
 _MOST_TRIALS = 256
-
-
 Reader = Callable[[bytes], AbstractContextManager[Array]]
 
 

@@ -21,6 +21,8 @@ _SIGN = np.uint32(0x8000_0000)
 _AT_ONCE = 4 * sketch.BLOCK
 # Values of a slab of axis profiles. It is part of the recipe, since the sums of slabs are rounded.
 _SLAB = 2**20
+# What is added, when the figures of two parts of a tensor are merged.
+_SUMS = ("finite", "zeros", "l1", "squares", "nans", "infinities", "projected")
 
 
 def measure(
@@ -73,9 +75,6 @@ class _Figures(NamedTuple):
     nans: int = 0
     infinities: int = 0
     projected: Array = np.zeros(sketch.PROJECTIONS)  # NaN if not all values are finite
-
-
-_SUMS = ("finite", "zeros", "l1", "squares", "nans", "infinities", "projected")
 
 
 class _Scan:

@@ -7,16 +7,11 @@ from fpcheck.fingerprint.layer_names import above
 from fpcheck.fingerprint.structure import Layer, Structure
 
 # The projections of an attention layer, in its order, and the attribute for each.
-PROJECTIONS = {
-    "query": "query_dense",
-    "key": "key_dense",
-    "gate": "gate_dense",
-    "value": "value_dense",
-    "attention_output": "output_dense",
+PROJECTIONS = {name: f"{name}_dense" for name in ("query", "key", "gate", "value")} | {
+    "attention_output": "output_dense"
 }
 ATTENTIONS = ("MultiHeadAttention", "GroupedQueryAttention")
 _PRIVATE = re.compile("/_(" + "|".join(PROJECTIONS.values()) + r")(?=/|$)")
-
 Children = dict[str, list[Layer]]
 # The attributes with which Keras's layers refer to inner layers, in the order of those.
 _ATTRIBUTES: dict[str, Sequence[str]] = {

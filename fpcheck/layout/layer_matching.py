@@ -118,27 +118,25 @@ def _complete(layers: Layers, empty: Layers, architecture: Structure) -> LayerMa
     return None
 
 
-def _likeliest(
-    file: Fingerprint, empty: Layers, architecture: Structure, contents: Weights
-) -> LayerMatch:
+def _likeliest(file: Fingerprint, empty: Layers, whole: Structure, contents: Weights) -> LayerMatch:
     """The match in which most tensors equal the known contents, then most shapes fit."""
     layers = file.structure.layers
-    known, present = _digests(architecture, contents), _digests(file.structure, file.weights)
+    known, present = _digests(whole, contents), _digests(file.structure, file.weights)
 
     def score(match: LayerMatch) -> tuple[int, int]:
         equal = fitting = 0
         for layer in layers:
             if (path := match.layers.get(layer.path)) is not None:
-                its = architecture.by_path[path]
+                its = whole.by_path[path]
                 equal += (Counter(present.get(layer.path)) & Counter(known.get(path))).total()
                 fitting += (Counter(shapes(layer)) & Counter(shapes(its))).total()
         return equal, fitting
 
     # The first of equal ones: by group, then by the name in the file, then by stable name.
-    best = max(_candidates(layers, empty, architecture), key=score)
+    best = max(_candidates(layers, empty, whole), key=score)
     if best.below is not None:
         return best
-    return LayerMatch(_extended(best.layers, _by_name(layers, architecture.weighted)))
+    return LayerMatch(_extended(best.layers, _by_name(layers, whole.weighted)))
 
 
 def _extended(match: Pairs, more: Pairs) -> Pairs:
@@ -192,12 +190,8 @@ def _prefixes(keys: Iterable[str], whole: Iterable[str]) -> list[str]:
     by_name: dict[str, list[str]] = {}
     for key in whole:
         by_name.setdefault(key.rpartition("/")[2], []).append(key)
-    counts = Counter(
-        long.removesuffix(key)
-        for key in keys
-        for long in by_name.get(key.rpartition("/")[2], ())
-        if long.endswith(f"/{key}")
-    )
+    pairs = ((key, long) for key in keys for long in by_name.get(key.rpartition("/")[2], ()))
+    counts = Counter(long.removesuffix(key) for key, long in pairs if long.endswith(f"/{key}"))
     most = max(counts.values(), default=0)
     return [prefix for prefix, count in counts.items() if count == most][:_MOST_INNER]
 
@@ -210,13 +204,11 @@ def _by_name(layers: Layers, own_layers: Layers) -> Pairs:
     return {la.path: by_stable[in_file[la.path]] for la in layers if in_file[la.path] in by_stable}
 
 
-def _by_content(
-    file: Fingerprint, architecture: Structure, contents: Weights, match: Pairs
-) -> Pairs:
+def _by_content(file: Fingerprint, whole: Structure, contents: Weights, match: Pairs) -> Pairs:
     """Layers whose tensors are exactly those that one layer of the architecture had."""
     owners: dict[tuple[bytes, ...], list[str]] = {}
     matched = set(match.values())
-    for path, digests in _digests(architecture, contents).items():
+    for path, digests in _digests(whole, contents).items():
         if path not in matched:
             owners.setdefault(digests, []).append(path)
     present = _digests(file.structure, file.weights)

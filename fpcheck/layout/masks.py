@@ -39,14 +39,10 @@ def _mask_makers(structure: Structure) -> set[str]:
     operations = {la.path for la in structure.layers if _may_make_mask(la, masked)}
     makers = operations - {port.source.layer for port in structure.outputs if port.source}
     while True:
-        used = {
-            edge.layer
-            for layer in structure.layers
-            if layer.path not in makers
-            for call in layer.calls or ()
-            for position, edge in enumerate(call.inputs)
-            if position not in _mask_positions(call)
-        }
+        others = (layer for layer in structure.layers if layer.path not in makers)
+        calls = [call for layer in others for call in layer.calls or ()]
+        edges = ((call, n, edge) for call in calls for n, edge in enumerate(call.inputs))
+        used = {edge.layer for call, n, edge in edges if n not in _mask_positions(call)}
         if not makers & used:
             return makers
         makers -= used

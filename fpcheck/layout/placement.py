@@ -1,16 +1,14 @@
 """An architecture with the tensors of a weights-only file in its layers."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from fpcheck.fingerprint.fingerprint import Fingerprint, Place, measured_by_place, weights_of
-from fpcheck.fingerprint.measurement import Measurement
+from fpcheck.fingerprint.fingerprint import Fingerprint, Measured, measured_by_place, weights_of
 from fpcheck.fingerprint.structure import ARCHITECTURE, REST, SHARD, USED, Layer, Structure, Tensor
-from fpcheck.layout.layer_matching import LayerMatch, Pairs, match_layers, shapes
+from fpcheck.layout.layer_matching import LayerMatch, Layers, Pairs, Weights, match_layers, shapes
 
-Measured = Mapping[Place, Measurement]
 # No file is known that lost more than three of four layers; files of a few layers are common.
 _SMALL = 1 / 4
 
@@ -23,9 +21,9 @@ def is_weights_only(structure: Structure) -> bool:
 def placed(
     file: Fingerprint,
     architecture: Fingerprint,
-    contents: Sequence[Measurement] = (),
+    contents: Weights = (),
     own: bool = False,
-    bare: Sequence[Layer] = (),
+    bare: Layers = (),
 ) -> Fingerprint:
     """The fingerprint of an architecture with the weights of a weights-only file.
 
@@ -87,11 +85,8 @@ def _derived(architecture: Fingerprint) -> Measured:
 
     It also contains the architecture's weights, which the file's weights replace.
     """
-    follows = {
-        (layer.path, tensor.index)
-        for layer, tensor in architecture.structure.tensors
-        if layer.stored and tensor.derived and tensor.role.startswith(USED)
-    }
+    state = ((la, t) for la, t in architecture.structure.tensors if la.stored and t.derived)
+    follows = {(layer.path, t.index) for layer, t in state if t.role.startswith(USED)}
     measured = measured_by_place(architecture)
     return {place: one for place, one in measured.items() if place not in follows}
 
@@ -121,9 +116,7 @@ def _filled_tensors(layer: Layer, from_file: Layer) -> Iterable[Tensor]:
     return (replace(t, shape=f.shape, dtype=f.dtype, index=f.index) for t, f in pairs)
 
 
-def is_part(
-    file: Structure, empty: Sequence[Layer], match: LayerMatch, architecture: Structure
-) -> bool:
+def is_part(file: Structure, empty: Layers, match: LayerMatch, architecture: Structure) -> bool:
     """Whether the layers that a file lacks are in other files, and not lost.
 
     A part is one of several shards, the file of an inner model, the head of the model, its body, or
@@ -134,12 +127,10 @@ def is_part(
     if SHARD in file.not_stored:
         return True
     own = {path: architecture.by_path[name] for path, name in match.layers.items()}
-    fit = all(
-        layer.path in own and Counter(shapes(layer)) == Counter(shapes(own[layer.path]))
-        for layer in file.layers
-    )
+    pairs = [(layer, own.get(layer.path)) for layer in file.layers]
+    fit = all(its and Counter(shapes(layer)) == Counter(shapes(its)) for layer, its in pairs)
     weighted = [layer.path for layer in architecture.weighted]
-    present = {own[layer.path].path for layer in file.layers if layer.path in own}
+    present = {its.path for _, its in pairs if its}
     missing = [path for path in weighted if path not in present]
     named = {own[layer.path].path for layer in empty if layer.path in own}
     if not fit or not present or not missing or named & {*missing}:
