@@ -44,12 +44,8 @@ def measure(
 ) -> Accuracy:
     """The accuracy of predictions.
 
-    Args:
-        images: (n, height, width, channels), raw.
-        labels: int (n,).
-        scores: float (n, classes), higher is likelier.
-        classes: their names, or empty.
-        preprocess: how the images were preprocessed.
+    Raw images (n, height, width, channels), labels int (n,), and scores float (n, classes), of
+    which higher ones are likelier.
     """
     # A stable sort, so that ties do not depend on the sorting algorithm.
     order = np.argsort(-scores, axis=1, kind="stable")

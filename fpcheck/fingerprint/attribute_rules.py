@@ -18,50 +18,37 @@ _TRAINING_SUFFIXES = ("_initializer", "_regularizer", "_constraint")
 _TRAINING_ATTRIBUTES = {
     "*": {"seed", "lora_rank", "lora_alpha", "autocast"},
     "BatchNormalization": {"momentum", "renorm_momentum", "synchronized"},
-    "Dropout": {"rate"},
-    "SpatialDropout1D": {"rate"},
-    "SpatialDropout2D": {"rate"},
-    "SpatialDropout3D": {"rate"},
-    "GaussianDropout": {"rate"},
-    "AlphaDropout": {"rate"},
+    **{name: {"rate"} for name in ("Dropout", "GaussianDropout", "AlphaDropout")},
+    **{f"SpatialDropout{rank}D": {"rate"} for rank in (1, 2, 3)},
     "GaussianNoise": {"stddev"},
     # `implementation` is another order of the same sums; Keras 2 does not write it.
     "LSTM": {"dropout", "recurrent_dropout", "unit_forget_bias", "implementation"},
     "GRU": {"dropout", "recurrent_dropout", "implementation"},
     "SimpleRNN": {"dropout", "recurrent_dropout"},
-    "MultiHeadAttention": {"dropout"},
-    "GroupedQueryAttention": {"dropout"},
+    **{name: {"dropout"} for name in ("MultiHeadAttention", "GroupedQueryAttention")},
 }
 # Compared elsewhere: as a tensor, since some formats store it separately, or as a port's shape.
 COMPARED_ELSEWHERE = frozenset(
-    {
-        ("InputLayer", "batch_shape"),
-        ("StringLookup", "vocabulary"),
-        ("IntegerLookup", "vocabulary"),
-        ("TextVectorization", "vocabulary"),
-    }
+    {("InputLayer", "batch_shape")}
+    | {(name, "vocabulary") for name in ("StringLookup", "IntegerLookup", "TextVectorization")}
 )
 # Operations whose axis is one of the output, which has one dimension more than the input.
 AXIS_OF_OUTPUT = frozenset({"ops.ExpandDims", "ops.Stack", "ops.OneHot", "ops.MultiHot"})
 # Statistics given as numbers, lists or nested lists, of which only the values matter.
 NUMBERS = frozenset({("Normalization", "mean"), ("Normalization", "variance")})
-# Attributes that later versions of Keras added, and the value that means the same as no attribute.
-ADDED_LATER = {
-    ("BatchNormalization", "renorm"): False,
-    ("LSTM", "zero_output_for_mask"): False,
-    ("GRU", "zero_output_for_mask"): False,
-    ("SimpleRNN", "zero_output_for_mask"): False,
-    ("MultiHeadAttention", "use_gate"): False,
-    ("GroupedQueryAttention", "use_gate"): False,
-}
+# Flags that later versions of Keras added; False means the same as no attribute.
+ADDED_LATER = frozenset(
+    {("BatchNormalization", "renorm")}
+    | {(name, "zero_output_for_mask") for name in ("LSTM", "GRU", "SimpleRNN")}
+    | {(name, "use_gate") for name in ("MultiHeadAttention", "GroupedQueryAttention")}
+)
 
 
 def is_training(class_name: str, key: str) -> bool:
     """Whether an attribute of a Keras class matters in training only."""
     if class_name.startswith("ops."):  # operations do not know whether the model is in training
         return False
-    owners = ("*", class_name)
-    listed = any(key in _TRAINING_ATTRIBUTES.get(owner, ()) for owner in owners)
+    listed = key in _TRAINING_ATTRIBUTES["*"] | _TRAINING_ATTRIBUTES.get(class_name, set())
     return listed or key.endswith(_TRAINING_SUFFIXES)
 
 

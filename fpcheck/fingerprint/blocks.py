@@ -9,19 +9,23 @@ import math
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, Generic, ParamSpec, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from fpcheck.codec import Array
 from fpcheck.fingerprint.threads import cores
 
-T = TypeVar("T")
 R = TypeVar("R")
-
-P = ParamSpec("P")
+# Waits for the result of a call. A `Future` would cost as much as measuring a small tensor.
+Pending = Callable[[], R]
+# Starts a call with arguments, or makes it at once.
+Submit = Callable[..., Pending[Any]]
+# What gives the figures of one part, from several threads in any order; what adds them, in the
+# order of the parts; and the parts of a tensor, which do not depend on threads.
+Gauge = tuple[Callable[[Any], Any], Callable[[Any], None], Iterable[Any]]
 
 # Values in a piece, by default: a few megabytes.
 PIECE = 2**21
@@ -38,77 +42,43 @@ def threads_for(values: Array) -> int:
     return cores() if values.size >= WORTH_THREADS else 1
 
 
-class Done(Generic[R]):
-    """A finished call. A `Future` would cost as much as measuring a small tensor."""
-
-    def __init__(self, value: R) -> None:
-        self._value = value
-
-    def result(self) -> R:
-        """The result."""
-        return self._value
-
-
-class Inline:
-    """Makes each submitted call at once, in the thread that submits it."""
-
-    def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Done[R]:
-        """Makes the call; raises its exception."""
-        return Done(fn(*args, **kwargs))
-
-
-Pool = ThreadPoolExecutor | Inline
-Pending = Future[R] | Done[R]
+def at_once(call: Callable[..., R], *args: Any) -> Pending[R]:
+    """Makes a call in the calling thread; raises its exception."""
+    result = call(*args)
+    return lambda: result
 
 
 @contextmanager
-def workers(threads: int) -> Iterator[Pool]:
-    """A pool of threads for one task; `Inline` for one thread.
+def workers(threads: int) -> Iterator[Submit]:
+    """Starts calls in a pool of threads for one task; `at_once` for one thread.
 
     The threads end with the task: a permanent pool would not survive os.fork, and a call in it that
     measures too could wait for itself.
     """
     if threads == 1:
-        yield Inline()
+        yield at_once
         return
     pool = ThreadPoolExecutor(threads, "fpcheck")
     try:
-        yield pool
+        yield lambda call, *args: pool.submit(call, *args).result
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-class Gauge(Protocol[T, R]):
-    """Measures a tensor part by part."""
-
-    def parts(self) -> Iterable[T]:
-        """The parts of the tensor; they do not depend on threads."""
-
-    def measure(self, part: T) -> R:
-        """The figures of one part; called from several threads, in any order."""
-
-    def merge(self, figures: R) -> None:
-        """Adds the figures of the next part; called in the order of the parts."""
-
-
-def run(pool: Pool, gauges: Iterable[Gauge[Any, Any]], ahead: int) -> None:
+def run(submit: Submit, gauges: Iterable[Gauge], ahead: int) -> None:
     """Measures all parts with one gauge after the other.
 
     At most `ahead` measured parts wait to be merged, which limits the memory.
     """
-    waiting: deque[tuple[Gauge[Any, Any], Pending[Any]]] = deque()
-
-    def merge_next() -> None:
-        gauge, figures = waiting.popleft()
-        gauge.merge(figures.result())
-
-    for gauge in gauges:
-        for part in gauge.parts():
-            waiting.append((gauge, pool.submit(gauge.measure, part)))
+    waiting: deque[tuple[Callable[[Any], None], Pending[Any]]] = deque()
+    for measure, merge, parts in gauges:
+        for part in parts:
+            waiting.append((merge, submit(measure, part)))
             if len(waiting) > ahead:
-                merge_next()
-    while waiting:
-        merge_next()
+                merge_first, figures = waiting.popleft()
+                merge_first(figures())
+    for merge, figures in waiting:
+        merge(figures())
 
 
 class Room(threading.local):
@@ -126,12 +96,10 @@ def slabs(shape: tuple[int, ...], most: int) -> Iterator[tuple[slice, ...]]:
     width = math.prod(shape[1:])
     if width > most:
         for row in range(shape[0]):
-            for rest in slabs(shape[1:], most):
-                yield slice(row, row + 1), *rest
+            yield from ((slice(row, row + 1), *rest) for rest in slabs(shape[1:], most))
         return
     step = most // max(1, width)
-    for start in range(0, shape[0], step):
-        yield (slice(start, start + step),)
+    yield from ((slice(start, start + step),) for start in range(0, shape[0], step))
 
 
 def pieces(values: Array, limit: int = PIECE) -> Iterator[Array]:
@@ -158,13 +126,9 @@ def _step(shape: tuple[int, ...], limit: int) -> int:
 
 
 def piece(values: Array, start: int, stop: int, room: Array | None = None) -> Array:
-    """Values `start` to `stop` in C order, flat: a view if they are contiguous, else a copy.
+    """Values `start` to `stop`, at least one, flat in C order: a view if they are contiguous.
 
-    Args:
-        values: any shape.
-        start: counted in C order.
-        stop: more than `start`.
-        room: an array for the copy, at least as large as it.
+    Else a copy, in `room` if that is given.
     """
     if values.flags.c_contiguous:
         return values.reshape(-1)[start:stop]
@@ -188,15 +152,12 @@ def _copy(values: Array, start: int, stop: int, flat: Array) -> None:
         else:
             count = rows * width
             part = values[row : row + rows]
-            _copy_rows(part, flat[:count].reshape(part.shape))
+            into = flat[:count].reshape(part.shape)
+            if abs(part.strides[-1]) > abs(part.strides[-2]):
+                _transpose(part, into)
+            else:
+                into[...] = part
         start, flat = start + count, flat[count:]
-
-
-def _copy_rows(values: Array, rows: Array) -> None:
-    if abs(values.strides[-1]) > abs(values.strides[-2]):
-        _transpose(values, rows)
-    else:
-        rows[...] = values
 
 
 def _transpose(columns: Array, rows: Array) -> None:

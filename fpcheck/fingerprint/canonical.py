@@ -2,37 +2,29 @@
 
 import base64
 import marshal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import CodeType
 from typing import Any
 
 import numpy as np
 
+from fpcheck.fingerprint import attribute_rules as rules
 from fpcheck.fingerprint import digest
-from fpcheck.fingerprint.attribute_rules import (
-    ADDED_LATER,
-    BOOKKEEPING,
-    COMPARED_ELSEWHERE,
-    DTYPE_DECIDES,
-    NUMBERS,
-    OF_EVERY_LAYER,
-    is_training,
-)
 
+Config = dict[str, Any]
 # Longer arrays in a configuration (`Normalization.mean`, for example) are replaced by their digest.
 LONGEST_ARRAY = 64
-_UNSET = object()
-# Attributes that describe a model's graph. Structures store the graph layer by layer.
 # Where a graph names the layers of its inputs and outputs.
 GRAPH_ENDS = ("input_layers", "output_layers")
+# Attributes that describe a model's graph. Structures store the graph layer by layer.
 _GRAPH = frozenset({"layers", *GRAPH_ENDS, "build_input_shape"})
 # The keys that Keras writes for a serialised object. A dictionary with other keys is a user's.
-_SERIALIZED = {"class_name", "config", "name", "inbound_nodes", "__passive_serialization__"} | {
-    *("module", "registered_name", "build_config", "compile_config", "shared_object_id")
-}
+_SERIALIZED = {"class_name", "config", "name", "inbound_nodes", "__passive_serialization__"} | (
+    rules.BOOKKEEPING - rules.OF_EVERY_LAYER
+)
 
 
-def own_config(config: dict[str, Any]) -> dict[str, Any]:
+def own_config(config: Config) -> Config:
     """The configuration of a model of custom class, without its graph.
 
     It includes the dtype policy: the class may pass it to the layers that it makes.
@@ -41,34 +33,28 @@ def own_config(config: dict[str, Any]) -> dict[str, Any]:
     return {**split_config(own, "", True)[0], **_dtype(config)}
 
 
-def split_config(
-    config: dict[str, Any], class_name: str, custom: bool
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def split_config(config: Config, class_name: str, custom: bool) -> tuple[Config, Config]:
     """The attributes that decide a layer's outputs, and those that matter in training only.
 
-    Args:
-        config: the result of the layer's `get_config`, or the configuration in a file.
-        class_name: its class, without module; an operation is `ops.NAME`.
-        custom: whether the class is not Keras's own, so that any attribute may decide outputs.
+    The configuration is from `get_config` or a file, the class has no module, and an operation is
+    `ops.NAME`. If the class is `custom`, not Keras's own, any attribute may decide outputs.
     """
-    decisive: dict[str, Any] = {}
-    training: dict[str, Any] = {}
     if custom:
-        own = {k: v for k, v in config.items() if k not in OF_EVERY_LAYER or _is_policy_map(v)}
-        return {key: plain(value, whole=True) for key, value in own.items()}, training
+        own = (k for k, v in config.items() if k not in rules.OF_EVERY_LAYER or _is_policy_map(v))
+        return {key: plain(config[key], whole=True) for key in own}, {}
+    decisive: Config = {}
+    training: Config = {}
     for key, value in config.items():
         attribute = (class_name.partition(".")[0], key)
         # None means the same as no attribute: versions of Keras that have an attribute must agree
         # with versions that do not.
-        if value is None or (key in BOOKKEEPING and attribute not in DTYPE_DECIDES):
+        if value is None or (key in rules.BOOKKEEPING and attribute not in rules.DTYPE_DECIDES):
             continue
-        if attribute in COMPARED_ELSEWHERE or ADDED_LATER.get(attribute, _UNSET) == value:
+        if attribute in rules.COMPARED_ELSEWHERE or (attribute in rules.ADDED_LATER and not value):
             continue
-        group = training if is_training(class_name, key) else decisive
-        if attribute in NUMBERS:  # as Keras computes with them: float32, flat
-            group[key] = _plain_array(np.ravel(np.asarray(value, np.float32)))
-        else:
-            group[key] = plain(value)
+        if attribute in rules.NUMBERS:  # as Keras computes with them: float32, flat
+            value = np.ravel(np.asarray(value, np.float32))
+        (training if rules.is_training(class_name, key) else decisive)[key] = plain(value)
     return decisive, training
 
 
@@ -77,13 +63,11 @@ def _is_policy_map(value: Any) -> bool:
     return isinstance(value, dict) and value.get("class_name") == "DTypePolicyMap"
 
 
-def telling(arguments: dict[str, Any]) -> dict[str, Any]:
+def telling(arguments: Config) -> Config:
     """The named arguments of a call without the defaults None and `training=False`."""
-    return {
-        key: value
-        for key, value in arguments.items()
-        if value is not None and (key, value is False) != ("training", True)
-    }
+    default = {key for key, value in arguments.items() if value is None}
+    default |= {"training"} if arguments.get("training") is False else set()
+    return {key: value for key, value in arguments.items() if key not in default}
 
 
 def port_key(path: Iterable[str | int]) -> str:
@@ -93,17 +77,15 @@ def port_key(path: Iterable[str | int]) -> str:
     a key is written `~1`, and a `~` as `~0`, as in a JSON pointer (RFC 6901).
     """
     steps = tuple(path)
-    if not any(isinstance(step, str) for step in steps):
+    if all(isinstance(step, int) for step in steps):
         return ""
     return "/".join(str(step).replace("~", "~0").replace("/", "~1") for step in steps)
 
 
 def plain(value: Any, whole: bool = False) -> Any:
-    """A configuration value as plain JSON: equal meaning gives equal JSON.
+    """A value from Keras or a file as plain JSON: equal meaning gives equal JSON.
 
-    Args:
-        value: from Keras or from a file.
-        whole: keep every attribute, since the value belongs to a custom class.
+    `whole` keeps every attribute, since the value belongs to a custom class.
     """
     if value is None or isinstance(value, bool | str):
         return value
@@ -170,33 +152,35 @@ def _plain_dict(value: dict[Any, Any], whole: bool) -> Any:
     return {"class": name, "config": {**nested, **_dtype(config)}}
 
 
-def _with_positions(config: dict[str, Any]) -> dict[str, Any]:
+def _with_positions(config: Config) -> Config:
     """A graph in which positions replace the names of layers: Keras numbers nameless layers."""
     layers = config.get("layers")
     if not isinstance(layers, list) or not all(isinstance(layer, dict) for layer in layers):
         return config
     position = {layer.get("name"): index for index, layer in enumerate(layers)}
 
-    def positions(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: positions(item) for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            return [positions(item) for item in value]
-        return position.get(value, value) if isinstance(value, str) else value
-
-    def nameless(layer: dict[str, Any]) -> dict[str, Any]:
+    def nameless(layer: Config) -> Config:
         own = layer.get("config")
         if not isinstance(own, dict) or "trainable" in own:  # `_whole` removes both
             return layer
         return {**layer, "config": {k: v for k, v in own.items() if k != "name"}}
 
-    ends = {key: positions(config[key]) for key in GRAPH_ENDS if key in config}
+    ends = {key: replaced(config[key], position) for key in GRAPH_ENDS if key in config}
     return {**config, **ends, "layers": [nameless(layer) for layer in layers]}
 
 
-def _whole(config: dict[str, Any]) -> dict[str, Any]:
+def replaced(value: Any, by: Mapping[Any, Any]) -> Any:
+    """JSON in which other values take the place of strings, except keys."""
+    if isinstance(value, dict):
+        return {key: replaced(item, by) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [replaced(item, by) for item in value]
+    return by.get(value, value) if isinstance(value, str) else value
+
+
+def _whole(config: Config) -> Config:
     """The whole configuration of an object in a custom class, without bookkeeping of layers."""
-    bookkeeping = OF_EVERY_LAYER if {"name", "trainable"} <= config.keys() else frozenset()
+    bookkeeping = rules.OF_EVERY_LAYER if {"name", "trainable"} <= config.keys() else frozenset()
     return {key: plain(item, True) for key, item in config.items() if key not in bookkeeping}
 
 
@@ -206,19 +190,15 @@ def _is_lambda(config: dict[Any, Any]) -> bool:
     return isinstance(parts, list | tuple) and len(parts) == 3 and isinstance(parts[0], str)
 
 
-def _number_array(config: Any) -> Any:
-    return _plain_array(np.asarray(config["value"], config["dtype"]))
-
-
 # How files write values that JSON has no syntax for.
 _WRAPPED: dict[str, Callable[[Any], Any]] = {
     "function": plain,
-    "__slice__": lambda config: plain(
-        slice(config.get("start"), config.get("stop"), config.get("step"))
-    ),
+    "__slice__": lambda config: plain(slice(*map(config.get, ("start", "stop", "step")))),
     "__ellipsis__": lambda config: plain(...),
-    "__numpy__": _number_array,
-    "__tensor__": _number_array,
+    **dict.fromkeys(
+        ("__numpy__", "__tensor__"),
+        lambda config: _plain_array(np.asarray(config["value"], config["dtype"])),
+    ),
 }
 
 
@@ -236,16 +216,16 @@ def _lambda(code: Any, defaults: Any, closure: Any) -> str:
 
 def code_body(code: CodeType) -> list[Any]:
     """What compiled code does: instructions, constants and names, without file and line."""
-    constants = [_constant(constant) for constant in code.co_consts]
+
+    def constant(value: Any) -> Any:
+        if isinstance(value, CodeType):
+            return code_body(value)
+        # The order of a frozenset varies.
+        return repr(sorted(map(repr, value)) if isinstance(value, frozenset) else value)
+
+    constants = [constant(value) for value in code.co_consts]
     return [code.co_code.hex(), constants, list(code.co_names), list(code.co_varnames)]
 
 
-def _constant(value: Any) -> Any:
-    if isinstance(value, CodeType):
-        return code_body(value)
-    # The order of a frozenset varies.
-    return repr(sorted(map(repr, value)) if isinstance(value, frozenset) else value)
-
-
-def _dtype(config: dict[str, Any]) -> dict[str, Any]:
+def _dtype(config: Config) -> Config:
     return {"dtype": plain(config["dtype"])} if config.get("dtype") is not None else {}

@@ -39,11 +39,9 @@ def text(digest: bytes) -> str:
 def of_array(values: Array, dtype: str, threads: int | None = None) -> bytes:
     """BLAKE3 of a tensor: a header `dtype|shape|`, then its values, little-endian, in C order.
 
-    Args:
-        values: any shape; strings as an array of `str`, `bytes` or `object`.
-        dtype: Keras's name of the type (`float32`, `bfloat16`, `float8_e4m3fn`, `string`). It is
-            part of the digest, so equal bytes of another type are not equal.
-        threads: how many to use; None for as many as are useful.
+    `dtype` is Keras's name of the type (`float32`, `bfloat16`, `float8_e4m3fn`, `string`), so equal
+    bytes of another type are not equal. Strings are an array of `str`, `bytes` or `object`. None
+    stands for as many threads as are useful.
     """
     if values.dtype.kind in "OSU":
         return _of_strings(values, dtype)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 
-import msgspec
 from msgspec.structs import replace
 
 from fpcheck.codec import Value
@@ -18,11 +17,7 @@ from fpcheck.fingerprint.structure import Structure
 class Fingerprint(Value, frozen=True, eq=False):
     """Everything that is measured of one model; a level that was not measured is None.
 
-    Attributes:
-        structure: the layers and their connections.
-        weights: one measurement for each of `structure.tensors`, in order.
-        outputs: the model's outputs on the probes.
-        accuracy: predictions on labelled data.
+    `weights` has one measurement for each of `structure.tensors`, in order.
     """
 
     structure: Structure
@@ -33,9 +28,8 @@ class Fingerprint(Value, frozen=True, eq=False):
     @property
     def content_id(self) -> bytes | None:
         """The id of the weights; None where they were not measured."""
-        if self.weights is None:
-            return None
-        return content_id(self.structure, (m.digest for m in self.weights))
+        weights = self.weights
+        return None if weights is None else content_id(self.structure, (m.digest for m in weights))
 
     @property
     def levels(self) -> tuple[Level, ...]:
@@ -54,14 +48,13 @@ class Fingerprint(Value, frozen=True, eq=False):
 
     def restricted(self, structure: Structure) -> "Fingerprint":
         """The fingerprint with another structure that has a subset of the tensors, in any order."""
-        if self.weights is None:
-            return replace(self, structure=structure)
-        weights = weights_of(structure, measured_by_place(self))
+        weights = self.weights and weights_of(structure, measured_by_place(self))
         return replace(self, structure=structure, weights=weights)
 
 
 # The path of a layer, and the index of a tensor in it.
 Place = tuple[str, int]
+Measured = Mapping[Place, Measurement]
 
 
 def measured_by_place(fingerprint: Fingerprint) -> dict[Place, Measurement]:
@@ -70,9 +63,7 @@ def measured_by_place(fingerprint: Fingerprint) -> dict[Place, Measurement]:
     return dict(zip(places, fingerprint.weights, strict=True)) if fingerprint.weights else {}
 
 
-def weights_of(
-    structure: Structure, measured: Mapping[Place, Measurement]
-) -> tuple[Measurement, ...]:
+def weights_of(structure: Structure, measured: Measured) -> tuple[Measurement, ...]:
     """The measurements of a structure's tensors, in their order."""
     return tuple(measured[layer.path, tensor.index] for layer, tensor in structure.tensors)
 
@@ -83,16 +74,9 @@ def content_id(structure: Structure, digests: Iterable[bytes]) -> bytes:
     BLAKE3 of the sorted JSON list of [stable path of the layer, index of the tensor in the layer,
     digest in hexadecimal], over the tensors that weight files contain. It does not depend on roles
     or on running numbers, so every format that names layers gives the same id.
-
-    Args:
-        structure: the layers and tensors.
-        digests: one for each of `structure.tensors`, in order.
+    `digests` has one for each of `structure.tensors`, in order.
     """
-    stored = [
-        (layer.path, tensor.index, own.hex())
-        for (layer, tensor), own in zip(structure.tensors, digests, strict=True)
-        if not tensor.derived
-    ]
+    measured = zip(structure.tensors, digests, strict=True)
+    stored = [(la.path, t.index, own.hex()) for (la, t), own in measured if not t.derived]
     stable = stable_paths(path for path, _, _ in stored)
-    rows = [[stable[path], index, own] for path, index, own in stored]
-    return digest.of_bytes(msgspec.json.encode(sorted(rows)))
+    return digest.of_value(sorted([stable[path], index, own] for path, index, own in stored))

@@ -14,7 +14,6 @@ from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.structure import (
     ASSET,
     CARRIED,
-    DERIVED,
     FIRST_RECIPE,
     RECIPE,
     ROOT,
@@ -29,6 +28,9 @@ _DERIVED = {
     **dict.fromkeys(("StringLookup", "IntegerLookup", "TextVectorization"), ("vocabulary",)),
     "Normalization": (f"{USED}mean", f"{USED}variance"),
 }
+# Attributes that the first recipe omitted, and the aspect that the second stores for each layer.
+_NEW = ("autocast", "implementation", "zero_output_for_mask")
+_DERIVED_TENSORS = "derived-tensors"
 _KEYS = "the keys of its inputs and outputs"
 
 
@@ -59,78 +61,56 @@ def unrecorded(golden: Structure, candidate: Structure) -> str | None:
 
 
 def _reduced(structure: Structure) -> Structure:
-    ports = (structure.inputs, structure.outputs)
-    inputs, outputs = (tuple(replace(port, key="") for port in side) for side in ports)
-    no_derived = DERIVED in structure.not_stored
+    sides = (structure.inputs, structure.outputs)
+    inputs, outputs = (tuple(replace(port, key="") for port in side) for side in sides)
+    no_derived = _DERIVED_TENSORS in structure.not_stored
     reduced = (_reduced_layer(layer, no_derived) for layer in structure.layers)
     layers = tuple(la for la in reduced if la.path != ROOT or la.tensors or la.config)
-    not_stored = tuple(aspect for aspect in structure.not_stored if aspect != DERIVED)
-    return replace(
-        structure,
-        inputs=inputs,
-        outputs=outputs,
-        layers=layers,
-        not_stored=not_stored,
-        recipe=RECIPE,
-    )
+    not_stored = tuple(aspect for aspect in structure.not_stored if aspect != _DERIVED_TENSORS)
+    structure = replace(structure, inputs=inputs, outputs=outputs, recipe=RECIPE)
+    return replace(structure, layers=layers, not_stored=not_stored)
 
 
 def _reduced_layer(layer: Layer, no_derived: bool) -> Layer:
     """A layer by the first recipe; `no_derived` if its file did not store derived state."""
-    config = layer.config
-    if config is not None and layer.class_name and not layer.custom:
-        config = {k: v for k, v in config.items() if not _is_new(layer.class_name, k)}
-    if config is not None and trains(layer.calls or ()):
-        config = {k: v for k, v in config.items() if not is_training(layer.class_name, k)}
-    if config is not None and _is_of_custom_class(layer):
-        config = _reduced_config({k: v for k, v in config.items() if k != "dtype"})
-    config = _without_graph_ends(config)
+    config, name = layer.config, layer.class_name
+    if config is not None:
+        known, training = bool(name) and not layer.custom, trains(layer.calls or ())
+        # Whether it is the configuration of a custom class, or of a model of custom class.
+        custom = layer.custom or layer.path == ROOT or "outputs" in config
+
+        def is_omitted(key: str) -> bool:
+            by_input = key == "axis" and name in AXIS_OF_OUTPUT  # counted by the input's rank
+            new = by_input or key in _NEW or (name, key) in NUMBERS
+            new = new or (key == "seed" and name.startswith("ops."))
+            in_training = training and is_training(name, key)
+            return (known and new) or in_training or (custom and key == "dtype")
+
+        config = _reduced_config({k: v for k, v in config.items() if not is_omitted(k)}, custom)
     not_stored = layer.not_stored
     if no_derived and not any(tensor.derived for tensor in layer.tensors):
-        not_stored = _DERIVED.get(layer.class_name, not_stored)
+        not_stored = _DERIVED.get(name, not_stored)
     tensors = tuple(t for t in layer.tensors if not t.role.startswith((ASSET, CARRIED)))
     return replace(layer, config=config, not_stored=not_stored, tensors=tensors)
 
 
-def _without_graph_ends(value: Any) -> Any:
-    """A configuration without the ends of graphs in it, which the first recipe named by layer."""
+def _reduced_config(value: Any, custom: bool) -> Any:
+    """A configuration without the ends of graphs in it, which the first recipe named by layer.
+
+    It also omitted None and bookkeeping in that of a `custom` class.
+    """
     if isinstance(value, list):
-        return [_without_graph_ends(item) for item in value]
+        return [_reduced_config(item, custom) for item in value]
     if not isinstance(value, dict):
         return value
-    omitted = GRAPH_ENDS if "layers" in value else ()
-    return {key: _without_graph_ends(item) for key, item in value.items() if key not in omitted}
-
-
-def _is_new(class_name: str, key: str) -> bool:
-    """Whether the first recipe omitted an attribute, or counted an axis by the input's rank."""
-    by_input = key == "axis" and class_name in AXIS_OF_OUTPUT
-    in_training = key == "seed" and class_name.startswith("ops.")
-    omitted = key in ("autocast", "implementation", "zero_output_for_mask")
-    return by_input or in_training or omitted or (class_name, key) in NUMBERS
-
-
-def _is_of_custom_class(layer: Layer) -> bool:
-    """Whether a configuration is that of a custom class, or of a model of custom class."""
-    return layer.custom or layer.path == ROOT or "outputs" in (layer.config or {})
-
-
-def _reduced_config(value: Any) -> Any:
-    """A custom configuration without None and bookkeeping, which the first recipe omitted."""
-    if isinstance(value, list):
-        return [_reduced_config(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if value.keys() == {"class", "config"}:
+    omitted = {*GRAPH_ENDS} if "layers" in value else set()
+    if custom and value.keys() == {"class", "config"}:
         kind, config = value["class"], value["config"]
         if isinstance(config, dict):
-            names = ("name", "trainable")
-            decisive = {k: v for k, v in config.items() if not is_training(kind, k)}
-            config = {k: v for k, v in decisive.items() if k not in names}
-        return {"class": kind, "config": _reduced_config(config)}
-    omitted = BOOKKEEPING - {"name", "dtype", "trainable"}  # a nested object kept these
-    return {
-        key: _reduced_config(item)
-        for key, item in value.items()
-        if item is not None and key not in omitted
-    }
+            names = {"name", "trainable", *(k for k in config if is_training(kind, k))}
+            config = {k: v for k, v in config.items() if k not in names}
+        return {"class": kind, "config": _reduced_config(config, custom)}
+    if custom:
+        omitted |= BOOKKEEPING - {"name", "dtype", "trainable"}  # a nested object kept these
+        omitted |= {key for key, item in value.items() if item is None}
+    return {k: _reduced_config(item, custom) for k, item in value.items() if k not in omitted}

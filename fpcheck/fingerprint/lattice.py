@@ -30,9 +30,7 @@ class Grid(Value, frozen=True):
 def grid(values: Array, axis: int | None) -> Grid | None:
     """The grid on which all values lie; None if there is none with at most `MOST_STEPS`.
 
-    Args:
-        values: numeric, any shape.
-        axis: the axis along which each slice has its own grid; None for one grid for all values.
+    Each slice along `axis` has its own grid; None is one grid for all values.
     """
     slices = values.reshape(1, -1) if axis is None else np.moveaxis(values, axis, 0)
     slices = slices.reshape(len(slices), -1)
@@ -64,18 +62,12 @@ def _steps(values: Array) -> tuple[float, int, int]:
         spread = 2 * len(np.unique(steps)) > len(levels)
         if largest and spread and np.abs(places - steps).max() <= _OFF:
             return largest / most, 2 * most, len(levels) - 1
-    return _spaced(levels)
-
-
-def _spaced(levels: Array) -> tuple[float, int, int]:
-    """The same for a grid that need not include zero or the largest value."""
+    # A grid that need not include zero or the largest value.
     gaps = np.diff(levels)
     if not len(gaps):
         return 0.0, 0, 0  # all values are equal
-    step = float(gaps.min())
-    multiples = gaps / step
-    whole = np.abs(multiples - np.rint(multiples)) <= _OFF * np.maximum(1.0, multiples)
-    if not whole.all():
+    multiples = gaps / gaps.min()
+    steps = np.rint(multiples)
+    if not (np.abs(multiples - steps) <= _OFF * np.maximum(1.0, multiples)).all():
         return 0.0, MOST_STEPS + 1, 0
-    step = float((levels[-1] - levels[0]) / np.rint(multiples).sum())
-    return step, int(np.rint(multiples).sum()), len(gaps) - 1
+    return float((levels[-1] - levels[0]) / steps.sum()), int(steps.sum()), len(gaps) - 1

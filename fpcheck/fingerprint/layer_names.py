@@ -1,7 +1,8 @@
 """Names of layers without the running numbers that Keras gives them."""
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 
 
 def stable_names(names: Iterable[str]) -> list[str]:
@@ -12,13 +13,12 @@ def stable_names(names: Iterable[str]) -> list[str]:
     the names `dense`, `dense#1`, `dense#2` in the order of their numbers.
     """
     parts = [_split(name) for name in names]
-    siblings: dict[str, list[tuple[int, int]]] = {}
-    for place, (stem, number) in enumerate(parts):
-        siblings.setdefault(stem, []).append((number, place))
     stable = [""] * len(parts)
-    for stem, members in siblings.items():
-        for rank, (_, place) in enumerate(sorted(members)):
-            stable[place] = f"{stem}#{rank}" if rank else stem
+    ranks = Counter[str]()
+    for place in sorted(range(len(parts)), key=parts.__getitem__):
+        stem = parts[place][0]
+        stable[place] = f"{stem}#{ranks[stem]}" if ranks[stem] else stem
+        ranks[stem] += 1
     return stable
 
 
@@ -39,6 +39,13 @@ def stable_paths(paths: Iterable[str]) -> dict[str, str]:
 def stem(path: str) -> list[str]:
     """The names on a path, without their running numbers."""
     return [_split(name)[0] for name in path.split("/")]
+
+
+def above(path: str) -> Iterator[str]:
+    """The paths of what is around a layer, from the inside out."""
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path
 
 
 def _split(name: str) -> tuple[str, int]:

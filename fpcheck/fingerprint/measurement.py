@@ -35,7 +35,6 @@ class Details(Value, frozen=True, eq=False):
     """What is needed to compare a tensor with one that is not equal to it.
 
     Attributes:
-        statistics: summary figures.
         quantiles: float64 (len(QUANTILES),).
         sketch: float64 (sketch.PROJECTIONS,).
         profiles: for rank 2 and more, the L2 norm of each slice along each axis, float32. The

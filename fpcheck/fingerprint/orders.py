@@ -3,6 +3,7 @@
 An order is an array `indices`: slice i of the reordered tensor is slice `indices[i]` of the other.
 """
 
+import math
 from collections.abc import Iterator
 from functools import cache
 from itertools import permutations, product
@@ -18,7 +19,7 @@ GATES = (2, 3, 4)
 _SAME = 3e-7
 # Gates and flattened maps are shorter; the orders of a million words would take a gigabyte.
 _LONGEST = 2**17
-# How many ways to resolve slices of equal norm are tried.
+# How many ways to resolve slices of equal norm are tried; of more, only one.
 MOST_TIES = 64
 
 
@@ -28,25 +29,14 @@ class Order(Value, frozen=True, eq=False):
     indices: Array
     name: str = ""
 
-    @property
-    def inverse(self) -> Array:
-        """The order that restores the right slices."""
-        return np.argsort(self.indices)
-
 
 @cache
 def usual(size: int) -> tuple[Order, ...]:
     """The orders that common mistakes make of an axis with `size` slices, likeliest first."""
-    return tuple(_distinct(size))
-
-
-def _distinct(size: int) -> Iterator[Order]:
-    seen = {np.arange(size).tobytes()}
+    distinct = {np.arange(size).tobytes(): Order(np.arange(size))}
     for order in _usual(size):
-        key = order.indices.tobytes()
-        if key not in seen:
-            seen.add(key)
-            yield order
+        distinct.setdefault(order.indices.tobytes(), order)
+    return tuple(distinct.values())[1:]
 
 
 def _usual(size: int) -> Iterator[Order]:
@@ -77,12 +67,7 @@ def same(golden: Array, candidate: Array) -> bool:
 
 
 def matching(golden: Array, candidate: Array) -> Iterator[Order]:
-    """The orders that turn the golden's profile into the candidate's.
-
-    Args:
-        golden: norms of slices, float32 (slices,).
-        candidate: norms of slices, float32 (slices,).
-    """
+    """The orders that turn the golden's profile into the candidate's: norms, float32 (slices,)."""
     if golden.shape != candidate.shape:
         return
     ours, theirs = np.argsort(golden, kind="stable"), np.argsort(candidate, kind="stable")
@@ -90,10 +75,12 @@ def matching(golden: Array, candidate: Array) -> Iterator[Order]:
         return
     yield from (order for order in usual(golden.size) if same(golden[order.indices], candidate))
     groups = _ties(golden[ours])
-    for choice in _resolved(groups):
+    # Five equal norms, or seven pairs, have more orders than are tried: that is enough to count.
+    ways = math.prod(math.factorial(min(len(group), 5)) for group in groups[:7])
+    for choice in product(*map(permutations, groups)) if ways <= MOST_TIES else [groups]:
         tried = ours.copy()
         for group, order in zip(groups, choice, strict=True):
-            tried[group] = ours[group][list(order)]
+            tried[group] = ours[list(order)]
         indices = np.empty_like(ours)
         indices[theirs] = tried
         yield Order(indices)
@@ -107,15 +94,3 @@ def _ties(ordered: Array) -> list[Array]:
     close = (np.diff(ordered) <= 2 * _SAME * np.abs(ordered[1:])) & (ordered[1:] > 0)
     bounds = np.flatnonzero(~close) + 1
     return [g for g in np.split(np.arange(ordered.size), bounds) if len(g) > 1]
-
-
-def _resolved(groups: list[Array]) -> Iterator[tuple[tuple[int, ...], ...]]:
-    """Every order of each group; only the given order if there are more than `MOST_TIES`."""
-    count = 1
-    for group in groups:
-        for factor in range(2, len(group) + 1):
-            count *= factor
-        if count > MOST_TIES:
-            yield tuple(tuple(range(len(g))) for g in groups)
-            return
-    yield from product(*(tuple(permutations(range(len(g)))) for g in groups))

@@ -17,7 +17,6 @@ class Answer(Value, frozen=True, eq=False):
     """One output of the model on all probes.
 
     Attributes:
-        name: the name of the output in the model.
         shape: of the whole output, probes first.
         logits: float32 (probes, stored values): before the last softmax or sigmoid if the model
             has one, else the output.
@@ -85,13 +84,10 @@ class Outputs(Value, frozen=True, eq=False):
     """The outputs part of a fingerprint.
 
     Attributes:
-        probes: the inputs of the model.
         preprocess: how raw probes were preprocessed: none, caffe, tf, torch, or module:function.
         answers: one for each output of the model.
         activations: one for each call of each layer, in the order of the calls.
         environment: versions and settings that influence rounding.
-        noise: measured while recording.
-        reach: the layers with weights that the probes do not reach.
         alternatives: the logits of each output after common mistakes in preprocessing, by name.
         functions: values on a fixed grid of each activation that is known only by its name.
         recipe: the version of the rules by which outputs are stored.
@@ -111,21 +107,13 @@ class Outputs(Value, frozen=True, eq=False):
 
 def answer(name: str, logits: Array, final: Array, squashed: bool) -> Answer:
     """One output, shape (probes, ...), in the stored form."""
-    return Answer(
-        name=name,
-        shape=tuple(logits.shape),
-        logits=kept(logits),
-        final=kept(final),
-        squashed=squashed,
-        sketch=sketch.of_array(real(logits).astype(np.float32)),
-    )
+    projected = sketch.of_array(real(logits).astype(np.float32))
+    return Answer(name, tuple(logits.shape), kept(logits), kept(final), squashed, projected)
 
 
 def real(values: Array) -> Array:
     """Complex values as real and imaginary parts along one more axis; other values unchanged."""
-    if values.dtype.kind != "c":
-        return values
-    return np.stack([values.real, values.imag], axis=-1)
+    return np.stack([values.real, values.imag], axis=-1) if values.dtype.kind == "c" else values
 
 
 def kept(output: Array) -> Array:
@@ -145,8 +133,7 @@ def relative_difference(golden: Array, other: Array) -> float:
     difference = np.abs(reference - other.astype(np.float64))
     if not difference.size:
         return 0.0
-    rms = float(np.sqrt(np.mean(reference * reference)))
-    largest = float(np.max(difference))
+    rms, largest = float(np.sqrt(np.mean(reference * reference))), float(np.max(difference))
     return largest / rms if rms > 0 else largest
 
 

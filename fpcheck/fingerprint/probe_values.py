@@ -5,6 +5,8 @@ gives the same bytes everywhere. Images are not symmetric in space or colour, to
 the vocabulary, and where a model masks padding, every second probe is padded.
 """
 
+import math
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 import blake3
@@ -14,14 +16,14 @@ from fpcheck.codec import Array, Value
 
 RECIPE = "fpcheck-probes/1"
 Kind = Literal["image", "tokens", "text", "values", "switch"]
+# Most vocabularies lack these, so that probes for text inputs contain unknown words, too.
+UNKNOWN_WORDS = ("fpcheck", "zyxwv")
 
 
 class ProbeInput(Value, frozen=True):
     """The recipe of one input.
 
     Attributes:
-        name: its name in the model.
-        kind: the kind of its values.
         shape: without the batch axis; free sizes are replaced by numbers.
         dtype: the type that the model takes.
         limit: for tokens, one more than the largest id; for images, the largest value (1 or 255);
@@ -39,10 +41,11 @@ class ProbeInput(Value, frozen=True):
     words: tuple[str, ...] = ()
 
 
-def _stream(label: str, count: int) -> Array:
-    """`count` bytes that depend on the label only, as int64 (count,)."""
+def _stream(label: str, *shape: int) -> Array:
+    """Bytes that depend on the label only, as int64 of a shape."""
+    count = math.prod(shape)
     raw = blake3.blake3(f"{RECIPE}/{label}".encode()).digest(length=max(1, count))
-    return np.frombuffer(raw, np.uint8)[:count].astype(np.int64)
+    return np.frombuffer(raw, np.uint8)[:count].astype(np.int64).reshape(shape)
 
 
 def _image(spec: ProbeInput, label: str) -> Array:
@@ -50,8 +53,8 @@ def _image(spec: ProbeInput, label: str) -> Array:
     height, width, channels = spec.shape
     y, x = np.mgrid[0:height, 0:width].astype(np.int64)
     y, x = y * 224 // max(height, 1), x * 224 // max(width, 1)
-    noise = _stream(f"{label}/noise", height * width * channels).reshape(spec.shape)
-    settings = _stream(f"{label}/settings", 8 * channels).reshape(channels, 8)
+    noise = _stream(f"{label}/noise", *spec.shape)
+    settings = _stream(f"{label}/settings", channels, 8)
     image = np.empty(spec.shape, np.int64)
     for channel, (a, b, c, top, left, tall, wide, level) in enumerate(settings):
         wave = np.abs(((a % 13 + 1) * y + (b % 7 + channel + 1) * x + c) % 510 - 255)
@@ -65,39 +68,29 @@ def _image(spec: ProbeInput, label: str) -> Array:
 
 
 def _tokens(spec: ProbeInput, label: str) -> Array:
-    size = int(np.prod(spec.shape))
-    digits = _stream(label, 4 * size).reshape(size, 4) @ (256 ** np.arange(4))
+    digits = _stream(label, *spec.shape, 4) @ (256 ** np.arange(4))
     first = 1 if spec.limit > 1 else 0  # 0 is padding in models that mask padding
-    ids: Array = first + digits % max(1, spec.limit - first)
-    return ids.reshape(spec.shape).astype(spec.dtype)
+    return np.asarray(first + digits % max(1, spec.limit - first), spec.dtype)
 
 
 def _text(spec: ProbeInput, label: str) -> Array:
-    size = int(np.prod(spec.shape))
-    picks = _stream(label, 5 * size).reshape(size, 5) % len(spec.words)
+    picks = _stream(label, *spec.shape, 5).reshape(-1, 5) % len(spec.words)
     lines = [" ".join(spec.words[pick] for pick in row[: spec.limit]) for row in picks]
     return np.array(lines, dtype=object).reshape(spec.shape)
 
 
 def _values(spec: ProbeInput, label: str) -> Array:
     """About normal with standard deviation 1: the centred sum of four bytes (Irwin-Hall)."""
-    size = int(np.prod(spec.shape))
-    sums = _stream(label, 4 * size).reshape(size, 4).sum(axis=1) - 510
-    normal: Array = (sums.astype(np.float64) / 147.8).astype(np.float32)
-    return normal.reshape(spec.shape)
+    sums = _stream(label, *spec.shape, 4).sum(axis=-1) - 510
+    return np.asarray(sums / 147.8, np.float32)
 
 
-def _switch(spec: ProbeInput, label: str) -> Array:
-    odd: Array = _stream(label, int(np.prod(spec.shape))) % 2 == 1
-    return odd.reshape(spec.shape)
-
-
-_MAKERS = {
+_MAKERS: dict[Kind, Callable[[ProbeInput, str], Array]] = {
     "image": _image,
     "tokens": _tokens,
     "text": _text,
     "values": _values,
-    "switch": _switch,
+    "switch": lambda spec, label: _stream(label, *spec.shape) % 2 == 1,
 }
 
 
@@ -111,3 +104,9 @@ def make(spec: ProbeInput, place: int, count: int) -> Array:
         kept = max(1, made.shape[1] * 2 // 3)  # axis 1 is time
         made[1::2, kept:] = 0
     return made
+
+
+def first_words(vocabularies: Iterable[Array], most: int = 200) -> tuple[str, ...]:
+    """The first words of all vocabularies, each once, without special ones such as `[UNK]`."""
+    words = [str(w) for values in vocabularies for w in values[: most + 2]]
+    return tuple(dict.fromkeys(w for w in words if w and not w.startswith("[")))[:most]

@@ -7,8 +7,7 @@ import numpy as np
 
 from fpcheck.codec import Array, Value
 from fpcheck.errors import UnavailableError
-from fpcheck.fingerprint.probe_values import RECIPE, Kind, ProbeInput, make
-from fpcheck.fingerprint.probe_words import UNKNOWN_WORDS
+from fpcheck.fingerprint.probe_values import RECIPE, UNKNOWN_WORDS, Kind, ProbeInput, make
 from fpcheck.fingerprint.structure import Edge, Layer, Port, Structure
 
 COUNT = 4
@@ -35,7 +34,6 @@ class Probes(Value, frozen=True, eq=False):
 
     Attributes:
         inputs: one recipe for each input of the model.
-        count: how many probes.
         arrays: the user's arrays, one per input, shape (count, ...); empty if there are none.
         recipe: the version of the rules by which they are made.
     """
@@ -64,21 +62,12 @@ class Probes(Value, frozen=True, eq=False):
 
 
 def fit(
-    structure: Structure,
-    count: int = COUNT,
-    words: tuple[str, ...] = (),
-    raw_pixels: bool = False,
+    structure: Structure, count: int = COUNT, words: tuple[str, ...] = (), raw_pixels: bool = False
 ) -> Probes:
-    """The recipe of probes for a model.
+    """The recipe of probes for a model; UnavailableError if the structure has no inputs.
 
-    Args:
-        structure: the model's structure.
-        count: how many probes.
-        words: of the model's vocabularies, for text inputs.
-        raw_pixels: whether images are 0..255, since preprocessing follows.
-
-    Raises:
-        UnavailableError: the structure has no inputs.
+    For text inputs, `words` are of the model's vocabularies. If `raw_pixels`, images are 0..255,
+    since preprocessing follows.
     """
     if not structure.inputs:
         raise UnavailableError(
@@ -94,8 +83,7 @@ def fit(
 def given(arrays: dict[str, Array], structure: Structure) -> Probes:
     """Probes from the user's arrays, by input name, or in order if no name is that of an input.
 
-    Raises:
-        UnavailableError: an input has no array, or there are more arrays than inputs.
+    UnavailableError if an input has no array, or there are more arrays than inputs.
     """
     # For a model without a graph, Keras knows only the first input.
     names = [port.name for port in structure.inputs] if structure.outputs else list(arrays)
@@ -114,8 +102,7 @@ def given(arrays: dict[str, Array], structure: Structure) -> Probes:
             "Name each array of the .npz file like an input of the model.",
         )
     ordered = tuple(arrays[name] for name in names)
-    inputs = tuple(_given_input(name, array) for name, array in zip(names, ordered, strict=True))
-    return Probes(inputs, len(ordered[0]), ordered, "given")
+    return Probes(tuple(map(_given_input, names, ordered)), counts.pop(), ordered, "given")
 
 
 def _given_input(name: str, array: Array) -> ProbeInput:
@@ -130,12 +117,10 @@ def _fit_input(
     readers = list(_readers(structure, port))
     if port.dtype == "string":
         sentences = any(layer.class_name == "TextVectorization" for layer in readers)
-        length = SENTENCE_WORDS if sentences else 1
-        known = (*words, *UNKNOWN_WORDS)
+        length, known = SENTENCE_WORDS if sentences else 1, (*words, *UNKNOWN_WORDS)
         return ProbeInput(port.name, "text", _filled(shape), "string", length, words=known)
-    vocabulary = _vocabulary(structure, port, readers)
-    padded = any(_masks(layer) for layer in readers)
-    if vocabulary:
+    padded = any(r.class_name == "Masking" or bool(_config(r, "mask_zero")) for r in readers)
+    if vocabulary := _vocabulary(structure, port, readers):
         return ProbeInput(port.name, "tokens", _filled(shape), port.dtype, vocabulary, padded)
     if port.dtype == "bool":
         return ProbeInput(port.name, "switch", _filled(shape), port.dtype, 1)
@@ -167,29 +152,15 @@ def _readers(structure: Structure, port: Port) -> Iterator[Layer]:
         if (source.layer, scope) in seen:
             continue
         seen.add((source.layer, scope))
-        for layer in structure.layers:
-            if not _is_in(layer, scope):
-                continue
-            for place in _input_positions(layer, source):
+        for layer in (la for la in structure.layers if la.path.rpartition("/")[0] == scope):
+            edges = (pair for call in layer.calls or () for pair in enumerate(call.inputs))
+            for place in (place for place, edge in edges if edge.layer == source.layer):
                 if layer.class_name in PASSIVE | PIXEL_LAYERS:
                     waiting.append((Edge(layer.path), scope))
                 inner = _config(layer, "inputs")
                 if isinstance(inner, list) and place < len(inner):
-                    waiting.append((Edge(*inner[place]), layer.path + "/"))
+                    waiting.append((Edge(*inner[place]), layer.path))
                 yield layer
-
-
-def _is_in(layer: Layer, scope: str) -> bool:
-    """Whether a layer is directly in a model, whose path is `scope` without the last `/`."""
-    return layer.path.startswith(scope) and "/" not in layer.path[len(scope) :]
-
-
-def _input_positions(layer: Layer, source: Edge) -> Iterator[int]:
-    """The positions of a layer's inputs that come from a source."""
-    for call in layer.calls or ():
-        for place, edge in enumerate(call.inputs):
-            if edge.layer == source.layer:
-                yield place
 
 
 def _config(layer: Layer, key: str) -> Any:
@@ -203,11 +174,5 @@ def _vocabulary(structure: Structure, port: Port, readers: list[Layer]) -> int:
         readers = [r for r in structure.layers if r.class_name in _EMBEDDINGS] if rank == 2 else []
     sizes = [int(_config(r, "input_dim")) for r in readers if r.class_name in _EMBEDDINGS]
     sizes += [int(_config(r, "num_tokens")) for r in readers if r.class_name == "CategoryEncoding"]
-    if sizes:
-        return min(sizes)
     whole = port.dtype.startswith(("int", "uint")) and not _is_image((port.shape or ())[1:])
-    return 10 if whole else 0
-
-
-def _masks(layer: Layer) -> bool:
-    return layer.class_name == "Masking" or bool(_config(layer, "mask_zero"))
+    return min(sizes, default=10 if whole else 0)

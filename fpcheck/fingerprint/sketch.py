@@ -27,22 +27,12 @@ _BITS = 36
 _STACKED = 16
 
 
-def _signs(label: str, shape: tuple[int, ...]) -> Array:
-    """Random signs from BLAKE3 in its extendable form, which no library version can change."""
-    count = int(np.prod(shape))
-    stream = blake3.blake3(f"{RECIPE}/{label}".encode()).digest(length=(count + 7) // 8)
-    bits = np.unpackbits(np.frombuffer(stream, np.uint8))[:count]
-    return (1.0 - 2.0 * bits).reshape(shape)
-
-
 @cache
-def _sides() -> tuple[Array, Array]:
-    return _signs("rows", (SIDE, PROJECTIONS)), _signs("columns", (SIDE, PROJECTIONS))
-
-
-@cache
-def _block_signs(group: int) -> Array:
-    return _signs(f"blocks/{group}", (SIDE, PROJECTIONS))
+def _signs(label: str) -> Array:
+    """Random signs (SIDE, PROJECTIONS) from BLAKE3 in its extendable form, the same for ever."""
+    stream = blake3.blake3(f"{RECIPE}/{label}".encode()).digest(length=SIDE * PROJECTIONS // 8)
+    bits = np.unpackbits(np.frombuffer(stream, np.uint8))
+    return (1.0 - 2.0 * bits).reshape(SIDE, PROJECTIONS)
 
 
 def room(size: int) -> int:
@@ -52,37 +42,23 @@ def room(size: int) -> int:
 
 
 def of_blocks(padded: Array, size: int, largest: Array, place: int) -> Array:
-    """The sketches of blocks of equal size; overwrites them.
+    """The sketches of blocks of equal size, float64 (blocks, PROJECTIONS); overwrites the blocks.
 
-    Args:
-        padded: float64, one row per block; the first `size` values of a row are the block. A single
-            row has the length `room(size)`, several have `BLOCK`.
-        size: how many values a block has.
-        largest: the largest magnitude in each block.
-        place: the number of the first block in its tensor.
-
-    Returns:
-        float64 of shape (len(padded), PROJECTIONS).
+    A row of `padded`, float64, begins with the `size` values of a block. A single row has the
+    length `room(size)`, several have `BLOCK`. `largest` has the largest magnitude in each block,
+    and `place` is the number of the first block in its tensor.
     """
-    exponents = _BITS - np.frexp(largest)[1]
-    values = padded[:, :size]
-    for power in _powers(exponents):
-        np.multiply(values, power[:, None], out=values)
+    exponents = _BITS - np.frexp(largest)[1][:, None]
+    halves, values = exponents // 2, padded[:, :size]
+    # Two factors if one would overflow, which subnormal values cause.
+    fits = np.abs(exponents).max() < 1000
+    for power in (exponents,) if fits else (halves, exponents - halves):
+        np.multiply(values, np.ldexp(1.0, power), out=values)
     np.rint(values, out=values)
     exact = _projected(padded, size)
-    halves = exponents[:, None] // 2
     places = range(place, place + len(padded))
-    signs = np.array([_block_signs(each // SIDE)[each % SIDE] for each in places])
-    scaled: Array = np.ldexp(np.ldexp(exact, -halves), halves - exponents[:, None]) * signs
-    return scaled
-
-
-def _powers(exponents: Array) -> tuple[Array, ...]:
-    """Factors of 2**exponent: two if one would overflow, which subnormal values cause."""
-    if np.abs(exponents).max() < 1000:
-        return (np.ldexp(1.0, exponents),)
-    halves = exponents // 2
-    return np.ldexp(1.0, halves), np.ldexp(1.0, exponents - halves)
+    signs = np.array([_signs(f"blocks/{each // SIDE}")[each % SIDE] for each in places])
+    return np.asarray(np.ldexp(np.ldexp(exact, -halves), halves - exponents) * signs)
 
 
 def _projected(padded: Array, size: int) -> Array:
@@ -90,11 +66,9 @@ def _projected(padded: Array, size: int) -> Array:
     height = min(-(-size // SIDE), _STACKED)
     rows = -(-size // (height * SIDE)) * height
     padded[:, size : rows * SIDE] = 0.0
-    left, right = _sides()
-    products = np.matmul(padded[:, : rows * SIDE].reshape(-1, height, SIDE), right)
+    products = np.matmul(padded[:, : rows * SIDE].reshape(-1, height, SIDE), _signs("columns"))
     of_rows = products.reshape(len(padded), rows, PROJECTIONS)
-    projected: Array = np.einsum("brk,rk->bk", of_rows, left[:rows])
-    return projected
+    return np.asarray(np.einsum("brk,rk->bk", of_rows, _signs("rows")[:rows]))
 
 
 def of_array(values: Array) -> Array:

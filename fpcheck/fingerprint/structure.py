@@ -9,6 +9,7 @@ import msgspec
 
 from fpcheck.codec import Value
 from fpcheck.fingerprint import digest
+from fpcheck.fingerprint.layer_names import above
 
 RECIPE = "fpcheck-structure/2"
 # The first recipe did not record the keys of dictionaries of inputs and outputs, statistics given
@@ -27,7 +28,6 @@ COUNTER = ("Normalization", "count")
 OUTPUT_SHAPES = "output-shapes"
 MASKS = "masks"
 INNER_LAYERS = "inner-layers"
-DERIVED = "derived-tensors"  # in the first recipe; the second stores it for each layer
 INPUTS = "inputs"
 ARCHITECTURE = "architecture"
 GRAPH = "graph"
@@ -55,7 +55,6 @@ class Tensor(Value, frozen=True):
     Attributes:
         role: its name in the layer (`kernel`, `moving_mean`), or `numbered_role`.
         index: its position among the layer's own tensors, trainable ones first.
-        shape: its dimensions.
         dtype: Keras's name of its type.
         trainable: whether training changes it while the layer is not frozen; None if unknown.
         derived: whether it follows from other state (a vocabulary, `Normalization.mean`). Weight
@@ -168,8 +167,7 @@ class Port(Value, frozen=True):
 
     Attributes:
         name: the name of the layer that it comes from, or the model's own name of it.
-        shape: its dimensions; None if unknown.
-        dtype: its type.
+        shape: None if unknown.
         source: where its value comes from; None if unknown.
         key: its key in a dictionary of inputs or outputs; empty if there is no dictionary.
     """
@@ -182,13 +180,10 @@ class Port(Value, frozen=True):
 
 
 class Structure(Value, frozen=True, dict=True):
-    """The structure of a model.
+    """The structure of a model; inputs, outputs and layers are in the model's order.
 
     Attributes:
-        class_name: the model's class.
-        inputs: in the model's order.
-        outputs: in the model's order; empty if the model has no graph.
-        layers: in the model's order.
+        outputs: empty if the model has no graph.
         custom: whether the model's class is not Keras's own, so that its code decides outputs.
         not_stored: aspects that the file does not store; see `layout.storage_gaps`.
         recipe: the version of the rules by which it was read.
@@ -207,6 +202,11 @@ class Structure(Value, frozen=True, dict=True):
         """Every tensor with its layer, in the model's order."""
         return [(layer, tensor) for layer in self.layers for tensor in layer.tensors]
 
+    @property
+    def weighted(self) -> list[Layer]:
+        """The layers with tensors that weight files contain."""
+        return [layer for layer in self.layers if layer.stored]
+
     @cached_property
     def by_path(self) -> dict[str, Layer]:
         """Every layer by its path."""
@@ -214,9 +214,8 @@ class Structure(Value, frozen=True, dict=True):
 
     def is_shared(self, path: str) -> bool:
         """Whether a layer, or a layer around it, has several calls."""
-        parts = path.split("/")
-        above = ("/".join(parts[:count]) for count in range(1, len(parts) + 1))
-        return any(name in self.by_path and self.by_path[name].shared for name in above)
+        around = (self.by_path.get(name) for name in (path, *above(path)))
+        return any(layer.shared for layer in around if layer)
 
     @property
     def parameters(self) -> int:
@@ -236,8 +235,8 @@ class Structure(Value, frozen=True, dict=True):
     @property
     def custom_classes(self) -> list[str]:
         """Names of the custom classes, and of layers with custom functions."""
-        names = {layer.class_name for layer in self.layers if layer.custom and layer.class_name}
-        return sorted(names | ({self.class_name} if self.custom and self.class_name else set()))
+        owners: tuple[Structure | Layer, ...] = (self, *self.layers)
+        return sorted({each.class_name for each in owners if each.custom and each.class_name})
 
     @cached_property
     def digest(self) -> bytes:
@@ -260,12 +259,9 @@ class Structure(Value, frozen=True, dict=True):
             key = [value.key] if value.key else []
             return [named, value.shape, value.dtype, edge_key(value.source, names), *key]
 
+        ports = [[port(value) for value in side] for side in (self.inputs, self.outputs)]
         derived = self.recipe == FIRST_RECIPE
-        return [
-            [port(value) for value in self.inputs],
-            [port(value) for value in self.outputs],
-            [layer_key(layer, names, derived) for layer in self.layers],
-        ]
+        return [*ports, [layer_key(layer, names, derived) for layer in self.layers]]
 
 
 def edge_key(edge: Edge | None, names: dict[str, str]) -> list[Any] | None:
@@ -286,20 +282,18 @@ def layer_key(layer: Layer, names: dict[str, str], derived: bool = False) -> lis
     # By position, not by role: class and configuration define the role of each position, and few
     # formats store it.
     tensors = [[t.shape, t.dtype] for t in layer.tensors if derived or not t.derived]
-    config = renamed_edges(layer.config, names)
+    config = _renamed_edges(layer.config, names)
     return [names.get(layer.path), layer.class_name, layer.dtype, config, calls, tensors]
 
 
-def renamed_edges(config: Any, names: dict[str, str]) -> Any:
+def _renamed_edges(config: dict[str, Any] | None, names: dict[str, str]) -> dict[str, Any] | None:
     """A configuration whose `inputs` and `outputs`, if it is that of a model, are renamed edges."""
-    if not isinstance(config, dict) or not {"inputs", "outputs"} <= config.keys():
+
+    def renamed(value: Any) -> Any:
+        if isinstance(value, list) and all(isinstance(e, list) and len(e) == 3 for e in value):
+            return [[names.get(name, name), *rest] for name, *rest in value]
+        return value
+
+    if config is None or not {"inputs", "outputs"} <= config.keys():
         return config
-    ports = {key: config[key] for key in ("inputs", "outputs") if _are_edges(config[key])}
-    return config | {
-        key: [[names.get(name, name), *rest] for name, *rest in edges]
-        for key, edges in ports.items()
-    }
-
-
-def _are_edges(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(e, list) and len(e) == 3 for e in value)
+    return config | {key: renamed(config[key]) for key in ("inputs", "outputs")}

@@ -7,7 +7,7 @@ measures the distance that is left.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from itertools import permutations, product
+from itertools import compress, islice, permutations, product
 
 import numpy as np
 
@@ -32,38 +32,30 @@ _FLOATS = ("float32", "float64", "float16", "bfloat16")
 _SUMMED = 1e-11
 # How many combinations of orders of several axes are tried.
 _MOST_TRIALS = 256
-
-
 Reader = Callable[[bytes], AbstractContextManager[Array]]
 
 
 def undo(wanted: Sequence[Wanted], read: Reader) -> tuple[Undone | None, ...]:
-    """How each tensor was changed; None if unknown.
+    """How numeric tensors, whose digests differ from the golden's, were changed; None if unknown.
 
-    Args:
-        wanted: numeric tensors whose digests differ from the golden's.
-        read: gives the values of the candidate's tensor with a digest.
+    `read` gives the values of the candidate's tensor with a digest.
     """
     orders_seen: dict[bytes, Order] = {}
-    changes: dict[int, Undone | None] = {}
+    changes: list[Undone | None] = [None] * len(wanted)
+    details = [(item.golden.details, item.candidate.details) for item in wanted]
+    profiles = [golden.profiles if golden else () for golden, _ in details]
     # The profiles of matrices show their order; vectors are then tried in the same orders.
-    for number in sorted(range(len(wanted)), key=lambda number: not _has_profiles(wanted[number])):
-        item = wanted[number]
-        golden, own = item.golden.details, item.candidate.details
-        changes[number] = None
+    for number in sorted(range(len(wanted)), key=lambda n: not profiles[n]):
+        golden, own = details[number]
         if golden is not None and own is not None and _has_norm(golden) and _has_norm(own):
-            with read(item.candidate.digest) as values:
-                changes[number] = _undo_one(values, item, golden, own, orders_seen)
-    return tuple(changes[number] for number in range(len(wanted)))
+            with read(wanted[number].candidate.digest) as values:
+                changes[number] = _undo_one(values, wanted[number], golden, own, orders_seen)
+    return tuple(changes)
 
 
 def _has_norm(details: Details) -> bool:
     """Whether distances relative to a tensor are defined."""
     return details.statistics.l2 > 0 and not details.statistics.non_finite
-
-
-def _has_profiles(item: Wanted) -> bool:
-    return item.golden.details is not None and bool(item.golden.details.profiles)
 
 
 def _undo_one(
@@ -80,7 +72,7 @@ def _undo_one(
     for axes, chosen in _ordered(values, golden, own, orders_seen):
         changed = values
         for axis, order in zip(axes, chosen, strict=True):
-            changed = np.take(changed, order.inverse, axis)
+            changed = np.take(changed, np.argsort(order.indices), axis)
         if digest.of_array(changed, item.dtype) == item.golden.digest:
             orders_seen |= {order.indices.tobytes(): order for order in chosen}
             return Undone("ordered", axes=axes, names=tuple(order.name for order in chosen))
@@ -93,10 +85,8 @@ def same_values(golden: Details, own: Details) -> bool:
     exact = ("count", "zeros", "nans", "infinities", "minimum", "maximum")
     if ours.constant is not None or any(getattr(ours, n) != getattr(theirs, n) for n in exact):
         return False
-    close = all(
-        abs(getattr(ours, n) - getattr(theirs, n)) <= _SUMMED * getattr(ours, n)
-        for n in ("l1", "l2")
-    )
+    sums = ((ours.l1, theirs.l1), (ours.l2, theirs.l2))
+    close = all(abs(right - seen) <= _SUMMED * right for right, seen in sums)
     # Negated slices change neither l1 nor l2.
     close = close and abs(ours.mean - theirs.mean) * ours.count <= 1e-9 * ours.l1
     # The quantiles of large tensors are those of a sample, which depends on the order.
@@ -113,7 +103,7 @@ def _turned(values: Array) -> Iterator[tuple[Undone, Array]]:
         if tuple(values.shape[a] for a in exchanged) != values.shape:
             continue
         for flags in product((False, True), repeat=len(space)):
-            backwards = tuple(axis for axis, flag in zip(space, flags, strict=True) if flag)
+            backwards = tuple(compress(space, flags))
             if backwards or exchanged != tuple(range(values.ndim)):
                 changed = np.flip(np.transpose(values, exchanged), backwards)
                 yield Undone("turned", exchanged=exchanged, reversed=backwards), changed
@@ -136,11 +126,9 @@ def _ordered(
         for axis, size in enumerate(values.shape):
             for order in orders.usual(size)[:_MOST_TRIALS]:
                 yield (axis,), (order,)
-    if all(options.values()):
-        trials = product(*options.values())
-        for _, chosen in zip(range(_MOST_TRIALS), trials, strict=False):
-            if chosen:
-                yield tuple(options), chosen
+    elif all(options.values()):
+        for chosen in islice(product(*options.values()), _MOST_TRIALS):
+            yield tuple(options), chosen
 
 
 def _rescaled(values: Array, golden: Details, own: Details) -> Undone | None:

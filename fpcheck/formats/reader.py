@@ -7,7 +7,7 @@ from fpcheck.codec import PathText, unpack
 from fpcheck.files.address import beside
 from fpcheck.files.refusals import CUT_OFF, damaged, refused
 from fpcheck.files.region import Region, file_region
-from fpcheck.fingerprint.probe_words import first_words
+from fpcheck.fingerprint.probe_values import first_words
 from fpcheck.fingerprint.undone import Undone, Wanted
 from fpcheck.formats import tensor_groups, tensor_measurement
 from fpcheck.formats.assembly import Derived, Stored

@@ -10,7 +10,7 @@ from fpcheck.files.hdf5 import File
 from fpcheck.fingerprint.layer_names import stable_names
 from fpcheck.fingerprint.structure import ROOT, numbered_role
 from fpcheck.keras_config.layer_config import LayerDraft
-from fpcheck.layout.group_names import public
+from fpcheck.layout.groups import public
 
 # The tensors of a layer in order, with their roles if the file stores them.
 Tensors = list[tuple[str | None, Dataset]]

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from fpcheck.layout.group_names import ATTENTIONS, PROJECTIONS, snake_case
+from fpcheck.layout.groups import ATTENTIONS, PROJECTIONS, snake_case
 
 Config = dict[str, Any]
 # The name of an inner layer's group in weight files, and its configuration.

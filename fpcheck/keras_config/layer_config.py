@@ -9,7 +9,7 @@ from typing import Any
 
 from fpcheck.fingerprint.structure import Call, Port, Shape
 from fpcheck.keras_config import builtin_layers
-from fpcheck.layout.group_names import snake_case
+from fpcheck.layout.groups import snake_case
 
 Config = dict[str, Any]
 FLOAT = "float32"

@@ -38,7 +38,7 @@ from fpcheck.keras_config.layer_config import (
     shape_of,
 )
 from fpcheck.keras_config.output_ranks import rank_after
-from fpcheck.layout.group_names import unique_name
+from fpcheck.layout.groups import unique_name
 
 Ports = tuple[tuple[Port, ...], tuple[Port, ...]]
 # What reading a configuration that Keras did not write may raise.

@@ -1,16 +1,19 @@
 """Which layer of an architecture each layer of a weights-only file is."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from fpcheck.codec import Value
 from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.layer_names import stable_paths
 from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.structure import Layer, Structure
-from fpcheck.layout.group_names import public
-from fpcheck.layout.groups import groups_of, is_model
+from fpcheck.layout.groups import groups_of, is_model, public
 
+Layers = Sequence[Layer]
+Weights = Sequence[Measurement]
+# Path in the file to path in the architecture.
+Pairs = dict[str, str]
 # How many inner models are tried; if the file fits more, names say nothing.
 _MOST_INNER = 8
 
@@ -28,35 +31,27 @@ class LayerMatch(Value, frozen=True):
 
 
 def match_layers(
-    file: Fingerprint,
-    empty: Sequence[Layer],
-    architecture: Structure,
-    contents: Sequence[Measurement],
-    own: bool,
+    file: Fingerprint, empty: Layers, architecture: Structure, contents: Weights, own: bool
 ) -> LayerMatch:
-    """Match by group in the file, then by name, by order and by content.
+    """Match by group in a weights-only file, then by name, by order and by content.
 
-    Args:
-        file: of a weights-only file.
-        empty: layers that the file names without any tensor.
-        architecture: the layers to match.
-        contents: weights that the architecture is known to have had.
-        own: whether the architecture is the model's own, not that of its golden.
+    The file names `empty` layers without any tensor. The architecture is known to have had
+    `contents`, and is the model's `own`, or that of its golden.
     """
-    layers = file.structure.layers
-    has_groups = any(layer.config for layer in layers)
-    ordered = {} if has_groups else _by_order(layers, _weighted(architecture))
-    match = _complete(layers, empty, architecture, has_groups)
+    layers, weighted = file.structure.layers, architecture.weighted
+    ordered: Pairs = {}  # the n-th layer of a legacy file is the n-th with weights
+    legacy = not _has_groups(layers)
+    if legacy and [len(la.tensors) for la in layers] == [len(la.stored) for la in weighted]:
+        ordered = {layer.path: its.path for layer, its in zip(layers, weighted, strict=True)}
+    match = _complete(layers, empty, architecture)
     if match is None and own and ordered:
         match = LayerMatch(ordered)
     if match is None:
         match = _likeliest(file, empty, architecture, contents)
         if ordered and any(layer.path not in match.layers for layer in layers):
             match = LayerMatch(ordered)
-    if contents and file.weights and any(layer.path not in match.layers for layer in layers):
-        more = _by_content(file, architecture, contents, match.layers)
-        match = LayerMatch({**match.layers, **more}, match.below)
-    return match
+    more = _by_content(file, architecture, contents, match.layers)
+    return LayerMatch({**match.layers, **more}, match.below)
 
 
 def out_of_order(file: Structure, architecture: Structure) -> list[str]:
@@ -64,10 +59,15 @@ def out_of_order(file: Structure, architecture: Structure) -> list[str]:
 
     These files list what is trained first, model by model, and Keras loads them by order.
     """
-    if any(layer.config for layer in file.layers):
+    if _has_groups(file.layers):
         return []
     match = match_layers(Fingerprint(file), (), architecture, (), own=True).layers
     layers = architecture.by_path
+
+    def is_frozen(layer: Layer) -> bool:
+        frozen = layer.training.get("trainable") is False
+        return frozen or all(tensor.trainable is False for tensor in layer.tensors)
+
     listed_in: dict[str, list[str]] = {}
     for path in (match[layer.path] for layer in file.layers if layer.path in match):
         top = path.partition("/")[0]
@@ -75,7 +75,7 @@ def out_of_order(file: Structure, architecture: Structure) -> list[str]:
             listed_in.setdefault(top, []).append(path)
     wrong: list[str] = []
     for listed in listed_in.values():
-        expected = sorted(listed, key=lambda p: (_is_frozen(layers[p]), list(layers).index(p)))
+        expected = sorted(listed, key=lambda p: (is_frozen(layers[p]), list(layers).index(p)))
         while expected and expected != listed:
             # Without the first layer in another position, the others may be right.
             moved = next(a for a, b in zip(expected, listed, strict=True) if a != b)
@@ -97,28 +97,16 @@ def out_of_place(file: Structure, architecture: Structure) -> list[str]:
     return [path for path, group in groups.items() if group != expected.get(path, group)]
 
 
-def _is_frozen(layer: Layer) -> bool:
-    """Whether none of its tensors is trained."""
-    frozen = layer.training.get("trainable") is False
-    return frozen or all(tensor.trainable is False for tensor in layer.tensors)
-
-
 def shapes(layer: Layer) -> list[tuple[int, ...]]:
     """The shapes of the tensors that weight files contain."""
     return [tensor.shape for tensor in layer.stored]
 
 
-def _weighted(structure: Structure) -> list[Layer]:
-    return [layer for layer in structure.layers if layer.stored]
-
-
-def _complete(
-    layers: Sequence[Layer], empty: Sequence[Layer], architecture: Structure, has_groups: bool
-) -> LayerMatch | None:
+def _complete(layers: Layers, empty: Layers, architecture: Structure) -> LayerMatch | None:
     """By the groups in which Keras looks, else by name; None if a layer has no match then."""
-    weighted = _weighted(architecture)
+    weighted = architecture.weighted
     named = _by_name(layers, weighted)
-    groups = groups_of(architecture) if has_groups else {}
+    groups = groups_of(architecture) if _has_groups(layers) else {}
     if not groups:
         every = len(named) == len(layers) == len(weighted)
         return LayerMatch(_by_name(empty, architecture.layers) | named) if every else None
@@ -130,44 +118,40 @@ def _complete(
     return None
 
 
-def _likeliest(
-    file: Fingerprint,
-    empty: Sequence[Layer],
-    architecture: Structure,
-    contents: Sequence[Measurement],
-) -> LayerMatch:
+def _likeliest(file: Fingerprint, empty: Layers, whole: Structure, contents: Weights) -> LayerMatch:
     """The match in which most tensors equal the known contents, then most shapes fit."""
-    layers, own_layers = file.structure.layers, architecture.by_path
-    known = _digests(architecture, contents) if contents else {}
-    present = _digests(file.structure, file.weights) if file.weights and contents else {}
+    layers = file.structure.layers
+    known, present = _digests(whole, contents), _digests(file.structure, file.weights)
 
     def score(match: LayerMatch) -> tuple[int, int]:
-        pairs = [(la, match.layers[la.path]) for la in layers if la.path in match.layers]
-        equal = sum(_common(present.get(la.path, ()), known.get(path, ())) for la, path in pairs)
-        return equal, sum(_common(shapes(la), shapes(own_layers[path])) for la, path in pairs)
+        equal = fitting = 0
+        for layer in layers:
+            if (path := match.layers.get(layer.path)) is not None:
+                its = whole.by_path[path]
+                equal += (Counter(present.get(layer.path)) & Counter(known.get(path))).total()
+                fitting += (Counter(shapes(layer)) & Counter(shapes(its))).total()
+        return equal, fitting
 
     # The first of equal ones: by group, then by the name in the file, then by stable name.
-    best = max(_candidates(layers, empty, architecture), key=score)
+    best = max(_candidates(layers, empty, whole), key=score)
     if best.below is not None:
         return best
-    return LayerMatch(_extended(best.layers, _by_name(layers, _weighted(architecture))))
+    return LayerMatch(_extended(best.layers, _by_name(layers, whole.weighted)))
 
 
-def _extended(match: dict[str, str], more: Mapping[str, str]) -> dict[str, str]:
+def _extended(match: Pairs, more: Pairs) -> Pairs:
     """A match with more pairs, as far as neither side is matched yet."""
     matched = {*match.values()}
     return match | {p: own for p, own in more.items() if p not in match and own not in matched}
 
 
-def _candidates(
-    layers: Sequence[Layer], empty: Sequence[Layer], architecture: Structure
-) -> Iterator[LayerMatch]:
+def _candidates(layers: Layers, empty: Layers, architecture: Structure) -> Iterator[LayerMatch]:
     every = [*layers, *empty]
     groups, own = groups_of(architecture), {la.path: la.path for la in architecture.layers}
     groups_in_file, paths_in_file = _groups_in(every), {la.path: la.path for la in every}
     yield LayerMatch(_with_inner(_join(groups_in_file, groups), every, own))
     yield LayerMatch(_join(paths_in_file, own))
-    yield LayerMatch(_by_name(layers, _weighted(architecture)))
+    yield LayerMatch(_by_name(layers, architecture.weighted))
     for prefix in _prefixes(_groups_in(layers), groups):
         match = _with_inner(_join(groups_in_file, groups, prefix), every, own)
         yield LayerMatch(match, groups.get(prefix[:-1], ""))
@@ -175,23 +159,24 @@ def _candidates(
         yield LayerMatch(_join(paths_in_file, own, prefix), prefix[:-1])
 
 
-def _groups_in(layers: Sequence[Layer]) -> dict[str, str]:
+def _has_groups(layers: Layers) -> bool:
+    """Whether a file stores layers in groups by class, as Keras 3 does, and not in order."""
+    return any(layer.config for layer in layers)
+
+
+def _groups_in(layers: Layers) -> dict[str, str]:
     """The public path of each group in a file, and the path of its layer."""
     groups = ((layer.path, (layer.config or {}).get("store")) for layer in layers)
     return {public(str(group)): path for path, group in groups if group}
 
 
-def _join(
-    in_file: Mapping[str, str], in_architecture: Mapping[str, str], prefix: str = ""
-) -> dict[str, str]:
+def _join(in_file: Pairs, in_architecture: Pairs, prefix: str = "") -> Pairs:
     """Path in the file to path in the architecture, where the keys are equal after a prefix."""
     keys = {path: prefix + key for key, path in in_file.items()}
     return {path: in_architecture[key] for path, key in keys.items() if key in in_architecture}
 
 
-def _with_inner(
-    match: dict[str, str], every: Sequence[Layer], own: Mapping[str, str]
-) -> dict[str, str]:
+def _with_inner(match: Pairs, every: Layers, own: Pairs) -> Pairs:
     """A match with layers inside custom ones, whose groups have the names of attributes."""
     for path in sorted(layer.path for layer in every):
         above, _, name = path.rpartition("/")
@@ -205,17 +190,13 @@ def _prefixes(keys: Iterable[str], whole: Iterable[str]) -> list[str]:
     by_name: dict[str, list[str]] = {}
     for key in whole:
         by_name.setdefault(key.rpartition("/")[2], []).append(key)
-    counts = Counter(
-        long.removesuffix(key)
-        for key in keys
-        for long in by_name.get(key.rpartition("/")[2], ())
-        if long.endswith(f"/{key}")
-    )
+    pairs = ((key, long) for key in keys for long in by_name.get(key.rpartition("/")[2], ()))
+    counts = Counter(long.removesuffix(key) for key, long in pairs if long.endswith(f"/{key}"))
     most = max(counts.values(), default=0)
     return [prefix for prefix, count in counts.items() if count == most][:_MOST_INNER]
 
 
-def _by_name(layers: Sequence[Layer], own_layers: Sequence[Layer]) -> dict[str, str]:
+def _by_name(layers: Layers, own_layers: Layers) -> Pairs:
     """By path, ignoring running numbers."""
     own = stable_paths(layer.path for layer in own_layers)
     by_stable = {stable: path for path, stable in own.items()}
@@ -223,40 +204,23 @@ def _by_name(layers: Sequence[Layer], own_layers: Sequence[Layer]) -> dict[str, 
     return {la.path: by_stable[in_file[la.path]] for la in layers if in_file[la.path] in by_stable}
 
 
-def _by_order(layers: Sequence[Layer], weighted: Sequence[Layer]) -> dict[str, str]:
-    """The n-th layer of the file is the n-th layer with weights; empty if their counts differ."""
-    if [len(layer.tensors) for layer in layers] != [len(layer.stored) for layer in weighted]:
-        return {}
-    return {layer.path: own.path for layer, own in zip(layers, weighted, strict=True)}
-
-
-def _by_content(
-    file: Fingerprint,
-    architecture: Structure,
-    contents: Sequence[Measurement],
-    match: Mapping[str, str],
-) -> dict[str, str]:
+def _by_content(file: Fingerprint, whole: Structure, contents: Weights, match: Pairs) -> Pairs:
     """Layers whose tensors are exactly those that one layer of the architecture had."""
     owners: dict[tuple[bytes, ...], list[str]] = {}
-    for path, digests in _digests(architecture, contents).items():
-        owners.setdefault(digests, []).append(path)
     matched = set(match.values())
-    more = {}
-    for path, digests in _digests(file.structure, file.weights or ()).items():
-        free = [owner for owner in owners.get(digests, []) if owner not in matched]
-        if path not in match and len(free) == 1:
-            more[path] = free[0]
-    return more
+    for path, digests in _digests(whole, contents).items():
+        if path not in matched:
+            owners.setdefault(digests, []).append(path)
+    present = _digests(file.structure, file.weights)
+    free = {path: owners.get(present[path], []) for path in present if path not in match}
+    return {path: candidates[0] for path, candidates in free.items() if len(candidates) == 1}
 
 
-def _digests(structure: Structure, weights: Sequence[Measurement]) -> dict[str, tuple[bytes, ...]]:
-    """By path, the digests of the tensors that weight files contain."""
+def _digests(structure: Structure, weights: Weights | None) -> dict[str, tuple[bytes, ...]]:
+    """By path, the digests of the tensors that weight files contain, if there are weights."""
     digests: dict[str, tuple[bytes, ...]] = {}
-    for (layer, tensor), measured in zip(structure.tensors, weights, strict=True):
+    pairs = zip(structure.tensors, weights, strict=True) if weights else ()
+    for (layer, tensor), measured in pairs:
         if not tensor.derived:
             digests[layer.path] = (*digests.get(layer.path, ()), measured.digest)
     return digests
-
-
-def _common(first: Sequence[object], second: Sequence[object]) -> int:
-    return sum((Counter(first) & Counter(second)).values())

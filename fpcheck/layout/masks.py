@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
+from fpcheck.fingerprint.canonical import replaced
 from fpcheck.fingerprint.structure import Call, Edge, Layer, Structure
 
 # Operations that Keras's layers call in `compute_mask`, besides the comparison with a value.
-_OPERATIONS = frozenset(
-    {"ops.Any", "ops.All", "ops.Concatenate", "ops.ExpandDims", "ops.Cast", "ops.OnesLike"}
-    | {"ops.ZerosLike", "ops.LogicalOr", "ops.LogicalAnd", "ops.BroadcastTo"}
-)
+_OPERATIONS = {"ops.Any", "ops.All", "ops.Concatenate", "ops.ExpandDims", "ops.Cast"} | {
+    *("ops.OnesLike", "ops.ZerosLike", "ops.LogicalOr", "ops.LogicalAnd", "ops.BroadcastTo")
+}
 
 
 def without_masks(structure: Structure) -> Structure:
@@ -39,14 +39,10 @@ def _mask_makers(structure: Structure) -> set[str]:
     operations = {la.path for la in structure.layers if _may_make_mask(la, masked)}
     makers = operations - {port.source.layer for port in structure.outputs if port.source}
     while True:
-        used = {
-            edge.layer
-            for layer in structure.layers
-            if layer.path not in makers
-            for call in layer.calls or ()
-            for position, edge in enumerate(call.inputs)
-            if position not in _mask_positions(call)
-        }
+        others = (layer for layer in structure.layers if layer.path not in makers)
+        calls = [call for layer in others for call in layer.calls or ()]
+        edges = ((call, n, edge) for call in calls for n, edge in enumerate(call.inputs))
+        used = {edge.layer for call, n, edge in edges if n not in _mask_positions(call)}
         if not makers & used:
             return makers
         makers -= used
@@ -74,18 +70,10 @@ def _unmasked(call: Call, makers: set[str]) -> Call:
     others = [position for position in range(len(call.inputs)) if position not in masks]
     numbers = {f"${old}": f"${new}" for new, old in enumerate(others)}
     kwargs = {key: value for key, value in call.arguments["kwargs"].items() if key != "mask"}
-    args = _renumbered(call.arguments["args"], numbers)
+    args = replaced(call.arguments["args"], numbers)
     plain = not kwargs and all(isinstance(a, str) and a in numbers.values() for a in _leaves(args))
-    arguments = {} if plain else {"args": args, "kwargs": _renumbered(kwargs, numbers)}
+    arguments = {} if plain else {"args": args, "kwargs": replaced(kwargs, numbers)}
     return replace(call, inputs=tuple(call.inputs[p] for p in others), arguments=arguments)
-
-
-def _renumbered(value: object, numbers: dict[str, str]) -> object:
-    if isinstance(value, list):
-        return [_renumbered(item, numbers) for item in value]
-    if isinstance(value, dict):
-        return {key: _renumbered(item, numbers) for key, item in value.items()}
-    return numbers.get(value, value) if isinstance(value, str) else value
 
 
 def _leaves(value: object) -> Iterator[object]:

@@ -11,14 +11,15 @@ outputs, it is not proved either; see `comparison.proof`.
 - Files that a custom class saves beside its weights (assets) can decide outputs.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 from msgspec.structs import replace
 
 from fpcheck.fingerprint.fingerprint import Fingerprint, measured_by_place, weights_of
 from fpcheck.fingerprint.first_recipe import of_one_recipe
-from fpcheck.fingerprint.layer_names import stable_paths
+from fpcheck.fingerprint.layer_names import above, stable_paths
 from fpcheck.fingerprint.structure import (
     ASSET,
     ASSETS,
@@ -63,15 +64,10 @@ def assets_not_stored(first: Fingerprint, second: Fingerprint) -> list[str]:
 
 
 def completed(fingerprint: Fingerprint, live: Fingerprint) -> Fingerprint:
-    """A fingerprint read from a file, completed by that of the live model.
+    """A fingerprint read from a file, completed by that of the model that Keras loads from it.
 
-    If the live model is built differently from the file's description, the fingerprint is
-    unchanged.
-
-    Args:
-        fingerprint: read from a file.
-        live: of the model that Keras loads from the file; its weights are used only for derived
-            state that the file does not store.
+    It is unchanged if the live model is built differently from the file's description. The weights
+    of `live` are used only for derived state that the file does not store.
     """
     whole = live.structure
     own_alike, live_alike = _alike(fingerprint.structure, replace(whole, not_stored=()))
@@ -84,17 +80,12 @@ def completed(fingerprint: Fingerprint, live: Fingerprint) -> Fingerprint:
     if fingerprint.weights is None:
         return replace(fingerprint, structure=whole)
     own, measured = measured_by_place(fingerprint), measured_by_place(live)
-    for layer, live_layer in pairs:
-        for tensor, live_tensor in _tensor_pairs(layer, live_layer):
-            measured[live_layer.path, live_tensor.index] = own[layer.path, tensor.index]
+    for layer, its in pairs:  # weights by order, derived state by role
+        derived = {t.role: t for t in layer.tensors if t.derived}
+        state = [(derived[t.role], t) for t in its.tensors if t.derived and t.role in derived]
+        for tensor, live_tensor in (*zip(layer.stored, its.stored, strict=True), *state):
+            measured[its.path, live_tensor.index] = own[layer.path, tensor.index]
     return replace(fingerprint, structure=whole, weights=weights_of(whole, measured))
-
-
-def _tensor_pairs(layer: Layer, live: Layer) -> Iterator[tuple[Tensor, Tensor]]:
-    """Weights by order, derived state by role."""
-    yield from zip(layer.stored, live.stored, strict=True)
-    derived = {t.role: t for t in layer.tensors if t.derived}
-    yield from ((derived[t.role], t) for t in live.tensors if t.derived and t.role in derived)
 
 
 def _alike(first: Structure, second: Structure) -> tuple[Structure, Structure]:
@@ -116,8 +107,8 @@ def _alike(first: Structure, second: Structure) -> tuple[Structure, Structure]:
 
 def _closed_layers(structure: Structure) -> set[str]:
     """Paths of custom layers without a graph, whose inner layers are therefore unknown."""
-    custom = (layer for layer in structure.layers if layer.custom)
-    return {layer.path for layer in custom if "outputs" not in (layer.config or {})}
+    layers = structure.layers
+    return {la.path for la in layers if la.custom and "outputs" not in (la.config or {})}
 
 
 def _without_output_shapes(structure: Structure) -> Structure:
@@ -154,7 +145,7 @@ def _without_inner_layers(structure: Structure, owners: set[str]) -> Structure:
     def owner(path: str) -> str | None:
         if {path, path.partition("/")[0]} & uncalled:
             return ""
-        return next((above for above in _ancestors(path) if above in owners), None)
+        return next((around for around in above(path) if around in owners), None)
 
     return _reduced(structure, owner)
 
@@ -172,25 +163,17 @@ def _reduced(structure: Structure, owner: Callable[[str], str | None]) -> Struct
     unknown |= {"class_name": "", "custom": True, "dtype": "", "training": {}}
     groups: dict[str, list[Layer]] = {}
     for layer in structure.layers:
-        above = owner(layer.path)
-        if above is None:
+        around = owner(layer.path)
+        if around is None:
             groups[layer.path] = [layer]
-        elif stored := layer.stored:
-            reduced = replace(layer, tensors=stored, **unknown)
-            groups.setdefault(f"{above}/", []).append(reduced)
-    layers: list[Layer] = []
-    for group in groups.values():
-        layers += sorted(group, key=lambda layer: _natural(stable[layer.path]))
-    return replace(structure, layers=tuple(layers))
+        elif layer.stored:
+            reduced = replace(layer, tensors=layer.stored, **unknown)
+            groups.setdefault(f"{around}/", []).append(reduced)
+    groups_in_order = (sorted(g, key=lambda la: _natural(stable[la.path])) for g in groups.values())
+    return replace(structure, layers=tuple(chain.from_iterable(groups_in_order)))
 
 
 def _natural(path: str) -> list[tuple[str, int]]:
     """A sort key that puts `dense#2` before `dense#10`."""
     parts = (part.partition("#") for part in path.split("/"))
     return [(stem, int(rank or 0)) for stem, _, rank in parts]
-
-
-def _ancestors(path: str) -> Iterator[str]:
-    while "/" in path:
-        path = path.rpartition("/")[0]
-        yield path

@@ -11,7 +11,7 @@ from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint.attribute_rules import from_the_end
 from fpcheck.fingerprint.canonical import own_config, split_config
 from fpcheck.fingerprint.derived import State, tensors_of
-from fpcheck.fingerprint.probe_words import first_words
+from fpcheck.fingerprint.probe_values import first_words
 from fpcheck.fingerprint.structure import (
     ASSETS,
     CARRIED,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from fpcheck.fingerprint.outputs import Outputs
-from fpcheck.fingerprint.probe_words import UNKNOWN_WORDS
+from fpcheck.fingerprint.probe_values import UNKNOWN_WORDS
 from fpcheck.fingerprint.structure import Layer
 from fpcheck.golden.golden import Golden
 from fpcheck.keras_config import builtin_layers

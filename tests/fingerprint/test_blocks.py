@@ -65,15 +65,16 @@ def test_contiguous_values_are_not_copied() -> None:
 
 
 class Recorder:
-    """A gauge that notes in which order it merges, and how many parts are not merged yet."""
+    """Notes in which order it merges, and how many parts are not merged yet."""
 
     def __init__(self) -> None:
         self.merged: list[int] = []
         self.begun = self.most = 0
         self.lock = threading.Lock()
 
-    def parts(self) -> range:
-        return range(100)
+    @property
+    def gauge(self) -> blocks.Gauge:
+        return self.measure, self.merge, range(100)
 
     def measure(self, part: int) -> int:
         with self.lock:
@@ -88,8 +89,8 @@ class Recorder:
 @pytest.mark.parametrize("threads", [1, 2, 7])
 def test_parts_are_merged_in_their_order_and_not_too_many_wait(threads: int) -> None:
     first, second = Recorder(), Recorder()
-    with blocks.workers(threads) as pool:
-        blocks.run(pool, (first, second), ahead=5)
+    with blocks.workers(threads) as submit:
+        blocks.run(submit, (first.gauge, second.gauge), ahead=5)
     assert first.merged == second.merged == list(range(100))
     assert max(first.most, second.most) <= 6
 
@@ -102,20 +103,20 @@ def test_an_exception_in_a_thread_is_raised(threads: int) -> None:
                 raise MemoryError("part 50")
             return part
 
-    with pytest.raises(MemoryError, match="part 50"), blocks.workers(threads) as pool:
-        blocks.run(pool, (Broken(),), ahead=5)
+    with pytest.raises(MemoryError, match="part 50"), blocks.workers(threads) as submit:
+        blocks.run(submit, (Broken().gauge,), ahead=5)
 
 
 def test_threads_end_with_their_task() -> None:
     before = threading.active_count()
-    with blocks.workers(3) as pool:
-        assert sum(each.result() for each in [pool.submit(len, "ab") for _ in range(9)]) == 18
+    with blocks.workers(3) as submit:
+        assert sum(result() for result in [submit(len, "ab") for _ in range(9)]) == 18
     assert threading.active_count() == before
 
 
 def test_one_thread_is_the_calling_thread() -> None:
-    with blocks.workers(1) as pool:
-        assert pool.submit(threading.get_ident).result() == threading.get_ident()
+    with blocks.workers(1) as submit:
+        assert submit(threading.get_ident)() == threading.get_ident()
 
 
 def test_small_tensors_get_no_threads() -> None:

@@ -128,6 +128,10 @@ def test_a_short_array_is_kept_and_a_long_one_is_hashed() -> None:
     assert plain(long) != plain(long[::-1])
 
 
+def test_an_array_in_the_configuration_of_a_keras_layer_is_read() -> None:
+    assert decisive({"values": np.arange(3.0)}) == {"values": [0.0, 1.0, 2.0]}
+
+
 def test_a_dtype_policy_is_its_name() -> None:
     policy = keras_object("DTypePolicy", name="mixed_float16")
     assert plain(policy) == "mixed_float16"

@@ -10,8 +10,7 @@ from msgspec.structs import replace
 from fpcheck.codec import Array
 from fpcheck.errors import UnavailableError
 from fpcheck.fingerprint import digest, probes
-from fpcheck.fingerprint.probe_values import ProbeInput
-from fpcheck.fingerprint.probe_words import UNKNOWN_WORDS
+from fpcheck.fingerprint.probe_values import UNKNOWN_WORDS, ProbeInput
 from fpcheck.fingerprint.probes import Probes
 from fpcheck.fingerprint.structure import Edge, Layer, Port, Structure
 

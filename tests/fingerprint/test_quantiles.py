@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fpcheck.codec import Array
-from fpcheck.fingerprint.quantiles import at_ranks
+from fpcheck.fingerprint.weights import at_ranks
 
 DRAWN = np.random.default_rng(0).normal(size=20_000).astype(np.float32)
 

@@ -103,8 +103,8 @@ def test_the_order_of_summation_does_not_matter() -> None:
     values = (drawn(1000) * 10.0 ** drawn(1000, seed=3)).astype(np.float32).astype(np.float64)
     exponent = 36 - int(np.frexp(np.abs(values).max())[1])
     whole = [int(v) for v in np.rint(np.ldexp(values, exponent))]
-    left, right = (side.astype(int).tolist() for side in sketch._sides())
-    sign = sketch._block_signs(0)[0]
+    left, right = (sketch._signs(side).astype(int).tolist() for side in ("rows", "columns"))
+    sign = sketch._signs("blocks/0")[0]
     for k in (0, 7, 31):
         exact = sum(left[i // 256][k] * right[i % 256][k] * v for i, v in enumerate(whole))
         assert sketch.of_array(values)[k] == np.ldexp(float(exact), -exponent) * sign[k]

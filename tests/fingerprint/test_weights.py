@@ -240,28 +240,23 @@ def measured(values: Array, threads: int | None = None) -> bytes:
 
 
 class Shuffled:
-    """A pool that does its work in a random order, and none before it must."""
+    """Makes the calls that it starts in a random order, and none before it must."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
-        self.waiting: list[Later] = []
+        self.waiting: list[tuple[list[Any], Callable[..., Any], tuple[Any, ...]]] = []
 
-    def submit(self, work: Callable[..., Any], /, *args: Any) -> "Later":
-        self.waiting.append(later := Later(self, work, args))
-        return later
+    def __call__(self, work: Callable[..., Any], *args: Any) -> Callable[[], Any]:
+        done: list[Any] = []
+        self.waiting.append((done, work, args))
 
+        def result() -> Any:
+            while not done:
+                into, chosen, its = self.waiting.pop(self.random.randrange(len(self.waiting)))
+                into.append(chosen(*its))
+            return done[0]
 
-class Later:
-    def __init__(self, pool: Shuffled, work: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        self.pool, self.work, self.args = pool, work, args
-        self.done: list[Any] = []
-
-    def result(self) -> Any:
-        waiting = self.pool.waiting
-        while not self.done:
-            chosen = waiting.pop(self.pool.random.randrange(len(waiting)))
-            chosen.done.append(chosen.work(*chosen.args))
-        return self.done[0]
+        return result
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: np.dtype(kind).name)
