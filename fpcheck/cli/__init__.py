@@ -60,7 +60,6 @@ _UNWRITABLE = (errno.EPIPE, errno.ENOSPC, errno.EIO)
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
 app = typer.Typer(
     cls=_Commands,
-    help="Is the Keras model just loaded the one that was approved? If not, what is wrong, where?",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -101,15 +100,14 @@ def run() -> int:
         app()
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else EXIT_ERROR if end.code else 0
-    except FpcheckError as error:
-        _complain(error)
-        _trace(error)
     except KeyboardInterrupt:
         return 130
     except Exception as error:
         fact = f"fpcheck itself failed: {type(error).__name__}: {error}"
-        _complain(FpcheckError(fact, "This is a bug: please report it with what --debug shows."))
-        _trace(error)
+        bug = FpcheckError(fact, "This is a bug: please report it with what --debug shows.")
+        _complain(error if isinstance(error, FpcheckError) else bug)
+        if "--debug" in sys.argv:
+            traceback.print_exception(error)
     finally:
         startup.end_early()
     return EXIT_ERROR
@@ -137,8 +135,3 @@ def _complain(error: FpcheckError) -> None:
     from fpcheck.cli.console import complain
 
     complain(error)
-
-
-def _trace(error: BaseException) -> None:
-    if "--debug" in sys.argv:
-        traceback.print_exception(error)
