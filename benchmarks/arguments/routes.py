@@ -22,7 +22,7 @@ from fpcheck.fingerprint.outputs import Noise
 from fpcheck.formats import model_file
 from fpcheck.golden.golden import Golden, Provenance, SourceRecord
 from fpcheck.model.live_model import LiveKerasModel
-from fpcheck.model.runner import OutputPlan
+from fpcheck.model.questions import OutputPlan
 from fpcheck.model.source import Options
 from fpcheck.processes.packed_call import named
 from fpcheck.report.report import Report

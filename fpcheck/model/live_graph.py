@@ -158,7 +158,7 @@ def output_names(model: Any, count: int) -> list[str]:
     return names if len(names) == count else [f"output_{place}" for place in range(count)]
 
 
-def fixed_batches(model: Any) -> list[int | None]:
-    """The batch size of each input, None if it may vary."""
+def has_fixed_batch(model: Any) -> bool:
+    """Whether the batch size of an input may not vary."""
     graph = graph_of(model)
-    return [tensor.shape[0] for tensor in graph.inputs] if graph is not None else []
+    return graph is not None and any(tensor.shape[0] is not None for tensor in graph.inputs)

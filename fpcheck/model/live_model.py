@@ -23,14 +23,13 @@ from fpcheck.fingerprint.undoing import undo
 from fpcheck.fingerprint.undone import Undone, Wanted
 from fpcheck.fingerprint.weights import measure
 from fpcheck.model import live_graph, live_structure
-from fpcheck.model.activation_functions import named_functions
 from fpcheck.model.environment import environment
-from fpcheck.model.execution import predicted, run
-from fpcheck.model.labels import Label, imagenet_labels
+from fpcheck.model.execution import named_functions, predicted, run
 from fpcheck.model.preprocessing import applied, mistakes, prepare, right_step
+from fpcheck.model.questions import IMAGENET_CLASSES, Label, OutputPlan
 from fpcheck.model.recorder import running_backend
-from fpcheck.model.runner import OutputPlan
 from fpcheck.model.sensitivity import reach
+from fpcheck.model.user_code import attempt
 
 # Examples that go through the model at once when it predicts.
 PREDICT_BATCH = 32
@@ -50,7 +49,6 @@ class LiveKerasModel:
         self.backend = running_backend().name
         self.model = model
         self.format = kind
-        self.notes: list[str] = []
 
     def structure(self) -> Structure:
         """See `Contents`."""
@@ -98,24 +96,21 @@ class LiveKerasModel:
         )
         if not plan.recording:
             return taken
-        return msgspec.structs.replace(
-            taken,
-            noise=self._noise(arrays, answers, activations),
-            alternatives=self._alternatives(plan, raw, arrays, answers),
-        )
+        noise = self._noise(arrays, answers, activations)
+        alternatives = self._alternatives(plan, raw, arrays, answers)
+        return msgspec.structs.replace(taken, noise=noise, alternatives=alternatives)
 
     def answers(self, plan: OutputPlan) -> tuple[Answer, ...]:
         """See `Runner`."""
-        return run(self.model, prepare(plan.probes, plan.probes.make(), plan.preprocess))[0]
+        return run(self.model, _inputs(plan))[0]
 
     def reach(self, plan: OutputPlan) -> Reach:
         """See `Runner`."""
-        arrays = prepare(plan.probes, plan.probes.make(), plan.preprocess)
-        return reach(self.model, arrays, plan.allowed, self.disposable)
+        return reach(self.model, _inputs(plan), plan.allowed, self.disposable)
 
     def noise(self, plan: OutputPlan) -> Noise:
         """See `Runner`."""
-        arrays = prepare(plan.probes, plan.probes.make(), plan.preprocess)
+        arrays = _inputs(plan)
         return self._noise(arrays, *run(self.model, arrays, activations=True))
 
     def predict(self, images: Array, preprocess: str) -> Array:
@@ -140,35 +135,34 @@ class LiveKerasModel:
 
     def labels(self) -> tuple[Label, ...]:
         """See `Runner`."""
-        return imagenet_labels()
+        from keras.applications.imagenet_utils import decode_predictions
+
+        # A bare Exception if a download fails.
+        rows: list[Any] = attempt(lambda: decode_predictions(np.eye(IMAGENET_CLASSES), top=1), [])
+        return tuple(Label(str(row[0][0]), str(row[0][1])) for row in rows)
 
     def _noise(
         self, arrays: list[Array], answers: tuple[Answer, ...], activations: tuple[Activation, ...]
     ) -> Noise:
-        logits = tuple(a.logits for a in answers)
         again, then = run(self.model, arrays, activations=True)
         final, steady = tuple(a.final for a in answers), predicted(self.model, arrays)
         pairs = zip(activations, then, strict=False)
         varies = (a.layer for a, b in pairs if not np.array_equal(a.sketch, b.sketch))
-        noise = Noise(
-            largest_difference(logits, tuple(a.logits for a in again)),
+        return Noise(
+            repeat=largest_difference(_logits(answers), _logits(again)),
+            batch_size=self._noise_of_batches(arrays, answers),
             predict=None if steady is None else largest_difference(final, steady),
             where=next(varies, None),
         )
+
+    def _noise_of_batches(self, arrays: list[Array], answers: tuple[Answer, ...]) -> float | None:
         count = len(arrays[0])
         # Neither a fixed batch nor an output over the whole batch can be taken apart.
-        if any(size is not None for size in live_graph.fixed_batches(self.model)) or any(
-            len(a.logits) != count for a in answers
-        ):
-            return noise
-        single = [
-            run(self.model, [a[place : place + 1] for a in arrays])[0] for place in range(count)
-        ]
-        joined = tuple(
-            np.concatenate([answer[output].logits for answer in single])
-            for output in range(len(answers))
-        )
-        return msgspec.structs.replace(noise, batch_size=largest_difference(logits, joined))
+        if live_graph.has_fixed_batch(self.model) or any(len(a.logits) != count for a in answers):
+            return None
+        single = [_logits(run(self.model, [a[i : i + 1] for a in arrays])[0]) for i in range(count)]
+        joined = tuple(np.concatenate(parts) for parts in zip(*single, strict=True))
+        return largest_difference(_logits(answers), joined)
 
     def _alternatives(
         self, plan: OutputPlan, raw: list[Array], right: list[Array], answers: tuple[Answer, ...]
@@ -177,13 +171,21 @@ class LiveKerasModel:
         if not images:
             return {}
         found: dict[str, tuple[Array, ...]] = {}
-        right_way = right_step(plan.probes, plan.preprocess)
+        right_way = right_step(plan.probes, images[0], plan.preprocess)
         usual = mistakes(plan.preprocess, raw[images[0]].shape[-1], right_way)
         for name, wrong in usual.items():
             arrays = [wrong(a) if i in images else right[i] for i, a in enumerate(raw)]
             if all(np.array_equal(a, b) for a, b in zip(arrays, right, strict=True)):
                 continue
-            logits = tuple(a.logits for a in run(self.model, arrays)[0])
-            if largest_difference(tuple(a.logits for a in answers), logits) > plan.allowed:
+            logits = _logits(run(self.model, arrays)[0])
+            if largest_difference(_logits(answers), logits) > plan.allowed:
                 found[name] = logits
         return found
+
+
+def _inputs(plan: OutputPlan) -> list[Array]:
+    return prepare(plan.probes, plan.probes.make(), plan.preprocess)
+
+
+def _logits(answers: tuple[Answer, ...]) -> tuple[Array, ...]:
+    return tuple(answer.logits for answer in answers)

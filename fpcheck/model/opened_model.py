@@ -5,9 +5,8 @@ from collections.abc import Callable
 from fpcheck.errors import UnavailableError
 from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.layout.storage_gaps import completed
-from fpcheck.model.contents import Contents
 from fpcheck.model.file_contents import FileContents
-from fpcheck.model.runner import LiveModel
+from fpcheck.model.questions import Contents, LiveModel
 
 
 class OpenedModel:

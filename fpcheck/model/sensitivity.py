@@ -4,6 +4,7 @@ import math
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,10 @@ import numpy as np
 from fpcheck.codec import Array
 from fpcheck.errors import UnavailableError
 from fpcheck.fingerprint.outputs import Reach, largest_difference
-from fpcheck.model.execution import forward, run
+from fpcheck.model.execution import forward, restored, run
 from fpcheck.model.layer_walk import Place, own_variables, walk
 from fpcheck.model.recorder import Recorder, running_backend
+from fpcheck.model.user_code import attempt
 
 # Each value of a layer is changed by this share of the tensor's RMS, or by ten times the allowed
 # difference if that is more. The layer is reached if an output then changes by more than allowed.
@@ -36,12 +38,8 @@ def reach(model: Any, arrays: list[Array], allowed: float, gradients: bool) -> R
     weights, rounding, lookups), the layer's weights are changed a little, then replaced, and the
     model is run each time.
 
-    Args:
-        model: a built Keras model.
-        arrays: its prepared probes.
-        allowed: relative difference of outputs.
-        gradients: whether a backward pass may be tried. It may crash the process, so never in a
-            user's own. A process that may try it runs the model on one core.
+    `gradients` allows the backward pass. It may crash the process, so never in a user's own. A
+    process that may try it runs the model on one core.
     """
     nudge = max(NUDGE, NUDGE_PER_ALLOWED * allowed)
     places = [place for place in walk(model) if own_variables(place.layer)]
@@ -71,18 +69,17 @@ def _gradients(
     """The norm of each tensor's gradient, and the size of the scalar that it belongs to."""
     import keras
 
-    variables = [v for place in places for v in own_variables(place.layer)]
-    floating = [v for v in variables if _is_floating(v)]
+    variables = [v for place in places for v in own_variables(place.layer) if _is_floating(v)]
     gradients = running_backend().gradients
-    if gradients is None:
+    target = partial(_projected, model, arrays)
+    # An operation without a gradient may raise any class.
+    taken = attempt(lambda: gradients(target, variables), None) if gradients else None
+    if taken is None:
         return {}, 1.0
-    try:
-        logits, found = gradients(lambda: _projected(model, arrays), floating)
-    except Exception:  # an operation without a gradient may raise any class
-        return {}, 1.0
+    logits, found = taken
     norms = {
         id(v): _norm([keras.ops.convert_to_numpy(g)])
-        for v, g in zip(floating, found, strict=True)
+        for v, g in zip(variables, found, strict=True)
         if g is not None
     }
     # The projection of a vector by random signs is as large as its norm.
@@ -152,26 +149,23 @@ def _replaced(variable: Any) -> Array:
 
 def _moved(model: Any, arrays: list[Array], place: Place, change: Change) -> float:
     """By how much outputs change if every variable of a layer is changed; infinity for NaN."""
-    import keras
 
     def logits() -> tuple[Array, ...]:
         _refresh(place.layer)
         return tuple(a.logits for a in run(model, arrays)[0])
 
     own = own_variables(place.layer)
-    before, kept = logits(), [keras.ops.copy(v.value) for v in own]
+    before = logits()
     try:
-        for variable in own:
-            variable.assign(change(variable).astype(np.float32))
-        try:
+        with restored(own):
+            for variable in own:
+                variable.assign(change(variable).astype(np.float32))
             moved = largest_difference(before, logits())
-        except UnavailableError:  # an index is out of bounds, so the change shows
-            return math.inf
-        return math.inf if math.isnan(moved) else moved
+    except UnavailableError:  # an index is out of bounds, so the change shows
+        return math.inf
     finally:
-        for variable, value in zip(own, kept, strict=True):
-            variable.assign(value)
         _refresh(place.layer)
+    return math.inf if math.isnan(moved) else moved
 
 
 def _refresh(layer: Any) -> None:

@@ -1,42 +1,69 @@
-"""Errors of the user's code: the exception, and the line that raised it."""
+"""The user's code: how it is imported, and what a message says of what it raises."""
 
+import importlib
 import sys
 import sysconfig
+import traceback
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
+from typing import TypeVar
 
 from fpcheck.backends import BACKENDS, backend_named
 from fpcheck.errors import FpcheckError
 from fpcheck.model.environment import chosen_backend
+from fpcheck.model.refusal_reasons import reason
 
+T = TypeVar("T")
 # Like backends, these are libraries: an error in one of them belongs to the code that called it.
 _LIBRARIES = ("keras", "numpy", "h5py", "optree")
 _PACKAGE = Path(__file__).resolve().parents[1]
 _INSTALLED = ("site-packages", "dist-packages")
-
-
 CORRECT = "Correct the code there; --debug shows more."
 
 
-def check_code(
+def import_module(name: str) -> ModuleType:
+    """A module, also from the working folder, which comes last, so that it hides none.
+
+    A worker starts without the working folder on its path, so that it does not run a file such as
+    `h5py.py` beside a downloaded model.
+    """
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)
+    return importlib.import_module(name)
+
+
+def attempt(call: Callable[[], T], otherwise: T) -> T:
+    """What a call returns, or `otherwise`: code of a user and of a backend may raise any class."""
+    try:
+        return call()
+    except Exception:
+        return otherwise
+
+
+@contextmanager
+def explained(
     what: str,
-    error: BaseException,
-    tell: Callable[[BaseException], str],
+    otherwise: Callable[[BaseException], FpcheckError],
+    tell: Callable[[BaseException], str] = reason,
     advice: str = CORRECT,
-    kind: type[FpcheckError] = FpcheckError,
-) -> None:
-    """Raise an error that names the exception and its place, if the user's code raised it.
+) -> Iterator[None]:
+    """A context for code that may raise any class: that of a user, and of Keras, which calls it.
 
     Args:
-        what: the start of the message, such as `models:build raised`.
-        error: the exception that was caught.
+        what: how the message begins if the user's code raised, such as `models:build raised`. It
+            goes on with the exception and its place.
+        otherwise: the error, and in any case its class, if other code raised.
         tell: shortens the message of an exception.
-        advice: what to do.
-        kind: the class to raise.
+        advice: what to do about the user's code.
     """
-    cause = raised(error, tell)
-    if cause is not None:
-        raise kind(f"{what} {cause}", advice) from error
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        other, cause = otherwise(error), raised(error, tell)
+        raise (type(other)(f"{what} {cause}", advice) if cause else other) from error
 
 
 def raised(error: BaseException, tell: Callable[[BaseException], str]) -> str | None:
@@ -72,11 +99,8 @@ def _place(error: BaseException) -> str | None:
     """File and line of the innermost frame in the user's own files, or else in installed ones."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{_shown(error.filename)}, line {error.lineno}"
-    frames: list[tuple[str, int]] = []
-    trace = error.__traceback__
-    while trace is not None:
-        frames.append((trace.tb_frame.f_code.co_filename, trace.tb_lineno))
-        trace = trace.tb_next
+    trace = traceback.walk_tb(error.__traceback__)
+    frames = [(frame.f_code.co_filename, line) for frame, line in trace]
     for is_users in (_is_own, _is_installed):
         for file, line in reversed(frames):
             if is_users(file):
@@ -85,13 +109,14 @@ def _place(error: BaseException) -> str | None:
 
 
 def _is_own(file: str) -> bool:
-    if file.startswith("<") or "__autograph_generated" in file:
-        return False
-    path = Path(file)
-    if path.is_relative_to(_PACKAGE) or {*path.parts} & {*_INSTALLED}:
-        return False
-    paths = sysconfig.get_paths()
-    return not any(path.is_relative_to(paths[name]) for name in ("stdlib", "platstdlib"))
+    path, standard = Path(file), sysconfig.get_paths()
+    return not (
+        file.startswith("<")
+        or "__autograph_generated" in file
+        or path.is_relative_to(_PACKAGE)
+        or {*path.parts} & {*_INSTALLED}
+        or any(path.is_relative_to(standard[name]) for name in ("stdlib", "platstdlib"))
+    )
 
 
 def _is_installed(file: str) -> bool:

@@ -15,8 +15,7 @@ from fpcheck.codec import pack, unpack
 from fpcheck.errors import FpcheckError
 from fpcheck.loading.deep_models import allow_depth
 from fpcheck.model.environment import imported_keras
-from fpcheck.model.question import Host, Question
-from fpcheck.model.runner import LiveModel
+from fpcheck.model.questions import Host, LiveModel, Question
 from fpcheck.model.source import Options, Source
 from fpcheck.model.user_code import CORRECT, raised
 from fpcheck.processes.packed_call import call
@@ -37,18 +36,13 @@ class Worker:
     def open(self, source: Source, options: Options, architecture_only: bool) -> str:
         """See `Host`."""
         keras = imported_keras()
-        from fpcheck.model import loader
-        from fpcheck.model.live_model import LiveKerasModel
+        from fpcheck.model.loader import load
 
         self._model = None
         # Frees the last model, and numbers nameless layers as a fresh process would.
         keras.utils.clear_session()
-        if architecture_only:
-            loaded = loader.Loaded(loader.architecture(source), "application")
-        else:
-            loaded = loader.load(source, options)
-        self._model = LiveKerasModel(loaded.model, loaded.format, disposable=True)
-        return loaded.format
+        self._model = live = load(source, options, architecture_only)
+        return live.format
 
 
 def _explained(error: Exception) -> FpcheckError:

@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
 
 from fpcheck.backends import before_import
@@ -15,10 +14,10 @@ from fpcheck.codec import pack, unpack
 from fpcheck.errors import FpcheckError, UnavailableError
 from fpcheck.files import NO_PLUGINS
 from fpcheck.model.environment import chosen_backend
-from fpcheck.model.question import Question, question, result_type
-from fpcheck.model.runner import LiveModel
+from fpcheck.model.questions import Host, LiveModel, Question, question
 from fpcheck.model.source import Options, Source
 from fpcheck.processes.limited_process import how_ended
+from fpcheck.processes.packed_call import types_of
 from fpcheck.processes.reply import Reply, result_of
 
 if TYPE_CHECKING:  # only where a worker is used
@@ -49,23 +48,20 @@ class WorkerClient:
         self._connection: Connection
         self._begun: Question | None = None
 
-    def begin(self, source: Source, options: Options) -> None:
+    def begin(self, source: Source, options: Options, architecture_only: bool = False) -> None:
         """Begin to load a source that `open` will ask for, and do not wait."""
-        self._use(options.backend)
-        if self._begun is not None:
+        asked = question("open", source, options, architecture_only)
+        if self._begun is not None and self._begun != asked:
             self.close()  # it is busy with what nobody wants
-        self._begun = question("open", source, options)
-        self._send(self._begun)
+        self._use(options.backend)
+        if self._begun is None:
+            self._begun = asked
+            self._send(asked)
 
     def open(self, source: Source, options: Options, architecture_only: bool = False) -> None:
         """Load a source in the worker, in place of the one that was open."""
-        self._use(options.backend)
-        asked = question("open", source, options, architecture_only)
-        begun, self._begun = self._begun, None
-        if begun is not None and begun != asked:
-            self.close()  # it is busy with what nobody wants
-        if begun != asked:
-            self._send(asked)
+        self.begin(source, options, architecture_only)
+        self._begun = None
         self.format = self._received("open")
 
     def close(self) -> None:
@@ -82,12 +78,7 @@ class WorkerClient:
     def __enter__(self) -> "WorkerClient":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _use(self, asked: str) -> None:
@@ -140,7 +131,7 @@ class WorkerClient:
                 f"the process that loads the model gave a reply of more than {REPLY_BYTES:,} bytes",
                 "Give fewer examples or probes.",
             ) from None
-        return unpack(result_of(unpack(data, Reply)), result_type(method))
+        return unpack(result_of(unpack(data, Reply)), types_of(getattr(Host, method))[1])
 
     def _died(self, process: "subprocess.Popen[bytes]") -> UnavailableError:
         """How the worker ended; the next question starts another one."""
