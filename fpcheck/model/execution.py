@@ -16,7 +16,7 @@ from fpcheck.fingerprint.outputs import Activation, Answer, answer, kept
 from fpcheck.fingerprint.structure import Structure
 from fpcheck.model import live_graph
 from fpcheck.model.layer_walk import walk
-from fpcheck.model.recorder import SQUASHING, Recorder, running_backend, to_numpy
+from fpcheck.model.recorder import SQUASHING, Recorder, is_text, running_backend, to_numpy
 from fpcheck.model.refusal_reasons import reason
 from fpcheck.model.user_code import attempt, raised
 
@@ -72,10 +72,6 @@ def _packed(model: Any, tensors: list[Any]) -> Any:
     return tensors[0] if len(tensors) == 1 else tensors
 
 
-def _is_text(array: Any) -> bool:
-    return isinstance(array, np.ndarray) and array.dtype.kind in "OSU"
-
-
 def _tensors(arrays: list[Any]) -> list[Any]:
     """The arrays as a model takes them. If one is text, all of them must be tensors.
 
@@ -84,7 +80,7 @@ def _tensors(arrays: list[Any]) -> list[Any]:
     """
     import keras
 
-    if not any(map(_is_text, arrays)):
+    if not any(map(is_text, arrays)):
         return arrays
     backend = running_backend()
     if backend.text is None:
@@ -93,7 +89,7 @@ def _tensors(arrays: list[Any]) -> list[Any]:
             f"the model takes text, which Keras cannot give it on {backend.name}",
             f"Choose {others}, or --levels structure,weights.",
         )
-    return [backend.text(a) if _is_text(a) else keras.ops.convert_to_tensor(a) for a in arrays]
+    return [backend.text(a) if is_text(a) else keras.ops.convert_to_tensor(a) for a in arrays]
 
 
 # Outputs, and for each its logits and whether a softmax or sigmoid squashes them.
@@ -178,7 +174,7 @@ def run(
         raise
     except Exception as error:  # the code of a model may raise any class
         raise _not_run(error) from error
-    if any(_is_text(to_numpy(output)) for output in outputs):
+    if any(is_text(to_numpy(output)) for output in outputs):
         raise UnavailableError(
             "the model's outputs are text, which cannot be compared as numbers",
             "Leave outputs out: --levels structure,weights.",
@@ -229,14 +225,12 @@ def named_functions(structure: Structure) -> dict[str, Array]:
 
     A model only names them: later a name may mean another function.
     """
-    import keras
-
     found: dict[str, Array] = {}
     for name in sorted({name for layer in structure.layers for name in _names(layer.config)}):
         # None for a function of the model's own, or one with more arguments.
         values = attempt(partial(_on_grid, name), None)
         if values is not None:
-            found[name] = np.asarray(keras.ops.convert_to_numpy(values), np.float32).ravel()
+            found[name] = to_numpy(values).astype(np.float32).ravel()
     return found
 
 

@@ -33,44 +33,39 @@ def walk(model: Any) -> list[Place]:
 
 
 def _descend(parent: Any, prefix: str, covered: bool, seen: set[int], places: list[Place]) -> None:
+    import keras
+
     children = [c for c in _children(parent) if id(c) not in seen]
-    names = _names(parent, children)
+    names = [child.name for child in children]
+    if graph_of(parent) is None and not isinstance(parent, keras.Sequential):
+        names = stable_names(names)  # outside graphs, the process numbers layers
     for child, name in zip(children, names, strict=True):
         if id(child) in seen:
             continue
         seen.add(id(child))
         place = Place(prefix + name, child, parent, covered)
         below: list[Place] = []
-        inside = not _is_model(child) and (covered or is_builtin(type(child)))
+        inside = not isinstance(child, keras.Model) and (covered or is_builtin(type(child)))
         _descend(child, place.path + "/", inside, seen, below)
         if covered and not below and not own_variables(child) and not is_custom(child):
             continue
         places += [place, *below]
 
 
-def _names(parent: Any, children: list[Any]) -> list[str]:
-    """Names of layers. Outside graphs, the process numbers them, so they are renamed."""
-    import keras
-
-    names = [child.name for child in children]
-    named = isinstance(parent, keras.Sequential) or graph_of(parent) is not None
-    return names if named else stable_names(names)
-
-
 def _children(parent: Any) -> list[Any]:
     import keras
 
-    graph = graph_of(parent)
+    graph, layers = graph_of(parent), getattr(parent, "_layers", None) or []
     if isinstance(parent, keras.Sequential):
         return chain(parent)
     if graph is not None:
         # A user's class may call layers that are not in its graph.
-        beside = [] if is_builtin(type(parent)) else getattr(parent, "_layers", None) or []
-        return list({id(layer): layer for layer in [*graph._operations, *beside]}.values())
-    if hasattr(parent, "get_vocabulary"):
-        return []
-    layers = getattr(parent, "_layers", None) or []
-    return list({id(layer): layer for layer in layers}.values())
+        return _once([*graph._operations, *([] if is_builtin(type(parent)) else layers)])
+    return [] if hasattr(parent, "get_vocabulary") else _once(layers)
+
+
+def _once(items: list[Any]) -> list[Any]:
+    return list({id(item): item for item in items}.values())
 
 
 def chain(model: Any) -> list[Any]:
@@ -87,12 +82,6 @@ def graph_of(parent: Any) -> Any:
     if isinstance(parent, keras.Sequential):
         return parent._functional
     return parent if isinstance(parent, keras.src.models.functional.Functional) else None
-
-
-def _is_model(layer: Any) -> bool:
-    import keras
-
-    return isinstance(layer, keras.Model)
 
 
 def is_builtin(kind: Any) -> bool:
@@ -115,20 +104,13 @@ def own_variables(layer: Any) -> list[Any]:
     """
     trainable = getattr(layer, "_trainable_variables", None) or []
     fixed = getattr(layer, "_non_trainable_variables", None) or []
-    adapted = bool(getattr(layer, "lora_enabled", False))
-    found = [
-        v
-        for v in {id(v): v for v in [*trainable, *fixed]}.values()
-        if not (adapted and v.name.startswith("lora_"))
-    ]
+    found = _once([*trainable, *fixed])
+    if getattr(layer, "lora_enabled", False):
+        found = [v for v in found if not v.name.startswith("lora_")]
     # A quantized layer has an order in which files contain its variables.
-    spec = getattr(layer, "variable_serialization_spec", None)
-    order = spec.get(getattr(layer, "quantization_mode", None)) if spec else None
-    return (
-        sorted(found, key=lambda v: order.index(v.name) if v.name in order else len(order))
-        if order
-        else found
-    )
+    spec = getattr(layer, "variable_serialization_spec", None) or {}
+    order = spec.get(getattr(layer, "quantization_mode", None)) or []
+    return sorted(found, key=lambda v: order.index(v.name) if v.name in order else len(order))
 
 
 def effective(layer: Any, variable: Any) -> Any:

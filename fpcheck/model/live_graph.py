@@ -1,5 +1,6 @@
 """The graph of a live Keras model: the calls of its layers, its inputs and its outputs."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from fpcheck.fingerprint.canonical import plain, port_key, telling
@@ -31,11 +32,9 @@ def calls(place: Place, paths: Paths) -> tuple[Call, ...] | None:
 
 def _link(place: Place, graph: Any, paths: Paths) -> Call:
     """A layer's call in a chain, as all formats contain it: masks follow from configurations."""
-    before = SEQUENTIAL_INPUT
-    for layer in chain(place.parent):
-        if layer is place.layer:
-            break
-        before = paths[id(layer)]
+    layers = [id(layer) for layer in chain(place.parent)]
+    position = layers.index(id(place.layer))
+    before = paths[layers[position - 1]] if position else SEQUENTIAL_INPUT
     outputs = _own_nodes(place.layer, graph)[0].outputs if graph is not None else ()
     return Call((Edge(before),), {}, tuple(_shape(tensor.shape) for tensor in outputs))
 
@@ -44,13 +43,11 @@ def edge(tensor: Any, parent: Any, paths: Paths) -> Edge:
     """The layer and the call that a tensor in the graph of a model comes from."""
     import keras
 
-    history = tensor._keras_history
-    if isinstance(parent, keras.Sequential) and isinstance(
-        history.operation, keras.layers.InputLayer
-    ):
+    source, node, output = tensor._keras_history
+    if isinstance(parent, keras.Sequential) and isinstance(source, keras.layers.InputLayer):
         return Edge(SEQUENTIAL_INPUT)
-    call = _rank(graph_of(parent), history)
-    return Edge(paths[id(history.operation)], call, history.tensor_index)
+    call = _own_nodes(source, graph_of(parent)).index(source._inbound_nodes[node])
+    return Edge(paths[id(source)], call, output)
 
 
 def _own_nodes(operation: Any, graph: Any) -> list[Any]:
@@ -62,12 +59,6 @@ def _own_nodes(operation: Any, graph: Any) -> list[Any]:
         for place, node in enumerate(operation._inbound_nodes)
         if make_node_key(operation, place) in graph._nodes
     ]
-
-
-def _rank(graph: Any, history: Any) -> int:
-    """The index of the layer's call in this graph that returned a tensor."""
-    wanted = history.operation._inbound_nodes[history.node_index]
-    return _own_nodes(history.operation, graph).index(wanted)
 
 
 def _arguments(node: Any) -> dict[str, Any]:
@@ -91,14 +82,13 @@ def _arguments(node: Any) -> dict[str, Any]:
 def input_ports(model: Any, paths: Paths) -> tuple[Port, ...]:
     """The inputs of a model, in order."""
     graph = graph_of(model)
-    if graph is None:
-        called = _called_inputs(model)
-        if is_bare_chain(model) and len(called) == 1:
-            return (
-                Port(SEQUENTIAL_INPUT, called[0].shape, called[0].dtype, Edge(SEQUENTIAL_INPUT)),
-            )
-        return called
-    return _ports(graph._inputs_struct, model, paths)
+    if graph is not None:
+        return _ports(graph._inputs_struct, model, paths)
+    called = tuple(_called_inputs(model))
+    if is_bare_chain(model) and len(called) == 1:
+        edge = Edge(SEQUENTIAL_INPUT)
+        return (Port(SEQUENTIAL_INPUT, called[0].shape, called[0].dtype, edge),)
+    return called
 
 
 def output_ports(model: Any, paths: Paths) -> tuple[Port, ...]:
@@ -106,10 +96,8 @@ def output_ports(model: Any, paths: Paths) -> tuple[Port, ...]:
     graph = graph_of(model)
     if graph is not None:
         return _ports(graph._outputs_struct, model, paths)
-    if is_bare_chain(model):
-        last = paths[id(chain(model)[-1])]
-        return (Port(last, None, "", Edge(last)),)
-    return ()
+    last = paths[id(chain(model)[-1])] if is_bare_chain(model) else None
+    return () if last is None else (Port(last, None, "", Edge(last)),)
 
 
 def is_bare_chain(model: Any) -> bool:
@@ -122,29 +110,22 @@ def is_bare_chain(model: Any) -> bool:
 def _ports(nested: Any, model: Any, paths: Paths) -> tuple[Port, ...]:
     import keras
 
-    found: list[Port] = []
-    for path, tensor in keras.tree.flatten_with_path(nested):
-        source = edge(tensor, model, paths)
-        found.append(
-            Port(source.layer, _shape(tensor.shape), str(tensor.dtype), source, port_key(path))
-        )
-    return tuple(found)
+    sources = [(edge(t, model, paths), key, t) for key, t in keras.tree.flatten_with_path(nested)]
+    return tuple(
+        Port(source.layer, _shape(tensor.shape), str(tensor.dtype), source, port_key(path))
+        for source, path, tensor in sources
+    )
 
 
-def _called_inputs(model: Any) -> tuple[Port, ...]:
+def _called_inputs(model: Any) -> Iterator[Port]:
     """Inputs of a model without a graph: Keras keeps the shapes of its first call."""
     import keras
 
     shapes = getattr(model, "_build_shapes_dict", None) or {}
-    found: list[Port] = []
     for name, shape in shapes.items():
-        nested = shape.items() if isinstance(shape, dict) else [(name, shape)]
-        for port, sizes in nested:
-            if isinstance(sizes, list | tuple) and all(
-                size is None or isinstance(size, int) for size in sizes
-            ):
-                found.append(Port(str(port), (None, *sizes[1:]), keras.config.floatx(), None))
-    return tuple(found)
+        for port, sizes in shape.items() if isinstance(shape, dict) else [(name, shape)]:
+            if isinstance(sizes, list | tuple) and all(isinstance(s, int | None) for s in sizes):
+                yield Port(str(port), (None, *sizes[1:]), keras.config.floatx(), None)
 
 
 def _shape(shape: Any) -> Shape:

@@ -14,7 +14,7 @@ from fpcheck.errors import UnavailableError
 from fpcheck.fingerprint.outputs import Reach, largest_difference
 from fpcheck.model.execution import forward, restored, run
 from fpcheck.model.layer_walk import Place, own_variables, walk
-from fpcheck.model.recorder import Recorder, running_backend
+from fpcheck.model.recorder import Recorder, running_backend, to_numpy
 from fpcheck.model.user_code import attempt
 
 # Each value of a layer is changed by this share of the tensor's RMS, or by ten times the allowed
@@ -67,8 +67,6 @@ def _gradients(
     model: Any, arrays: list[Array], places: list[Place]
 ) -> tuple[dict[int, float], float]:
     """The norm of each tensor's gradient, and the size of the scalar that it belongs to."""
-    import keras
-
     variables = [v for place in places for v in own_variables(place.layer) if _is_floating(v)]
     gradients = running_backend().gradients
     target = partial(_projected, model, arrays)
@@ -77,13 +75,10 @@ def _gradients(
     if taken is None:
         return {}, 1.0
     logits, found = taken
-    norms = {
-        id(v): _norm([keras.ops.convert_to_numpy(g)])
-        for v, g in zip(variables, found, strict=True)
-        if g is not None
-    }
+    pairs = zip(variables, found, strict=True)
+    norms = {id(variable): _norm([g]) for variable, g in pairs if g is not None}
     # The projection of a vector by random signs is as large as its norm.
-    return norms, _norm([keras.ops.convert_to_numpy(t) for t in logits]) or 1.0
+    return norms, _norm(logits) or 1.0
 
 
 def _projected(model: Any, arrays: list[Array]) -> tuple[Any, list[Any]]:
@@ -100,12 +95,11 @@ def _signs(shape: Any) -> Array:
     """Fixed signs that look random: the top bits of a multiplicative hash of the index."""
     indices = np.arange(int(np.prod(shape)), dtype=np.uint32)
     bits = ((indices * np.uint32(2654435761)) >> 15) & 1
-    found: Array = (1.0 - 2.0 * bits).astype(np.float32).reshape(tuple(shape))
-    return found
+    return np.asarray(1.0 - 2.0 * bits, np.float32).reshape(tuple(shape))
 
 
-def _norm(arrays: list[Any]) -> float:
-    return float(np.sqrt(sum(np.sum(np.square(np.asarray(a, np.float64))) for a in arrays)))
+def _norm(tensors: list[Any]) -> float:
+    return float(np.sqrt(sum(np.sum(np.square(to_numpy(t).astype(np.float64))) for t in tensors)))
 
 
 def _is_floating(variable: Any) -> bool:
@@ -116,14 +110,11 @@ def _is_floating(variable: Any) -> bool:
 
 def _size(variable: Any) -> float:
     values = _values(variable)
-    rms = float(np.sqrt(np.mean(values * values))) if values.size else 0.0
-    return rms or 1.0
+    return float(np.sqrt(np.mean(values * values))) or 1.0 if values.size else 1.0
 
 
 def _values(variable: Any) -> Array:
-    import keras
-
-    return np.asarray(keras.ops.convert_to_numpy(variable.value)).astype(np.float64)
+    return to_numpy(variable.value).astype(np.float64)
 
 
 def _nudged(variable: Any, nudge: float) -> Array:

@@ -55,11 +55,6 @@ class LimitedProcess:
         self._process, self._pipe = started
         self._bounds = bounds
 
-    @property
-    def _number(self) -> int:
-        """Of the process."""
-        return self._process if isinstance(self._process, int) else self._process.pid
-
     def result(self, kind: type[T]) -> T:
         """What the function returned; waits for it.
 
@@ -86,24 +81,19 @@ class LimitedProcess:
         The time is counted in looks at the child, and only while this process waits: a parent that
         was stopped, or that does not wait, does not look.
         """
-        parts: list[bytes] = []
-        size = idle = 0
-        watch = Watch(self._number)
+        received, idle = bytearray(), 0
+        watch = Watch(self._process if isinstance(self._process, int) else self._process.pid)
         waiting = select.poll()
         waiting.register(self._pipe, select.POLLIN)
-        while size <= self._bounds.reply:
-            if not waiting.poll(self._bounds.stalled_seconds * 1000 / _LOOKS):
-                idle = idle + 1 if watch.idle() else 0
-                if idle == _LOOKS:
-                    return None
-                continue
-            data = os.read(self._pipe, _STEP)
-            if not data:
-                break
-            parts.append(data)
-            size += len(data)
-            idle = 0
-        return b"".join(parts)
+        while len(received) <= self._bounds.reply:
+            if waiting.poll(self._bounds.stalled_seconds * 1000 / _LOOKS):
+                data, idle = os.read(self._pipe, _STEP), 0
+                if not data:
+                    break
+                received += data
+            elif (idle := idle + 1 if watch.idle() else 0) == _LOOKS:
+                return None
+        return bytes(received)
 
     def end(self) -> int:
         """End the child if it still runs; its exit status, negative for a signal.
@@ -137,12 +127,8 @@ def start(
 ) -> LimitedProcess:
     """Start to run a function in a child: a fork where that is safe, else a fresh interpreter.
 
-    Args:
-        function: `package.module:function`; its type hints say how its arguments are unpacked.
-        arguments: all of them.
-        bounds: what the child may take.
-        descriptors: files that the child needs.
-        environment: variables that the child sets before it imports the function.
+    The function's type hints say how its arguments are unpacked. The child inherits the files of
+    `descriptors`. See `Task`.
     """
     task = Task(function, pack(arguments), bounds, {**(environment or {})})
     started = _forked(task) if may_fork() else _spawned(task, descriptors)
@@ -191,23 +177,17 @@ def _spawned(task: Task, descriptors: tuple[int, ...]) -> _Started:
     return process, reading
 
 
-def main() -> None:
-    """The far end of `_spawned`."""
-    _serve(unpack(sys.stdin.buffer.read(), Task), int(sys.argv[1]))
-    os._exit(0)  # the reply is written, and taking Python down takes as long as a small file
-
-
 def _serve(task: Task, pipe: int) -> None:
     os.environ.update(task.environment)
-    reply = reply_of(lambda: _run(task))
+
+    def result() -> bytes:
+        function = named(task.function)  # first: the memory that libraries map does not count
+        bound(task.bounds)
+        return call(function, task.arguments)
+
+    reply = reply_of(result)
     with os.fdopen(pipe, "wb") as stream:
         stream.write(pack(reply))
-
-
-def _run(task: Task) -> bytes:
-    function = named(task.function)  # first: the memory that libraries map does not count
-    bound(task.bounds)
-    return call(function, task.arguments)
 
 
 def how_ended(status: int) -> str:
@@ -215,5 +195,6 @@ def how_ended(status: int) -> str:
     return f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
 
 
-if __name__ == "__main__":
-    main()
+if __name__ == "__main__":  # the far end of `_spawned`
+    _serve(unpack(sys.stdin.buffer.read(), Task), int(sys.argv[1]))
+    os._exit(0)  # the reply is written, and taking Python down takes as long as a small file

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any, get_type_hints
+from typing import Any, cast, get_type_hints
 
 from fpcheck.codec import pack, unpack
 
@@ -10,8 +10,7 @@ from fpcheck.codec import pack, unpack
 def named(name: str) -> Callable[..., Any]:
     """The function that `package.module:function` names."""
     module, _, function = name.partition(":")
-    found: Callable[..., Any] = getattr(import_module(module), function)
-    return found
+    return cast(Callable[..., Any], getattr(import_module(module), function))
 
 
 def types_of(function: Callable[..., Any]) -> tuple[Any, Any]:
@@ -24,12 +23,6 @@ def types_of(function: Callable[..., Any]) -> tuple[Any, Any]:
 def call(
     function: Callable[..., Any], arguments: bytes, declared: Callable[..., Any] | None = None
 ) -> bytes:
-    """The packed result of a function.
-
-    Args:
-        function: what is called.
-        arguments: a packed tuple of all its arguments.
-        declared: the function that has the type hints, where `function` itself has none.
-    """
+    """The packed result of a function; `declared` has its type hints, if it has none itself."""
     kinds, _ = types_of(declared or function)
     return pack(function(*unpack(arguments, kinds)))

@@ -1,6 +1,7 @@
 """Whether another process works, as far as the system shows it."""
 
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 # What Linux says of a process; macOS has only `ps`.
@@ -11,11 +12,7 @@ _NOT_WAITING = ("R", "T", "t")
 
 
 class Watch:
-    """Looks at a process from time to time.
-
-    Args:
-        process: its number.
-    """
+    """Looks at a process, given by its number, from time to time."""
 
     def __init__(self, process: int) -> None:
         self._process = process
@@ -32,13 +29,10 @@ class Watch:
 
 def _signs(process: int) -> str | None:
     """The state of a process and what changes while it works; None if the system does not say."""
-    try:
+    with suppress(OSError):
         # State, processor time of all threads, pages that were touched, time spent on disks.
         return Path(_STAT.format(process)).read_text(errors="replace")
-    except OSError:
-        pass
-    try:
+    with suppress(OSError, subprocess.CalledProcessError):
         command = ["ps", "-o", "stat=", "-o", "time=", "-p", str(process)]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError):
-        return None
+    return None

@@ -29,9 +29,7 @@ class Cause(StrEnum):
 class ChildError(Exception):
     """A child process gave no result.
 
-    Args:
-        cause: the kind of failure.
-        detail: the exception, how the process ended, or its limit; may be empty.
+    The detail is the exception, how the process ended, or its limit; it may be empty.
     """
 
     def __init__(self, cause: Cause, detail: str = "") -> None:
@@ -69,11 +67,9 @@ def reply_of(
     work: Callable[[], bytes],
     explain: Callable[[Exception], FpcheckError | ChildError] = unexpected,
 ) -> Reply:
-    """The reply with the result of `work`, or with the error that it raises.
+    """The reply with the packed result of `work`, or with the error that it raises.
 
-    Args:
-        work: returns a packed result.
-        explain: turns an unexpected exception into the error that the parent raises.
+    `explain` turns an unexpected exception into the error that the parent raises.
     """
     try:
         return Reply(work())
