@@ -67,8 +67,7 @@ class Located(Value, frozen=True):
 def locate(start: Path) -> Located:
     """The nearest configuration from a folder up; an empty one where there is none.
 
-    Raises:
-        FpcheckError: it cannot be read, or contains an unknown key.
+    FpcheckError if it cannot be read, or contains an unknown key.
     """
     start = start.resolve()
     for folder in (start, *start.parents):

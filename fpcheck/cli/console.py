@@ -100,9 +100,8 @@ def _write(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise FpcheckError(
-            f"--output {path}: cannot be written ({error.strerror})", "Choose another file."
-        ) from error
+        fact = f"--output {path}: cannot be written ({error.strerror})"
+        raise FpcheckError(fact, "Choose another file.") from error
 
 
 def complain(error: FpcheckError) -> None:

@@ -32,8 +32,7 @@ def check_backend(asked: str) -> None:
 def chosen_backend() -> str:
     """The backend that Keras chooses: of the environment, of its configuration, else its default.
 
-    Raises:
-        FpcheckError: the installed Keras has no such backend.
+    FpcheckError if the installed Keras has no such backend.
     """
     asked = os.environ.get("KERAS_BACKEND")
     said = f"KERAS_BACKEND={asked}"
@@ -58,11 +57,7 @@ def _check_exists(name: str, said: str) -> None:
 
 
 def imported_keras() -> Any:
-    """The module `keras`, imported with the backend that it chooses.
-
-    Raises:
-        UnavailableError: Keras or a backend is not installed.
-    """
+    """The module `keras`; UnavailableError if it or the backend it chooses is not installed."""
     try:
         import keras
     except ModuleNotFoundError as error:
@@ -74,18 +69,14 @@ def imported_keras() -> Any:
         if missing not in needed:
             raise
         title, install = needed[missing]
-        raise UnavailableError(
-            f"{title} is not installed, and the model must be run",
-            f"Install it: {install}. Or do not run the model: --static.",
-        ) from error
+        fact = f"{title} is not installed, and the model must be run"
+        advice = f"Install it: {install}. Or do not run the model: --static."
+        raise UnavailableError(fact, advice) from error
     return keras
 
 
 def environment(name: str = "") -> dict[str, str]:
-    """The name and value of everything that decides rounding, on the backend of this name.
-
-    That is the one which Keras chooses, if it is empty.
-    """
+    """Name and value of all that decides rounding on a backend: by default, Keras's choice."""
     running = backend_named(name or chosen_backend())
     used = [*(b for b in BACKENDS.values() if b.always_used), running]
     variables = (_ANY_BACKEND, *(name for b in BACKENDS.values() for name in b.variables))

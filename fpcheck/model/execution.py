@@ -73,11 +73,7 @@ def _packed(model: Any, tensors: list[Any]) -> Any:
 
 
 def _tensors(arrays: list[Any]) -> list[Any]:
-    """The arrays as a model takes them. If one is text, all of them must be tensors.
-
-    Raises:
-        UnavailableError: the backend has no text.
-    """
+    """The arrays as a model takes them. If one is text, all of them must be tensors."""
     import keras
 
     if not any(map(is_text, arrays)):
@@ -85,13 +81,13 @@ def _tensors(arrays: list[Any]) -> list[Any]:
     backend = running_backend()
     if backend.text is None:
         others = " or ".join(f"--backend {b.name}" for b in BACKENDS.values() if b.text)
-        raise UnavailableError(
-            f"the model takes text, which Keras cannot give it on {backend.name}",
-            f"Choose {others}, or --levels structure,weights.",
-        )
+        fact = f"the model takes text, which Keras cannot give it on {backend.name}"
+        raise UnavailableError(fact, f"Choose {others}, or --levels structure,weights.")
     return [backend.text(a) if is_text(a) else keras.ops.convert_to_tensor(a) for a in arrays]
 
 
+# The answer of each output, and the activations if they are asked for.
+Run = tuple[tuple[Answer, ...], tuple[Activation, ...]]
 # Outputs, and for each its logits and whether a softmax or sigmoid squashes them.
 Forward = tuple[list[Any], list[tuple[Any, bool]]]
 
@@ -108,18 +104,13 @@ def forward(model: Any, arrays: list[Any], recorder: Recorder) -> Forward:
 def _call(model: Any, arrays: list[Any]) -> Any:
     mode = {"training": False} if model._call_has_training_arg else {}
     tensors = _tensors(arrays)
-    if 1 < len(tensors) == _required_arguments(model):
-        return model(*tensors, **mode)
+    if len(tensors) > 1 and getattr(model, "_inputs_struct", None) is None:
+        # `call` of a subclassed model may take its inputs as separate arguments.
+        takes = inspect.signature(model.call).parameters.values()
+        required = [p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD for p in takes]
+        if sum(required) == len(tensors):
+            return model(*tensors, **mode)
     return model(_packed(model, tensors), **mode)
-
-
-def _required_arguments(model: Any) -> int:
-    """How many inputs `call` of a subclassed model takes as separate arguments; otherwise 1."""
-    if getattr(model, "_inputs_struct", None) is not None:
-        return 1
-    empty = inspect.Parameter.empty
-    parameters = inspect.signature(model.call).parameters.values()
-    return sum(p.default is empty and p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
 
 
 @contextmanager
@@ -157,7 +148,7 @@ def run(
     *,
     activations: bool = False,
     forward: Callable[[Any, list[Any], Recorder], Forward] = forward,
-) -> tuple[tuple[Answer, ...], tuple[Activation, ...]]:
+) -> Run:
     """Run a built model on its prepared inputs, of shape (probes, ...) each.
 
     `activations` also reduces what every layer returns. Tests and benchmarks have another `forward`
@@ -175,10 +166,8 @@ def run(
     except Exception as error:  # the code of a model may raise any class
         raise _not_run(error) from error
     if any(is_text(to_numpy(output)) for output in outputs):
-        raise UnavailableError(
-            "the model's outputs are text, which cannot be compared as numbers",
-            "Leave outputs out: --levels structure,weights.",
-        )
+        fact = "the model's outputs are text, which cannot be compared as numbers"
+        raise UnavailableError(fact, "Leave outputs out: --levels structure,weights.")
     names = live_graph.output_names(model, len(outputs))
     answers = tuple(
         answer(name, to_numpy(logits), to_numpy(final), squashed)
@@ -225,19 +214,17 @@ def named_functions(structure: Structure) -> dict[str, Array]:
 
     A model only names them: later a name may mean another function.
     """
-    found: dict[str, Array] = {}
-    for name in sorted({name for layer in structure.layers for name in _names(layer.config)}):
-        # None for a function of the model's own, or one with more arguments.
-        values = attempt(partial(_on_grid, name), None)
-        if values is not None:
-            found[name] = to_numpy(values).astype(np.float32).ravel()
-    return found
+    names = sorted({name for layer in structure.layers for name in _names(layer.config)})
+    # None for a function of the model's own, or one with more arguments.
+    found = {name: attempt(partial(_on_grid, name), None) for name in names}
+    return {name: values for name, values in found.items() if values is not None}
 
 
-def _on_grid(name: str) -> Any:
+def _on_grid(name: str) -> Array | None:
     import keras
 
-    return keras.activations.get(name)(keras.ops.convert_to_tensor(GRID))
+    values = keras.activations.get(name)(keras.ops.convert_to_tensor(GRID))
+    return to_numpy(values).astype(np.float32).ravel()
 
 
 def _names(config: Any) -> Iterator[str]:

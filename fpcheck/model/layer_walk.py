@@ -8,13 +8,9 @@ from fpcheck.fingerprint.structure import ROOT
 
 
 class Place(Value, frozen=True):
-    """A layer (or operation) and its place in the model.
+    """A live layer (or operation), its path in the model, and the model or layer that contains it.
 
-    Attributes:
-        path: its path in the model.
-        layer: the live object.
-        parent: the model or layer that contains it.
-        covered: the configuration of a layer of Keras around it contains its own.
+    It is covered if the configuration of a layer of Keras around it contains its own.
     """
 
     path: str

@@ -17,7 +17,12 @@ def calls(place: Place, paths: Paths) -> tuple[Call, ...] | None:
 
     graph = graph_of(place.parent)
     if isinstance(place.parent, keras.Sequential):
-        return (_link(place, graph, paths),)
+        # As all formats contain a chain: masks follow from configurations.
+        layers = [id(layer) for layer in chain(place.parent)]
+        position = layers.index(id(place.layer))
+        before = Edge(paths[layers[position - 1]] if position else SEQUENTIAL_INPUT)
+        outputs = _own_nodes(place.layer, graph)[0].outputs if graph is not None else ()
+        return (Call((before,), {}, tuple(_shape(tensor.shape) for tensor in outputs)),)
     if graph is None:
         return None
     return tuple(
@@ -28,15 +33,6 @@ def calls(place: Place, paths: Paths) -> tuple[Call, ...] | None:
         )
         for node in _own_nodes(place.layer, graph)
     )
-
-
-def _link(place: Place, graph: Any, paths: Paths) -> Call:
-    """A layer's call in a chain, as all formats contain it: masks follow from configurations."""
-    layers = [id(layer) for layer in chain(place.parent)]
-    position = layers.index(id(place.layer))
-    before = paths[layers[position - 1]] if position else SEQUENTIAL_INPUT
-    outputs = _own_nodes(place.layer, graph)[0].outputs if graph is not None else ()
-    return Call((Edge(before),), {}, tuple(_shape(tensor.shape) for tensor in outputs))
 
 
 def edge(tensor: Any, parent: Any, paths: Paths) -> Edge:

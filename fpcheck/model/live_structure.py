@@ -23,20 +23,18 @@ from fpcheck.model.user_code import attempt
 
 
 def read_structure(model: Any) -> Structure:
-    """The structure of a built Keras model.
-
-    Raises:
-        FpcheckError: the model is not built, so that its layers have no weights yet.
-    """
+    """The structure of a Keras model; FpcheckError if it is not built."""
     places = walk(model)
     bare = not any(own_variables(place.layer) for place in places)
     if not model.built or (bare and not all(getattr(p.layer, "built", True) for p in places)):
-        raise FpcheckError(
-            f"model '{model.name}' is not built: its layers have no weights yet",
-            "Give it an Input, or call it once on data of the right shape.",
-        )
+        fact = f"model '{model.name}' is not built: its layers have no weights yet"
+        raise FpcheckError(fact, "Give it an Input, or call it once on data of the right shape.")
     paths = {id(place.layer): place.path for place in places}
     assets = saved_assets(model)
+    # Of the model itself, beside its layers.
+    tensors = _tensors(model, assets or [])
+    config = None if is_builtin(type(model)) else own_config(custom_config(model)) or None
+    root = [Layer(ROOT, "", True, "", config, {}, None, tensors)] if tensors or config else []
     not_stored = [structure.OUTPUT_SHAPES] if live_graph.is_bare_chain(model) else []
     return Structure(
         class_name=_class_name(model),
@@ -44,20 +42,9 @@ def read_structure(model: Any) -> Structure:
         custom=not is_builtin(type(model)) or "call" in vars(model),
         inputs=live_graph.input_ports(model, paths),
         outputs=live_graph.output_ports(model, paths),
-        layers=(
-            *_root(model, assets or []),
-            *(_read_layer(p, paths) for p in places if p.layer is not model),
-        ),
+        layers=(*root, *(_read_layer(p, paths) for p in places if p.layer is not model)),
         not_stored=(*not_stored, *([structure.ASSETS] if assets is None else [])),
     )
-
-
-def _root(model: Any, assets: State) -> tuple[Layer, ...]:
-    """The weights and the configuration of the model itself, beside its layers."""
-    tensors = _tensors(model, assets)
-    config = None if is_builtin(type(model)) else own_config(custom_config(model)) or None
-    root = Layer(ROOT, "", True, "", config, {}, None, tensors)
-    return (root,) if tensors or config else ()
 
 
 def read_tensors(model: Any) -> Iterator[tuple[Array, str]]:
@@ -95,11 +82,8 @@ def derived_tensors(layer: Any) -> State:
     if isinstance(layer, keras.layers.Normalization) and layer.built:
         pairs = (("used_mean", layer.mean), ("used_variance", layer.variance))
         # Flat, since Keras changes its rank when it is first used.
-        return [
-            (role, np.ravel(to_numpy(value)).astype(np.float32), "float32")
-            for role, value in pairs
-            if value is not None
-        ]
+        given = [(role, np.ravel(to_numpy(value))) for role, value in pairs if value is not None]
+        return [(role, values.astype(np.float32), "float32") for role, values in given]
     # What a layer keeps between calls. No file contains it: a loaded model starts from zeros.
     states = layer.states if isinstance(layer, keras.layers.RNN) and layer.stateful else None
     carried = [(f"{structure.CARRIED}{n}", to_numpy(s)) for n, s in enumerate(states or ())]
@@ -142,10 +126,7 @@ def _read_layer(place: Place, paths: Paths) -> Layer:
 
 
 def _policy(layer: Any) -> str:
-    """The name of a layer's dtype policy; empty if the layer computes nothing.
-
-    Inputs and graphs compute nothing: theirs is the policy of the process.
-    """
+    """The name of a layer's dtype policy; of inputs and graphs, which compute nothing, empty."""
     import keras
 
     policy = getattr(layer, "dtype_policy", None)
@@ -182,26 +163,21 @@ def _read_config(layer: Any, paths: Paths) -> tuple[dict[str, Any] | None, dict[
         return None, {}
     name = _class_name(layer) if builtin else ""
     if builtin and config.get("axis") is not None:
-        config["axis"] = from_the_end(config["axis"], _rank_of_input(layer), name)
+        nodes = getattr(layer, "_inbound_nodes", None)
+        shape = nodes[0].input_tensors[0].shape if nodes and nodes[0].input_tensors else None
+        rank = None if shape is None else len(shape)
+        config["axis"] = from_the_end(config["axis"], rank, name)
     decisive, training = split_config(config, name, not builtin)
     return {**decisive, **({"autocast": False} if _loses_autocast(layer) else {})}, training
 
 
 def _loses_autocast(layer: Any) -> bool:
-    """Whether a layer does not cast its inputs, though a layer of its configuration does.
-
-    No configuration contains that. Some classes never cast, so then neither does the other layer.
-    """
+    """Whether a layer does not cast its inputs, though a layer of its configuration does."""
+    # No configuration contains that. Some classes never cast, so then neither does the other layer.
     if getattr(layer, "autocast", True) or not is_builtin(type(layer)):
         return False
     # Keras cannot make a layer from its configuration if that contains code.
     return attempt(lambda: bool(type(layer).from_config(layer.get_config()).autocast), False)
-
-
-def _rank_of_input(layer: Any) -> int | None:
-    nodes = getattr(layer, "_inbound_nodes", None)
-    shape = nodes[0].input_tensors[0].shape if nodes and nodes[0].input_tensors else None
-    return None if shape is None else len(shape)
 
 
 def _tensors(layer: Any, derived: State) -> tuple[Tensor, ...]:

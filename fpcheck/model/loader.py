@@ -22,11 +22,7 @@ _FITTING = "Name the architecture that it was saved from."
 
 
 def load(source: Source, options: Options, architecture_only: bool = False) -> LiveKerasModel:
-    """The live model behind a source, in a process that may crash.
-
-    Raises:
-        FpcheckError: it cannot be loaded; says why, and what would help.
-    """
+    """The live model behind a source, in a process that may crash."""
     form = source.kind.value
     if architecture_only:
         model = _architecture(source)
@@ -77,18 +73,16 @@ def _load_callable(source: Source) -> Any:
     for part in attribute.split("."):
         target = getattr(target, part, None)
     if not callable(target):
-        raise FpcheckError(
-            f"{source.text}: {module} has no function {attribute}", "Check the name."
-        )
+        fact = f"{source.text}: {module} has no function {attribute}"
+        raise FpcheckError(fact, "Check the name.")
     said = f"{source.text} raised"
     with explained(
         said, lambda e: FpcheckError(f"{said} {type(e).__name__}: {reason(e)}", _CALLABLE)
     ):
         model = target()
     if not isinstance(model, keras.Model):
-        raise FpcheckError(
-            f"{source.text}: returned a {type(model).__name__}, not a keras.Model", _CALLABLE
-        )
+        fact = f"{source.text}: returned a {type(model).__name__}, not a keras.Model"
+        raise FpcheckError(fact, _CALLABLE)
     return model
 
 
@@ -143,9 +137,8 @@ def _load_weights(source: Source, options: Options) -> Any:
             "Name the architecture: --model resnet50, --model FILE.keras or "
             "--model package.module:function.",
         )
-    inner = Options(
-        weights=PathText("random"), custom_objects=options.custom_objects, trust=options.trust
-    )
+    objects, random = options.custom_objects, PathText("random")
+    inner = Options(weights=random, custom_objects=objects, trust=options.trust)
     model = load(parse(options.model), inner).model
     return _filled(model, source, f"--model {shown(options.model)}")
 
@@ -156,9 +149,8 @@ def _filled(model: Any, weights: Source, name: str) -> Any:
     with raw_file(path, weights.text) as file:
         kind = recognise(file)
     if kind.contains is Contains.ARCHITECTURE:
-        raise FpcheckError(
-            f"{weights.text}: contains an architecture only, no weights", "Give a file of weights."
-        )
+        empty = f"{weights.text}: contains an architecture only, no weights"
+        raise FpcheckError(empty, "Give a file of weights.")
     # What was read of the file without Keras holds all the same.
     with explained(
         f"{fact}: its code raised", lambda e: UnavailableError(f"{fact}: {reason(e)}", _FITTING)

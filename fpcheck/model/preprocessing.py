@@ -15,11 +15,7 @@ Step = Callable[[Array], Array]
 
 
 def step(name: str) -> Step:
-    """The function behind a `--preprocess` value; it takes uint8 or float pixels, 0..255.
-
-    Raises:
-        FpcheckError: no such mode or function.
-    """
+    """The function behind a `--preprocess` value; it takes uint8 or float pixels, 0..255."""
     if name == "none":
         return lambda pixels: pixels
     if name in MODES:
@@ -28,10 +24,8 @@ def step(name: str) -> Step:
         return lambda pixels: np.asarray(preprocess_input(pixels.astype(np.float32), mode=name))
     said, (module, _, attribute) = f"--preprocess {name}", name.partition(":")
     if not attribute:
-        raise FpcheckError(
-            f"{said}: no such mode",
-            f"Allowed: {', '.join(MODES)}, auto, or package.module:function.",
-        )
+        allowed = f"Allowed: {', '.join(MODES)}, auto, or package.module:function."
+        raise FpcheckError(f"{said}: no such mode", allowed)
     with explained(
         f"{said}: importing {module} raised", lambda e: FpcheckError(f"{said}: {e}", _NAMED), str
     ):
@@ -44,14 +38,10 @@ def prepare(probes: Probes, arrays: list[Array], name: str) -> list[Array]:
 
     With `none`, images are divided by 255 if the model does not rescale them itself, since such
     models are trained on small values.
-
-    Raises:
-        FpcheckError: `name` is not `none`, and the model takes no image.
     """
     if name != "none" and not probes.images:
-        raise FpcheckError(
-            f"--preprocess {name}: the model takes no image input", "Use --preprocess none."
-        )
+        fact = f"--preprocess {name}: the model takes no image input"
+        raise FpcheckError(fact, "Use --preprocess none.")
     prepared = list(arrays)
     for place in probes.images:
         prepared[place] = right_step(probes, place, name)(arrays[place])
@@ -66,11 +56,7 @@ def right_step(probes: Probes, place: int, name: str) -> Step:
 
 
 def applied(name: str, images: Array) -> Array:
-    """Raw images after preprocessing.
-
-    Raises:
-        FpcheckError: preprocessing raises.
-    """
+    """Raw images after preprocessing; FpcheckError if it raises."""
     chosen, said, given = step(name), f"--preprocess {name}", f"images of shape {images.shape}"
     takes = "must take an array of raw images, 0..255, and return the model's input."
     with explained(  # a mode of Keras raises too: it needs three channels
@@ -85,12 +71,9 @@ def applied(name: str, images: Array) -> Array:
 
 
 def mistakes(name: str, channels: int, right: Step) -> dict[str, Step]:
-    """Common mistakes in place of the preprocessing `name`, and what each does.
+    """Common mistakes in place of the right preprocessing, and what each does.
 
-    Args:
-        name: the right preprocessing.
-        channels: of the image; mistakes with colours need three.
-        right: the right preprocessing as a function, with its scaling.
+    Mistakes with colours need three channels. `right` scales as `prepare` does.
     """
     found: dict[str, Step] = {"none": lambda pixels: pixels.astype(np.float32)}
     found["unit"] = lambda pixels: pixels.astype(np.float32) / 255

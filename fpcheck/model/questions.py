@@ -61,8 +61,8 @@ class Label(Value, frozen=True):
     name: str
 
 
-class Runner(Protocol):
-    """Runs a model."""
+class LiveModel(Contents, Protocol):
+    """A model in memory, here or in a worker: it can be read, and run."""
 
     def outputs(self, plan: OutputPlan) -> Outputs:
         """Its outputs and activations; UnavailableError where it cannot be run."""
@@ -85,10 +85,6 @@ class Runner(Protocol):
 
     def labels(self) -> tuple[Label, ...]:
         """ImageNet's 1,000 classes in order; empty where the list cannot be had."""
-
-
-class LiveModel(Contents, Runner, Protocol):
-    """A model in memory, here or in a worker: it can be read and run."""
 
 
 class Host(LiveModel, Protocol):

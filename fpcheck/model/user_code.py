@@ -52,12 +52,8 @@ def explained(
 ) -> Iterator[None]:
     """A context for code that may raise any class: that of a user, and of Keras, which calls it.
 
-    Args:
-        what: how the message begins if the user's code raised, such as `models:build raised`. It
-            goes on with the exception and its place.
-        otherwise: the error, and in any case its class, if other code raised.
-        tell: shortens the message of an exception.
-        advice: what to do about the user's code.
+    If the user's code raised, the message is `what`, such as `models:build raised`, the exception
+    and its place. `otherwise` gives the error if other code raised, and its class in any case.
     """
     try:
         yield
@@ -67,13 +63,19 @@ def explained(
 
 
 def raised(error: BaseException, tell: Callable[[BaseException], str]) -> str | None:
-    """The exception, its message and its place in the user's code; None if other code raised it."""
-    for cause in _chain(error):
-        place = _place(cause)
-        if place is not None:
+    """The exception, its message and its place in the user's code; None if other code raised it.
+
+    Its causes count too, since Keras raises exceptions of its own from others.
+    """
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        if place := _place(cause):
             text = _message(cause)
             message = f": {tell(Exception(text))}" if text else ""
             return f"{type(cause).__name__}{message} ({place})"
+        seen.add(id(cause))
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
     return None
 
 
@@ -84,50 +86,36 @@ def _message(error: BaseException) -> str:
     return original.strip() or str(said)
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An exception and its causes, since Keras raises exceptions of its own from others."""
-    seen: set[int] = set()
-    following: BaseException | None = error
-    while following is not None and id(following) not in seen:
-        seen.add(id(following))
-        yield following
-        hidden = None if following.__suppress_context__ else following.__context__
-        following = following.__cause__ or hidden
-
-
 def _place(error: BaseException) -> str | None:
     """File and line of the innermost frame in the user's own files, or else in installed ones."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{_shown(error.filename)}, line {error.lineno}"
     trace = traceback.walk_tb(error.__traceback__)
     frames = [(frame.f_code.co_filename, line) for frame, line in trace]
-    for is_users in (_is_own, _is_installed):
+    for installed in (False, True):
         for file, line in reversed(frames):
-            if is_users(file):
+            if _is_users(file, installed):
                 return f"{_shown(file)}, line {line}"
     return None
 
 
-def _is_own(file: str) -> bool:
-    path, standard = Path(file), sysconfig.get_paths()
-    return not (
-        file.startswith("<")
-        or "__autograph_generated" in file
-        or path.is_relative_to(_PACKAGE)
-        or {*path.parts} & {*_INSTALLED}
-        or any(path.is_relative_to(standard[name]) for name in ("stdlib", "platstdlib"))
-    )
-
-
-def _is_installed(file: str) -> bool:
-    """Whether it is in an installed package that is no backend or other library of Keras."""
+def _is_users(file: str, installed: bool) -> bool:
+    """Whether it is the user's own file, or one of a package that is installed."""
     path = Path(file)
-    if path.is_relative_to(_PACKAGE) or not {*path.parts} & {*_INSTALLED}:
+    if file.startswith("<") or "__autograph_generated" in file or path.is_relative_to(_PACKAGE):
         return False
+    if installed is not bool({*path.parts} & {*_INSTALLED}):
+        return False
+    others = _libraries() if installed else map(sysconfig.get_path, ("stdlib", "platstdlib"))
+    return not any(path.is_relative_to(folder) for folder in others)
+
+
+def _libraries() -> list[Path]:
+    """The folders of backends, and of other libraries of Keras."""
     backends = (*BACKENDS.values(), backend_named(chosen_backend()))
     names = (*_LIBRARIES, *(name for backend in backends for name in backend.packages))
     found = (getattr(sys.modules.get(name), "__file__", None) for name in names)
-    return not any(path.is_relative_to(Path(own).parent) for own in found if own)
+    return [Path(own).parent for own in found if own]
 
 
 def _shown(file: str) -> str:

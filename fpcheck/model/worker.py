@@ -25,8 +25,7 @@ from fpcheck.processes.reply import reply_of
 class Worker:
     """Holds the open model and answers questions."""
 
-    def __init__(self) -> None:
-        self._model: LiveModel | None = None
+    _model: LiveModel | None = None
 
     def answer(self, asked: Question) -> bytes:
         """The packed result of a question."""

@@ -15,13 +15,13 @@ import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 from fpcheck.backends import is_framework_loaded
 from fpcheck.codec import Value, pack, unpack
 from fpcheck.processes.packed_call import call, named
 from fpcheck.processes.process_limits import Bounds, bound, whole_seconds
-from fpcheck.processes.process_watch import Watch
 from fpcheck.processes.reply import Cause, ChildError, Reply, reply_of, result_of
 
 T = TypeVar("T")
@@ -32,20 +32,47 @@ _LOOKS = 10
 _Started = tuple["int | subprocess.Popen[bytes]", int]
 
 
-class Task(Value, frozen=True):
-    """What a child does.
+# What Linux says of a process; macOS has only `ps`.
+_STAT = "/proc/{}/stat"
+# States, as `ps` and Linux call them, in which a process does not wait for anything: it runs, or
+# would if the machine had time, or somebody stopped it.
+_NOT_WAITING = ("R", "T", "t")
 
-    Attributes:
-        function: `package.module:function`, which the child imports.
-        arguments: a packed tuple.
-        bounds: what the child may take.
-        environment: variables that are set before the function is imported.
-    """
+
+class Task(Value, frozen=True):
+    """What a child does: call a function of a module, with a packed tuple of arguments."""
 
     function: str
     arguments: bytes
     bounds: Bounds
     environment: dict[str, str]
+
+
+class Watch:
+    """Looks at a process, given by its number, from time to time."""
+
+    def __init__(self, process: int) -> None:
+        self._process = process
+        self._seen: str | None = None
+
+    def idle(self) -> bool:
+        """Whether it waits, and has done nothing but wait since the last look."""
+        before, self._seen = self._seen, _signs(self._process)
+        if self._seen is None or self._seen != before:
+            return False
+        state = self._seen.rpartition(")")[2].split()[:1]  # the name, in brackets, may be anything
+        return bool(state) and not state[0].startswith(_NOT_WAITING)
+
+
+def _signs(process: int) -> str | None:
+    """The state of a process and what changes while it works; None if the system does not say."""
+    with suppress(OSError):
+        # State, processor time of all threads, pages that were touched, time spent on disks.
+        return Path(_STAT.format(process)).read_text(errors="replace")
+    with suppress(OSError, subprocess.CalledProcessError):
+        command = ["ps", "-o", "stat=", "-o", "time=", "-p", str(process)]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return None
 
 
 class LimitedProcess:
@@ -58,9 +85,7 @@ class LimitedProcess:
     def result(self, kind: type[T]) -> T:
         """What the function returned; waits for it.
 
-        Raises:
-            FpcheckError: the function raised it.
-            ChildError: the child gave no result, or none of this type.
+        FpcheckError if the function raised it; ChildError if there is no result of this type.
         """
         try:
             data = self._received()
@@ -125,10 +150,10 @@ def start(
     descriptors: tuple[int, ...] = (),
     environment: Mapping[str, str] | None = None,
 ) -> LimitedProcess:
-    """Start to run a function in a child: a fork where that is safe, else a fresh interpreter.
+    """Start to run `package.module:function` in a child: a fork if that is safe, else a new Python.
 
     The function's type hints say how its arguments are unpacked. The child inherits the files of
-    `descriptors`. See `Task`.
+    `descriptors`. It sets the variables of `environment` before it imports the function.
     """
     task = Task(function, pack(arguments), bounds, {**(environment or {})})
     started = _forked(task) if may_fork() else _spawned(task, descriptors)

@@ -41,12 +41,7 @@ class ChildError(Exception):
 class Reply(Value, frozen=True):
     """A packed result or an error; the parent limits its size when it receives it.
 
-    Attributes:
-        result: the packed result; empty after an error.
-        error: the class of an `FpcheckError`, or a `Cause`; empty without an error.
-        fact: of the error.
-        advice: of the error.
-        trace: the traceback in the child, for --debug.
+    The error is the class of an `FpcheckError`, or a `Cause`; the trace is for --debug.
     """
 
     result: bytes = b""
@@ -83,12 +78,9 @@ def reply_of(
 
 
 def result_of(reply: Reply) -> bytes:
-    """The packed result.
+    """The packed result, or the error of the child: of its class if it was an FpcheckError.
 
-    Raises:
-        FpcheckError: the child raised it; of the same class.
-        ChildError: the child failed in another way.
-        ValueError: no child replies this.
+    ValueError if no child replies this.
     """
     if not reply.error:
         return reply.result
