@@ -93,7 +93,6 @@ FRAMEWORK_MODULES = {
     "model/environment.py",
     "model/execution.py",
     "model/live_model.py",
-    "model/layer_walk.py",
     "model/live_graph.py",
     "model/live_structure.py",
     "model/loader.py",

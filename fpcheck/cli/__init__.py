@@ -103,9 +103,11 @@ def run() -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:
+        from fpcheck.cli.console import complain
+
         fact = f"fpcheck itself failed: {type(error).__name__}: {error}"
         bug = FpcheckError(fact, "This is a bug: please report it with what --debug shows.")
-        _complain(error if isinstance(error, FpcheckError) else bug)
+        complain(error if isinstance(error, FpcheckError) else bug)
         if "--debug" in sys.argv:
             traceback.print_exception(error)
     finally:
@@ -114,10 +116,7 @@ def run() -> int:
 
 
 def _discard_closed() -> None:
-    """What goes to a stream that the caller has closed (`>&-`) is thrown away.
-
-    Else the next file that is opened would stand in its place.
-    """
+    """Discard what goes to a closed stream (`>&-`): the next file that is opened would get it."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
@@ -126,12 +125,8 @@ def _discard_closed() -> None:
 def _unwritten(error: OSError) -> int:
     """The exit code where the output cannot be written; silent where nobody reads it (`| head`)."""
     if error.errno != errno.EPIPE:
+        from fpcheck.cli.console import complain
+
         fact = f"the output cannot be written ({error.strerror})"
-        _complain(FpcheckError(fact, "Free some disk space, or choose another place."))
+        complain(FpcheckError(fact, "Free some disk space, or choose another place."))
     return EXIT_ERROR
-
-
-def _complain(error: FpcheckError) -> None:
-    from fpcheck.cli.console import complain
-
-    complain(error)

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 
 from fpcheck.errors import FpcheckError, as_text
 from fpcheck.files.address import shown
-from fpcheck.progress import Progress as Step
-from fpcheck.progress import silent
+from fpcheck.progress import Progress, silent
 from fpcheck.report import FOR_PROGRAMS
 from fpcheck.report.report import Report
 
@@ -117,18 +116,18 @@ def complain(error: FpcheckError) -> None:
 
 
 @contextmanager
-def progress(quiet: bool = False) -> Iterator[Step]:
+def progress(quiet: bool = False) -> Iterator[Progress]:
     """Shows the current step and the time it takes, on a terminal, once a second has passed."""
     if quiet or not sys.stderr.isatty():
         yield silent
         return
+    from rich import progress as bar
     from rich.markup import escape
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     from fpcheck.report.text import clean
 
-    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
-    shown = Progress(*columns, console=_console(stderr=True), transient=True)
+    columns = bar.SpinnerColumn(), bar.TextColumn("{task.description}"), bar.TimeElapsedColumn()
+    shown = bar.Progress(*columns, console=_console(stderr=True), transient=True)
     task = shown.add_task("starting", total=None)
     timer = threading.Timer(PATIENCE_SECONDS, shown.start)
     timer.start()

@@ -109,10 +109,7 @@ class Without(frozenset[str]):
 
 
 def expanded(command: Callable[..., None]) -> Callable[..., None]:
-    """A command as typer takes it: each group of options becomes one parameter for each option.
-
-    Every command also has `--debug`, which `fpcheck.cli` reads from the command line.
-    """
+    """A command as typer takes it: each group of options becomes one parameter for each option."""
     groups: dict[str, tuple[type, list[str]]] = {}
     options: dict[str, tuple[Any, Any]] = {}
     for name, parameter in signature(command).parameters.items():
@@ -124,7 +121,7 @@ def expanded(command: Callable[..., None]) -> Callable[..., None]:
         own = {f.name: (f.type, f.default) for f in fields(kind) if f.name not in lacking}
         groups[name] = kind, [*own]
         options |= own
-    options["debug"] = Debug, False
+    options["debug"] = Debug, False  # `fpcheck.cli` reads it from the command line
 
     @wraps(command)
     def run(debug: bool, **given: Any) -> None:

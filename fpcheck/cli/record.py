@@ -64,7 +64,10 @@ def _show(recording: "Recording", goldens: Path | None) -> None:
 
     golden = recording.golden
     if not recording.stored:
-        say(f"{golden.label} already says the same: {_kept(recording.edited)} ({golden.path})")
+        verb = "is" if recording.edited == ("note",) else "are"
+        edited = f"no version added, but its {' and '.join(recording.edited)} {verb} changed"
+        kept = edited if recording.edited else "nothing stored"
+        say(f"{golden.label} already says the same: {kept} ({golden.path})")
         return
     if recording.changes is not None:
         say(f"what changed since {recording.changes.golden.label}:")
@@ -83,10 +86,3 @@ def _show(recording: "Recording", goldens: Path | None) -> None:
         every = command("show", golden.label, goldens=goldens)
         say(f"  warning: and {more} more like it; to see all: {every}")
     say(f"  {golden.path} and .h5: commit both")
-
-
-def _kept(edited: tuple[str, ...]) -> str:
-    if not edited:
-        return "nothing stored"
-    verb = "is" if edited == ("note",) else "are"
-    return f"no version added, but its {' and '.join(edited)} {verb} changed"

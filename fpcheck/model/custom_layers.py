@@ -15,7 +15,7 @@ from typing import Any
 from fpcheck.fingerprint import digest
 from fpcheck.fingerprint.canonical import code_body
 from fpcheck.fingerprint.derived import State, asset
-from fpcheck.model.layer_walk import graph_of, is_builtin, is_custom, walk
+from fpcheck.model.live_graph import graph_of, is_builtin, is_custom, walk
 from fpcheck.model.user_code import attempt
 
 _SCALARS = (bool, int, float, str)
@@ -55,14 +55,10 @@ def _content(item: Any) -> Any:
 
 def attributes(layer: Any, config: dict[str, Any] | None) -> dict[str, Any]:
     """Public scalar attributes of a custom layer that its configuration does not contain."""
-    found = {
-        name: value
-        for name, value in sorted(vars(layer).items())
-        if isinstance(value, _SCALARS)
-        and not name.startswith("_")
-        and name not in _usual() | (config or {}).keys()
-    }
-    return {**found, "supports_masking": bool(layer.supports_masking)}
+    own, known = vars(layer), _usual() | (config or {}).keys()
+    public = sorted(name for name in own.keys() - known if not name.startswith("_"))
+    scalars = {name: own[name] for name in public if isinstance(own[name], _SCALARS)}
+    return {**scalars, "supports_masking": bool(layer.supports_masking)}
 
 
 @cache
@@ -85,10 +81,7 @@ def custom_config(layer: Any) -> dict[str, Any]:
 
 
 def _written(value: Any, inside: tuple[int, ...]) -> Any:
-    """A value of `get_config` as Keras writes it, or its state if Keras cannot write it.
-
-    `inside` identifies the objects whose state it is part of.
-    """
+    """A value as Keras writes it, or else its state. It is inside objects with these identities."""
     import keras
 
     written = attempt(partial(keras.saving.serialize_keras_object, value), _FAILED)
@@ -145,14 +138,16 @@ def saved_assets(model: Any) -> State | None:
         and not place.path.startswith(inside)
     }
     store = saving_lib.DiskIOStore("assets", mode="w")
-
-    def saved() -> State | None:
-        saving_lib._save_state(model, None, store, "", visited)
-        folder = Path(store.working_dir)
-        files = sorted(path for path in folder.rglob("*") if path.is_file())
-        return [asset(file.relative_to(folder).as_posix(), file.read_bytes()) for file in files]
-
     try:
-        return attempt(saved, None)
+        return attempt(partial(_saved, model, store, visited), None)
     finally:
         shutil.rmtree(store.tmp_dir, ignore_errors=True)
+
+
+def _saved(model: Any, store: Any, visited: set[int]) -> State | None:
+    from keras.src.saving import saving_lib
+
+    saving_lib._save_state(model, None, store, "", visited)
+    folder = Path(store.working_dir)
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return [asset(file.relative_to(folder).as_posix(), file.read_bytes()) for file in files]

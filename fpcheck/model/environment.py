@@ -30,10 +30,7 @@ def check_backend(asked: str) -> None:
 
 
 def chosen_backend() -> str:
-    """The backend that Keras chooses: of the environment, of its configuration, else its default.
-
-    FpcheckError if the installed Keras has no such backend.
-    """
+    """The backend that Keras chooses; FpcheckError if the installed Keras has no such backend."""
     asked = os.environ.get("KERAS_BACKEND")
     said = f"KERAS_BACKEND={asked}"
     if not asked:

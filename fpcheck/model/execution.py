@@ -14,8 +14,7 @@ from fpcheck.codec import Array
 from fpcheck.errors import UnavailableError
 from fpcheck.fingerprint.outputs import Activation, Answer, answer, kept
 from fpcheck.fingerprint.structure import Structure
-from fpcheck.model import live_graph
-from fpcheck.model.layer_walk import walk
+from fpcheck.model.live_graph import output_names, walk
 from fpcheck.model.recorder import SQUASHING, Recorder, is_text, running_backend, to_numpy
 from fpcheck.model.refusal_reasons import reason
 from fpcheck.model.user_code import attempt, raised
@@ -90,6 +89,7 @@ def _tensors(arrays: list[Any]) -> list[Any]:
 Run = tuple[tuple[Answer, ...], tuple[Activation, ...]]
 # Outputs, and for each its logits and whether a softmax or sigmoid squashes them.
 Forward = tuple[list[Any], list[tuple[Any, bool]]]
+Caller = Callable[[Any, list[Any], Recorder], Forward]
 
 
 def forward(model: Any, arrays: list[Any], recorder: Recorder) -> Forward:
@@ -143,11 +143,7 @@ def restored(variables: list[Any]) -> Iterator[None]:
 
 
 def run(
-    model: Any,
-    arrays: list[Array],
-    *,
-    activations: bool = False,
-    forward: Callable[[Any, list[Any], Recorder], Forward] = forward,
+    model: Any, arrays: list[Array], *, activations: bool = False, forward: Caller = forward
 ) -> Run:
     """Run a built model on its prepared inputs, of shape (probes, ...) each.
 
@@ -168,7 +164,7 @@ def run(
     if any(is_text(to_numpy(output)) for output in outputs):
         fact = "the model's outputs are text, which cannot be compared as numbers"
         raise UnavailableError(fact, "Leave outputs out: --levels structure,weights.")
-    names = live_graph.output_names(model, len(outputs))
+    names = output_names(model, len(outputs))
     answers = tuple(
         answer(name, to_numpy(logits), to_numpy(final), squashed)
         for name, final, (logits, squashed) in zip(names, outputs, before, strict=True)

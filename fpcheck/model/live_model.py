@@ -15,9 +15,9 @@ from fpcheck.fingerprint.structure import Structure
 from fpcheck.fingerprint.undoing import undo
 from fpcheck.fingerprint.undone import Undone, Wanted
 from fpcheck.fingerprint.weights import measure
-from fpcheck.model import live_graph
 from fpcheck.model.environment import environment
 from fpcheck.model.execution import Run, named_functions, predicted, run
+from fpcheck.model.live_graph import graph_of
 from fpcheck.model.live_structure import read_structure, read_tensors, vocabulary_words
 from fpcheck.model.preprocessing import applied, mistakes, prepare, right_step
 from fpcheck.model.questions import IMAGENET_CLASSES, Label, OutputPlan
@@ -136,9 +136,10 @@ class LiveKerasModel:
         )
 
     def _noise_of_batches(self, arrays: list[Array], answers: tuple[Answer, ...]) -> float | None:
-        count = len(arrays[0])
+        graph, count = graph_of(self.model), len(arrays[0])
         # Neither a fixed batch nor an output over the whole batch can be taken apart.
-        if live_graph.has_fixed_batch(self.model) or any(len(a.logits) != count for a in answers):
+        fixed = graph is not None and any(tensor.shape[0] is not None for tensor in graph.inputs)
+        if fixed or any(len(a.logits) != count for a in answers):
             return None
         single = [_logits(run(self.model, [a[i : i + 1] for a in arrays])[0]) for i in range(count)]
         joined = tuple(np.concatenate(parts) for parts in zip(*single, strict=True))

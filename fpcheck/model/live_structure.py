@@ -14,10 +14,9 @@ from fpcheck.fingerprint.canonical import own_config, split_config
 from fpcheck.fingerprint.derived import State, tensors_of
 from fpcheck.fingerprint.probe_words import first_words
 from fpcheck.fingerprint.structure import ROOT, Layer, Structure, Tensor, trains
-from fpcheck.model import layer_walk, live_graph
+from fpcheck.model import live_graph
 from fpcheck.model.custom_layers import attributes, code_digest, custom_config, saved_assets
-from fpcheck.model.layer_walk import Place, graph_of, is_builtin, is_custom, own_variables, walk
-from fpcheck.model.live_graph import Paths
+from fpcheck.model.live_graph import Place, graph_of, is_builtin, is_custom, own_variables, walk
 from fpcheck.model.recorder import to_numpy
 from fpcheck.model.user_code import attempt
 
@@ -57,7 +56,7 @@ def read_tensors(model: Any) -> Iterator[tuple[Array, str]]:
 
 def _values(layer: Any, derived: State) -> Iterator[tuple[Array, str]]:
     for variable in own_variables(layer):
-        values, dtype = to_numpy(layer_walk.effective(layer, variable)), _dtype(layer, variable)
+        values, dtype = to_numpy(live_graph.effective(layer, variable)), _dtype(layer, variable)
         yield values.astype(np.int64) if dtype == "int64" else values, dtype
     for _, array, dtype in derived:
         yield array, dtype
@@ -101,7 +100,7 @@ def vocabulary_words(model: Any) -> tuple[str, ...]:
     )
 
 
-def _read_layer(place: Place, paths: Paths) -> Layer:
+def _read_layer(place: Place, paths: live_graph.Paths) -> Layer:
     layer = place.layer
     custom = is_custom(layer)
     config, training = (None, {}) if place.covered else _read_config(layer, paths)
@@ -150,7 +149,9 @@ def _class_name(layer: Any) -> str:
     return kind.__name__ if isinstance(layer, keras.layers.Layer) else f"ops.{kind.__name__}"
 
 
-def _read_config(layer: Any, paths: Paths) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+def _read_config(
+    layer: Any, paths: live_graph.Paths
+) -> tuple[dict[str, Any] | None, dict[str, Any]]:
     graph, builtin = graph_of(layer), is_builtin(type(layer))
     if graph is not None:
         own = {} if builtin else own_config(custom_config(layer))

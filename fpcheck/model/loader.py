@@ -49,20 +49,19 @@ def _architecture(source: Source) -> Any:
 def _load_application(source: Source, options: Options) -> Any:
     import keras
 
-    make = getattr(keras.applications, source.target)
+    name = source.target
+    make = getattr(keras.applications, name)
     keras.utils.set_random_seed(options.seed)
     if options.weights == "random":
         return make(weights=None)
     if options.weights != "imagenet":
-        return _filled(make(weights=None), parse(options.weights), source.target)
+        return _filled(make(weights=None), parse(options.weights), name)
     try:
         return make(weights="imagenet")
     except Exception as error:  # Keras raises a bare Exception where a download fails
-        raise FpcheckError(
-            f"{source.text}: the ImageNet weights cannot be downloaded: {reason(error)}",
-            f"Use --weights random --seed 0, or --weights FILE with a file of {source.target}'s "
-            "weights.",
-        ) from error
+        fact = f"{source.text}: the ImageNet weights cannot be downloaded: {reason(error)}"
+        use = f"Use --weights random --seed 0, or --weights FILE with a file of {name}'s weights."
+        raise FpcheckError(fact, use) from error
 
 
 def _load_callable(source: Source) -> Any:
@@ -112,8 +111,17 @@ def _load_file(source: Source, options: Options) -> tuple[Any, str]:
         kind = recognise(file)
         whole = kind.contains is not Contains.WEIGHTS and options.model is None
         written = kind.code.keras_version(file) if whole else None
+    if options.model is not None:
+        random, own = PathText("random"), options.custom_objects
+        inner = Options(weights=random, custom_objects=own, trust=options.trust)
+        model = load(parse(options.model), inner).model
+        return _filled(model, source, f"--model {shown(options.model)}"), kind.name
     if not whole:
-        return _load_weights(source, options), kind.name
+        raise FpcheckError(
+            f"{source.text}: contains weights only, no architecture",
+            "Name the architecture: --model resnet50, --model FILE.keras or "
+            "--model package.module:function.",
+        )
     objects = custom_objects(options.custom_objects)
     with explained(said, partial(_refused, source, written)), built_once():
         return kind.code.load(path, objects, not options.trust), kind.name
@@ -128,19 +136,6 @@ def _refused(source: Source, written: str | None, error: BaseException) -> Fpche
     if newer:
         fact += f" (written by Keras {written}, and Keras {keras.__version__} is installed)"
     return UnavailableError(f"{fact}: {reason(error)}", remedy(error, newer, written))
-
-
-def _load_weights(source: Source, options: Options) -> Any:
-    if options.model is None:
-        raise FpcheckError(
-            f"{source.text}: contains weights only, no architecture",
-            "Name the architecture: --model resnet50, --model FILE.keras or "
-            "--model package.module:function.",
-        )
-    objects, random = options.custom_objects, PathText("random")
-    inner = Options(weights=random, custom_objects=objects, trust=options.trust)
-    model = load(parse(options.model), inner).model
-    return _filled(model, source, f"--model {shown(options.model)}")
 
 
 def _filled(model: Any, weights: Source, name: str) -> Any:

@@ -13,7 +13,7 @@ from fpcheck.codec import Array
 from fpcheck.errors import UnavailableError
 from fpcheck.fingerprint.outputs import Reach, largest_difference
 from fpcheck.model.execution import forward, restored, run
-from fpcheck.model.layer_walk import Place, own_variables, walk
+from fpcheck.model.live_graph import Place, own_variables, walk
 from fpcheck.model.recorder import Recorder, running_backend, to_numpy
 from fpcheck.model.user_code import attempt
 
@@ -36,10 +36,8 @@ def reach(model: Any, arrays: list[Array], allowed: float, gradients: bool) -> R
     by d |gradient|. The scalar is a random projection of all logits, and one backward pass gives
     the gradients of all tensors. If that change is too small, or there is no gradient (integer
     weights, rounding, lookups), the layer's weights are changed a little, then replaced, and the
-    model is run each time.
-
-    `gradients` allows the backward pass. It may crash the process, so never in a user's own. A
-    process that may try it runs the model on one core.
+    model is run each time. `gradients` allows the backward pass. It may crash the process, so never
+    in a user's own. A process that may try it runs the model on one core.
     """
     nudge = max(NUDGE, NUDGE_PER_ALLOWED * allowed)
     places = [place for place in walk(model) if own_variables(place.layer)]
@@ -55,9 +53,8 @@ def reach(model: Any, arrays: list[Array], allowed: float, gradients: bool) -> R
         if time.process_time() > most:
             untried.append(place.path)
             continue
-        changes: list[Change] = [_replaced]
-        if len(effects) < len(own):
-            changes.insert(0, lambda variable: _nudged(variable, nudge))
+        nudged: list[Change] = [partial(_nudged, nudge=nudge)] if len(effects) < len(own) else []
+        changes = [*nudged, _replaced]
         if all(_moved(model, arrays, place, change) <= allowed for change in changes):
             unreached.append(place.path)
     return Reach(tuple(unreached), tuple(untried))

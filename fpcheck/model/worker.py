@@ -18,8 +18,7 @@ from fpcheck.model.environment import imported_keras
 from fpcheck.model.questions import Host, LiveModel, Question
 from fpcheck.model.source import Options, Source
 from fpcheck.model.user_code import CORRECT, raised
-from fpcheck.processes.packed_call import call
-from fpcheck.processes.reply import reply_of
+from fpcheck.processes.reply import call, reply_of
 
 
 class Worker:
@@ -53,20 +52,15 @@ def _explained(error: Exception) -> FpcheckError:
     return FpcheckError(fact[:500], "--debug shows where.")
 
 
-def main() -> None:
-    """Answer questions until the parent closes its end of the connection."""
+if __name__ == "__main__":
     descriptor = int(sys.argv[1])
     os.set_inheritable(descriptor, False)  # a process of the model's would keep it open
     connection = Connection(descriptor)
     startup.prepare()
     allow_depth()
     worker = Worker()
-    with suppress(EOFError):
+    with suppress(EOFError):  # the parent has closed its end
         while True:
             asked = unpack(connection.recv_bytes(), Question)
             reply = reply_of(partial(worker.answer, asked), _explained)
             connection.send_bytes(pack(reply))
-
-
-if __name__ == "__main__":
-    main()

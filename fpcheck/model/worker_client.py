@@ -17,8 +17,7 @@ from fpcheck.model.environment import chosen_backend
 from fpcheck.model.questions import Host, LiveModel, Question, question
 from fpcheck.model.source import Options, Source
 from fpcheck.processes.limited_process import how_ended
-from fpcheck.processes.packed_call import types_of
-from fpcheck.processes.reply import Reply, result_of
+from fpcheck.processes.reply import Reply, result_of, types_of
 
 if TYPE_CHECKING:  # only where a worker is used
     from multiprocessing.connection import Connection

@@ -20,9 +20,8 @@ from typing import Any, TypeVar
 
 from fpcheck.backends import is_framework_loaded
 from fpcheck.codec import Value, pack, unpack
-from fpcheck.processes.packed_call import call, named
 from fpcheck.processes.process_limits import Bounds, bound, whole_seconds
-from fpcheck.processes.reply import Cause, ChildError, Reply, reply_of, result_of
+from fpcheck.processes.reply import Cause, ChildError, Reply, call, named, reply_of, result_of
 
 T = TypeVar("T")
 _STEP = 2**20
@@ -83,10 +82,7 @@ class LimitedProcess:
         self._bounds = bounds
 
     def result(self, kind: type[T]) -> T:
-        """What the function returned; waits for it.
-
-        FpcheckError if the function raised it; ChildError if there is no result of this type.
-        """
+        """Wait for what the function returns or raises; ChildError if that has not this type."""
         try:
             data = self._received()
         finally:

@@ -1,16 +1,38 @@
-"""What a child process replies: a packed result, or the error that prevented it."""
+"""What crosses a process: a call with packed arguments, and its reply."""
 
 import traceback
 from collections.abc import Callable
 from enum import StrEnum
+from importlib import import_module
+from typing import Any, cast, get_type_hints
 
-from fpcheck.codec import Value
+from fpcheck.codec import Value, pack, unpack
 from fpcheck.errors import FpcheckError, as_text
 
+Function = Callable[..., Any]
 # Characters that are kept of the message of an unexpected exception.
 _MESSAGE = 500
 # By name, since a reply names the class of its error.
 _ERRORS = {"FpcheckError": FpcheckError} | {k.__name__: k for k in FpcheckError.__subclasses__()}
+
+
+def named(name: str) -> Function:
+    """The function that `package.module:function` names."""
+    module, _, function = name.partition(":")
+    return cast(Function, getattr(import_module(module), function))
+
+
+def types_of(function: Function) -> tuple[Any, Any]:
+    """The types of the arguments, as one tuple, and of the result."""
+    hints = get_type_hints(function)
+    result = hints.pop("return")
+    return tuple.__class_getitem__(tuple(hints.values())), result
+
+
+def call(function: Function, arguments: bytes, declared: Function | None = None) -> bytes:
+    """The packed result of a function; `declared` has its type hints, if it has none itself."""
+    kinds, _ = types_of(declared or function)
+    return pack(function(*unpack(arguments, kinds)))
 
 
 class Cause(StrEnum):
@@ -27,10 +49,7 @@ class Cause(StrEnum):
 
 
 class ChildError(Exception):
-    """A child process gave no result.
-
-    The detail is the exception, how the process ended, or its limit; it may be empty.
-    """
+    """A child gave no result; the detail is an exception, its end, or its limit, or empty."""
 
     def __init__(self, cause: Cause, detail: str = "") -> None:
         super().__init__(cause, detail)
@@ -78,10 +97,7 @@ def reply_of(
 
 
 def result_of(reply: Reply) -> bytes:
-    """The packed result, or the error of the child: of its class if it was an FpcheckError.
-
-    ValueError if no child replies this.
-    """
+    """The packed result; raises the error of the child, or ValueError if no child replies this."""
     if not reply.error:
         return reply.result
     kind = _ERRORS.get(reply.error)

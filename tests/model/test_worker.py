@@ -17,7 +17,7 @@ from fpcheck.model import worker_client
 from fpcheck.model.questions import Host, OutputPlan, question
 from fpcheck.model.source import Kind, Options, Source, parse
 from fpcheck.model.worker_client import WorkerClient
-from fpcheck.processes.packed_call import types_of
+from fpcheck.processes.reply import types_of
 
 NOISY = """
 import os, sys
