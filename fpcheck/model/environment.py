@@ -45,9 +45,9 @@ def _check_exists(name: str, said: str) -> None:
     """Refuse a backend that the installed Keras does not have, which is not imported for that."""
     if name in BACKENDS:
         return
-    spec = find_spec("keras")
-    folder = Path((spec and spec.origin) or "nowhere").parent / "src" / "backend"
-    own = {module.parent.name for module in folder.glob("*/core.py")}
+    origin = getattr(find_spec("keras"), "origin", None)
+    modules = Path(origin).parent.glob("src/backend/*/core.py") if origin else ()
+    own = {module.parent.name for module in modules}
     if name not in own:
         allowed = ", ".join([*BACKENDS, *sorted(own - BACKENDS.keys())])
         raise FpcheckError(f"{said}: no such backend", f"Allowed: {allowed}.")
