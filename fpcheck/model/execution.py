@@ -72,7 +72,7 @@ def _packed(model: Any, tensors: list[Any]) -> Any:
 
 
 def _tensors(arrays: list[Any]) -> list[Any]:
-    """The arrays as a model takes them. If one is text, all of them must be tensors."""
+    """The arrays as a model takes them: all as tensors if one is text, which a backend may lack."""
     import keras
 
     if not any(map(is_text, arrays)):

@@ -22,7 +22,7 @@ _FITTING = "Name the architecture that it was saved from."
 
 
 def load(source: Source, options: Options, architecture_only: bool = False) -> LiveKerasModel:
-    """The live model behind a source, in a process that may crash."""
+    """The live model behind a source, in a process that may crash; FpcheckError says why not."""
     form = source.kind.value
     if architecture_only:
         model = _architecture(source)

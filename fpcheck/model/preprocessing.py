@@ -15,7 +15,7 @@ Step = Callable[[Array], Array]
 
 
 def step(name: str) -> Step:
-    """The function behind a `--preprocess` value; it takes uint8 or float pixels, 0..255."""
+    """What `--preprocess` does to uint8 or float pixels, 0..255; FpcheckError if it is unknown."""
     if name == "none":
         return lambda pixels: pixels
     if name in MODES:
@@ -37,7 +37,7 @@ def prepare(probes: Probes, arrays: list[Array], name: str) -> list[Array]:
     """The inputs as the model takes them, from raw ones: images in 0..255.
 
     With `none`, images are divided by 255 if the model does not rescale them itself, since such
-    models are trained on small values.
+    models are trained on small values. Else it is an FpcheckError if the model takes no image.
     """
     if name != "none" and not probes.images:
         fact = f"--preprocess {name}: the model takes no image input"

@@ -108,7 +108,7 @@ _PROPER = {name.lower(): name for name in APPLICATIONS}
 
 
 def parse(text: str) -> Source:
-    """What a source is: a file of that name, else a function or an application."""
+    """What a source is: a file of that name, a function or an application; else FpcheckError."""
     if is_address(text):
         return Source(shown(text), Kind.FILE, PathText(text))
     path = Path(text)

@@ -21,6 +21,8 @@ import keras
 import numpy as np
 def build():
     raise KeyError("no such variant")
+def leaves():
+    raise SystemExit(4)
 def missing():
     return keras.saving.load_model("missing.keras")
 def takes(a):
@@ -75,6 +77,7 @@ def refused(action: Callable[[], object]) -> FpcheckError:
     [
         ("build", "KeyError: no such variant", "no such variant"),
         ("hidden", "ValueError: no such colour", "no such colour"),
+        ("leaves", "SystemExit: 4", "SystemExit(4)"),
         (
             "missing",
             "ValueError: File not found: filepath=missing.keras. Please ensure the file is "
