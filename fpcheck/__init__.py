@@ -10,6 +10,7 @@ model in `keras.applications`, or `package.module:function`.
 """
 
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,11 +44,9 @@ _LAZY = {
 
 def __getattr__(name: str) -> Any:
     """The value types, imported when first asked for, so that `import fpcheck` costs nothing."""
-    import importlib
-
     if name not in _LAZY:
         raise AttributeError(f"module 'fpcheck' has no attribute {name!r}")
-    return getattr(importlib.import_module(_LAZY[name]), name)
+    return getattr(import_module(_LAZY[name]), name)
 
 
 def record(

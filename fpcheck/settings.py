@@ -65,11 +65,7 @@ class Located(Value, frozen=True):
 
 
 def locate(start: Path) -> Located:
-    """The nearest configuration from a folder up; an empty one where there is none.
-
-    Raises:
-        FpcheckError: it cannot be read, or contains an unknown key.
-    """
+    """The nearest configuration from a folder up, or an empty one; FpcheckError if it is wrong."""
     start = start.resolve()
     for folder in (start, *start.parents):
         path = folder / FILE

@@ -32,12 +32,8 @@ def read_early(source: str, *, record: bool = False) -> None:
     """Begin to read a model file in a child, which works while this process imports the rest.
 
     Does nothing where the source is no local file, or where a fork is not safe: to start a fresh
-    interpreter costs more than is gained.
-
-    Args:
-        source: as the user gave it.
-        record: whether the file is recorded. Then every tensor is measured, and the digest of the
-            whole file is taken by a second child.
+    interpreter costs more than is gained. To record, every tensor is measured, and a second child
+    takes the digest of the whole file.
     """
     from fpcheck.files.address import is_address
     from fpcheck.formats.model_file import ModelFile, keep_for_opening
@@ -55,9 +51,8 @@ def read_early(source: str, *, record: bool = False) -> None:
     for name in _BEFORE_READING:
         import_module(name)
     file.begin(frozenset() if record else None)
-    if record:
-        for name in _WHILE_RECORDING:
-            import_module(name)
+    for name in _WHILE_RECORDING if record else ():
+        import_module(name)
 
 
 def end_early() -> None:

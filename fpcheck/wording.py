@@ -19,14 +19,7 @@ from fpcheck.files.address import shown
 # What follows an option and is no value of it.
 _PROSE = {"and", "or", "to", "with", "of", "is", "says", "names"}
 _FLAGS = {"static", "trust", "full"}
-_WITH_VALUE = {
-    "levels",
-    "weights",
-    "seed",
-    "model",
-    "custom-objects",
-    "backend",
-    "preprocess",
+_WITH_VALUE = {"levels", "weights", "seed", "model", "custom-objects", "backend", "preprocess"} | {
     "probes",
     "data",
     "tolerance",
@@ -43,25 +36,21 @@ _TRAILING = ".,:;)"
 
 
 def command(verb: str, *words: str, **options: Any) -> str:
-    """A command that runs as printed: quoted for a shell, without options that are not set.
+    """A command that runs as printed: quoted for a shell, without what is secret in an address.
 
-    Args:
-        verb: `record`, `compare` ...
-        words: the arguments; what is secret in an address is left out.
-        options: by their names in Python; None, False and empty ones are left out.
+    Options have their names in Python. None, False and empty ones are left out.
     """
-    parts = ["fpcheck", verb]
+    named: list[str] = []
     for name, value in options.items():
         if value is None or value is False or value in ("", ()):
             continue
-        parts.append(f"--{name.replace('_', '-')}")
+        named.append(f"--{name.replace('_', '-')}")
         if value is not True:
-            parts.append(shown(",".join(value) if isinstance(value, tuple) else str(value)))
+            named.append(shown(",".join(value) if isinstance(value, tuple) else str(value)))
+    given = [*map(shown, words)]
     # An argument that starts like an option comes after all of these.
     last = any(word.startswith("-") for word in words)
-    given = [shown(word) for word in words]
-    parts = [*parts, "--", *given] if last else [*parts[:2], *given, *parts[2:]]
-    return shlex.join(parts)
+    return shlex.join(["fpcheck", verb, *([*named, "--", *given] if last else [*given, *named])])
 
 
 def given(values: msgspec.Struct) -> dict[str, Any]:
@@ -99,9 +88,8 @@ def for_python() -> Iterator[None]:
 def _line(text: str) -> str:
     found = _COMMAND.search(text)
     call = _call(found[1], found[2]) if found else None
-    if found is None or call is None:
-        return _OPTION.sub(_argument, text)
-    return _OPTION.sub(_argument, text[: found.start()]) + call
+    before = text[: found.start()] if found and call else text
+    return _OPTION.sub(_argument, before) + (call or "")
 
 
 def _argument(found: "re.Match[str]") -> str:
@@ -121,12 +109,10 @@ def _argument(found: "re.Match[str]") -> str:
 
 
 def _keyword(name: str, value: str) -> str:
-    literal = _quoted(value)
-    if name == "seed":
-        literal = value
+    literal = value if name == "seed" else _quoted(value)
     if name == "levels":
-        listed = ", ".join(_quoted(part.strip()) for part in value.split(","))
-        literal = "[...]" if value == "LIST" else f"[{listed}]"
+        parts = ", ".join(_quoted(part.strip()) for part in value.split(","))
+        literal = f"[{'...' if value == 'LIST' else parts}]"
     return f"{name.replace('-', '_')}={literal}"
 
 

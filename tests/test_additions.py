@@ -76,7 +76,7 @@ BACKEND: Edits = (
 )
 QUESTION: Edits = (
     (
-        "model/runner.py",
+        "model/questions.py",
         "    def labels(self)",
         '    def toy(self, times: int) -> tuple[str, ...]:\n        """A toy."""\n\n'
         "    def labels(self)",

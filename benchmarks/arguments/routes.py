@@ -22,9 +22,9 @@ from fpcheck.fingerprint.outputs import Noise
 from fpcheck.formats import model_file
 from fpcheck.golden.golden import Golden, Provenance, SourceRecord
 from fpcheck.model.live_model import LiveKerasModel
-from fpcheck.model.runner import OutputPlan
+from fpcheck.model.questions import OutputPlan
 from fpcheck.model.source import Options
-from fpcheck.processes.packed_call import named
+from fpcheck.processes.reply import named
 from fpcheck.report.report import Report
 from fpcheck.workflows import evaluation
 from fpcheck.workflows.compare import compare_source

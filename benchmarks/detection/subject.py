@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from benchmarks.detection.models import SEED, Spec
-from fpcheck.model.layer_walk import own_variables, walk
+from fpcheck.model.live_graph import own_variables, walk
 
 Array = np.ndarray[Any, Any]
 Item = TypeVar("Item")

@@ -11,10 +11,8 @@ BACKENDS = {backend.name: backend for backend in (tensorflow.BACKEND, jax.BACKEN
 
 def backend_named(name: str) -> Backend:
     """The backend of this name, which may be one that fpcheck does not know."""
-    unknown = Backend(
-        name=name, title=name, install=f"pip install {name}", packages={name: (name,)}
-    )
-    return BACKENDS.get(name, unknown)
+    other = Backend(name=name, title=name, install=f"pip install {name}", packages={name: (name,)})
+    return BACKENDS.get(name, other)
 
 
 def is_framework_loaded() -> bool:

@@ -4,6 +4,8 @@ from typing import Any
 
 from fpcheck.backends.backend import Backend, Gradients, Target
 
+_BUILDS = ("tensorflow", "tensorflow-cpu", "tensorflow-intel", "tensorflow-macos", "tf-nightly")
+
 
 def _is_traced(tensor: Any) -> bool:
     return hasattr(tensor, "graph") and not hasattr(tensor, "numpy")
@@ -30,15 +32,7 @@ BACKEND = Backend(
     name="tensorflow",
     title="TensorFlow",
     install="pip install tensorflow",
-    packages={
-        "tensorflow": (
-            "tensorflow",
-            "tensorflow-cpu",
-            "tensorflow-intel",
-            "tensorflow-macos",
-            "tf-nightly",
-        )
-    },
+    packages={"tensorflow": _BUILDS},
     always_used=True,
     variables=("TF_ENABLE_ONEDNN_OPTS", "TF_XLA_FLAGS"),
     before_import={"TF_CPP_MIN_LOG_LEVEL": "3"},

@@ -1,7 +1,7 @@
 """PyTorch."""
 
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, cast
 
 from fpcheck.backends.backend import Backend, Gradients, Target
 
@@ -9,8 +9,7 @@ from fpcheck.backends.backend import Backend, Gradients, Target
 def _inference() -> AbstractContextManager[Any]:
     import torch
 
-    context: AbstractContextManager[Any] = torch.no_grad()
-    return context
+    return cast(AbstractContextManager[Any], torch.no_grad())
 
 
 def _gradients(target: Target, variables: list[Any]) -> Gradients:

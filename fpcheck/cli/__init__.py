@@ -60,7 +60,6 @@ _UNWRITABLE = (errno.EPIPE, errno.ENOSPC, errno.EIO)
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
 app = typer.Typer(
     cls=_Commands,
-    help="Is the Keras model just loaded the one that was approved? If not, what is wrong, where?",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -101,25 +100,23 @@ def run() -> int:
         app()
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else EXIT_ERROR if end.code else 0
-    except FpcheckError as error:
-        _complain(error)
-        _trace(error)
     except KeyboardInterrupt:
         return 130
     except Exception as error:
+        from fpcheck.cli.console import complain
+
         fact = f"fpcheck itself failed: {type(error).__name__}: {error}"
-        _complain(FpcheckError(fact, "This is a bug: please report it with what --debug shows."))
-        _trace(error)
+        bug = FpcheckError(fact, "This is a bug: please report it with what --debug shows.")
+        complain(error if isinstance(error, FpcheckError) else bug)
+        if "--debug" in sys.argv:
+            traceback.print_exception(error)
     finally:
         startup.end_early()
     return EXIT_ERROR
 
 
 def _discard_closed() -> None:
-    """What goes to a stream that the caller has closed (`>&-`) is thrown away.
-
-    Else the next file that is opened would stand in its place.
-    """
+    """Discard what goes to a closed stream (`>&-`): the next file that is opened would get it."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
@@ -128,17 +125,8 @@ def _discard_closed() -> None:
 def _unwritten(error: OSError) -> int:
     """The exit code where the output cannot be written; silent where nobody reads it (`| head`)."""
     if error.errno != errno.EPIPE:
+        from fpcheck.cli.console import complain
+
         fact = f"the output cannot be written ({error.strerror})"
-        _complain(FpcheckError(fact, "Free some disk space, or choose another place."))
+        complain(FpcheckError(fact, "Free some disk space, or choose another place."))
     return EXIT_ERROR
-
-
-def _complain(error: FpcheckError) -> None:
-    from fpcheck.cli.console import complain
-
-    complain(error)
-
-
-def _trace(error: BaseException) -> None:
-    if "--debug" in sys.argv:
-        traceback.print_exception(error)

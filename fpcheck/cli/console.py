@@ -6,13 +6,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fpcheck.errors import FpcheckError, as_text
 from fpcheck.files.address import shown
-from fpcheck.progress import Progress as Step
-from fpcheck.progress import silent
+from fpcheck.progress import Progress, silent
 from fpcheck.report import FOR_PROGRAMS
 from fpcheck.report.report import Report
 
@@ -25,17 +25,17 @@ if TYPE_CHECKING:  # the library for terminals takes time to import, and JSON do
 PATIENCE_SECONDS = 1.0
 
 
-def out() -> "Console":
-    """For results."""
+def _console(stderr: bool = False) -> "Console":
+    """For results; on stderr for everything else, which is never folded."""
     from rich.console import Console
 
-    return Console(highlight=False, emoji=False)
+    return Console(stderr=stderr, soft_wrap=stderr, highlight=False, emoji=False)
 
 
 def put(content: "RenderableType") -> None:
     """A result: in colours on a terminal, plain elsewhere."""
     if sys.stdout.isatty():
-        out().print(content)
+        _console().print(content)
     else:
         from fpcheck.report.text import without_colours
 
@@ -44,14 +44,7 @@ def put(content: "RenderableType") -> None:
 
 def say(line: str) -> None:
     """One line of a result, as it is: never folded, so that scripts can read it."""
-    out().print(as_text(line), soft_wrap=True, markup=False)
-
-
-def err() -> "Console":
-    """For everything else."""
-    from rich.console import Console
-
-    return Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
+    _console().print(as_text(line), soft_wrap=True, markup=False)
 
 
 def show(report: Report, showing: "Showing", accept: str | None = None) -> None:
@@ -59,14 +52,14 @@ def show(report: Report, showing: "Showing", accept: str | None = None) -> None:
     output, verbose = showing.output, showing.verbose
     if showing.form in FOR_PROGRAMS:
         text = import_module(FOR_PROGRAMS[showing.form]).render(report) + "\n"
-        write(output, text) if output is not None else sys.stdout.write(text)
+        _write(output, text) if output is not None else sys.stdout.write(text)
         return
     from fpcheck.report.text import plain_text
 
     again = following(report, verbose, accept)
     if output is not None:
         last = "" if again is None else f"\n  next: {again}\n"
-        write(output, f"{plain_text(report, verbose)}\n{last}")
+        _write(output, f"{plain_text(report, verbose)}\n{last}")
     elif not showing.quiet:
         put_report(report, verbose, again)
 
@@ -83,31 +76,18 @@ def put_report(report: Report, verbose: bool, again: str | None) -> None:
 
 def following(report: Report, verbose: bool, accept: str | None = None) -> str | None:
     """What to do after this command; a command that it names stands last."""
-    if report.verdict == "match":
+    typed = sys.argv[1:]
+    if report.verdict == "mismatch":
+        return accept if accept or verbose else f"to see every finding: {_command(typed)} --verbose"
+    if report.verdict == "match" or report.first or not report.narrower:
         return None
-    if report.verdict == "incomplete":
-        return _asking_less(report)
-    return (
-        accept if accept or verbose else f"to see every finding: {_command(sys.argv[1:])} --verbose"
-    )
-
-
-def _asking_less(report: Report) -> str | None:
-    """The command that asks for no more than was compared; None where there is none."""
-    if report.first or not report.narrower:
-        return None
-    command = _command(_without_levels(sys.argv[1:]))
-    return f"to compare only these levels: {command} --levels {','.join(report.narrower)}"
-
-
-def _without_levels(arguments: list[str]) -> list[str]:
-    """Arguments without the levels that were asked for."""
-    kept: list[str] = []
-    for place, argument in enumerate(arguments):
-        value_of = place > 0 and arguments[place - 1] == "--levels"
-        if argument != "--levels" and not value_of and not argument.startswith("--levels="):
-            kept.append(argument)
-    return kept
+    kept = [
+        argument
+        for before, argument in pairwise(["", *typed])
+        if "--levels" not in (before, argument.partition("=")[0])
+    ]
+    levels = ",".join(report.narrower)
+    return f"to compare only these levels: {_command(kept)} --levels {levels}"
 
 
 def _command(arguments: list[str]) -> str:
@@ -115,14 +95,12 @@ def _command(arguments: list[str]) -> str:
     return as_text(shlex.join(["fpcheck", *map(shown, arguments)]))
 
 
-def write(path: Path, text: str) -> None:
-    """Write a report to a file."""
+def _write(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise FpcheckError(
-            f"--output {path}: cannot be written ({error.strerror})", "Choose another file."
-        ) from error
+        fact = f"--output {path}: cannot be written ({error.strerror})"
+        raise FpcheckError(fact, "Choose another file.") from error
 
 
 def complain(error: FpcheckError) -> None:
@@ -131,25 +109,25 @@ def complain(error: FpcheckError) -> None:
 
     from fpcheck.report.text import clean
 
-    console = err()
+    console = _console(stderr=True)
     console.print(f"[bold red]error:[/] {escape(clean(error.fact, 500))}")
     if error.advice:
         console.print(escape(clean(error.advice, 500)))
 
 
 @contextmanager
-def progress(quiet: bool = False) -> Iterator[Step]:
+def progress(quiet: bool = False) -> Iterator[Progress]:
     """Shows the current step and the time it takes, on a terminal, once a second has passed."""
     if quiet or not sys.stderr.isatty():
         yield silent
         return
+    from rich import progress as bar
     from rich.markup import escape
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     from fpcheck.report.text import clean
 
-    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
-    shown = Progress(*columns, console=err(), transient=True)
+    columns = bar.SpinnerColumn(), bar.TextColumn("{task.description}"), bar.TimeElapsedColumn()
+    shown = bar.Progress(*columns, console=_console(stderr=True), transient=True)
     task = shown.add_task("starting", total=None)
     timer = threading.Timer(PATIENCE_SECONDS, shown.start)
     timer.start()

@@ -11,8 +11,7 @@ from fpcheck.cli.console import following, progress, put, put_report, say
 from fpcheck.files.address import shown
 from fpcheck.model.source import Options
 from fpcheck.report.text import clean
-from fpcheck.workflows.gate import Outcome, exit_code
-from fpcheck.workflows.gate import gate as run_gate
+from fpcheck.workflows import gate as workflow
 
 
 def gate(
@@ -27,13 +26,13 @@ def gate(
     """Check changed model files against their goldens, and changed goldens for integrity."""
     options = Options(static=static, backend=backend)
     with progress(quiet) as step:
-        outcomes = run_gate(files or [], goldens, step, options, opt.split_levels(levels))
+        outcomes = workflow.gate(files or [], goldens, step, options, opt.split_levels(levels))
     for outcome in outcomes:
         _show(outcome, quiet, verbose)
-    raise typer.Exit(exit_code(outcomes))
+    raise typer.Exit(workflow.exit_code(outcomes))
 
 
-def _show(outcome: Outcome, quiet: bool, verbose: bool) -> None:
+def _show(outcome: workflow.Outcome, quiet: bool, verbose: bool) -> None:
     if outcome.error is not None:
         put(Text(f"✗ error  {clean(shown(str(outcome.path)))}", "bold red"))
         for line in outcome.error.splitlines():

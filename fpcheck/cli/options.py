@@ -26,22 +26,29 @@ _SOURCE = "A file, an application's name, or module:function."
 _GOLDENS = "Folder of goldens. (default: the nearest fingerprints/)"
 _LEVELS = "Levels to compare: structure,weights,outputs. (default: all)"
 _PREPROCESS = "auto|none|caffe|tf|torch|MODULE:FUNCTION"
-_TOLERANCE = "Name of an allowed difference, such as float16."
 _STATIC = "Only read the file: import no framework, run nothing."
 _BACKEND = "Keras backend that runs the model. (default: as Keras chooses)"
+_QUIET = "Print only problems; the exit code gives the verdict."
+_WEIGHTS = "imagenet|random|FILE"
+_GOLDEN = "Golden to compare with, or its YAML file."
+_FULL = "Run the model even where its outputs are proved."
+_TOLERANCE = "Name of the difference that this comparison allows, such as float16."
+
+
+def valued(metavar: str, text: str, *names: str) -> Any:
+    """An option with a value, as its help shows it; named after the parameter by default."""
+    return Option(*names, metavar=metavar, help=text)
+
 
 Text = str | None
 SourceArg = Annotated[str, Argument(metavar="SOURCE", help=_SOURCE)]
-Goldens = Annotated[Path | None, Option(metavar="DIR", help=_GOLDENS)]
-Levels = Annotated[Text, Option(metavar="LIST", help=_LEVELS)]
-Preprocess = Annotated[Text, Option(metavar=_PREPROCESS, help="How raw images become inputs.")]
-Tolerance = Annotated[Text, Option(metavar="NAME", help=_TOLERANCE)]
+Goldens = Annotated[Path | None, valued("DIR", _GOLDENS)]
+Levels = Annotated[Text, valued("LIST", _LEVELS)]
+Preprocess = Annotated[Text, valued(_PREPROCESS, "How raw images become inputs.")]
 Static = Annotated[bool, Option("--static", help=_STATIC)]
-Backend = Annotated[str, Option(metavar="|".join(BACKENDS), help=_BACKEND)]
+Backend = Annotated[str, valued("|".join(BACKENDS), _BACKEND)]
 Verbose = Annotated[bool, Option("--verbose", "-v", help="Show every finding.")]
-Quiet = Annotated[
-    bool, Option("--quiet", "-q", help="Print only problems; the exit code gives the verdict.")
-]
+Quiet = Annotated[bool, Option("--quiet", "-q", help=_QUIET)]
 Debug = Annotated[bool, Option("--debug", help="Show the traceback of an error.")]
 
 
@@ -49,16 +56,10 @@ Debug = Annotated[bool, Option("--debug", help="Show the traceback of an error."
 class Loading:
     """How a source is loaded: the fields of `Options`."""
 
-    weights: Annotated[
-        str, Option(metavar="imagenet|random|FILE", help="Weights of an application.")
-    ] = "imagenet"
-    seed: Annotated[int, Option(metavar="N", help="Seed for --weights random.")] = 0
-    model: Annotated[
-        Text, Option("--model", metavar="SOURCE", help="Architecture for a weights-only file.")
-    ] = None
-    custom_objects: Annotated[
-        Text, Option(metavar="MODULE", help="Module of the file's custom layers.")
-    ] = None
+    weights: Annotated[str, valued(_WEIGHTS, "Weights of an application.")] = "imagenet"
+    seed: Annotated[int, valued("N", "Seed for --weights random.")] = 0
+    model: Annotated[Text, valued("SOURCE", "Architecture for a weights-only file.")] = None
+    custom_objects: Annotated[Text, valued("MODULE", "Module of the file's custom layers.")] = None
     trust: Annotated[bool, Option("--trust", help="Allow code stored in the model file.")] = False
     static: Static = False
     backend: Backend = ""
@@ -74,18 +75,11 @@ class Loading:
 class Comparing:
     """What is compared with which golden: the fields of `CompareRequest`."""
 
-    golden: Annotated[
-        Text,
-        Option(
-            "--golden", metavar="NAME[@VERSION]", help="Golden to compare with, or its YAML file."
-        ),
-    ] = None
+    golden: Annotated[Text, valued("NAME[@VERSION]", _GOLDEN)] = None
     goldens: Goldens = None
     levels: Levels = None
-    full: Annotated[
-        bool, Option("--full", help="Run the model even where its outputs are proved.")
-    ] = False
-    tolerance: Tolerance = None
+    full: Annotated[bool, Option("--full", help=_FULL)] = False
+    tolerance: Annotated[Text, valued("NAME", _TOLERANCE)] = None
     preprocess: Preprocess = None
 
     def request(self) -> "CompareRequest":
@@ -99,10 +93,8 @@ class Comparing:
 class Showing:
     """How a report is shown."""
 
-    form: Annotated[
-        str, Option("--format", metavar="|".join(FORMATS), help="Format of the report.")
-    ] = "text"
-    output: Annotated[Path | None, Option(metavar="FILE", help="Write the report to FILE.")] = None
+    form: Annotated[str, valued("|".join(FORMATS), "Format of the report.", "--format")] = "text"
+    output: Annotated[Path | None, valued("FILE", "Write the report to FILE.")] = None
     verbose: Verbose = False
     quiet: Quiet = False
 
@@ -117,43 +109,33 @@ class Without(frozenset[str]):
 
 
 def expanded(command: Callable[..., None]) -> Callable[..., None]:
-    """A command as typer takes it: each group of options becomes one parameter for each option.
-
-    Every command also has `--debug`, which `fpcheck.cli` reads from the command line.
-    """
-    groups: dict[str, tuple[type, list[Parameter]]] = {}
-    flat: list[Parameter] = []
-    for parameter in signature(command).parameters.values():
-        kind, without = _group(parameter.annotation)
-        if kind is None:
-            flat.append(parameter.replace(kind=Parameter.KEYWORD_ONLY))
+    """A command as typer takes it: each group of options becomes one parameter for each option."""
+    groups: dict[str, tuple[type, list[str]]] = {}
+    options: dict[str, tuple[Any, Any]] = {}
+    for name, parameter in signature(command).parameters.items():
+        kind, *more = get_args(parameter.annotation) or (parameter.annotation,)
+        if not (is_dataclass(kind) and isinstance(kind, type)):
+            options[name] = parameter.annotation, parameter.default
             continue
-        own = [
-            Parameter(f.name, Parameter.KEYWORD_ONLY, default=f.default, annotation=f.type)
-            for f in fields(kind)
-            if f.name not in without
-        ]
-        groups[parameter.name] = kind, own
-        flat += own
-    flat.append(Parameter("debug", Parameter.KEYWORD_ONLY, default=False, annotation=Debug))
+        lacking = {option for item in more if isinstance(item, Without) for option in item}
+        own = {f.name: (f.type, f.default) for f in fields(kind) if f.name not in lacking}
+        groups[name] = kind, [*own]
+        options |= own
+    options["debug"] = Debug, False  # `fpcheck.cli` reads it from the command line
 
     @wraps(command)
-    def run(**given: Any) -> None:
-        del given["debug"]
+    def run(debug: bool, **given: Any) -> None:
         for name, (kind, own) in groups.items():
-            given[name] = kind(**{option.name: given.pop(option.name) for option in own})
+            given[name] = kind(**{option: given.pop(option) for option in own})
         command(**given)
 
+    flat = [
+        Parameter(name, Parameter.KEYWORD_ONLY, annotation=kind, default=default)
+        for name, (kind, default) in options.items()
+    ]
     run.__signature__ = Signature(flat)  # type: ignore[attr-defined]
-    run.__annotations__ = {parameter.name: parameter.annotation for parameter in flat}
+    run.__annotations__ = {name: kind for name, (kind, _) in options.items()}
     return run
-
-
-def _group(annotation: Any) -> tuple[type | None, frozenset[str]]:
-    """The group that a parameter stands for, if any, and the names of options that it lacks."""
-    kind, *more = get_args(annotation) or (annotation,)
-    without = next((item for item in more if isinstance(item, Without)), Without())
-    return (kind, without) if is_dataclass(kind) and isinstance(kind, type) else (None, without)
 
 
 def split_levels(levels: str | None) -> tuple[str, ...] | None:

@@ -1,45 +1,14 @@
 """The models of keras.applications and their preprocessing, as data that needs no import."""
 
-# The mode of each model's own preprocess_input; "none" for models that rescale their input.
-APPLICATIONS: dict[str, str] = {
-    "ConvNeXtBase": "none",
-    "ConvNeXtLarge": "none",
-    "ConvNeXtSmall": "none",
-    "ConvNeXtTiny": "none",
-    "ConvNeXtXLarge": "none",
-    "DenseNet121": "torch",
-    "DenseNet169": "torch",
-    "DenseNet201": "torch",
-    "EfficientNetB0": "none",
-    "EfficientNetB1": "none",
-    "EfficientNetB2": "none",
-    "EfficientNetB3": "none",
-    "EfficientNetB4": "none",
-    "EfficientNetB5": "none",
-    "EfficientNetB6": "none",
-    "EfficientNetB7": "none",
-    "EfficientNetV2B0": "none",
-    "EfficientNetV2B1": "none",
-    "EfficientNetV2B2": "none",
-    "EfficientNetV2B3": "none",
-    "EfficientNetV2L": "none",
-    "EfficientNetV2M": "none",
-    "EfficientNetV2S": "none",
-    "InceptionResNetV2": "tf",
-    "InceptionV3": "tf",
-    "MobileNet": "tf",
-    "MobileNetV2": "tf",
-    "MobileNetV3Large": "none",
-    "MobileNetV3Small": "none",
-    "NASNetLarge": "tf",
-    "NASNetMobile": "tf",
-    "ResNet101": "caffe",
-    "ResNet101V2": "tf",
-    "ResNet152": "caffe",
-    "ResNet152V2": "tf",
-    "ResNet50": "caffe",
-    "ResNet50V2": "tf",
-    "VGG16": "caffe",
-    "VGG19": "caffe",
-    "Xception": "tf",
+# By the mode of their own preprocess_input; "none" for models that rescale their input.
+_BY_MODE = {
+    "caffe": "ResNet50 ResNet101 ResNet152 VGG16 VGG19",
+    "none": "ConvNeXtTiny ConvNeXtSmall ConvNeXtBase ConvNeXtLarge ConvNeXtXLarge EfficientNetB0 "
+    "EfficientNetB1 EfficientNetB2 EfficientNetB3 EfficientNetB4 EfficientNetB5 EfficientNetB6 "
+    "EfficientNetB7 EfficientNetV2B0 EfficientNetV2B1 EfficientNetV2B2 EfficientNetV2B3 "
+    "EfficientNetV2S EfficientNetV2M EfficientNetV2L MobileNetV3Small MobileNetV3Large",
+    "tf": "InceptionV3 InceptionResNetV2 MobileNet MobileNetV2 NASNetMobile NASNetLarge ResNet50V2 "
+    "ResNet101V2 ResNet152V2 Xception",
+    "torch": "DenseNet121 DenseNet169 DenseNet201",
 }
+APPLICATIONS = {name: mode for mode, names in _BY_MODE.items() for name in names.split()}

@@ -4,7 +4,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -23,53 +23,38 @@ def check_backend(asked: str) -> None:
     if not asked:
         return
     said = f"--backend {asked}"
-    if not _exists(asked):
-        raise _no_such(said)
-    backend = backend_named(asked)
+    _check_exists(asked, said)
     if find_spec(asked) is None:
+        backend = backend_named(asked)
         raise FpcheckError(f"{said}: {backend.title} is not installed", f"{backend.install}.")
 
 
 def chosen_backend() -> str:
-    """The backend that Keras chooses: of the environment, of its configuration, else its default.
-
-    Raises:
-        FpcheckError: the installed Keras has no such backend.
-    """
+    """The backend that Keras chooses; FpcheckError if the installed Keras has no such backend."""
     asked = os.environ.get("KERAS_BACKEND")
     said = f"KERAS_BACKEND={asked}"
     if not asked:
         asked = str(_configuration().get("backend", next(iter(BACKENDS))))
         said = f"keras.json: backend {asked}"
-    if not _exists(asked) and find_spec("keras") is not None:
-        raise _no_such(said)
+    if asked not in BACKENDS and find_spec("keras") is not None:
+        _check_exists(asked, said)
     return asked
 
 
-def _exists(name: str) -> bool:
-    return name in BACKENDS or name in _backends_of_keras()
-
-
-def _no_such(said: str) -> FpcheckError:
-    others = sorted(_backends_of_keras() - BACKENDS.keys())
-    return FpcheckError(f"{said}: no such backend", f"Allowed: {', '.join([*BACKENDS, *others])}.")
-
-
-def _backends_of_keras() -> set[str]:
-    """The backends that the installed Keras has, found without importing it."""
-    spec = find_spec("keras")
-    if spec is None or spec.origin is None:
-        return set()
-    folder = Path(spec.origin).parent / "src" / "backend"
-    return {module.parent.name for module in folder.glob("*/core.py")}
+def _check_exists(name: str, said: str) -> None:
+    """Refuse a backend that the installed Keras does not have, which is not imported for that."""
+    if name in BACKENDS:
+        return
+    origin = getattr(find_spec("keras"), "origin", None)
+    modules = Path(origin).parent.glob("src/backend/*/core.py") if origin else ()
+    own = {module.parent.name for module in modules}
+    if name not in own:
+        allowed = ", ".join([*BACKENDS, *sorted(own - BACKENDS.keys())])
+        raise FpcheckError(f"{said}: no such backend", f"Allowed: {allowed}.")
 
 
 def imported_keras() -> Any:
-    """The module `keras`, imported with the backend that it chooses.
-
-    Raises:
-        UnavailableError: Keras or a backend is not installed.
-    """
+    """The module `keras`; UnavailableError if it or the backend it chooses is not installed."""
     try:
         import keras
     except ModuleNotFoundError as error:
@@ -81,19 +66,14 @@ def imported_keras() -> Any:
         if missing not in needed:
             raise
         title, install = needed[missing]
-        raise UnavailableError(
-            f"{title} is not installed, and the model must be run",
-            f"Install it: {install}. Or do not run the model: --static.",
-        ) from error
+        fact = f"{title} is not installed, and the model must be run"
+        advice = f"Install it: {install}. Or do not run the model: --static."
+        raise UnavailableError(fact, advice) from error
     return keras
 
 
 def environment(name: str = "") -> dict[str, str]:
-    """The name and value of everything that decides rounding.
-
-    Args:
-        name: the backend that runs the model; the one that Keras chooses if empty.
-    """
+    """Name and value of all that decides rounding on a backend: by default, Keras's choice."""
     running = backend_named(name or chosen_backend())
     used = [*(b for b in BACKENDS.values() if b.always_used), running]
     variables = (_ANY_BACKEND, *(name for b in BACKENDS.values() for name in b.variables))
@@ -112,15 +92,10 @@ def environment(name: str = "") -> dict[str, str]:
 def _numeric_settings() -> dict[str, str]:
     """The settings of Keras that change arithmetic and are not at their defaults."""
     keras = sys.modules.get("keras")  # a program may have set them for its own process
-    if keras is None:
-        values = _configuration()
-    else:
-        values = {name: getattr(keras.config, name)() for name in _SETTINGS}
-    return {
-        f"keras {name}": str(values[name])
-        for name, default in _SETTINGS.items()
-        if values.get(name, default) != default
-    }
+    own = {name: getattr(keras.config, name)() for name in _SETTINGS} if keras else {}
+    values = _SETTINGS | (own or _configuration())
+    changed = {name: values[name] for name in _SETTINGS if values[name] != _SETTINGS[name]}
+    return {f"keras {name}": str(value) for name, value in changed.items()}
 
 
 def lacking(found: dict[str, str]) -> list[str]:
@@ -130,21 +105,20 @@ def lacking(found: dict[str, str]) -> list[str]:
 
 def _version_of(package: str, distributions: Iterable[str]) -> str:
     """The version of an installed package; empty if it is not installed."""
-    from importlib import metadata  # importing it takes as long as reading a small model
+    from importlib import metadata
 
-    known = _first_version(distributions)
-    if known or find_spec(package) is None:
-        return known
-    # Looks through all distributions, which takes 0.2 s.
-    return _first_version(metadata.packages_distributions().get(package, ()))
+    def possible() -> Iterator[str]:
+        yield from distributions
+        if find_spec(package) is not None:
+            # Looks through all distributions, which takes 0.2 s.
+            yield from metadata.packages_distributions().get(package, ())
 
-
-def _first_version(distributions: Iterable[str]) -> str:
-    return next((found for name in distributions if (found := _version(name))), "")
+    return next(filter(None, map(_version, possible())), "")
 
 
 def _version(distribution: str) -> str:
-    from importlib import metadata
+    """The version of a distribution; empty if it is not installed."""
+    from importlib import metadata  # importing it takes as long as reading a small model
 
     try:
         return metadata.version(distribution)

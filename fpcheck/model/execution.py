@@ -3,7 +3,8 @@
 import inspect
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,69 +13,49 @@ from fpcheck.backends import BACKENDS
 from fpcheck.codec import Array
 from fpcheck.errors import UnavailableError
 from fpcheck.fingerprint.outputs import Activation, Answer, answer, kept
-from fpcheck.model import live_graph
-from fpcheck.model.layer_walk import Place, walk
-from fpcheck.model.recorder import SQUASHING, Recorder, running_backend, to_numpy
+from fpcheck.fingerprint.structure import Structure
+from fpcheck.model.live_graph import output_names, walk
+from fpcheck.model.recorder import SQUASHING, Recorder, is_text, running_backend, to_numpy
 from fpcheck.model.refusal_reasons import reason
-from fpcheck.model.user_code import raised
+from fpcheck.model.user_code import attempt, raised
+
+# Inputs around which activations bend. It is a row, since softmax needs an axis.
+GRID = np.linspace(-8.0, 8.0, 65, dtype=np.float32)[None]
 
 
 @contextmanager
 def watched(model: Any, recorder: Recorder) -> Iterator[None]:
     """A context in which every layer of the model reports to the recorder."""
-    changed: list[tuple[Any, str, Any]] = []
-
-    def replace(layer: Any, name: str, make: Callable[[Any], Any]) -> None:
-        original = getattr(layer, name)
-        changed.append((layer, name, vars(layer).get(name, _MISSING)))
-        # Keras's own __setattr__ would track the value.
-        object.__setattr__(layer, name, make(original))
-
-    try:
+    with ExitStack() as changed:
         for place in walk(model):
             if place.covered:
                 continue
             layer = place.layer
             if getattr(layer, "call", None) is not None:
                 quantized = getattr(layer, "quantization_mode", None) is not None
-                replace(layer, "quantized_call" if quantized else "call", _calling(recorder, place))
+                name = "quantized_call" if quantized else "call"
+                _report(changed, layer, name, partial(recorder.called, place.path, layer))
             function = getattr(layer, "activation", None)
             if getattr(function, "__name__", None) in SQUASHING:
-                replace(layer, "activation", _squashing(recorder))
+                _report(changed, layer, "activation", partial(recorder.passed, squashed=True))
         yield
-    finally:
-        for layer, name, own in reversed(changed):
-            if own is _MISSING:
-                object.__delattr__(layer, name)
-            else:
-                object.__setattr__(layer, name, own)
 
 
-_MISSING = object()
+def _report(changed: ExitStack, layer: Any, name: str, to: Callable[[Any, Any], None]) -> None:
+    """Have a function of a layer report its first argument and its result, until `changed` ends."""
+    original = getattr(layer, name)
 
+    def reporting(*args: Any, **kwargs: Any) -> Any:
+        result = original(*args, **kwargs)
+        to(args[0] if args else None, result)
+        return result
 
-def _calling(recorder: Recorder, place: Place) -> Callable[[Any], Any]:
-    def wrap(original: Any) -> Any:
-        def call(*args: Any, **kwargs: Any) -> Any:
-            result = original(*args, **kwargs)
-            recorder.called(place.path, place.layer, args[0] if args else None, result)
-            return result
-
-        return call
-
-    return wrap
-
-
-def _squashing(recorder: Recorder) -> Callable[[Any], Any]:
-    def wrap(original: Any) -> Any:
-        def activation(given: Any, *args: Any, **kwargs: Any) -> Any:
-            result = original(given, *args, **kwargs)
-            recorder.passed(given, result, squashed=True)
-            return result
-
-        return activation
-
-    return wrap
+    # Keras's own __setattr__ would track the value.
+    if name in vars(layer):
+        changed.callback(object.__setattr__, layer, name, vars(layer)[name])
+    else:
+        changed.callback(object.__delattr__, layer, name)
+    object.__setattr__(layer, name, reporting)
 
 
 def _packed(model: Any, tensors: list[Any]) -> Any:
@@ -90,32 +71,25 @@ def _packed(model: Any, tensors: list[Any]) -> Any:
     return tensors[0] if len(tensors) == 1 else tensors
 
 
-def _is_text(array: Any) -> bool:
-    return isinstance(array, np.ndarray) and array.dtype.kind in "OSU"
-
-
 def _tensors(arrays: list[Any]) -> list[Any]:
-    """The arrays as a model takes them. If one is text, all of them must be tensors.
-
-    Raises:
-        UnavailableError: the backend has no text.
-    """
+    """The arrays as a model takes them: all as tensors if one is text, which a backend may lack."""
     import keras
 
-    if not any(map(_is_text, arrays)):
+    if not any(map(is_text, arrays)):
         return arrays
     backend = running_backend()
     if backend.text is None:
         others = " or ".join(f"--backend {b.name}" for b in BACKENDS.values() if b.text)
-        raise UnavailableError(
-            f"the model takes text, which Keras cannot give it on {backend.name}",
-            f"Choose {others}, or --levels structure,weights.",
-        )
-    return [backend.text(a) if _is_text(a) else keras.ops.convert_to_tensor(a) for a in arrays]
+        fact = f"the model takes text, which Keras cannot give it on {backend.name}"
+        raise UnavailableError(fact, f"Choose {others}, or --levels structure,weights.")
+    return [backend.text(a) if is_text(a) else keras.ops.convert_to_tensor(a) for a in arrays]
 
 
+# The answer of each output, and the activations if they are asked for.
+Run = tuple[tuple[Answer, ...], tuple[Activation, ...]]
 # Outputs, and for each its logits and whether a softmax or sigmoid squashes them.
 Forward = tuple[list[Any], list[tuple[Any, bool]]]
+Caller = Callable[[Any, list[Any], Recorder], Forward]
 
 
 def forward(model: Any, arrays: list[Any], recorder: Recorder) -> Forward:
@@ -130,18 +104,13 @@ def forward(model: Any, arrays: list[Any], recorder: Recorder) -> Forward:
 def _call(model: Any, arrays: list[Any]) -> Any:
     mode = {"training": False} if model._call_has_training_arg else {}
     tensors = _tensors(arrays)
-    if 1 < len(tensors) == _required_arguments(model):
-        return model(*tensors, **mode)
+    if len(tensors) > 1 and getattr(model, "_inputs_struct", None) is None:
+        # `call` of a subclassed model may take its inputs as separate arguments.
+        takes = inspect.signature(model.call).parameters.values()
+        required = [p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD for p in takes]
+        if sum(required) == len(tensors):
+            return model(*tensors, **mode)
     return model(_packed(model, tensors), **mode)
-
-
-def _required_arguments(model: Any) -> int:
-    """How many inputs `call` of a subclassed model takes as separate arguments; otherwise 1."""
-    if getattr(model, "_inputs_struct", None) is not None:
-        return 1
-    empty = inspect.Parameter.empty
-    parameters = inspect.signature(model.call).parameters.values()
-    return sum(p.default is empty and p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
 
 
 @contextmanager
@@ -156,29 +125,30 @@ def unchanged(model: Any) -> Iterator[None]:
     fixed = [v for la in layers for v in getattr(la, "_non_trainable_variables", None) or []]
     # A stateful recurrent layer's states are None until it is built.
     states = [s for la in layers for s in keras.tree.flatten(getattr(la, "states", None) or [])]
-    changing = [*fixed, *(s for s in states if hasattr(s, "assign"))]
-    kept = [(v, keras.ops.copy(v.value)) for v in changing]
+    with restored([*fixed, *(s for s in states if hasattr(s, "assign"))]):
+        yield
+
+
+@contextmanager
+def restored(variables: list[Any]) -> Iterator[None]:
+    """A context that restores the values of variables."""
+    import keras
+
+    before = [keras.ops.copy(variable.value) for variable in variables]
     try:
         yield
     finally:
-        for variable, value in kept:
+        for variable, value in zip(variables, before, strict=True):
             variable.assign(value)
 
 
 def run(
-    model: Any,
-    arrays: list[Array],
-    *,
-    activations: bool = False,
-    forward: Callable[[Any, list[Any], Recorder], Forward] = forward,
-) -> tuple[tuple[Answer, ...], tuple[Activation, ...]]:
-    """Run a model on prepared inputs.
+    model: Any, arrays: list[Array], *, activations: bool = False, forward: Caller = forward
+) -> Run:
+    """Run a built model on its prepared inputs, of shape (probes, ...) each.
 
-    Args:
-        model: a built Keras model.
-        arrays: one for each input, shape (probes, ...).
-        activations: also reduce what every layer returns.
-        forward: calls the model, which tests and benchmarks do in another way.
+    `activations` also reduces what every layer returns. Tests and benchmarks have another `forward`
+    call the model.
 
     Raises:
         UnavailableError: the model cannot be run on these inputs.
@@ -191,12 +161,10 @@ def run(
         raise
     except Exception as error:  # the code of a model may raise any class
         raise _not_run(error) from error
-    if any(to_numpy(output).dtype.kind in "OSU" for output in outputs):
-        raise UnavailableError(
-            "the model's outputs are text, which cannot be compared as numbers",
-            "Leave outputs out: --levels structure,weights.",
-        )
-    names = live_graph.output_names(model, len(outputs))
+    if any(is_text(to_numpy(output)) for output in outputs):
+        fact = "the model's outputs are text, which cannot be compared as numbers"
+        raise UnavailableError(fact, "Leave outputs out: --levels structure,weights.")
+    names = output_names(model, len(outputs))
     answers = tuple(
         answer(name, to_numpy(logits), to_numpy(final), squashed)
         for name, final, (logits, squashed) in zip(names, outputs, before, strict=True)
@@ -215,8 +183,8 @@ def _not_run(error: Exception) -> UnavailableError:
     fact = "the model cannot be run on its probes"
     inputs = "inputs that it accepts with --probes FILE.npz, or choose --levels structure,weights."
     if cause := raised(error, reason):
-        advice = f"Correct the code there, give {inputs}"
-        return UnavailableError(f"{fact}: its code raised {cause}", advice)
+        correct = f"Correct the code there, give {inputs}"
+        return UnavailableError(f"{fact}: its code raised {cause}", correct)
     return UnavailableError(f"{fact}: {reason(error)}", f"Give {inputs}")
 
 
@@ -224,12 +192,39 @@ def predicted(model: Any, arrays: list[Array]) -> tuple[Array, ...] | None:
     """What `predict` returns for each output, as goldens keep it; None if it raises."""
     import keras
 
-    try:
+    def predict() -> Any:
         with unchanged(model):
             # The model's code may have changed since Keras traced it.
             model.make_predict_function(force=True)
-            tensors = _tensors(arrays)
-            outputs = model.predict(_packed(model, tensors), batch_size=len(arrays[0]), verbose=0)
-    except Exception:  # a subclassed model may take its inputs in another form
+            inputs = _packed(model, _tensors(arrays))
+            return model.predict(inputs, batch_size=len(arrays[0]), verbose=0)
+
+    outputs = attempt(predict, None)  # a subclassed model may take its inputs in another form
+    if outputs is None:
         return None
     return tuple(kept(np.asarray(output)) for output in keras.tree.flatten(outputs))
+
+
+def named_functions(structure: Structure) -> dict[str, Array]:
+    """The values on `GRID` of every activation that the structure names, float32 (65,).
+
+    A model only names them: later a name may mean another function.
+    """
+    names = sorted({name for layer in structure.layers for name in _names(layer.config)})
+    # None for a function of the model's own, or one with more arguments.
+    found = {name: attempt(partial(_on_grid, name), None) for name in names}
+    return {name: values for name, values in found.items() if values is not None}
+
+
+def _on_grid(name: str) -> Array | None:
+    import keras
+
+    values = keras.activations.get(name)(keras.ops.convert_to_tensor(GRID))
+    return to_numpy(values).astype(np.float32).ravel()
+
+
+def _names(config: Any) -> Iterator[str]:
+    for key, value in config.items() if isinstance(config, dict) else ():
+        if str(key).endswith("activation") and isinstance(value, str):
+            yield value
+        yield from _names(value)

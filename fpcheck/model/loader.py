@@ -1,6 +1,6 @@
 """Making a live Keras model from a source. Runs where the framework runs."""
 
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,53 +11,31 @@ from fpcheck.formats.format import Contains
 from fpcheck.formats.raw_file import raw_file
 from fpcheck.formats.recognition import recognise
 from fpcheck.loading.deep_models import built_once
+from fpcheck.model.live_model import LiveKerasModel
 from fpcheck.model.refusal_reasons import is_newer, reason, remedy
 from fpcheck.model.source import Kind, Options, Source, parse
-from fpcheck.model.user_code import check_code
-from fpcheck.model.user_modules import import_module
+from fpcheck.model.user_code import explained, import_module
+
+_CALLABLE = "Name a function without arguments that returns the model."
+_IMPORTABLE = "Run from the folder that contains it, or install it."
+_FITTING = "Name the architecture that it was saved from."
 
 
-@dataclass(frozen=True)
-class Loaded:
-    """A live model, and the name of its format."""
-
-    model: Any
-    format: str
-
-
-def load(source: Source, options: Options) -> Loaded:
-    """The live model behind a source.
-
-    Raises:
-        FpcheckError: it cannot be loaded; says why, and what would help.
-    """
-    if source.kind is Kind.APPLICATION:
-        return Loaded(_load_application(source, options), "application")
-    if source.kind is Kind.CALLABLE:
-        return Loaded(_load_callable(source), "callable")
-    return _load_file(source, options)
+def load(source: Source, options: Options, architecture_only: bool = False) -> LiveKerasModel:
+    """The live model behind a source, in a process that may crash; FpcheckError says why not."""
+    form = source.kind.value
+    if architecture_only:
+        model = _architecture(source)
+    elif source.kind is Kind.APPLICATION:
+        model = _load_application(source, options)
+    elif source.kind is Kind.CALLABLE:
+        model = _load_callable(source)
+    else:
+        model, form = _load_file(source, options)
+    return LiveKerasModel(model, form, disposable=True)
 
 
-def _load_application(source: Source, options: Options) -> Any:
-    import keras
-
-    make = getattr(keras.applications, source.target)
-    keras.utils.set_random_seed(options.seed)
-    if options.weights == "random":
-        return make(weights=None)
-    if options.weights != "imagenet":
-        return _filled(make(weights=None), parse(options.weights), source.target)
-    try:
-        return make(weights="imagenet")
-    except Exception as error:  # Keras raises a bare Exception where a download fails
-        raise FpcheckError(
-            f"{source.text}: its the ImageNet weights cannot be downloaded: {reason(error)}",
-            f"Use --weights random --seed 0, or --weights FILE with a file of {source.target}'s "
-            "weights.",
-        ) from error
-
-
-def architecture(source: Source) -> Any:
+def _architecture(source: Source) -> Any:
     """An application without any weights: its variables are never filled, so it takes no time."""
     import keras
     from keras.src.backend.common import global_state
@@ -68,6 +46,24 @@ def architecture(source: Source) -> Any:
     return model
 
 
+def _load_application(source: Source, options: Options) -> Any:
+    import keras
+
+    name = source.target
+    make = getattr(keras.applications, name)
+    keras.utils.set_random_seed(options.seed)
+    if options.weights == "random":
+        return make(weights=None)
+    if options.weights != "imagenet":
+        return _filled(make(weights=None), parse(options.weights), name)
+    try:
+        return make(weights="imagenet")
+    except Exception as error:  # Keras raises a bare Exception where a download fails
+        fact = f"{source.text}: the ImageNet weights cannot be downloaded: {reason(error)}"
+        use = f"Use --weights random --seed 0, or --weights FILE with a file of {name}'s weights."
+        raise FpcheckError(fact, use) from error
+
+
 def _load_callable(source: Source) -> Any:
     import keras
 
@@ -76,34 +72,25 @@ def _load_callable(source: Source) -> Any:
     for part in attribute.split("."):
         target = getattr(target, part, None)
     if not callable(target):
-        raise FpcheckError(
-            f"{source.text}: {module} has no function {attribute}", "Check the name."
-        )
-    try:
+        fact = f"{source.text}: {module} has no function {attribute}"
+        raise FpcheckError(fact, "Check the name.")
+    said = f"{source.text} raised"
+    with explained(
+        said, lambda e: FpcheckError(f"{said} {type(e).__name__}: {reason(e)}", _CALLABLE)
+    ):
         model = target()
-    except Exception as error:  # whatever a user's function may raise
-        check_code(f"{source.text} raised", error, reason)
-        raise FpcheckError(
-            f"{source.text} raised {type(error).__name__}: {reason(error)}",
-            "Name a function without arguments that returns the model.",
-        ) from error
     if not isinstance(model, keras.Model):
-        raise FpcheckError(
-            f"{source.text}: returned a {type(model).__name__}, not a keras.Model",
-            "Name a function without arguments that returns the model.",
-        )
+        fact = f"{source.text}: returned a {type(model).__name__}, not a keras.Model"
+        raise FpcheckError(fact, _CALLABLE)
     return model
 
 
 def _imported(module: str, asked: str) -> Any:
-    try:
+    with explained(
+        f"{asked}: importing {module} raised",
+        lambda e: FpcheckError(f"{asked}: cannot import {module}: {reason(e)}", _IMPORTABLE),
+    ):
         return import_module(module)
-    except (Exception, SystemExit) as error:  # whatever a user's module may raise
-        check_code(f"{asked}: importing {module} raised", error, reason)
-        raise FpcheckError(
-            f"{asked}: cannot import {module}: {reason(error)}",
-            "Run from the folder that contains it, or install it.",
-        ) from error
 
 
 def custom_objects(module: str | None) -> dict[str, Any]:
@@ -118,34 +105,37 @@ def custom_objects(module: str | None) -> dict[str, Any]:
     return {**own, **registered}
 
 
-def _load_file(source: Source, options: Options) -> Loaded:
-    path = Path(source.target)
+def _load_file(source: Source, options: Options) -> tuple[Any, str]:
+    path, said = Path(source.target), f"{source.text}: cannot be loaded: its code raised"
     with raw_file(path, source.text) as file:
         kind = recognise(file)
         whole = kind.contains is not Contains.WEIGHTS and options.model is None
         written = kind.code.keras_version(file) if whole else None
+    if options.model is not None:
+        random, own = PathText("random"), options.custom_objects
+        inner = Options(weights=random, custom_objects=own, trust=options.trust)
+        model = load(parse(options.model), inner).model
+        return _filled(model, source, f"--model {shown(options.model)}"), kind.name
     if not whole:
-        return Loaded(_load_weights(source, options), kind.name)
-    objects = custom_objects(options.custom_objects)
-    try:
-        with built_once():
-            return Loaded(kind.code.load(path, objects, not options.trust), kind.name)
-    except Exception as error:  # eighteen classes were seen
-        raise _refused(source, written, error) from error
-
-
-def _load_weights(source: Source, options: Options) -> Any:
-    if options.model is None:
         raise FpcheckError(
             f"{source.text}: contains weights only, no architecture",
             "Name the architecture: --model resnet50, --model FILE.keras or "
             "--model package.module:function.",
         )
-    inner = Options(
-        weights=PathText("random"), custom_objects=options.custom_objects, trust=options.trust
-    )
-    model = load(parse(options.model), inner).model
-    return _filled(model, source, f"--model {shown(options.model)}")
+    objects = custom_objects(options.custom_objects)
+    with explained(said, partial(_refused, source, written)), built_once():
+        return kind.code.load(path, objects, not options.trust), kind.name
+
+
+def _refused(source: Source, written: str | None, error: BaseException) -> FpcheckError:
+    """Why Keras does not load a file; the levels that were read without Keras are compared."""
+    import keras
+
+    newer = is_newer(written, keras.__version__)
+    fact = f"{source.text}: cannot be loaded"
+    if newer:
+        fact += f" (written by Keras {written}, and Keras {keras.__version__} is installed)"
+    return UnavailableError(f"{fact}: {reason(error)}", remedy(error, newer, written))
 
 
 def _filled(model: Any, weights: Source, name: str) -> Any:
@@ -154,26 +144,11 @@ def _filled(model: Any, weights: Source, name: str) -> Any:
     with raw_file(path, weights.text) as file:
         kind = recognise(file)
     if kind.contains is Contains.ARCHITECTURE:
-        raise FpcheckError(
-            f"{weights.text}: contains an architecture only, no weights", "Give a file of weights."
-        )
-    try:
+        empty = f"{weights.text}: contains an architecture only, no weights"
+        raise FpcheckError(empty, "Give a file of weights.")
+    # What was read of the file without Keras holds all the same.
+    with explained(
+        f"{fact}: its code raised", lambda e: UnavailableError(f"{fact}: {reason(e)}", _FITTING)
+    ):
         kind.code.load_weights(path, model)
-    except Exception as error:  # Keras raises many classes
-        # What was read of the file without Keras holds all the same.
-        check_code(f"{fact}: its code raised", error, reason, kind=UnavailableError)
-        other = "Name the architecture that it was saved from."
-        raise UnavailableError(f"{fact}: {reason(error)}", other) from error
     return model
-
-
-def _refused(source: Source, written: str | None, error: Exception) -> FpcheckError:
-    """Why Keras does not load a file; the levels that were read without Keras are compared."""
-    import keras
-
-    newer = is_newer(written, keras.__version__)
-    fact = f"{source.text}: cannot be loaded"
-    check_code(f"{fact}: its code raised", error, reason, kind=UnavailableError)
-    if newer:
-        fact += f" (written by Keras {written}, and Keras {keras.__version__} is installed)"
-    return UnavailableError(f"{fact}: {reason(error)}", remedy(error, newer, written))

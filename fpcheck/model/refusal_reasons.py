@@ -18,6 +18,9 @@ _BEHIND = re.compile(
 # Values of a tensor that was refused.
 _VALUES = re.compile(r"\[[-\[\]\d\s.,e+]{40,}\]")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[^\sa-z])")
+_AGAIN = "save it again from the model that it was made of"
+# Keras says so where it does not know a class.
+_NO_CLASS = ("custom_objects", "Could not locate", "Unknown layer")
 # Keras and TensorFlow say so where the weights of a file do not fit its layers.
 _MISFIT = re.compile(
     r"expected \d+ variables|objects could not be loaded|[Ss]hape mismatch|count mismatch|"
@@ -44,35 +47,23 @@ def reason(error: BaseException) -> str:
 def remedy(error: BaseException, newer: bool = False, written: str | None = None) -> str:
     """What to do about a file that Keras refuses to load.
 
-    Args:
-        error: what Keras raised.
-        newer: whether a newer Keras than the installed one wrote the file.
-        written: the version of Keras that wrote it; None where that is unknown.
+    `written` is the version of Keras that wrote it, if known; `newer`, than the installed one.
     """
     text, said = str(error), reason(error)
     if "safe_mode" in text or "unsafe deserialization" in text or "lambda" in said.lower():
         return "The file contains code. If you trust its source, allow it with --trust."
-    own = "Full object config: {'module': 'keras" in text
-    if newer and (own or not _misses_class(said)):
+    misses_class = any(hint in said for hint in _NO_CLASS)
+    if newer and ("Full object config: {'module': 'keras" in text or not misses_class):
         return "Update Keras: pip install -U keras."
-    if _misses_class(said):
+    if misses_class:
         return "Name the module of its layers: --custom-objects package.module."
     if _MISFIT.search(text):
-        return (
-            "Its weights do not fit its layers: save it again from the model that it was made of."
-        )
+        return f"Its weights do not fit its layers: {_AGAIN}."
     by = f"Keras {written}" if written else "the Keras that wrote it"
     return f"Load it with {by}, and save it again; --debug shows the whole error."
 
 
-def _misses_class(said: str) -> bool:
-    return any(hint in said for hint in ("custom_objects", "Could not locate", "Unknown layer"))
-
-
 def is_newer(version: str | None, installed: str) -> bool:
     """Whether a version is newer than the installed one, by its first two numbers."""
-    return version is not None and _numbers(version) > _numbers(installed)
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(number) for number in re.findall(r"\d+", version)[:2])
+    numbers = [[int(n) for n in re.findall(r"\d+", v)[:2]] for v in (version or "", installed)]
+    return numbers[0] > numbers[1]

@@ -4,6 +4,7 @@ import math
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,10 @@ import numpy as np
 from fpcheck.codec import Array
 from fpcheck.errors import UnavailableError
 from fpcheck.fingerprint.outputs import Reach, largest_difference
-from fpcheck.model.execution import forward, run
-from fpcheck.model.layer_walk import Place, own_variables, walk
-from fpcheck.model.recorder import Recorder, running_backend
+from fpcheck.model.execution import forward, restored, run
+from fpcheck.model.live_graph import Place, own_variables, walk
+from fpcheck.model.recorder import Recorder, running_backend, to_numpy
+from fpcheck.model.user_code import attempt
 
 # Each value of a layer is changed by this share of the tensor's RMS, or by ten times the allowed
 # difference if that is more. The layer is reached if an output then changes by more than allowed.
@@ -34,14 +36,8 @@ def reach(model: Any, arrays: list[Array], allowed: float, gradients: bool) -> R
     by d |gradient|. The scalar is a random projection of all logits, and one backward pass gives
     the gradients of all tensors. If that change is too small, or there is no gradient (integer
     weights, rounding, lookups), the layer's weights are changed a little, then replaced, and the
-    model is run each time.
-
-    Args:
-        model: a built Keras model.
-        arrays: its prepared probes.
-        allowed: relative difference of outputs.
-        gradients: whether a backward pass may be tried. It may crash the process, so never in a
-            user's own. A process that may try it runs the model on one core.
+    model is run each time. `gradients` allows the backward pass. It may crash the process, so never
+    in a user's own. A process that may try it runs the model on one core.
     """
     nudge = max(NUDGE, NUDGE_PER_ALLOWED * allowed)
     places = [place for place in walk(model) if own_variables(place.layer)]
@@ -57,9 +53,8 @@ def reach(model: Any, arrays: list[Array], allowed: float, gradients: bool) -> R
         if time.process_time() > most:
             untried.append(place.path)
             continue
-        changes: list[Change] = [_replaced]
-        if len(effects) < len(own):
-            changes.insert(0, lambda variable: _nudged(variable, nudge))
+        nudged: list[Change] = [partial(_nudged, nudge=nudge)] if len(effects) < len(own) else []
+        changes = [*nudged, _replaced]
         if all(_moved(model, arrays, place, change) <= allowed for change in changes):
             unreached.append(place.path)
     return Reach(tuple(unreached), tuple(untried))
@@ -69,24 +64,18 @@ def _gradients(
     model: Any, arrays: list[Array], places: list[Place]
 ) -> tuple[dict[int, float], float]:
     """The norm of each tensor's gradient, and the size of the scalar that it belongs to."""
-    import keras
-
-    variables = [v for place in places for v in own_variables(place.layer)]
-    floating = [v for v in variables if _is_floating(v)]
+    variables = [v for place in places for v in own_variables(place.layer) if _is_floating(v)]
     gradients = running_backend().gradients
-    if gradients is None:
+    target = partial(_projected, model, arrays)
+    # An operation without a gradient may raise any class.
+    taken = attempt(lambda: gradients(target, variables), None) if gradients else None
+    if taken is None:
         return {}, 1.0
-    try:
-        logits, found = gradients(lambda: _projected(model, arrays), floating)
-    except Exception:  # an operation without a gradient may raise any class
-        return {}, 1.0
-    norms = {
-        id(v): _norm([keras.ops.convert_to_numpy(g)])
-        for v, g in zip(floating, found, strict=True)
-        if g is not None
-    }
+    logits, found = taken
+    pairs = zip(variables, found, strict=True)
+    norms = {id(variable): _norm([g]) for variable, g in pairs if g is not None}
     # The projection of a vector by random signs is as large as its norm.
-    return norms, _norm([keras.ops.convert_to_numpy(t) for t in logits]) or 1.0
+    return norms, _norm(logits) or 1.0
 
 
 def _projected(model: Any, arrays: list[Array]) -> tuple[Any, list[Any]]:
@@ -103,12 +92,11 @@ def _signs(shape: Any) -> Array:
     """Fixed signs that look random: the top bits of a multiplicative hash of the index."""
     indices = np.arange(int(np.prod(shape)), dtype=np.uint32)
     bits = ((indices * np.uint32(2654435761)) >> 15) & 1
-    found: Array = (1.0 - 2.0 * bits).astype(np.float32).reshape(tuple(shape))
-    return found
+    return np.asarray(1.0 - 2.0 * bits, np.float32).reshape(tuple(shape))
 
 
-def _norm(arrays: list[Any]) -> float:
-    return float(np.sqrt(sum(np.sum(np.square(np.asarray(a, np.float64))) for a in arrays)))
+def _norm(tensors: list[Any]) -> float:
+    return float(np.sqrt(sum(np.sum(np.square(to_numpy(t).astype(np.float64))) for t in tensors)))
 
 
 def _is_floating(variable: Any) -> bool:
@@ -119,14 +107,11 @@ def _is_floating(variable: Any) -> bool:
 
 def _size(variable: Any) -> float:
     values = _values(variable)
-    rms = float(np.sqrt(np.mean(values * values))) if values.size else 0.0
-    return rms or 1.0
+    return float(np.sqrt(np.mean(values * values))) or 1.0 if values.size else 1.0
 
 
 def _values(variable: Any) -> Array:
-    import keras
-
-    return np.asarray(keras.ops.convert_to_numpy(variable.value)).astype(np.float64)
+    return to_numpy(variable.value).astype(np.float64)
 
 
 def _nudged(variable: Any, nudge: float) -> Array:
@@ -152,26 +137,23 @@ def _replaced(variable: Any) -> Array:
 
 def _moved(model: Any, arrays: list[Array], place: Place, change: Change) -> float:
     """By how much outputs change if every variable of a layer is changed; infinity for NaN."""
-    import keras
 
     def logits() -> tuple[Array, ...]:
         _refresh(place.layer)
         return tuple(a.logits for a in run(model, arrays)[0])
 
     own = own_variables(place.layer)
-    before, kept = logits(), [keras.ops.copy(v.value) for v in own]
+    before = logits()
     try:
-        for variable in own:
-            variable.assign(change(variable).astype(np.float32))
-        try:
+        with restored(own):
+            for variable in own:
+                variable.assign(change(variable).astype(np.float32))
             moved = largest_difference(before, logits())
-        except UnavailableError:  # an index is out of bounds, so the change shows
-            return math.inf
-        return math.inf if math.isnan(moved) else moved
+    except UnavailableError:  # an index is out of bounds, so the change shows
+        return math.inf
     finally:
-        for variable, value in zip(own, kept, strict=True):
-            variable.assign(value)
         _refresh(place.layer)
+    return math.inf if math.isnan(moved) else moved
 
 
 def _refresh(layer: Any) -> None:

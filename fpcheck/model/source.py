@@ -108,11 +108,7 @@ _PROPER = {name.lower(): name for name in APPLICATIONS}
 
 
 def parse(text: str) -> Source:
-    """Tell what a source is. A file of that name comes first.
-
-    Raises:
-        FpcheckError: it is neither a file, nor a function, nor an application.
-    """
+    """What a source is: a file of that name, a function or an application; else FpcheckError."""
     if is_address(text):
         return Source(shown(text), Kind.FILE, PathText(text))
     path = Path(text)

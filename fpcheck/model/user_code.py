@@ -1,52 +1,81 @@
-"""Errors of the user's code: the exception, and the line that raised it."""
+"""The user's code: how it is imported, and what a message says of what it raises."""
 
+import importlib
 import sys
 import sysconfig
+import traceback
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
+from typing import TypeVar
 
 from fpcheck.backends import BACKENDS, backend_named
 from fpcheck.errors import FpcheckError
 from fpcheck.model.environment import chosen_backend
+from fpcheck.model.refusal_reasons import reason
 
+T = TypeVar("T")
 # Like backends, these are libraries: an error in one of them belongs to the code that called it.
 _LIBRARIES = ("keras", "numpy", "h5py", "optree")
 _PACKAGE = Path(__file__).resolve().parents[1]
 _INSTALLED = ("site-packages", "dist-packages")
-
-
 CORRECT = "Correct the code there; --debug shows more."
 
 
-def check_code(
-    what: str,
-    error: BaseException,
-    tell: Callable[[BaseException], str],
-    advice: str = CORRECT,
-    kind: type[FpcheckError] = FpcheckError,
-) -> None:
-    """Raise an error that names the exception and its place, if the user's code raised it.
+def import_module(name: str) -> ModuleType:
+    """A module, also from the working folder, which comes last, so that it hides none.
 
-    Args:
-        what: the start of the message, such as `models:build raised`.
-        error: the exception that was caught.
-        tell: shortens the message of an exception.
-        advice: what to do.
-        kind: the class to raise.
+    A worker starts without the working folder on its path, so that it does not run a file such as
+    `h5py.py` beside a downloaded model.
     """
-    cause = raised(error, tell)
-    if cause is not None:
-        raise kind(f"{what} {cause}", advice) from error
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)
+    return importlib.import_module(name)
+
+
+def attempt(call: Callable[[], T], otherwise: T) -> T:
+    """What a call returns, or `otherwise`: code of a user and of a backend may raise any class."""
+    try:
+        return call()
+    except Exception:
+        return otherwise
+
+
+@contextmanager
+def explained(
+    what: str,
+    otherwise: Callable[[BaseException], FpcheckError],
+    tell: Callable[[BaseException], str] = reason,
+    advice: str = CORRECT,
+) -> Iterator[None]:
+    """A context for code that may raise any class: that of a user, and of Keras, which calls it.
+
+    If the user's code raised, the message is `what`, such as `models:build raised`, the exception
+    and its place. `otherwise` gives the error if other code raised, and its class in any case.
+    """
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        other, cause = otherwise(error), raised(error, tell)
+        raise (type(other)(f"{what} {cause}", advice) if cause else other) from error
 
 
 def raised(error: BaseException, tell: Callable[[BaseException], str]) -> str | None:
-    """The exception, its message and its place in the user's code; None if other code raised it."""
-    for cause in _chain(error):
-        place = _place(cause)
-        if place is not None:
+    """The exception, its message and its place in the user's code; None if other code raised it.
+
+    Its causes count too, since Keras raises exceptions of its own from others.
+    """
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        if place := _place(cause):
             text = _message(cause)
             message = f": {tell(Exception(text))}" if text else ""
             return f"{type(cause).__name__}{message} ({place})"
+        seen.add(id(cause))
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
     return None
 
 
@@ -57,52 +86,36 @@ def _message(error: BaseException) -> str:
     return original.strip() or str(said)
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An exception and its causes, since Keras raises exceptions of its own from others."""
-    seen: set[int] = set()
-    following: BaseException | None = error
-    while following is not None and id(following) not in seen:
-        seen.add(id(following))
-        yield following
-        hidden = None if following.__suppress_context__ else following.__context__
-        following = following.__cause__ or hidden
-
-
 def _place(error: BaseException) -> str | None:
     """File and line of the innermost frame in the user's own files, or else in installed ones."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{_shown(error.filename)}, line {error.lineno}"
-    frames: list[tuple[str, int]] = []
-    trace = error.__traceback__
-    while trace is not None:
-        frames.append((trace.tb_frame.f_code.co_filename, trace.tb_lineno))
-        trace = trace.tb_next
-    for is_users in (_is_own, _is_installed):
+    trace = traceback.walk_tb(error.__traceback__)
+    frames = [(frame.f_code.co_filename, line) for frame, line in trace]
+    for installed in (False, True):
         for file, line in reversed(frames):
-            if is_users(file):
+            if _is_users(file, installed):
                 return f"{_shown(file)}, line {line}"
     return None
 
 
-def _is_own(file: str) -> bool:
-    if file.startswith("<") or "__autograph_generated" in file:
-        return False
+def _is_users(file: str, installed: bool) -> bool:
+    """Whether it is the user's own file, or one of a package that is installed."""
     path = Path(file)
-    if path.is_relative_to(_PACKAGE) or {*path.parts} & {*_INSTALLED}:
+    if file.startswith("<") or "__autograph_generated" in file or path.is_relative_to(_PACKAGE):
         return False
-    paths = sysconfig.get_paths()
-    return not any(path.is_relative_to(paths[name]) for name in ("stdlib", "platstdlib"))
+    if installed is not bool({*path.parts} & {*_INSTALLED}):
+        return False
+    others = _libraries() if installed else map(sysconfig.get_path, ("stdlib", "platstdlib"))
+    return not any(path.is_relative_to(folder) for folder in others)
 
 
-def _is_installed(file: str) -> bool:
-    """Whether it is in an installed package that is no backend or other library of Keras."""
-    path = Path(file)
-    if path.is_relative_to(_PACKAGE) or not {*path.parts} & {*_INSTALLED}:
-        return False
+def _libraries() -> list[Path]:
+    """The folders of backends, and of other libraries of Keras."""
     backends = (*BACKENDS.values(), backend_named(chosen_backend()))
     names = (*_LIBRARIES, *(name for backend in backends for name in backend.packages))
     found = (getattr(sys.modules.get(name), "__file__", None) for name in names)
-    return not any(path.is_relative_to(Path(own).parent) for own in found if own)
+    return [Path(own).parent for own in found if own]
 
 
 def _shown(file: str) -> str:

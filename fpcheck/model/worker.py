@@ -15,19 +15,16 @@ from fpcheck.codec import pack, unpack
 from fpcheck.errors import FpcheckError
 from fpcheck.loading.deep_models import allow_depth
 from fpcheck.model.environment import imported_keras
-from fpcheck.model.question import Host, Question
-from fpcheck.model.runner import LiveModel
+from fpcheck.model.questions import Host, LiveModel, Question
 from fpcheck.model.source import Options, Source
 from fpcheck.model.user_code import CORRECT, raised
-from fpcheck.processes.packed_call import call
-from fpcheck.processes.reply import reply_of
+from fpcheck.processes.reply import call, reply_of
 
 
 class Worker:
     """Holds the open model and answers questions."""
 
-    def __init__(self) -> None:
-        self._model: LiveModel | None = None
+    _model: LiveModel | None = None
 
     def answer(self, asked: Question) -> bytes:
         """The packed result of a question."""
@@ -37,18 +34,13 @@ class Worker:
     def open(self, source: Source, options: Options, architecture_only: bool) -> str:
         """See `Host`."""
         keras = imported_keras()
-        from fpcheck.model import loader
-        from fpcheck.model.live_model import LiveKerasModel
+        from fpcheck.model.loader import load
 
         self._model = None
         # Frees the last model, and numbers nameless layers as a fresh process would.
         keras.utils.clear_session()
-        if architecture_only:
-            loaded = loader.Loaded(loader.architecture(source), "application")
-        else:
-            loaded = loader.load(source, options)
-        self._model = LiveKerasModel(loaded.model, loaded.format, disposable=True)
-        return loaded.format
+        self._model = live = load(source, options, architecture_only)
+        return live.format
 
 
 def _explained(error: Exception) -> FpcheckError:
@@ -60,20 +52,15 @@ def _explained(error: Exception) -> FpcheckError:
     return FpcheckError(fact[:500], "--debug shows where.")
 
 
-def main() -> None:
-    """Answer questions until the parent closes its end of the connection."""
+if __name__ == "__main__":
     descriptor = int(sys.argv[1])
     os.set_inheritable(descriptor, False)  # a process of the model's would keep it open
     connection = Connection(descriptor)
     startup.prepare()
     allow_depth()
     worker = Worker()
-    with suppress(EOFError):
+    with suppress(EOFError):  # the parent has closed its end
         while True:
             asked = unpack(connection.recv_bytes(), Question)
             reply = reply_of(partial(worker.answer, asked), _explained)
             connection.send_bytes(pack(reply))
-
-
-if __name__ == "__main__":
-    main()

@@ -4,10 +4,9 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
-from types import TracebackType
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 from fpcheck.backends import before_import
@@ -15,24 +14,23 @@ from fpcheck.codec import pack, unpack
 from fpcheck.errors import FpcheckError, UnavailableError
 from fpcheck.files import NO_PLUGINS
 from fpcheck.model.environment import chosen_backend
-from fpcheck.model.question import Question, question, result_type
-from fpcheck.model.runner import LiveModel
+from fpcheck.model.questions import Host, LiveModel, Question, question
 from fpcheck.model.source import Options, Source
 from fpcheck.processes.limited_process import how_ended
-from fpcheck.processes.reply import Reply, result_of
+from fpcheck.processes.reply import Reply, result_of, types_of
 
 if TYPE_CHECKING:  # only where a worker is used
     from multiprocessing.connection import Connection
 
 # The largest replies are predictions: 4 kB for each example of a model with 1,000 classes.
 REPLY_BYTES = 4 * 2**30
+_PROCESS = "the process that loads the model"
 
 
 class WorkerClient:
     """A worker process, in which one model at a time is open.
 
-    Args:
-        settings: environment variables of the worker, beside those of this process.
+    It has the environment variables of this process, and of `settings`.
 
     Attributes:
         model: the open model: each question to it is answered by the worker.
@@ -41,61 +39,49 @@ class WorkerClient:
     """
 
     def __init__(self, settings: dict[str, str] | None = None) -> None:
-        self.model = cast(LiveModel, _Asking(self._ask))
+        methods = (name for name in dir(LiveModel) if not name.startswith("_"))
+        asking = SimpleNamespace(**{name: partial(self._ask, name) for name in methods})
+        self.model = cast(LiveModel, asking)
         self.format = ""
         self.backend = chosen_backend()
         self._settings = settings or {}
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection
+        self._resources = ExitStack()  # all that is open while the process lives
         self._begun: Question | None = None
 
-    def begin(self, source: Source, options: Options) -> None:
+    def begin(self, source: Source, options: Options, architecture_only: bool = False) -> None:
         """Begin to load a source that `open` will ask for, and do not wait."""
-        self._use(options.backend)
-        if self._begun is not None:
+        asked = question("open", source, options, architecture_only)
+        if self._begun is not None and self._begun != asked:
             self.close()  # it is busy with what nobody wants
-        self._begun = question("open", source, options)
-        self._send(self._begun)
+        self._use(options.backend)
+        if self._begun is None:
+            self._begun = asked
+            self._send(asked)
 
     def open(self, source: Source, options: Options, architecture_only: bool = False) -> None:
         """Load a source in the worker, in place of the one that was open."""
-        self._use(options.backend)
-        asked = question("open", source, options, architecture_only)
-        begun, self._begun = self._begun, None
-        if begun is not None and begun != asked:
-            self.close()  # it is busy with what nobody wants
-        if begun != asked:
-            self._send(asked)
+        self.begin(source, options, architecture_only)
+        self._begun = None
         self.format = self._received("open")
 
     def close(self) -> None:
         """End the worker."""
-        process, self._process = self._process, None
-        self._begun = None
-        if process is None:
-            return
-        process.kill()
-        process.wait()
-        self._connection.close()
-        self._log.close()
+        self._process = self._begun = None
+        self._resources.close()
 
     def __enter__(self) -> "WorkerClient":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _use(self, asked: str) -> None:
         """Have a process with this backend: Keras cannot change it once it is imported."""
-        wanted = asked or chosen_backend()
-        if wanted != self.backend:
+        before, self.backend = self.backend, asked or chosen_backend()
+        if self.backend != before:
             self.close()
-        self.backend = wanted
 
     def _start(self) -> "subprocess.Popen[bytes]":
         """Start the process, if it does not run yet: importing the framework takes seconds."""
@@ -103,7 +89,8 @@ class WorkerClient:
             from multiprocessing.connection import Pipe
 
             self._connection, theirs = Pipe()
-            self._log = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
+            self._log = self._resources.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+            self._resources.enter_context(self._connection)
             with theirs:
                 self._process = subprocess.Popen(
                     [sys.executable, "-P", "-m", "fpcheck.model.worker", str(theirs.fileno())],
@@ -113,6 +100,8 @@ class WorkerClient:
                     pass_fds=(theirs.fileno(),),
                     env=self._environment(),
                 )
+            self._resources.callback(self._process.wait)
+            self._resources.callback(self._process.kill)
         return self._process
 
     def _environment(self) -> dict[str, str]:
@@ -129,38 +118,24 @@ class WorkerClient:
             self._connection.send_bytes(pack(asked))
 
     def _received(self, method: str) -> Any:
-        process = self._start()
         try:
             data = self._connection.recv_bytes(REPLY_BYTES)
         except (EOFError, ConnectionError):
-            raise self._died(process) from None
+            raise self._died() from None
         except OSError:  # the connection is of no more use
             self.close()
-            raise FpcheckError(
-                f"the process that loads the model gave a reply of more than {REPLY_BYTES:,} bytes",
-                "Give fewer examples or probes.",
-            ) from None
-        return unpack(result_of(unpack(data, Reply)), result_type(method))
+            fact = f"{_PROCESS} gave a reply of more than {REPLY_BYTES:,} bytes"
+            raise FpcheckError(fact, "Give fewer examples or probes.") from None
+        return unpack(result_of(unpack(data, Reply)), types_of(getattr(Host, method))[1])
 
-    def _died(self, process: "subprocess.Popen[bytes]") -> UnavailableError:
+    def _died(self) -> UnavailableError:
         """How the worker ended; the next question starts another one."""
-        code = process.wait()
-        self._log.seek(0)
-        said = self._log.read()[-2000:].decode(errors="replace")
-        error = UnavailableError(
-            f"the process that loads the model {how_ended(code)}",
-            "It may have run out of memory, or the file is damaged; --debug shows what it said.",
+        fact = f"{_PROCESS} {how_ended(self._start().wait())}"
+        advice = (
+            "It may have run out of memory, or the file is damaged; --debug shows what it said."
         )
-        error.add_note(said)
+        error = UnavailableError(fact, advice)
+        self._log.seek(0)
+        error.add_note(self._log.read()[-2000:].decode(errors="replace"))
         self.close()
         return error
-
-
-class _Asking:
-    """Stands for a model elsewhere: each method of `LiveModel` is a question to a worker."""
-
-    def __init__(self, ask: Callable[..., Any]) -> None:
-        self._ask = ask
-
-    def __getattr__(self, method: str) -> Callable[..., Any]:
-        return partial(self._ask, method)

@@ -15,14 +15,13 @@ import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 from fpcheck.backends import is_framework_loaded
 from fpcheck.codec import Value, pack, unpack
-from fpcheck.processes.packed_call import call, named
 from fpcheck.processes.process_limits import Bounds, bound, whole_seconds
-from fpcheck.processes.process_watch import Watch
-from fpcheck.processes.reply import Cause, ChildError, Reply, reply_of, result_of
+from fpcheck.processes.reply import Cause, ChildError, Reply, call, named, reply_of, result_of
 
 T = TypeVar("T")
 _STEP = 2**20
@@ -32,20 +31,47 @@ _LOOKS = 10
 _Started = tuple["int | subprocess.Popen[bytes]", int]
 
 
-class Task(Value, frozen=True):
-    """What a child does.
+# What Linux says of a process; macOS has only `ps`.
+_STAT = "/proc/{}/stat"
+# States, as `ps` and Linux call them, in which a process does not wait for anything: it runs, or
+# would if the machine had time, or somebody stopped it.
+_NOT_WAITING = ("R", "T", "t")
 
-    Attributes:
-        function: `package.module:function`, which the child imports.
-        arguments: a packed tuple.
-        bounds: what the child may take.
-        environment: variables that are set before the function is imported.
-    """
+
+class Task(Value, frozen=True):
+    """What a child does: call a function of a module, with a packed tuple of arguments."""
 
     function: str
     arguments: bytes
     bounds: Bounds
     environment: dict[str, str]
+
+
+class Watch:
+    """Looks at a process, given by its number, from time to time."""
+
+    def __init__(self, process: int) -> None:
+        self._process = process
+        self._seen: str | None = None
+
+    def idle(self) -> bool:
+        """Whether it waits, and has done nothing but wait since the last look."""
+        before, self._seen = self._seen, _signs(self._process)
+        if self._seen is None or self._seen != before:
+            return False
+        state = self._seen.rpartition(")")[2].split()[:1]  # the name, in brackets, may be anything
+        return bool(state) and not state[0].startswith(_NOT_WAITING)
+
+
+def _signs(process: int) -> str | None:
+    """The state of a process and what changes while it works; None if the system does not say."""
+    with suppress(OSError):
+        # State, processor time of all threads, pages that were touched, time spent on disks.
+        return Path(_STAT.format(process)).read_text(errors="replace")
+    with suppress(OSError, subprocess.CalledProcessError):
+        command = ["ps", "-o", "stat=", "-o", "time=", "-p", str(process)]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return None
 
 
 class LimitedProcess:
@@ -55,18 +81,8 @@ class LimitedProcess:
         self._process, self._pipe = started
         self._bounds = bounds
 
-    @property
-    def _number(self) -> int:
-        """Of the process."""
-        return self._process if isinstance(self._process, int) else self._process.pid
-
     def result(self, kind: type[T]) -> T:
-        """What the function returned; waits for it.
-
-        Raises:
-            FpcheckError: the function raised it.
-            ChildError: the child gave no result, or none of this type.
-        """
+        """Wait for what the function returns or raises; ChildError if that has not this type."""
         try:
             data = self._received()
         finally:
@@ -86,24 +102,19 @@ class LimitedProcess:
         The time is counted in looks at the child, and only while this process waits: a parent that
         was stopped, or that does not wait, does not look.
         """
-        parts: list[bytes] = []
-        size = idle = 0
-        watch = Watch(self._number)
+        received, idle = bytearray(), 0
+        watch = Watch(self._process if isinstance(self._process, int) else self._process.pid)
         waiting = select.poll()
         waiting.register(self._pipe, select.POLLIN)
-        while size <= self._bounds.reply:
-            if not waiting.poll(self._bounds.stalled_seconds * 1000 / _LOOKS):
-                idle = idle + 1 if watch.idle() else 0
-                if idle == _LOOKS:
-                    return None
-                continue
-            data = os.read(self._pipe, _STEP)
-            if not data:
-                break
-            parts.append(data)
-            size += len(data)
-            idle = 0
-        return b"".join(parts)
+        while len(received) <= self._bounds.reply:
+            if waiting.poll(self._bounds.stalled_seconds * 1000 / _LOOKS):
+                data, idle = os.read(self._pipe, _STEP), 0
+                if not data:
+                    break
+                received += data
+            elif (idle := idle + 1 if watch.idle() else 0) == _LOOKS:
+                return None
+        return bytes(received)
 
     def end(self) -> int:
         """End the child if it still runs; its exit status, negative for a signal.
@@ -135,14 +146,10 @@ def start(
     descriptors: tuple[int, ...] = (),
     environment: Mapping[str, str] | None = None,
 ) -> LimitedProcess:
-    """Start to run a function in a child: a fork where that is safe, else a fresh interpreter.
+    """Start to run `package.module:function` in a child: a fork if that is safe, else a new Python.
 
-    Args:
-        function: `package.module:function`; its type hints say how its arguments are unpacked.
-        arguments: all of them.
-        bounds: what the child may take.
-        descriptors: files that the child needs.
-        environment: variables that the child sets before it imports the function.
+    The function's type hints say how its arguments are unpacked. The child inherits the files of
+    `descriptors`. It sets the variables of `environment` before it imports the function.
     """
     task = Task(function, pack(arguments), bounds, {**(environment or {})})
     started = _forked(task) if may_fork() else _spawned(task, descriptors)
@@ -191,23 +198,17 @@ def _spawned(task: Task, descriptors: tuple[int, ...]) -> _Started:
     return process, reading
 
 
-def main() -> None:
-    """The far end of `_spawned`."""
-    _serve(unpack(sys.stdin.buffer.read(), Task), int(sys.argv[1]))
-    os._exit(0)  # the reply is written, and taking Python down takes as long as a small file
-
-
 def _serve(task: Task, pipe: int) -> None:
     os.environ.update(task.environment)
-    reply = reply_of(lambda: _run(task))
+
+    def result() -> bytes:
+        function = named(task.function)  # first: the memory that libraries map does not count
+        bound(task.bounds)
+        return call(function, task.arguments)
+
+    reply = reply_of(result)
     with os.fdopen(pipe, "wb") as stream:
         stream.write(pack(reply))
-
-
-def _run(task: Task) -> bytes:
-    function = named(task.function)  # first: the memory that libraries map does not count
-    bound(task.bounds)
-    return call(function, task.arguments)
 
 
 def how_ended(status: int) -> str:
@@ -215,5 +216,6 @@ def how_ended(status: int) -> str:
     return f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
 
 
-if __name__ == "__main__":
-    main()
+if __name__ == "__main__":  # the far end of `_spawned`
+    _serve(unpack(sys.stdin.buffer.read(), Task), int(sys.argv[1]))
+    os._exit(0)  # the reply is written, and taking Python down takes as long as a small file

@@ -3,6 +3,7 @@
 import math
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -46,8 +47,6 @@ def bound(bounds: Bounds) -> None:
     waits, or is stopped, or the machine is busy, does not count.
     """
     global _bounds  # as the limits are that the system keeps
-    if resource is None:
-        return
     signal.signal(signal.SIGXCPU, signal.SIG_DFL)  # the parent may ignore it
     _bounds = bounds
     for what, most in (
@@ -55,10 +54,8 @@ def bound(bounds: Bounds) -> None:
         (resource.RLIMIT_AS, _address_space() + bounds.space),
         (resource.RLIMIT_CORE, 0),
     ):
-        try:
+        with suppress(ValueError, OSError):  # macOS knows no limit of address space
             _set(what, most)
-        except (ValueError, OSError):  # macOS knows no limit of address space
-            continue
 
 
 def whole_seconds(seconds: float) -> int:
@@ -68,11 +65,10 @@ def whole_seconds(seconds: float) -> int:
 
 def allow(more: int) -> None:
     """Let this process map so many more bytes: those of data that was found to be sound."""
-    if resource is None:
-        return
-    soft = resource.getrlimit(resource.RLIMIT_AS)[0]
-    if soft != resource.RLIM_INFINITY:
-        _set(resource.RLIMIT_AS, soft + more)
+    if _bounds is not None:
+        soft = resource.getrlimit(resource.RLIMIT_AS)[0]
+        if soft != resource.RLIM_INFINITY:
+            _set(resource.RLIMIT_AS, soft + more)
 
 
 def allow_time(nbytes: int) -> None:

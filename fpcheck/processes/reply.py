@@ -1,16 +1,38 @@
-"""What a child process replies: a packed result, or the error that prevented it."""
+"""What crosses a process: a call with packed arguments, and its reply."""
 
 import traceback
 from collections.abc import Callable
 from enum import StrEnum
+from importlib import import_module
+from typing import Any, cast, get_type_hints
 
-from fpcheck.codec import Value
+from fpcheck.codec import Value, pack, unpack
 from fpcheck.errors import FpcheckError, as_text
 
+Function = Callable[..., Any]
 # Characters that are kept of the message of an unexpected exception.
 _MESSAGE = 500
 # By name, since a reply names the class of its error.
 _ERRORS = {"FpcheckError": FpcheckError} | {k.__name__: k for k in FpcheckError.__subclasses__()}
+
+
+def named(name: str) -> Function:
+    """The function that `package.module:function` names."""
+    module, _, function = name.partition(":")
+    return cast(Function, getattr(import_module(module), function))
+
+
+def types_of(function: Function) -> tuple[Any, Any]:
+    """The types of the arguments, as one tuple, and of the result."""
+    hints = get_type_hints(function)
+    result = hints.pop("return")
+    return tuple.__class_getitem__(tuple(hints.values())), result
+
+
+def call(function: Function, arguments: bytes, declared: Function | None = None) -> bytes:
+    """The packed result of a function; `declared` has its type hints, if it has none itself."""
+    kinds, _ = types_of(declared or function)
+    return pack(function(*unpack(arguments, kinds)))
 
 
 class Cause(StrEnum):
@@ -27,12 +49,7 @@ class Cause(StrEnum):
 
 
 class ChildError(Exception):
-    """A child process gave no result.
-
-    Args:
-        cause: the kind of failure.
-        detail: the exception, how the process ended, or its limit; may be empty.
-    """
+    """A child gave no result; the detail is an exception, its end, or its limit, or empty."""
 
     def __init__(self, cause: Cause, detail: str = "") -> None:
         super().__init__(cause, detail)
@@ -43,12 +60,7 @@ class ChildError(Exception):
 class Reply(Value, frozen=True):
     """A packed result or an error; the parent limits its size when it receives it.
 
-    Attributes:
-        result: the packed result; empty after an error.
-        error: the class of an `FpcheckError`, or a `Cause`; empty without an error.
-        fact: of the error.
-        advice: of the error.
-        trace: the traceback in the child, for --debug.
+    The error is the class of an `FpcheckError`, or a `Cause`; the trace is for --debug.
     """
 
     result: bytes = b""
@@ -69,11 +81,9 @@ def reply_of(
     work: Callable[[], bytes],
     explain: Callable[[Exception], FpcheckError | ChildError] = unexpected,
 ) -> Reply:
-    """The reply with the result of `work`, or with the error that it raises.
+    """The reply with the packed result of `work`, or with the error that it raises.
 
-    Args:
-        work: returns a packed result.
-        explain: turns an unexpected exception into the error that the parent raises.
+    `explain` turns an unexpected exception into the error that the parent raises.
     """
     try:
         return Reply(work())
@@ -87,13 +97,7 @@ def reply_of(
 
 
 def result_of(reply: Reply) -> bytes:
-    """The packed result.
-
-    Raises:
-        FpcheckError: the child raised it; of the same class.
-        ChildError: the child failed in another way.
-        ValueError: no child replies this.
-    """
+    """The packed result; raises the error of the child, or ValueError if no child replies this."""
     if not reply.error:
         return reply.result
     kind = _ERRORS.get(reply.error)

@@ -8,8 +8,8 @@ from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint import accuracy
 from fpcheck.fingerprint.accuracy import Accuracy
 from fpcheck.fingerprint.structure import Structure
-from fpcheck.model.labels import IMAGENET_CLASSES
 from fpcheck.model.opened_model import OpenedModel
+from fpcheck.model.questions import IMAGENET_CLASSES
 from fpcheck.workflows import labelled_data
 
 

@@ -21,7 +21,7 @@ from fpcheck.layout.placement import is_weights_only
 from fpcheck.layout.storage_gaps import says_less
 from fpcheck.model.environment import environment, lacking
 from fpcheck.model.opened_model import OpenedModel
-from fpcheck.model.runner import OutputPlan
+from fpcheck.model.questions import OutputPlan
 from fpcheck.progress import Progress
 from fpcheck.workflows.plan import ComparePlan
 

@@ -15,7 +15,7 @@ from fpcheck.fingerprint.undone import Undone, Wanted
 from fpcheck.golden.golden import Golden
 from fpcheck.golden.store import Entry
 from fpcheck.model.opened_model import OpenedModel
-from fpcheck.model.runner import OutputPlan
+from fpcheck.model.questions import OutputPlan
 from fpcheck.workflows.golden_lookup import reachable
 
 # At most so many tensors are looked at: what happened to more shows in the first of them.

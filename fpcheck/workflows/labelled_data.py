@@ -10,7 +10,7 @@ import numpy as np
 from fpcheck.codec import Array, Value
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint.structure import Structure
-from fpcheck.model.labels import Label
+from fpcheck.model.questions import Label
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 

@@ -22,9 +22,8 @@ from fpcheck.golden.store import shipped
 from fpcheck.layout.layer_matching import out_of_order, out_of_place
 from fpcheck.layout.placement import is_weights_only, misfit
 from fpcheck.model.environment import chosen_backend
-from fpcheck.model.file_contents import FileContents
-from fpcheck.model.opened_model import OpenedModel
-from fpcheck.model.runner import LiveModel
+from fpcheck.model.opened_model import FileContents, OpenedModel
+from fpcheck.model.questions import LiveModel
 from fpcheck.model.source import Kind, Options, Source, parse
 from fpcheck.wording import some
 from fpcheck.workflows.plan import Plan, file_of

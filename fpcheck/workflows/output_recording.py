@@ -12,7 +12,7 @@ from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.outputs import Outputs, Reach, largest_difference
 from fpcheck.model.opened_model import OpenedModel
-from fpcheck.model.runner import OutputPlan
+from fpcheck.model.questions import OutputPlan
 from fpcheck.model.source import Kind, Options, Source
 from fpcheck.model.worker_client import WorkerClient
 from fpcheck.workflows.model_access import brought

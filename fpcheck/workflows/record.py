@@ -21,7 +21,7 @@ from fpcheck.golden.store import Entry
 from fpcheck.layout.placement import is_weights_only
 from fpcheck.model.environment import environment
 from fpcheck.model.opened_model import OpenedModel
-from fpcheck.model.runner import OutputPlan
+from fpcheck.model.questions import OutputPlan
 from fpcheck.model.source import Options, Source
 from fpcheck.model.worker_client import WorkerClient
 from fpcheck.progress import Progress, silent

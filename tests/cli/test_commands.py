@@ -265,7 +265,7 @@ def test_weights_that_cannot_be_downloaded_are_told_in_two_lines(here: Path) -> 
     )
     first, second = done.stderr.splitlines()
     assert done.returncode == 2
-    assert first.startswith("error: resnet50: its the ImageNet weights cannot be downloaded: ")
+    assert first.startswith("error: resnet50: the ImageNet weights cannot be downloaded: ")
     assert second == (
         "Use --weights random --seed 0, or --weights FILE with a file of ResNet50's weights."
     )

@@ -24,7 +24,7 @@ from fpcheck.keras_config.model_config import draft
 from fpcheck.model import live_structure, loader
 from fpcheck.model.applications import APPLICATIONS
 from fpcheck.model.live_model import LiveKerasModel
-from fpcheck.model.source import parse
+from fpcheck.model.source import Options, parse
 
 MODELS = importlib.import_module("models")
 
@@ -334,7 +334,7 @@ class Unfilled(Dataset):
 @pytest.mark.parametrize("name", APPLICATIONS)
 def test_the_configuration_of_an_application_contains_its_whole_structure(name: str) -> None:
     saving = importlib.import_module("keras.src.saving.saving_lib")
-    model = loader.architecture(parse(name))
+    model = loader.load(parse(name), Options(), architecture_only=True).model
     alive = live_structure.read_structure(model)
     shapes: LayerTensors = {}
     for layer, tensor in alive.tensors:

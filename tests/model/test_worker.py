@@ -14,11 +14,10 @@ from fpcheck.codec import PathText, pack, unpack
 from fpcheck.errors import FpcheckError, UnavailableError
 from fpcheck.fingerprint import probes
 from fpcheck.model import worker_client
-from fpcheck.model.question import Host, question
-from fpcheck.model.runner import OutputPlan
+from fpcheck.model.questions import Host, OutputPlan, question
 from fpcheck.model.source import Kind, Options, Source, parse
 from fpcheck.model.worker_client import WorkerClient
-from fpcheck.processes.packed_call import types_of
+from fpcheck.processes.reply import types_of
 
 NOISY = """
 import os, sys

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from fpcheck import demo
-from fpcheck.processes import process_watch
-from fpcheck.processes.process_watch import Watch
+from fpcheck.processes import limited_process
+from fpcheck.processes.limited_process import Watch
 
 TINY = "limits.SECONDS, limits.STALLED_SECONDS = 1.0, 0.5"
 LONGER = 1.1  # than both
@@ -201,7 +201,7 @@ def test_where_there_is_no_proc_ps_tells(
     )
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    monkeypatch.setattr(process_watch, "_STAT", str(tmp_path / "no-{}"))
+    monkeypatch.setattr(limited_process, "_STAT", str(tmp_path / "no-{}"))
     watch = Watch(7)
     assert [watch.idle() for _ in range(3)] == [False, idle, idle]
 

@@ -8,7 +8,8 @@ from PIL import Image
 
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint.structure import Edge, Port, Structure
-from fpcheck.model.labels import IMAGENET_CLASSES, Label, imagenet_labels
+from fpcheck.model.live_model import LiveKerasModel
+from fpcheck.model.questions import IMAGENET_CLASSES, Label
 from fpcheck.workflows import labelled_data
 
 
@@ -76,7 +77,7 @@ def test_imagenet_classes_are_named_as_keras_names_them(monkeypatch: pytest.Monk
 
     index = {str(n): [f"n{n:08d}", f"name {n}"] for n in range(IMAGENET_CLASSES)}
     monkeypatch.setattr(imagenet_utils, "CLASS_INDEX", index)
-    labels = imagenet_labels()
+    labels = LiveKerasModel(None, "memory").labels()
     assert len(labels) == IMAGENET_CLASSES
     assert labels[281] == Label("n00000281", "name 281")
 

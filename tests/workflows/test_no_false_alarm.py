@@ -14,7 +14,7 @@ from fpcheck.comparison.output_findings import compare_outputs
 from fpcheck.demo import MODEL
 from fpcheck.fingerprint.outputs import Answer, Outputs
 from fpcheck.golden.golden import Golden
-from fpcheck.model.runner import OutputPlan
+from fpcheck.model.questions import OutputPlan
 from fpcheck.model.source import Options
 from fpcheck.model.worker_client import WorkerClient
 from fpcheck.workflows.compare import compare_source
