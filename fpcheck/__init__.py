@@ -168,8 +168,8 @@ def load_golden(name: str, *, goldens: str | Path | None = None) -> "Golden":
     Raises:
         FpcheckError: no such golden, or a damaged one.
     """
+    from fpcheck.golden.lookup import find
     from fpcheck.wording import for_python
-    from fpcheck.workflows.golden_lookup import find
 
     with for_python():
         return find(name, goldens).load()

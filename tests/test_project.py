@@ -103,7 +103,7 @@ FRAMEWORK_MODULES = {
     "model/preprocessing.py",
     "model/recorder.py",
     "model/sensitivity.py",
-    "workflows/model_access.py",
+    "workflows/open_model.py",
 }
 # What each folder may import of the others: see docs/architecture.md.
 READING = {"files", "processes", "keras_config", "layout", "formats", "fingerprint", "loading"}

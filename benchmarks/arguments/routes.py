@@ -28,7 +28,7 @@ from fpcheck.processes.packed_call import named
 from fpcheck.report.report import Report
 from fpcheck.workflows import evaluation
 from fpcheck.workflows.compare import compare_source
-from fpcheck.workflows.golden_lookup import Choice
+from fpcheck.workflows.plan import Choice
 from fpcheck.workflows.record import unstored
 from fpcheck.workflows.request import CompareRequest, RecordRequest
 
@@ -133,7 +133,7 @@ class Meeting:
             try:
                 model.save(path)
                 request = RecordRequest(levels=("structure", "weights"))
-                self.files[kind] = unstored(str(path), request, Options(static=True)).golden
+                self.files[kind] = unstored(str(path), request, Options(static=True))[0]
             except FpcheckError as error:
                 self.files[kind] = f"refused {error.fact}"
             except Exception as error:

@@ -28,7 +28,6 @@ _SOURCES = (
     "golden",
     "model",
     "workflows/record.py",
-    "workflows/record_plan.py",
 )
 
 

@@ -9,10 +9,10 @@ from rich.text import Text
 from fpcheck.cli import options as opt
 from fpcheck.cli.console import complain, put, say
 from fpcheck.errors import EXIT_ERROR, FpcheckError
+from fpcheck.golden.lookup import HOW_TO_RECORD, find, goldens_folder, stores
 from fpcheck.golden.store import Store
 from fpcheck.report.golden_text import render_golden
 from fpcheck.report.text import clean
-from fpcheck.workflows.golden_lookup import HOW_TO_RECORD, find, goldens_folder, stores
 
 
 def list_goldens(goldens: opt.Goldens = None) -> None:

@@ -13,10 +13,10 @@ from fpcheck.fingerprint.outputs import Noise
 from fpcheck.fingerprint.structure import Structure
 from fpcheck.fingerprint.undone import Undone, Wanted
 from fpcheck.golden.golden import Golden
+from fpcheck.golden.lookup import reachable
 from fpcheck.golden.store import Entry
 from fpcheck.model.opened_model import OpenedModel
 from fpcheck.model.runner import OutputPlan
-from fpcheck.workflows.golden_lookup import reachable
 
 # At most so many tensors are looked at: what happened to more shows in the first of them.
 MOST_TENSORS = 2000

@@ -15,6 +15,7 @@ from fpcheck.errors import (
 )
 from fpcheck.formats import gate_suffixes
 from fpcheck.golden.document import SEAL
+from fpcheck.golden.lookup import goldens_folder
 from fpcheck.golden.store import Entry, Store
 from fpcheck.model.source import Kind, Options, Source
 from fpcheck.model.worker_client import WorkerClient
@@ -22,7 +23,6 @@ from fpcheck.progress import Progress, silent
 from fpcheck.report.report import Report
 from fpcheck.settings import FILE, locate
 from fpcheck.workflows.compare import compare_source
-from fpcheck.workflows.golden_lookup import goldens_folder
 from fpcheck.workflows.request import CompareRequest, check_levels
 
 # The worst outcome decides: what could not be judged weighs more than what was judged bad.

@@ -1,4 +1,4 @@
-"""Labelled examples and given probes, from `.npz` files and folders of images."""
+"""Labelled examples, how well a model predicts them, and given probes: `.npz`, or images."""
 
 import zlib
 from pathlib import Path
@@ -9,8 +9,11 @@ import numpy as np
 
 from fpcheck.codec import Array, Value
 from fpcheck.errors import FpcheckError
+from fpcheck.fingerprint import accuracy
+from fpcheck.fingerprint.accuracy import Accuracy
 from fpcheck.fingerprint.structure import Structure
-from fpcheck.model.labels import Label
+from fpcheck.model.labels import IMAGENET_CLASSES, Label
+from fpcheck.model.opened_model import OpenedModel
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 
@@ -27,6 +30,28 @@ class Examples(Value, frozen=True, eq=False):
     images: Array
     labels: Array
     classes: tuple[str, ...]
+
+
+def accuracy_on(
+    path: Path, model: OpenedModel, structure: Structure, preprocess: str, allow_nan: bool = False
+) -> Accuracy:
+    """Predict labelled examples and say how well; NaN is refused unless it is to be judged."""
+    examples = load_examples(path, structure)
+    scores = model.running().predict(examples.images, preprocess)
+    if scores.shape[1] == IMAGENET_CLASSES:
+        examples = as_imagenet(examples, model.running().labels())
+    if not np.isfinite(scores).all() and not allow_nan:
+        raise FpcheckError(
+            f"{path}: the model gives NaN or infinity on labelled examples",
+            "Fix the model, or its preprocessing, before you approve it.",
+        )
+    if examples.labels.min() < 0 or examples.labels.max() >= scores.shape[1]:
+        raise FpcheckError(
+            f"{path}: labels go up to {examples.labels.max()}, the model has {scores.shape[1]} "
+            "classes",
+            "Number the classes from 0.",
+        )
+    return accuracy.measure(examples.images, examples.labels, scores, examples.classes, preprocess)
 
 
 def load_examples(path: Path, structure: Structure) -> Examples:

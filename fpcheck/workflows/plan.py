@@ -1,10 +1,11 @@
 """The plan for one source: worked out once, before the model is loaded.
 
-A plan joins what the user asked, what `fpcheck.yaml` says and what the golden contains.
+A plan joins what the user asked, what `fpcheck.yaml` says and what the golden contains. It owns the
+open file of the source, which a child begins to read.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -16,16 +17,23 @@ from fpcheck.comparison.tolerance import Tolerances
 from fpcheck.fingerprint.levels import LEVELS
 from fpcheck.formats.model_file import Known, ModelFile, open_model_file
 from fpcheck.golden.golden import Golden
+from fpcheck.golden.lookup import find, of_name
 from fpcheck.model.applications import APPLICATIONS
 from fpcheck.model.environment import environment
 from fpcheck.model.source import Kind, Options, Source, parse
 from fpcheck.processes.limited_process import may_fork
 from fpcheck.settings import ModelSettings, locate
 from fpcheck.wording import given
-from fpcheck.workflows.golden_lookup import Choice, by_name
 from fpcheck.workflows.request import AUTO, CompareRequest, check_levels
 
 Asked = TypeVar("Asked", CompareRequest, Options)
+
+
+class Choice(Value, frozen=True, eq=False):
+    """A golden, and why it is the one to compare with."""
+
+    golden: Golden
+    why: str
 
 
 class Plan(Value, frozen=True, eq=False, kw_only=True):
@@ -39,17 +47,15 @@ class Plan(Value, frozen=True, eq=False, kw_only=True):
         known: digests of tensors that need no details; None if none need any.
         runs: whether it is sure that the model will be run, so that it is loaded at once.
         bare: whether a source without weights is enough.
-        parts: whether a file may contain a part of the architecture's weights.
     """
 
     given: object
     source: Source
     options: Options
-    file: ModelFile | None = None
+    file: ModelFile | None
     known: Known = None
     runs: bool = False
     bare: bool = False
-    parts: bool = False
 
 
 class ComparePlan(Plan, frozen=True, eq=False, kw_only=True):
@@ -65,24 +71,12 @@ class ComparePlan(Plan, frozen=True, eq=False, kw_only=True):
     choice: Choice | None = None
     preprocess: str = "none"
 
-    @property
-    def golden(self) -> Golden:
-        """The golden, which must have been chosen."""
-        assert self.choice is not None
-        return self.choice.golden
-
 
 @contextmanager
 def comparison_plan(
     source: object, request: CompareRequest, options: Options, choice: Choice | None = None
 ) -> Iterator[ComparePlan]:
-    """How a source is compared. Its file is open, and being read, as long as this context.
-
-    Args:
-        source: as given.
-        request: what was asked.
-        options: how the source is loaded.
-        choice: the golden, if the caller has one. Then `fpcheck.yaml` has no say.
+    """How a source is compared. If the caller has chosen the golden, `fpcheck.yaml` has no say.
 
     Raises:
         FpcheckError: no such source, level or golden.
@@ -91,21 +85,23 @@ def comparison_plan(
     parsed = resolve(source)
     said = None if choice else settings_of(parsed)
     mapped = said is not None and request.golden is None
-    request, options = completed(request, said), completed(options, said)
+    request, options = with_settings(request, said), with_settings(options, said)
     with file_of(parsed) as file:
-        choice = choice or by_name(parsed, request.golden, request.goldens)
+        choice = choice or _by_name(parsed, request, mapped)
+        bare = is_bare(parsed, options, request.levels or LEVELS)
         plan = ComparePlan(
-            given=source,
-            source=parsed,
-            options=options,
-            file=file,
-            bare=_is_bare(parsed, options, request, None),
-            parts=True,
-            request=request,
+            given=source, source=parsed, options=options, file=file, bare=bare, request=request
         )
-        if choice and mapped:
-            choice = replace(choice, why="fpcheck.yaml maps the file to it")
         yield with_golden(plan, choice) if choice else plan
+
+
+def _by_name(source: Source, request: CompareRequest, mapped: bool) -> Choice | None:
+    """The golden that names decide; None where only structures do (`golden_by_structure`)."""
+    if request.golden is not None:
+        why = "fpcheck.yaml maps the file to it" if mapped else "named by --golden"
+        return Choice(find(request.golden, request.goldens).load(), why)
+    entry = of_name(source.name, request.goldens)
+    return Choice(entry.load(), "the golden of the same name") if entry else None
 
 
 def with_golden(plan: ComparePlan, choice: Choice) -> ComparePlan:
@@ -114,19 +110,20 @@ def with_golden(plan: ComparePlan, choice: Choice) -> ComparePlan:
     if request.tolerance is not None:
         allowed = Tolerances(weights=request.tolerance, outputs=request.tolerance)
         golden = replace(golden, tolerances=allowed)
-    outputs, weights = golden.fingerprint.outputs, golden.fingerprint.weights
+    recorded = golden.fingerprint
     preprocess = request.preprocess
     if preprocess is None:
-        preprocess = outputs.preprocess if outputs else "none"
+        preprocess = recorded.outputs.preprocess if recorded.outputs else "none"
     elif preprocess == AUTO:
         preprocess = own_preprocess(plan.source, plan.options)
+    weights = recorded.weights
     return replace(
         plan,
         choice=replace(choice, golden=golden),
         preprocess=preprocess,
         known=None if weights is None else frozenset(m.digest for m in weights),
         runs=_will_run(golden, request, preprocess, plan.options.backend),
-        bare=_is_bare(plan.source, plan.options, request, golden),
+        bare=is_bare(plan.source, plan.options, request.levels or recorded.levels),
     )
 
 
@@ -140,24 +137,16 @@ def _will_run(golden: Golden, request: CompareRequest, preprocess: str, backend:
     return outputs.preprocess != preprocess or outputs.environment != environment(backend)
 
 
-def _is_bare(
-    source: Source, options: Options, request: CompareRequest, golden: Golden | None
-) -> bool:
-    levels = request.levels or (golden.fingerprint.levels if golden else LEVELS)
-    return set(levels) == {"structure"} and can_be_bare(source, options)
-
-
-def can_be_bare(source: Source, options: Options) -> bool:
-    """Whether the structure can be had without weights: an application and no file of weights."""
-    return source.kind is Kind.APPLICATION and options.weights in ("imagenet", "random")
+@contextmanager
+def plain_plan(source: object, options: Options, bare: bool = False) -> Iterator[Plan]:
+    """How a source is opened that is neither compared nor recorded."""
+    parsed = resolve(source)
+    with file_of(parsed) as file:
+        yield Plan(given=source, source=parsed, options=options, file=file, bare=bare)
 
 
 def resolve(source: object) -> Source:
-    """A source as given through the API or the command line.
-
-    Args:
-        source: a name, a path, `package.module:function`, or a `keras.Model`.
-    """
+    """A source as given through the API or the command line."""
     if isinstance(source, str | os.PathLike):
         return parse(os.fspath(source))
     name = str(getattr(source, "name", "model"))
@@ -179,16 +168,10 @@ def file_of(source: Source, known: Known = None) -> Iterator[ModelFile | None]:
         yield file
 
 
-def settings_of(source: Source) -> ModelSettings | None:
-    """What `fpcheck.yaml` says of a source, if anything."""
-    return locate(Path.cwd()).of(Path(source.target)) if source.local else None
-
-
-def completed(asked: Asked, said: ModelSettings | None) -> Asked:
-    """What the user asked, completed by `fpcheck.yaml` where the user said nothing."""
-    fields = asked.__struct_fields__
-    told = {name: value for name, value in given(said).items() if name in fields} if said else {}
-    return replace(asked, **{name: getattr(asked, name) or value for name, value in told.items()})
+def is_bare(source: Source, options: Options, levels: Collection[str]) -> bool:
+    """Whether a source without weights is enough, and can be had: an application's own."""
+    own = source.kind is Kind.APPLICATION and options.weights in ("imagenet", "random")
+    return own and set(levels) == {"structure"}
 
 
 def own_preprocess(source: Source, options: Options) -> str:
@@ -197,3 +180,15 @@ def own_preprocess(source: Source, options: Options) -> str:
     if source.kind is Kind.FILE and options.model is not None:
         named = parse(options.model)
     return APPLICATIONS[named.target] if named.kind is Kind.APPLICATION else "none"
+
+
+def settings_of(source: Source) -> ModelSettings | None:
+    """What `fpcheck.yaml` says of a source, if anything."""
+    return locate(Path.cwd()).of(Path(source.target)) if source.local else None
+
+
+def with_settings(asked: Asked, said: ModelSettings | None) -> Asked:
+    """What the user asked, completed by `fpcheck.yaml` where the user said nothing."""
+    told = given(said) if said else {}
+    fields = asked.__struct_fields__
+    return replace(asked, **{n: getattr(asked, n) or told[n] for n in fields if n in told})

@@ -1,23 +1,12 @@
-"""Which golden a source is compared with, and why that one."""
+"""Finds goldens: in the user's folder, then among those that come with fpcheck."""
 
-from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
-from fpcheck.codec import Value
 from fpcheck.errors import FpcheckError
-from fpcheck.golden.golden import Golden
 from fpcheck.golden.store import Entry, Store, nearest_folder, shipped
-from fpcheck.model.source import Source
 from fpcheck.settings import locate
 from fpcheck.wording import command
-
-
-class Choice(Value, frozen=True, eq=False):
-    """A golden, and why it is the one to compare with."""
-
-    golden: Golden
-    why: str
-
 
 HOW_TO_RECORD = f"Record one first. How: {command('record', help=True)}"
 
@@ -38,14 +27,18 @@ def stores(asked: str | Path | None) -> list[Store]:
     return [own] if own.folder.resolve() == bundled.folder.resolve() else [own, bundled]
 
 
-def reachable(goldens: str | Path | None) -> Iterator[Entry]:
+def reachable(goldens: str | Path | None) -> list[Entry]:
     """Every version of every golden that `find` gives for its label."""
-    seen: set[str] = set()
-    for store in stores(goldens):
-        for entry in store.entries():
-            if entry.label not in seen:
-                seen.add(entry.label)
-                yield entry
+    found: dict[str, Entry] = {}
+    for entry in chain.from_iterable(store.entries() for store in stores(goldens)):
+        found.setdefault(entry.label, entry)
+    return [*found.values()]
+
+
+def of_name(name: str, goldens: str | Path | None, version: int | None = None) -> Entry | None:
+    """The golden of a name, its newest version by default; None if there is none."""
+    found = (store.entry(name, version) for store in stores(goldens))
+    return next((entry for entry in found if entry is not None), None)
 
 
 def find(name: str, goldens: str | Path | None = None) -> Entry:
@@ -64,31 +57,11 @@ def find(name: str, goldens: str | Path | None = None) -> Entry:
     stem, _, version = name.partition("@")
     if version and not version.isdecimal():
         raise FpcheckError(f"{name}: no such golden", "A version is a number: NAME@2.")
-    for store in stores(goldens):
-        entry = store.entry(stem, int(version) if version else None)
-        if entry is not None:
-            return entry
-    known = [n for store in stores(goldens)[:1] for n in store.names()]
+    entry = of_name(stem, goldens, int(version) if version else None)
+    if entry is not None:
+        return entry
+    own = stores(goldens)[0]
+    known = own.names()
     there = f"Goldens: {', '.join(known[:8])}. To list all: {command('list', goldens=goldens)}"
-    fact = f"{name}: no such golden in {goldens_folder(goldens)}"
+    fact = f"{name}: no such golden in {own.folder}"
     raise FpcheckError(fact, there if known else HOW_TO_RECORD)
-
-
-def by_name(source: Source, asked: str | None, goldens: str | Path | None) -> Choice | None:
-    """The golden that names decide; None where only structures do (`golden_search.matched`).
-
-    Args:
-        source: what is compared.
-        asked: `--golden`, or what the configuration maps the source to.
-        goldens: `--goldens`.
-
-    Raises:
-        FpcheckError: there is none of the name that is asked for.
-    """
-    if asked is not None:
-        return Choice(find(asked, goldens).load(), "named by --golden")
-    for store in stores(goldens):
-        entry = store.entry(source.name)
-        if entry is not None:
-            return Choice(entry.load(), "the golden of the same name")
-    return None
