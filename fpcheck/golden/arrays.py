@@ -155,29 +155,21 @@ def _get_weights(group: Any, tensors: list[Tensor]) -> tuple[Measurement, ...]:
     measurements: list[Measurement] = []
     row = offset = 0
     for place, tensor in enumerate(tensors):
-        own = arrays["digests"][place].tobytes()
-        if not arrays["detailed"][place]:
-            measurements.append(Measurement(own, None))
-            continue
-        sizes = tensor.shape if len(tensor.shape) > 1 else ()
-        bounds = np.cumsum([offset, *sizes])
-        profiles = [arrays["profiles"][a:b] for a, b in pairwise(bounds)]
-        mistakes = zip(names, (d.tobytes() for d in arrays["counterfactuals"][row]), strict=True)
-        details = Details(
-            statistics=_statistics(arrays["statistics"][row]),
-            quantiles=arrays["quantiles"][row],
-            sketch=arrays["sketches"][row],
-            profiles=tuple(profiles),
-            counterfactuals={name: value for name, value in mistakes if any(value)},
-        )
-        measurements.append(Measurement(own, details))
-        row, offset = row + 1, int(bounds[-1])
+        details = None
+        if arrays["detailed"][place]:
+            bounds = np.cumsum([offset, *(tensor.shape if len(tensor.shape) > 1 else ())])
+            figures, mistakes = arrays["statistics"][row], arrays["counterfactuals"][row]
+            made = zip(names, mistakes, strict=True)
+            details = Details(
+                statistics=Statistics(*figures[:4].astype(int).tolist(), *figures[4:].tolist()),
+                quantiles=arrays["quantiles"][row],
+                sketch=arrays["sketches"][row],
+                profiles=tuple(arrays["profiles"][a:b] for a, b in pairwise(bounds)),
+                counterfactuals={name: value.tobytes() for name, value in made if value.any()},
+            )
+            row, offset = row + 1, int(bounds[-1])
+        measurements.append(Measurement(arrays["digests"][place].tobytes(), details))
     return tuple(measurements)
-
-
-def _statistics(row: Array) -> Statistics:
-    counts, figures = row[:4].astype(int), row[4:]
-    return Statistics(*(int(c) for c in counts), *(float(f) for f in figures))
 
 
 def _put_outputs(group: Any, outputs: Outputs) -> None:
@@ -217,34 +209,32 @@ def _get_outputs(group: Any) -> Outputs:
     head = _get_json(group, "head", _OutputsHead)
     specs = enumerate(head.inputs if head.given else ())
     given = tuple(_get_array(group[f"probes/{i}"], spec.dtype) for i, spec in specs)
-    answers = tuple(
-        Answer(
-            **msgspec.structs.asdict(answer),
-            logits=group[f"logits/{i}"][()],
-            final=group[f"final/{i}"][()],
-            sketch=group["sketches"][i],
-        )
-        for i, answer in enumerate(head.answers)
-    )
-    sketches, norms = group["activations"][()], group["norms"][()]
+    count = len(head.answers)
+    kept = _get_each(group, "logits", count), _get_each(group, "final", count)
+    answers = zip(head.answers, *kept, group["sketches"][()], strict=True)
+    layers = zip(head.activations, group["norms"][()], group["activations"][()], strict=True)
+    others = {name: f"alternatives/{place}" for place, name in enumerate(head.alternatives)}
     return Outputs(
         probes=Probes(head.inputs, head.count, given, head.probe_recipe),
         preprocess=head.preprocess,
-        answers=answers,
+        answers=tuple(
+            Answer(a.name, a.shape, logits, final, a.squashed, own)
+            for a, logits, final, own in answers
+        ),
         activations=tuple(
-            Activation(a.layer, a.call, a.shape, float(norms[i]), sketches[i])
-            for i, a in enumerate(head.activations)
+            Activation(a.layer, a.call, a.shape, float(n), own) for a, n, own in layers
         ),
         environment=head.environment,
         noise=head.noise,
         reach=head.reach,
-        alternatives={
-            name: tuple(group[f"alternatives/{number}/{i}"][()] for i in range(len(answers)))
-            for number, name in enumerate(head.alternatives)
-        },
+        alternatives={name: _get_each(group, place, count) for name, place in others.items()},
         functions={name: group["functions"][i] for i, name in enumerate(head.functions)},
         recipe=head.recipe,
     )
+
+
+def _get_each(group: Any, name: str, count: int) -> tuple[Array, ...]:
+    return tuple(group[f"{name}/{i}"][()] for i in range(count))
 
 
 _ACCURACY = ("examples", "labels", "predicted", "confidence", "margin")

@@ -133,41 +133,31 @@ def _dump(value: Any, flow: bool = False) -> str:
 
 
 def _head(golden: Golden, arrays: bytes) -> Head:
-    fingerprint = golden.fingerprint
-    levels, content_id, structure, shape = described(fingerprint)
     return Head(
         schema=SCHEMA,
         name=golden.name,
         version=golden.version,
         arrays=digest.text(digest.of_bytes(arrays)),
-        levels=levels,
-        content_id=content_id,
-        structure=structure,
-        shape=shape,
+        **_description(golden.fingerprint),
         provenance=golden.provenance,
         source=golden.source,
         model=_summary(golden),
     )
 
 
-# Levels, content id, digest of the structure with names, digest without names.
-Described = tuple[tuple[Level, ...], str | None, str, str]
-
-
-def described(fingerprint: "Fingerprint") -> Described:
-    """The description of a fingerprint in a head, computed from the fingerprint."""
+def _description(fingerprint: "Fingerprint") -> dict[str, Any]:
     own, structure = fingerprint.content_id, fingerprint.structure
-    return (
-        fingerprint.levels,
-        digest.text(own) if own else None,
-        digest.text(structure.digest),
-        digest.text(structure.shape_digest),
-    )
+    return {
+        "levels": fingerprint.levels,
+        "content_id": digest.text(own) if own else None,
+        "structure": digest.text(structure.digest),
+        "shape": digest.text(structure.shape_digest),
+    }
 
 
-def described_by(head: Head) -> Described:
-    """The description of a fingerprint in a head."""
-    return (head.levels, head.content_id, head.structure, head.shape)
+def describes(head: Head, fingerprint: "Fingerprint") -> bool:
+    """Whether levels, content id and digests of the structure are those of a fingerprint."""
+    return all(getattr(head, name) == own for name, own in _description(fingerprint).items())
 
 
 def _summary(golden: Golden) -> dict[str, Any]:
@@ -188,11 +178,8 @@ def _summary(golden: Golden) -> dict[str, Any]:
     if outputs is not None:
         summary |= _outputs_summary(outputs, _is_provable(golden, outputs))
     if accuracy is not None:
-        summary["accuracy"] = {
-            "examples": accuracy.count,
-            "top1": _round(accuracy.top1),
-            "top5": _round(accuracy.top5),
-        }
+        rates = {"top1": _round(accuracy.top1), "top5": _round(accuracy.top5)}
+        summary["accuracy"] = {"examples": accuracy.count, **rates}
     return summary
 
 
@@ -242,10 +229,11 @@ def _lines(fingerprint: "Fingerprint") -> str:
     """One line per layer and one per tensor, for people."""
     structure: Structure = fingerprint.structure
     weights = fingerprint.weights or (None,) * len(structure.tensors)
-    layers = (_layer(layer) for layer in structure.layers)
     pairs = zip(structure.tensors, weights, strict=True)
-    tensors = (_tensor(layer, tensor, measured) for (layer, tensor), measured in pairs)
-    parts = {"layers": layers, "tensors": tensors}
+    parts = {
+        "layers": map(_layer, structure.layers),
+        "tensors": (_tensor(*place, measured) for place, measured in pairs),
+    }
     return "".join(
         f"{name}:\n" + "".join(f"- {_dump(line, flow=True)}" for line in lines)
         for name, lines in parts.items()
@@ -275,13 +263,9 @@ def _tensor(layer: "Layer", tensor: "Tensor", measured: "Measurement | None") ->
     if measured is None:
         return line
     if measured.details is not None:
-        figures = measured.details.statistics
-        line |= {
-            "mean": _round(figures.mean),
-            "std": _round(figures.std),
-            "min": _round(figures.minimum),
-            "max": _round(figures.maximum),
-        }
-        if figures.zeros:
-            line["zeros"] = figures.zeros
+        own = measured.details.statistics
+        figures = {"mean": own.mean, "std": own.std, "min": own.minimum, "max": own.maximum}
+        line |= {name: _round(value) for name, value in figures.items()}
+        if own.zeros:
+            line["zeros"] = own.zeros
     return {**line, "digest": digest.text(measured.digest)}

@@ -52,8 +52,8 @@ class Entry:
             FpcheckError: either file is missing, damaged, or of an unknown schema.
         """
         editable, head = self.document()
-        fingerprint = self._decode(self._arrays(head))
-        if document.described(fingerprint) != document.described_by(head):
+        fingerprint = self._fingerprint(head.arrays)
+        if not document.describes(head, fingerprint):
             raise document.damaged(self.path, "its two files describe different models", "both")
         return Golden(
             name=head.name,
@@ -66,20 +66,17 @@ class Entry:
             path=self.path,
         )
 
-    def _arrays(self, head: document.Head) -> bytes:
-        path = self.path.with_suffix(".h5")
-        data = _read(path, self.label)
-        if digest.text(digest.of_bytes(data)) != head.arrays:
-            raise document.damaged(path, f"it is not the file that {self.path.name} describes")
-        return data
-
-    def _decode(self, data: bytes) -> "Fingerprint":
+    def _fingerprint(self, sealed: str) -> "Fingerprint":
         from fpcheck.golden import arrays  # imports h5py, which reading a head does not need
 
+        path = self.path.with_suffix(".h5")
+        data = _read(path, self.label)
+        if digest.text(digest.of_bytes(data)) != sealed:
+            raise document.damaged(path, f"it is not the file that {self.path.name} describes")
         try:
             return arrays.decode(data)
         except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
-            path, why = self.path.with_suffix(".h5"), f"not readable ({error})"
+            why = f"not readable ({error})"
             raise document.damaged(path, why, alternative="update fpcheck.") from error
 
     def document(self) -> tuple[document.Editable, document.Head]:
