@@ -16,7 +16,7 @@ from fpcheck.diagnosis.evidence import Diagnoses
 from fpcheck.diagnosis.outputs import numeric_environment
 from fpcheck.diagnosis.structure import wrong_architecture
 from fpcheck.diagnosis.weights import other_checkpoint
-from fpcheck.report.report import Diagnosis
+from fpcheck.report.result import Diagnosis
 
 Rule = Callable[[Case], Diagnoses]
 

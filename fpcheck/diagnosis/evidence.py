@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from fpcheck.comparison.weight_findings import Changed
 from fpcheck.diagnosis.case import Case
-from fpcheck.report.report import Diagnosis
+from fpcheck.report.result import Diagnosis
 from fpcheck.wording import some as some
 
 # What a rule yields.

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from fpcheck.comparison.finding import Finding
 from fpcheck.comparison.verdict import LevelResult
-from fpcheck.report.report import AccuracyResult, Diagnosis, Report
+from fpcheck.report.result import AccuracyResult, Diagnosis, Result
 
 # How many of the findings are shown.
 WORST = 5
@@ -25,7 +25,7 @@ _COUNTED = {"structure": "place", "weights": "tensor", "outputs": "output"}
 _METRICS = {"max_difference_over_rms": "max/RMS", "relative_l2": "relative L2"}
 
 
-def render(report: Report, verbose: bool = False) -> RenderableType:
+def render(report: Result, verbose: bool = False) -> RenderableType:
     """The report as something rich can print.
 
     Args:
@@ -44,7 +44,7 @@ def render(report: Report, verbose: bool = False) -> RenderableType:
     return Group(*parts)
 
 
-def plain_text(report: Report, verbose: bool = False) -> str:
+def plain_text(report: Result, verbose: bool = False) -> str:
     """The report without colours, WIDTH columns wide."""
     return without_colours(render(report, verbose))
 
@@ -73,7 +73,7 @@ def _indented(content: RenderableType, above: int = 0) -> RenderableType:
     return Padding(content, (above, 0, 0, 2), expand=False)
 
 
-def _headline(report: Report) -> Iterator[RenderableType]:
+def _headline(report: Result) -> Iterator[RenderableType]:
     mark, colour = _MARKS[report.verdict]
     verdict = Text(f"{mark} {report.verdict}", f"bold {colour}")
     source, container = clean(report.candidate.source), f" ({report.candidate.format})"
@@ -87,14 +87,14 @@ def _headline(report: Report) -> Iterator[RenderableType]:
         yield _line(f"{'second':<11}", source)
 
 
-def _levels(report: Report) -> Iterator[RenderableType]:
+def _levels(report: Result) -> Iterator[RenderableType]:
     for name, result in report.levels.items():
         reason = _reason(report, name, result)
         status = f"{result.status:<6}" if reason else result.status
         yield _line(f"{name:<11}", Text.assemble((status, _STATUS[result.status]), "  ", reason))
 
 
-def _reason(report: Report, level: str, result: LevelResult) -> str:
+def _reason(report: Result, level: str, result: LevelResult) -> str:
     if result.status != "fail":
         reason = result.reason or _allowed_differences(report, level)
         return clean(reason.replace("the golden", f"the {report.reference}", 1), LONGEST_REASON)
@@ -103,7 +103,7 @@ def _reason(report: Report, level: str, result: LevelResult) -> str:
     return f"1 {counted} differs" if places == 1 else f"{places} {counted}s differ"
 
 
-def _allowed_differences(report: Report, level: str) -> str:
+def _allowed_differences(report: Result, level: str) -> str:
     """How many differences the tolerance of a level allows."""
     bounds = [f.tolerance for f in report.findings if f.level == level and f.tolerance is not None]
     return f"{len(bounds)} differ within {max(bounds):g}" if bounds else ""
@@ -127,7 +127,7 @@ def _diagnosis(diagnosis: Diagnosis) -> RenderableType:
     return _indented(Group(head, *map(_indented, lines)), 1)
 
 
-def _findings(report: Report, verbose: bool) -> Iterator[RenderableType]:
+def _findings(report: Result, verbose: bool) -> Iterator[RenderableType]:
     errors = sorted(report.errors, key=_size, reverse=True)
     notes = [finding for finding in report.findings if finding.severity == "note"]
     shown = [*errors, *notes] if verbose else errors[:WORST]

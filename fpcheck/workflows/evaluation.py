@@ -15,7 +15,8 @@ from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.levels import LEVELS, Level
 from fpcheck.golden.golden import Golden
 from fpcheck.model.opened_model import OpenedModel
-from fpcheck.report.report import CandidateRef, Diagnosis, GoldenRef, Report
+from fpcheck.report.report import Report
+from fpcheck.report.result import CandidateRef, Diagnosis, GoldenRef
 from fpcheck.wording import some
 from fpcheck.workflows.plan import Choice
 from fpcheck.workflows.request import CompareRequest

@@ -15,7 +15,8 @@ from fpcheck.golden.golden import Golden
 from fpcheck.model.opened_model import OpenedModel
 from fpcheck.model.source import Options
 from fpcheck.progress import Progress, silent
-from fpcheck.report.report import PREDICTIONS, AccuracyResult, Diagnosis, Report
+from fpcheck.report.report import Report
+from fpcheck.report.result import PREDICTIONS, AccuracyResult, Diagnosis
 from fpcheck.workflows.compare import compare_source
 from fpcheck.workflows.labelled_data import accuracy_on
 from fpcheck.workflows.next_commands import to_record_next
