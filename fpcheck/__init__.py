@@ -88,9 +88,9 @@ def record(
     """
     from fpcheck.model.source import Options
     from fpcheck.wording import for_python
+    from fpcheck.workflows.plan import RecordRequest
     from fpcheck.workflows.record import record_source
     from fpcheck.workflows.recording import told_in_python
-    from fpcheck.workflows.request import RecordRequest
 
     request = RecordRequest(
         name=name,
@@ -144,7 +144,7 @@ def compare(
     from fpcheck.report.report import with_python_names
     from fpcheck.wording import for_python
     from fpcheck.workflows.compare import compare_source
-    from fpcheck.workflows.request import CompareRequest
+    from fpcheck.workflows.plan import CompareRequest
 
     request = CompareRequest(
         golden=golden,

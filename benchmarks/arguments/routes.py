@@ -28,9 +28,8 @@ from fpcheck.processes.packed_call import named
 from fpcheck.report.report import Report
 from fpcheck.workflows import evaluation
 from fpcheck.workflows.compare import compare_source
-from fpcheck.workflows.plan import Choice
+from fpcheck.workflows.plan import Choice, CompareRequest, RecordRequest
 from fpcheck.workflows.record import unstored
-from fpcheck.workflows.request import CompareRequest, RecordRequest
 
 # How the candidate is given, and whether it is held against the golden of a file of its own kind.
 SUFFIXES = {"keras": ".keras", "h5": ".h5", "weights": ".weights.h5"}

@@ -45,8 +45,8 @@ def record(
     """Take the fingerprint of SOURCE and store it as the next version of golden NAME."""
     startup.read_early(source, record=True)
     from fpcheck.cli.console import progress
+    from fpcheck.workflows.plan import RecordRequest
     from fpcheck.workflows.record import record_source
-    from fpcheck.workflows.request import RecordRequest
 
     request = RecordRequest(
         name=name,

@@ -20,9 +20,9 @@ from fpcheck.report.report import Report
 from fpcheck.report.text import render
 from fpcheck.wording import command
 from fpcheck.workflows.compare import compare_source
+from fpcheck.workflows.plan import CompareRequest, RecordRequest
 from fpcheck.workflows.record import record_source
 from fpcheck.workflows.recording import Recording
-from fpcheck.workflows.request import CompareRequest, RecordRequest
 from fpcheck.workflows.validate import validate_source
 
 Print = Callable[[RenderableType], None]

@@ -69,9 +69,19 @@ class Head(Value, frozen=True):
 
 def write(golden: Golden, arrays: bytes) -> str:
     """The text of the YAML file."""
-    recorded = _dump(msgspec.to_builtins(_head(golden, arrays))) + _lines(golden.fingerprint)
-    seal = f"{SEAL}digest: {digest.text(digest.of_bytes(recorded.encode()))}\n"
-    return _above(Editable(golden.note, golden.tolerances)) + seal + recorded
+    head = Head(
+        schema=SCHEMA,
+        name=golden.name,
+        version=golden.version,
+        arrays=digest.text(digest.of_bytes(arrays)),
+        **_description(golden.fingerprint),
+        provenance=golden.provenance,
+        source=golden.source,
+        model=_summary(golden),
+    )
+    recorded = _dump(msgspec.to_builtins(head)) + _lines(golden.fingerprint)
+    above = _dump(msgspec.to_builtins(Editable(golden.note, golden.tolerances)))
+    return f"{above}{SEAL}{_digest_line(recorded)}\n{recorded}"
 
 
 def edited(text: str, editable: Editable) -> str:
@@ -82,11 +92,7 @@ def edited(text: str, editable: Editable) -> str:
     """
     above, seal, below = text.partition("\n" + SEAL)
     comments = "".join(f"{line}\n" for line in above.split("\n") if line.startswith("#"))
-    return comments + _above(editable) + seal.removeprefix("\n") + below
-
-
-def _above(editable: Editable) -> str:
-    return _dump({"note": editable.note, "tolerances": msgspec.to_builtins(editable.tolerances)})
+    return comments + _dump(msgspec.to_builtins(editable)) + seal.removeprefix("\n") + below
 
 
 def read(text: str, where: str) -> tuple[Editable, Head]:
@@ -100,7 +106,7 @@ def read(text: str, where: str) -> tuple[Editable, Head]:
     line, _, recorded = below.partition("\n")
     if not seal:
         raise damaged(where, "its seal is missing")
-    if line != f"digest: {digest.text(digest.of_bytes(recorded.encode()))}":
+    if line != _digest_line(recorded):
         raise damaged(where, "its recorded part was changed")
     schema = recorded.partition("\n")[0].removeprefix("schema: ")
     if schema not in READABLE:
@@ -110,6 +116,10 @@ def read(text: str, where: str) -> tuple[Editable, Head]:
         )
     head = strict_yaml.load(recorded.partition(_LAYERS)[0], Head, where)
     return strict_yaml.load(above + "\n", Editable, where), head
+
+
+def _digest_line(recorded: str) -> str:
+    return f"digest: {digest.text(digest.of_bytes(recorded.encode()))}"
 
 
 def damaged(where: object, why: str, what: str = "it", alternative: str = "") -> FpcheckError:
@@ -130,19 +140,6 @@ def _dump(value: Any, flow: bool = False) -> str:
         default_flow_style=flow,
     )
     return text
-
-
-def _head(golden: Golden, arrays: bytes) -> Head:
-    return Head(
-        schema=SCHEMA,
-        name=golden.name,
-        version=golden.version,
-        arrays=digest.text(digest.of_bytes(arrays)),
-        **_description(golden.fingerprint),
-        provenance=golden.provenance,
-        source=golden.source,
-        model=_summary(golden),
-    )
 
 
 def _description(fingerprint: "Fingerprint") -> dict[str, Any]:
@@ -241,17 +238,16 @@ def _lines(fingerprint: "Fingerprint") -> str:
 
 
 def _layer(layer: "Layer") -> dict[str, Any]:
-    line: dict[str, Any] = {"layer": layer.path, "class": layer.class_name}
-    if layer.inbound:
-        line["from"] = list(layer.inbound)
-    if layer.output_shapes:
-        line["output"] = [list(shape) for shape in layer.output_shapes]
-    if layer.dtype not in ("", "float32"):
-        line["dtype"] = layer.dtype
-    if layer.shared:
-        line["calls"] = len(layer.calls or ())
-    shown = {k: v for k, v in (layer.config or {}).items() if k not in USUAL or v != USUAL[k]}
-    return {**line, "config": shown} if shown else line
+    config = (layer.config or {}).items()
+    more = {
+        "from": list(layer.inbound),
+        "output": [list(shape) for shape in layer.output_shapes],
+        "dtype": layer.dtype if layer.dtype != "float32" else "",
+        "calls": len(layer.calls or ()) if layer.shared else 0,
+        "config": {k: v for k, v in config if k not in USUAL or v != USUAL[k]},
+    }
+    named = {"layer": layer.path, "class": layer.class_name}
+    return named | {name: value for name, value in more.items() if value}
 
 
 def _tensor(layer: "Layer", tensor: "Tensor", measured: "Measurement | None") -> dict[str, Any]:

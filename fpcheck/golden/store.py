@@ -130,8 +130,7 @@ class Store:
     def entries(self) -> Iterator[Entry]:
         """Every version of every golden."""
         for name in self.names():
-            for version in self.versions(name):
-                yield Entry(self.folder / name / f"{version}.yaml")
+            yield from (Entry(self.folder / name / f"{v}.yaml") for v in self.versions(name))
 
     def newest(self) -> Iterator[Entry]:
         """The newest version of every golden."""
@@ -229,10 +228,8 @@ def _write(path: Path, data: bytes, put: Callable[[Path, Path], None]) -> None:
 
 def nearest_folder(start: Path) -> Path:
     """The nearest `fingerprints/` from a folder upwards; if there is none, that of the folder."""
-    for folder in (start, *start.parents):
-        if (folder / FOLDER).is_dir():
-            return folder / FOLDER
-    return start / FOLDER
+    above = (folder / FOLDER for folder in (start, *start.parents))
+    return next(filter(Path.is_dir, above), start / FOLDER)
 
 
 def shipped() -> Store:

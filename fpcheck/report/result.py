@@ -57,17 +57,11 @@ class CandidateRef(Value, frozen=True):
 
 
 class AccuracyResult(Value, frozen=True):
-    """Accuracy on labelled examples, recorded (`expected_…`) and now; numbers of predictions.
+    """Accuracy on labelled examples, recorded (`expected_…`) and now.
 
-    Attributes:
-        examples: examples that were predicted now.
-        compared: those of them that were recorded.
-        expected_top1: the recorded share of right predictions.
-        top1: the share now.
-        expected_top5: the recorded share of examples whose label is among the five best.
-        top5: the share now.
-        changed: compared examples with another prediction.
-        missing: recorded examples that were not predicted now.
+    `top1` is the share of right predictions, `top5` that of examples whose label is among the five
+    best. Of the `examples` predicted now, `compared` were recorded, and `changed` of these have
+    another prediction; `missing` were recorded and not predicted now.
     """
 
     examples: int
@@ -127,12 +121,15 @@ class Result(Value, frozen=True):
     @property
     def unfinished(self) -> str:
         """For an `incomplete` report, one sentence: what matches, and what was not compared."""
-        equal = [name for name, result in self.levels.items() if result.status != "skipped"]
+        equal = self._compared
         parts = [f"{_join(equal)} {'matches' if equal == ['structure'] else 'match'}"] * bool(equal)
         reasons: dict[str, list[str]] = {}
         for name, result in self.levels.items():
             if result.status == "skipped" and result.reason != PREDICTIONS:
-                reasons.setdefault(self._shorten(result.reason or ""), []).append(name)
+                # As a part of a sentence; the lines of the levels show a reason completely.
+                reason = (result.reason or "").partition(";")[0]
+                reason = reason.replace(NOT_IN_GOLDEN, f"the {self.reference} contains none")
+                reasons.setdefault(reason, []).append(name)
         for reason, names in reasons.items():
             verb = "was" if names == ["structure"] else "were"
             parts.append(f"{_join(names)} {verb} not compared: {reason}")
@@ -145,14 +142,12 @@ class Result(Value, frozen=True):
         """For an `incomplete` report, the levels that match if the user asks for no others."""
         if self.accuracy is not None and self.accuracy.missing:
             return []
-        compared = [name for name, level in self.levels.items() if level.status != "skipped"]
         no_weights = self.levels["weights"].reason == NOT_IN_GOLDEN
-        return [name for name in compared if name == "structure" or not no_weights]
+        return [name for name in self._compared if name == "structure" or not no_weights]
 
-    def _shorten(self, reason: str) -> str:
-        """A reason as a part of a sentence; the lines of the levels show it completely."""
-        none = f"the {self.reference} contains none"
-        return none if reason == NOT_IN_GOLDEN else reason.partition(";")[0]
+    @property
+    def _compared(self) -> list[Level]:
+        return [name for name, level in self.levels.items() if level.status != "skipped"]
 
 
 def _join(names: Sequence[str]) -> str:

@@ -26,12 +26,7 @@ _METRICS = {"max_difference_over_rms": "max/RMS", "relative_l2": "relative L2"}
 
 
 def render(report: Result, verbose: bool = False) -> RenderableType:
-    """The report as something rich can print.
-
-    Args:
-        report: what to show.
-        verbose: show every finding.
-    """
+    """The report as something rich can print; with every finding if `verbose`."""
     parts = [*_headline(report), *_levels(report)]
     if report.accuracy is not None:
         parts += _accuracy(report.accuracy)

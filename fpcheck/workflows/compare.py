@@ -30,11 +30,10 @@ from fpcheck.model.runner import OutputPlan
 from fpcheck.model.source import Kind, Options, Source
 from fpcheck.progress import Progress, silent
 from fpcheck.report.report import Report, timed
-from fpcheck.workflows.evaluation import Candidate, Levels, evaluate, reference
+from fpcheck.workflows.evaluation import Candidate, Levels, evaluate
 from fpcheck.workflows.golden_by_structure import matched
 from fpcheck.workflows.open_model import open_model
-from fpcheck.workflows.plan import Choice, ComparePlan, comparison_plan, with_golden
-from fpcheck.workflows.request import CompareRequest
+from fpcheck.workflows.plan import Choice, ComparePlan, CompareRequest, comparison_plan, with_golden
 
 if TYPE_CHECKING:
     from fpcheck.model.worker_client import WorkerClient
@@ -56,14 +55,8 @@ def compare_source(
 ) -> Report:
     """Compare a source with its golden, and diagnose what differs.
 
-    Args:
-        source: a path, an application's name, `package.module:function`, or a `keras.Model`.
-        request: what is asked.
-        options: how to load it.
-        remote: a worker to use where one is needed, which then stays open.
-        progress: receives what is being done.
-        choice: the golden, if the caller has one.
-        more: adds to the report while the model is open.
+    A `remote` worker is used where one is needed, and stays open. `choice` is the golden, if the
+    caller has one; `more` adds to the report while the model is open.
 
     Raises:
         FpcheckError: it cannot be compared: no such source or golden, or one that is refused.
@@ -101,10 +94,9 @@ def _measured(
                 measured = model.completed(measured)
     if levels["outputs"].status == "pass":
         measured, levels["outputs"] = _with_outputs(model, measured, plan, recorded, progress)
-    named = reference(plan.source.text, model.format, measured)
     code = _code(plan.source, measured.structure, levels["outputs"])
     notes = (*model.notes, *_official(plan.source, golden), *code)
-    return Candidate(named, measured, levels, notes)
+    return Candidate(plan.source.text, model.format, measured, levels, notes)
 
 
 def _if_equal(recorded: Collection[Level], asked: Collection[str] | None) -> Levels:

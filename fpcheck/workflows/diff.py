@@ -15,10 +15,9 @@ from fpcheck.model.source import Kind, Options, parse
 from fpcheck.progress import Progress, silent
 from fpcheck.report.report import Report, timed
 from fpcheck.workflows.compare import compare_source
-from fpcheck.workflows.evaluation import Candidate, Levels, compare_goldens, evaluate, reference
-from fpcheck.workflows.plan import Choice, resolve
+from fpcheck.workflows.evaluation import Candidate, Levels, compare_goldens, evaluate
+from fpcheck.workflows.plan import Choice, CompareRequest, RecordRequest, resolve
 from fpcheck.workflows.record import unstored
-from fpcheck.workflows.request import CompareRequest, RecordRequest
 
 
 def diff_sources(
@@ -72,8 +71,8 @@ def _equal_files(
     proved = LevelResult("proved", "same weights and configuration, no custom code")
     equal = LevelResult("pass")
     levels: Levels = {"structure": equal, "weights": equal, "outputs": proved}
-    named = reference(other.source.text, other.source.format, measured)
-    return evaluate(choice, Candidate(named, measured, levels, notes), CompareRequest())
+    candidate = Candidate(other.source.text, other.source.format, measured, levels, notes)
+    return evaluate(choice, candidate, CompareRequest())
 
 
 def _golden(source: object, goldens: str | Path | None) -> Golden | None:

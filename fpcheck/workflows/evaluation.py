@@ -1,26 +1,37 @@
 """From two fingerprints to the report: compare, judge the levels, diagnose."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from fpcheck.codec import Value
-from fpcheck.comparison.compare import Comparison, compare_fingerprints
+from fpcheck.comparison.compare import Closer, Comparison, compare_fingerprints
 from fpcheck.comparison.finding import NOT_COMPARED, Finding
 from fpcheck.comparison.verdict import LevelResult, decide_verdict, judge_level
+from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint import digest
 from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.levels import LEVELS, Level
+from fpcheck.fingerprint.undone import Undone, Wanted
 from fpcheck.golden.golden import Golden
+from fpcheck.golden.lookup import reachable
+from fpcheck.golden.store import Entry
 from fpcheck.model.opened_model import OpenedModel
+from fpcheck.model.runner import OutputPlan
 from fpcheck.report.report import Report
 from fpcheck.report.result import CandidateRef, Diagnosis, GoldenRef
 from fpcheck.wording import some
-from fpcheck.workflows.plan import Choice
-from fpcheck.workflows.request import CompareRequest
+from fpcheck.workflows.plan import Choice, CompareRequest
 
+if TYPE_CHECKING:
+    from fpcheck.diagnosis.case import Neighbour
+
+# At most so many tensors are looked at: what happened to more shows in the first of them.
+MOST_TENSORS = 2000
 Levels = dict[Level, LevelResult]
 
 
@@ -28,13 +39,15 @@ class Candidate(Value, frozen=True, eq=False):
     """What was measured of a source, before it is compared.
 
     Attributes:
-        named: how the report names it.
+        source: as the report names it.
+        format: its format.
         fingerprint: as much as the golden contains and the verdict asks for.
         if_equal: how each level ends if nothing differs: `pass` where it was measured.
         notes: what a person should know of how it was measured.
     """
 
-    named: CandidateRef
+    source: str
+    format: str
     fingerprint: Fingerprint
     if_equal: Levels
     notes: tuple[str, ...] = ()
@@ -48,11 +61,8 @@ def evaluate(
 ) -> Report:
     """Compare two fingerprints, judge each level, and diagnose what differs.
 
-    Args:
-        choice: the golden, and why that one.
-        candidate: what was measured.
-        request: the levels that the verdict asks for, and the folder of other goldens.
-        model: the candidate, where it is still open for a closer look at what differs.
+    Of the `request`, the levels and the folder of goldens matter. A `model` is the candidate, still
+    open for a closer look at what differs.
     """
     golden, asked, notes = choice.golden, request.levels, candidate.notes
     comparison = compare_fingerprints(golden.fingerprint, candidate.fingerprint, golden.tolerances)
@@ -61,11 +71,11 @@ def evaluate(
     if comparison.rest:
         levels, notes = _of_part(comparison, levels, notes)
     differs = any(result.status == "fail" for result in levels.values())
-    own = _content_id(golden.fingerprint)
+    own, other = _content_id(golden.fingerprint), _content_id(candidate.fingerprint)
     return Report(
         verdict=decide_verdict(levels, golden.fingerprint.levels, asked),
         golden=GoldenRef(golden.name, golden.version, own, choice.why, golden.note),
-        candidate=candidate.named,
+        candidate=CandidateRef(candidate.source, candidate.format, other),
         levels=levels,
         first_divergent_layer=comparison.first_divergent_layer if differs else None,
         findings=[f for f in findings if _is_shown(f, if_equal, levels)],
@@ -87,30 +97,15 @@ def _of_part(
     comparison: Comparison, levels: Levels, notes: Sequence[str]
 ) -> tuple[Levels, tuple[str, ...]]:
     """How levels ended for a file that contains a part of a model, and what it lacks."""
-    layers = comparison.golden.structure.layers
-    every = [la.path for la in layers if any(not t.derived for t in la.tensors)]
+    every = [layer.path for layer in comparison.golden.structure.layers if layer.stored]
     held = [path for path in every if path not in comparison.rest]
     told = f"{len(held)} of {len(every)} layers with weights ({some(held)})"
-    note = (
-        f"the file contains a part of the model: {told}; not compared: {some(comparison.rest, 5)}"
-    )
+    lacking = some(comparison.rest, 5)
     if levels["weights"].status == "pass":
         equal = LevelResult("skipped", f"a part of the model: {told}, equal to the golden's")
         levels = {**levels, "weights": equal}
+    note = f"the file contains a part of the model: {told}; not compared: {lacking}"
     return levels, (*notes, note)
-
-
-def _diagnosed(
-    comparison: Comparison, golden: Golden, model: OpenedModel | None, goldens: str | Path | None
-) -> list[Diagnosis]:
-    # A match, which is the usual case, needs no rule.
-    from fpcheck.diagnosis import diagnose
-    from fpcheck.workflows.closer_look import examined, neighbours
-
-    if model is not None:
-        comparison = examined(model, comparison)
-    word = "first" if golden.first else "golden"
-    return diagnose(comparison, lambda: neighbours(golden, goldens), word)
 
 
 def compare_goldens(choice: Choice, other: Golden) -> Report:
@@ -122,9 +117,9 @@ def compare_goldens(choice: Choice, other: Golden) -> Report:
         levels[level] = LevelResult("pass") if both else LevelResult("skipped", "not on both sides")
     if levels["outputs"].status == "pass" and not _same_probes(golden, measured):
         levels["outputs"] = LevelResult("skipped", "other probes or preprocessing")
-        measured = msgspec.structs.replace(measured, outputs=None)
-    named = reference(other.label, "golden", measured)
-    return evaluate(choice, Candidate(named, measured, levels), CompareRequest())
+        measured = replace(measured, outputs=None)
+    candidate = Candidate(other.label, "golden", measured, levels)
+    return evaluate(choice, candidate, CompareRequest())
 
 
 def _same_probes(first: Fingerprint, second: Fingerprint) -> bool:
@@ -137,11 +132,77 @@ def _same_probes(first: Fingerprint, second: Fingerprint) -> bool:
     return all(np.array_equal(a, b) for a, b in made)
 
 
-def reference(source: str, container: str, measured: Fingerprint) -> CandidateRef:
-    """How a report names what is compared with the golden."""
-    return CandidateRef(source, container, _content_id(measured))
-
-
 def _content_id(measured: Fingerprint) -> str | None:
     """The content id as users see it; None where weights were not measured."""
     return digest.text(own) if (own := measured.content_id) else None
+
+
+def _diagnosed(
+    comparison: Comparison, golden: Golden, model: OpenedModel | None, goldens: str | Path | None
+) -> list[Diagnosis]:
+    from fpcheck.diagnosis import diagnose  # a match, which is the usual case, needs no rule
+
+    if model is not None and comparison.errors:
+        comparison = replace(comparison, closer=_closer_look(model, comparison))
+    word = "first" if golden.first else "golden"
+    return diagnose(comparison, lambda: _neighbours(golden, goldens), word)
+
+
+def _closer_look(model: OpenedModel, comparison: Comparison) -> Closer:
+    """What a model that differs shows while it is still open."""
+    undone, structure, noise = _undone(model, comparison), None, None
+    others = model.file.others if model.file else {}
+    golden, candidate = comparison.golden.outputs, comparison.candidate.outputs
+    if candidate is not None:
+        with suppress(FpcheckError):  # what really runs may have other code than a file names
+            structure = model.running().structure()
+    if golden is not None and candidate is not None and comparison.only_outputs:
+        with suppress(FpcheckError):  # it ran once; what it does now is no evidence
+            noise = model.running().noise(OutputPlan(golden.probes, candidate.preprocess))
+    return Closer(undone, others, structure, noise)
+
+
+def _undone(model: OpenedModel, comparison: Comparison) -> dict[tuple[str, int], Undone]:
+    items = [i for i in comparison.changed if i.both is not None and not i.tensor.derived]
+    items = items[:MOST_TENSORS]
+    if not items and not any(error.level == "weights" for error in comparison.errors):
+        return {}
+    wanted = tuple(Wanted(item.candidate, item.golden, item.tensor.dtype) for item in items)
+    try:
+        found = zip(items, model.contents.undone(wanted), strict=True)
+    except FpcheckError:  # what differs is known; how it came about then stays open
+        return {}
+    return {item.place: undone for item, undone in found if undone is not None}
+
+
+def _neighbours(golden: Golden, goldens: str | Path | None) -> Iterator["Neighbour"]:
+    """Every other golden in reach, other versions of the same one first, newest first."""
+    entries = sorted(reachable(goldens), key=lambda e: (e.name != golden.name, -e.version))
+    newest = next((entry for entry in entries if entry.name == golden.name), None)
+    for entry in entries:
+        with suppress(FpcheckError):  # a damaged neighbour is another command's matter
+            if entry.label != golden.label:
+                yield _neighbour(entry, _relation(entry, golden, newest))
+
+
+def _neighbour(entry: Entry, relation: str) -> "Neighbour":
+    from fpcheck.diagnosis.case import Neighbour
+
+    head = entry.head()
+    return Neighbour(
+        label=entry.label,
+        content_id=head.content_id,
+        shape=head.shape,
+        parameters=int(head.model["parameters"]),
+        load=lambda: entry.load().fingerprint,
+        relation=relation,
+    )
+
+
+def _relation(entry: Entry, golden: Golden, newest: Entry | None) -> str:
+    if entry.name != golden.name or newest is None:
+        return ""
+    if entry.version == newest.version:
+        return "the newest version"
+    age = "an older" if entry.version < golden.version else "a newer"
+    return f"{age} version; the newest is {newest.label}"

@@ -2,10 +2,11 @@
 
 import zlib
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
-import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from fpcheck.codec import Array, Value
 from fpcheck.errors import FpcheckError
@@ -19,13 +20,7 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 
 
 class Examples(Value, frozen=True, eq=False):
-    """Labelled images.
-
-    Attributes:
-        images: (n, height, width, channels), raw.
-        labels: int64 (n,).
-        classes: names of the classes, by number; empty where unknown.
-    """
+    """Labelled images: raw (n, height, width, channels), int64 (n,), names of classes if known."""
 
     images: Array
     labels: Array
@@ -82,17 +77,15 @@ def as_imagenet(examples: Examples, labels: tuple[Label, ...]) -> Examples:
 
     Without the list of labels, or where the folders have other names, they stay as they are.
     """
-    if not labels:
-        return examples
-    numbers = {label.wordnet_id: place for place, label in enumerate(labels)}
-    numbers |= {label.name: place for place, label in enumerate(labels)}
     names = tuple(label.name for label in labels)
-    if not examples.classes:
-        return msgspec.structs.replace(examples, classes=names)
-    if not all(name in numbers for name in examples.classes):
+    numbers = {label.wordnet_id: place for place, label in enumerate(labels)}
+    numbers |= {name: place for place, name in enumerate(names)}
+    if labels and not examples.classes:
+        return replace(examples, classes=names)
+    if not labels or not all(name in numbers for name in examples.classes):
         return examples
     places = np.array([numbers[name] for name in examples.classes], np.int64)
-    return msgspec.structs.replace(examples, labels=places[examples.labels], classes=names)
+    return replace(examples, labels=places[examples.labels], classes=names)
 
 
 def probe_arrays(path: Path, structure: Structure) -> dict[str, Array]:
@@ -120,15 +113,14 @@ def _npz(path: Path, option: str) -> dict[str, Array]:
         raise FpcheckError(f"{option} {path}: {error}", "Store plain arrays only.") from error
 
 
-def _numpy(path: Path, option: str) -> Array:
+def _numpy(path: Path, option: str) -> Any:
     try:
-        array: Array = np.load(path, allow_pickle=False)
+        return np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError, BadZipFile) as error:
         reason = getattr(error, "strerror", None) or "not a numpy file"
         raise FpcheckError(
             f"{option} {path}: {reason}", "Give an .npz file, or a folder of images."
         ) from error
-    return array
 
 
 def _from_folders(path: Path, structure: Structure) -> Examples:
@@ -168,6 +160,5 @@ def _load_images(files: list[Path], structure: Structure) -> Array:
             ) from error
         size = size or image.size
         resized = image if image.size == size else image.resize(size, Image.Resampling.BILINEAR)
-        pixels = np.asarray(resized, np.uint8)
-        loaded.append(pixels[..., None] if pixels.ndim == 2 else pixels)
+        loaded.append(np.asarray(resized, np.uint8).reshape(size[1], size[0], -1))
     return np.stack(loaded)

@@ -12,8 +12,7 @@ from fpcheck.golden.store import Entry, shipped
 from fpcheck.model.source import Options, parse
 from fpcheck.report.report import Report
 from fpcheck.wording import command, given
-from fpcheck.workflows.plan import settings_of, with_settings
-from fpcheck.workflows.request import CompareRequest
+from fpcheck.workflows.plan import CompareRequest, settings_of, with_settings
 
 NAME_ARCHITECTURE = (
     "Name the architecture: --model resnet50, --model FILE.keras or "
@@ -24,13 +23,9 @@ NAME_ARCHITECTURE = (
 def to_accept(
     report: Report, request: CompareRequest, options: Options, data: Path | None = None
 ) -> str | None:
-    """How to store what was compared as the golden's next version; None where nothing is to be.
+    """How to store what differs as the golden's next version; None where nothing is to be stored.
 
-    Args:
-        report: on the comparison; only a mismatch can be accepted.
-        request: what was asked.
-        options: how the source was loaded.
-        data: the labelled examples that it was judged on.
+    `data` are the labelled examples that it was judged on.
     """
     if report.verdict != "mismatch" or report.candidate.format in ("golden", "memory"):
         return None

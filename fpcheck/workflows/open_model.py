@@ -52,10 +52,7 @@ def open_model(
 ) -> Iterator[OpenedModel]:
     """An open model: in this process for a model in memory, read for a file, else in a worker.
 
-    Args:
-        plan: how to open it.
-        remote: a worker to use where one is needed, which then stays open.
-        progress: receives what is being done.
+    A `remote` worker is used where one is needed, and stays open.
     """
     progress(f"loading {plan.source.text}")
     _check_options(plan.source, plan.options)

@@ -1,7 +1,7 @@
-"""The plan for one source: worked out once, before the model is loaded.
+"""What a user asks, and the plan for one source: worked out once, before the model is loaded.
 
-A plan joins what the user asked, what `fpcheck.yaml` says and what the golden contains. It owns the
-open file of the source, which a child begins to read.
+A plan joins the request, what `fpcheck.yaml` says and what the golden contains. It owns the open
+file of the source, which a child begins to read.
 """
 
 import os
@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from fpcheck.codec import PathText, Value
 from fpcheck.comparison.tolerance import Tolerances
+from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint.levels import LEVELS
 from fpcheck.formats.model_file import Known, ModelFile, open_model_file
 from fpcheck.golden.golden import Golden
@@ -24,7 +25,50 @@ from fpcheck.model.source import Kind, Options, Source, parse
 from fpcheck.processes.limited_process import may_fork
 from fpcheck.settings import ModelSettings, locate
 from fpcheck.wording import given
-from fpcheck.workflows.request import AUTO, CompareRequest, check_levels
+
+AUTO = "auto"
+
+
+class CompareRequest(Value, frozen=True, kw_only=True):
+    """What a comparison is asked to do; fields as the command line's options.
+
+    Attributes:
+        golden: NAME[@VERSION] or a YAML file. None for the one that `fpcheck.yaml` names, else of
+            the source's name, else the only one of its structure.
+        levels: those that the verdict asks for; None for all that the golden contains.
+        full: run the model even where its outputs are proved.
+        tolerance: a row of the table, for weights and outputs; None for the golden's own.
+        preprocess: None for the golden's own.
+    """
+
+    golden: str | None = None
+    goldens: str | Path | None = None
+    levels: tuple[str, ...] | None = None
+    full: bool = False
+    tolerance: str | None = None
+    preprocess: str | None = None
+
+
+class RecordRequest(Value, frozen=True, kw_only=True):
+    """What a recording is asked to do; fields as the command line's options.
+
+    Attributes:
+        name: of the golden; that of the source if None.
+        levels: those that are measured; None for all.
+        probes: how many, or a file or folder that contains them.
+        data: labelled examples.
+        tolerance: a row of the table, for outputs; None for what was decided before.
+    """
+
+    name: str | None = None
+    goldens: str | Path | None = None
+    levels: tuple[str, ...] | None = None
+    preprocess: str = AUTO
+    probes: str | None = None
+    data: str | Path | None = None
+    tolerance: str | None = None
+    note: str = ""
+
 
 Asked = TypeVar("Asked", CompareRequest, Options)
 
@@ -137,6 +181,16 @@ def _will_run(golden: Golden, request: CompareRequest, preprocess: str, backend:
     return outputs.preprocess != preprocess or outputs.environment != environment(backend)
 
 
+def check_levels(levels: Collection[str] | None) -> None:
+    """Refuse an unknown level."""
+    allowed = f"Allowed: {', '.join(LEVELS)}."
+    if levels is not None and not levels:
+        raise FpcheckError("--levels: no level named", allowed)
+    for name in levels or ():
+        if name not in LEVELS:
+            raise FpcheckError(f"--levels {name}: no such level", allowed)
+
+
 @contextmanager
 def plain_plan(source: object, options: Options, bare: bool = False) -> Iterator[Plan]:
     """How a source is opened that is neither compared nor recorded."""
@@ -146,7 +200,7 @@ def plain_plan(source: object, options: Options, bare: bool = False) -> Iterator
 
 
 def resolve(source: object) -> Source:
-    """A source as given through the API or the command line."""
+    """A source: a path, an application's name, `package.module:function`, or a `keras.Model`."""
     if isinstance(source, str | os.PathLike):
         return parse(os.fspath(source))
     name = str(getattr(source, "name", "model"))

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from msgspec.structs import replace
@@ -28,6 +27,7 @@ from fpcheck.model.environment import environment
 from fpcheck.model.opened_model import OpenedModel
 from fpcheck.model.runner import OutputPlan
 from fpcheck.model.source import Options, Source
+from fpcheck.model.worker_client import WorkerClient
 from fpcheck.progress import Progress, silent
 from fpcheck.report.report import Report
 from fpcheck.settings import ModelSettings
@@ -37,8 +37,11 @@ from fpcheck.workflows.next_commands import NAME_ARCHITECTURE
 from fpcheck.workflows.open_model import check_whole, open_model
 from fpcheck.workflows.output_noise import measured_outputs
 from fpcheck.workflows.plan import (
+    AUTO,
     Choice,
     Plan,
+    RecordRequest,
+    check_levels,
     file_of,
     is_bare,
     own_preprocess,
@@ -47,21 +50,12 @@ from fpcheck.workflows.plan import (
     with_settings,
 )
 from fpcheck.workflows.recording import Recording, warnings
-from fpcheck.workflows.request import AUTO, RecordRequest, check_levels
-
-if TYPE_CHECKING:
-    from fpcheck.model.worker_client import WorkerClient
 
 
 class RecordPlan(Plan, frozen=True, eq=False, kw_only=True):
     """How a source is recorded.
 
-    Attributes:
-        request: what was asked.
-        name: of the golden.
-        levels: those that are measured.
-        preprocess: how raw images become inputs.
-        newest: the version before, whose decisions hold; None for a first version.
+    `newest` is the version before, whose decisions hold; None for a first version.
     """
 
     request: RecordRequest
@@ -83,17 +77,12 @@ def record_source(
     source: object,
     request: RecordRequest,
     options: Options,
-    remote: "WorkerClient | None" = None,
+    remote: WorkerClient | None = None,
     progress: Progress = silent,
 ) -> Recording:
     """Measure a good model and store it, unless the newest version says the same.
 
-    Args:
-        source: a path, an application's name, `package.module:function`, or a `keras.Model`.
-        request: what is asked.
-        options: how to load it.
-        remote: a worker to use where one is needed, which then stays open.
-        progress: receives what is being done.
+    A `remote` worker is used where one is needed, and stays open.
 
     Raises:
         FpcheckError: it cannot be read, or must not be approved.
@@ -176,7 +165,7 @@ def _levels(request: RecordRequest, options: Options) -> tuple[str, ...]:
 
 
 def _golden(
-    plan: RecordPlan, remote: "WorkerClient | None", progress: Progress
+    plan: RecordPlan, remote: WorkerClient | None, progress: Progress
 ) -> tuple[Golden, tuple[str, ...]]:
     """The golden, and what a person should know of how its source was loaded."""
     with open_model(plan, remote, progress) as model:

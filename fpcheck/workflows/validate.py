@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -14,16 +13,14 @@ from fpcheck.fingerprint.accuracy import Accuracy
 from fpcheck.golden.golden import Golden
 from fpcheck.model.opened_model import OpenedModel
 from fpcheck.model.source import Options
+from fpcheck.model.worker_client import WorkerClient
 from fpcheck.progress import Progress, silent
 from fpcheck.report.report import Report
 from fpcheck.report.result import PREDICTIONS, AccuracyResult, Diagnosis
 from fpcheck.workflows.compare import compare_source
 from fpcheck.workflows.labelled_data import accuracy_on
 from fpcheck.workflows.next_commands import to_record_next
-from fpcheck.workflows.request import CompareRequest
-
-if TYPE_CHECKING:
-    from fpcheck.model.worker_client import WorkerClient
+from fpcheck.workflows.plan import CompareRequest
 
 # Rounding may exchange two classes whose scores are this close; it changes no other prediction.
 CLOSE_SCORES = 1e-3
@@ -50,7 +47,7 @@ def validate_source(
     path: Path,
     request: CompareRequest,
     options: Options,
-    remote: "WorkerClient | None" = None,
+    remote: WorkerClient | None = None,
     progress: Progress = silent,
 ) -> Report:
     """Compare structure and weights with the golden, then predictions on the same examples.

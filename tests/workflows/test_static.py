@@ -17,8 +17,8 @@ from fpcheck.workflows import compare
 from fpcheck.workflows.compare import compare_source
 from fpcheck.workflows.diff import diff_sources
 from fpcheck.workflows.hash_ import hash_weights
+from fpcheck.workflows.plan import CompareRequest, RecordRequest
 from fpcheck.workflows.record import record_source
-from fpcheck.workflows.request import CompareRequest, RecordRequest
 
 STATIC = Options(static=True)
 
