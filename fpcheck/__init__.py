@@ -168,7 +168,7 @@ def load_golden(name: str, *, goldens: str | Path | None = None) -> "Golden":
     Raises:
         FpcheckError: no such golden, or a damaged one.
     """
-    from fpcheck.golden.lookup import find
+    from fpcheck.golden.store import find
     from fpcheck.wording import for_python
 
     with for_python():

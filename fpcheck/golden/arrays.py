@@ -27,6 +27,8 @@ from fpcheck.fingerprint.structure import Structure, Tensor
 
 SCHEMA = "fpcheck-arrays/2"
 READABLE = ("fpcheck-arrays/1", SCHEMA)
+# The arrays of `Accuracy`.
+_ACCURACY = ("examples", "labels", "predicted", "confidence", "margin")
 T = TypeVar("T")
 
 
@@ -69,7 +71,7 @@ class _AccuracyHead(Value, frozen=True):
 
 def encode(fingerprint: Fingerprint) -> bytes:
     """The bytes of the HDF5 file."""
-    buffer = io.BytesIO()
+    accuracy, buffer = fingerprint.accuracy, io.BytesIO()
     with h5py.File(buffer, "w", libver="earliest") as file:
         file.attrs["schema"] = SCHEMA
         _put_json(file, "structure", fingerprint.structure)
@@ -77,8 +79,12 @@ def encode(fingerprint: Fingerprint) -> bytes:
             _put_weights(file.create_group("weights"), fingerprint.weights)
         if fingerprint.outputs is not None:
             _put_outputs(file.create_group("outputs"), fingerprint.outputs)
-        if fingerprint.accuracy is not None:
-            _put_accuracy(file.create_group("accuracy"), fingerprint.accuracy)
+        if accuracy is not None:
+            group = file.create_group("accuracy")
+            rates = accuracy.top1, accuracy.top5
+            _put_json(group, "head", _AccuracyHead(*rates, accuracy.classes, accuracy.preprocess))
+            for name in _ACCURACY:
+                _put(group, name, getattr(accuracy, name))
     return buffer.getvalue()
 
 
@@ -107,10 +113,8 @@ def _put(group: Any, name: str, values: Array) -> None:
 
 
 def _get_array(dataset: Any, dtype: str) -> Array:
-    if h5py.check_string_dtype(dataset.dtype) is None:
-        array: Array = dataset[()]
-        return array
-    return np.asarray(dataset.asstr()[()], dtype)
+    is_text = h5py.check_string_dtype(dataset.dtype) is not None
+    return np.asarray(dataset.asstr()[()], dtype) if is_text else np.asarray(dataset[()])
 
 
 def _put_json(group: Any, name: str, value: Any) -> None:
@@ -235,16 +239,6 @@ def _get_outputs(group: Any) -> Outputs:
 
 def _get_each(group: Any, name: str, count: int) -> tuple[Array, ...]:
     return tuple(group[f"{name}/{i}"][()] for i in range(count))
-
-
-_ACCURACY = ("examples", "labels", "predicted", "confidence", "margin")
-
-
-def _put_accuracy(group: Any, accuracy: Accuracy) -> None:
-    head = _AccuracyHead(accuracy.top1, accuracy.top5, accuracy.classes, accuracy.preprocess)
-    _put_json(group, "head", head)
-    for name in _ACCURACY:
-        _put(group, name, getattr(accuracy, name))
 
 
 def _get_accuracy(group: Any) -> Accuracy:

@@ -26,21 +26,16 @@ if TYPE_CHECKING:  # these import numpy, which reading a head does not need
 SEAL = "# Recorded by fpcheck; not to be edited. BLAKE3 of all that follows the next line:\n"
 _LAYERS = "\nlayers:\n"
 # Values that most layers have. The lines for people omit them; the HDF5 file contains everything.
-USUAL = {
+USUAL: dict[str, Any] = {
     "activation": "linear",
     "data_format": "channels_last",
-    "dilation_rate": [1, 1],
-    "groups": 1,
-    "use_bias": True,
-    "sparse": False,
-    "ragged": False,
-    "optional": False,
-    "center": True,
-    "scale": True,
-    "depth_multiplier": 1,
-    "strides": [1, 1],
     "padding": "valid",
     "axis": -1,
+    "strides": [1, 1],
+    "dilation_rate": [1, 1],
+    **dict.fromkeys(("groups", "depth_multiplier"), 1),
+    **dict.fromkeys(("use_bias", "center", "scale"), True),
+    **dict.fromkeys(("sparse", "ragged", "optional"), False),
 }
 
 
@@ -85,10 +80,9 @@ def write(golden: Golden, arrays: bytes) -> str:
 
 
 def edited(text: str, editable: Editable) -> str:
-    """The text of a valid YAML file with another editable part.
+    """The text of a valid YAML file with another editable part; comments above it stay, in front.
 
-    The text from the seal on does not change. Comments above the seal that start a line stay, in
-    front.
+    The text from the seal on does not change.
     """
     above, seal, below = text.partition("\n" + SEAL)
     comments = "".join(f"{line}\n" for line in above.split("\n") if line.startswith("#"))
@@ -96,11 +90,7 @@ def edited(text: str, editable: Editable) -> str:
 
 
 def read(text: str, where: str) -> tuple[Editable, Head]:
-    """Both parts, after verifying the digest.
-
-    Raises:
-        FpcheckError: damaged, edited below the seal, or of a schema that this version cannot read.
-    """
+    """Both parts; FpcheckError if damaged, edited below the seal, or of an unknown schema."""
     # The seal starts a line, while the lines of a note are indented.
     above, seal, below = text.partition("\n" + SEAL)
     line, _, recorded = below.partition("\n")
@@ -168,24 +158,25 @@ def _summary(golden: Golden) -> dict[str, Any]:
         "inputs": [f"{p.name} {_shape(p.shape)} {p.dtype}" for p in structure.inputs],
         "outputs": [f"{p.name} {_shape(p.shape)} {p.dtype}" for p in structure.outputs],
     }
-    if incomplete := [la.path for la in structure.layers if _is_incomplete(la)]:
-        summary["untold"] = incomplete
+    kept = (la for la in structure.layers if la.external_files or (la.not_stored and not la.custom))
+    if untold := [la.path for la in kept]:  # the recorded file does not contain all of their state
+        summary["untold"] = untold
     if custom := structure.custom_classes:
         summary["custom"] = custom
     if outputs is not None:
-        summary |= _outputs_summary(outputs, _is_provable(golden, outputs))
+        summary |= _outputs_summary(golden, outputs)
     if accuracy is not None:
         rates = {"top1": _round(accuracy.top1), "top5": _round(accuracy.top5)}
         summary["accuracy"] = {"examples": accuracy.count, **rates}
     return summary
 
 
-def _is_incomplete(layer: "Layer") -> bool:
-    """Whether the recorded file does not contain all of a layer's state."""
-    return bool(layer.external_files or (layer.not_stored and not layer.custom))
+def _outputs_summary(golden: Golden, outputs: "Outputs") -> dict[str, Any]:
+    from fpcheck.comparison.proof import why_not_proved  # imports numpy, as above
 
-
-def _outputs_summary(outputs: "Outputs", provable: bool) -> dict[str, Any]:
+    # Whether equal weights, structure and preprocessing prove the outputs where it was recorded.
+    own, here = golden.fingerprint, golden.provenance.environment
+    provable = why_not_proved(own, own, here, outputs.preprocess) is None
     noise = msgspec.to_builtins(outputs.noise)
     del noise["where"]  # goldens are only recorded if no layer varies
     count, inputs = outputs.probes.count, outputs.probes.inputs
@@ -201,21 +192,9 @@ def _outputs_summary(outputs: "Outputs", provable: bool) -> dict[str, Any]:
     }
 
 
-def _is_provable(golden: Golden, outputs: "Outputs") -> bool:
-    """Whether equal weights, structure and preprocessing prove the outputs in this environment.
-
-    The environment is that of the provenance; see `comparison.proof`.
-    """
-    from fpcheck.comparison.proof import why_not_proved  # imports numpy, as above
-
-    own, environment = golden.fingerprint, golden.provenance.environment
-    return why_not_proved(own, own, environment, outputs.preprocess) is None
-
-
 def _shape(shape: tuple[int | None, ...] | None) -> str:
-    if shape is None:
-        return "(?)"
-    return f"({', '.join('?' if size is None else str(size) for size in shape)})"
+    sizes = [None] if shape is None else shape
+    return f"({', '.join('?' if size is None else str(size) for size in sizes)})"
 
 
 def _round(value: float) -> float:

@@ -45,11 +45,7 @@ for _tag, _pattern, _starts in (
 
 
 def load(text: str, kind: type[T], where: str) -> T:
-    """A YAML document as a typed value.
-
-    Raises:
-        FpcheckError: not YAML, not plain data, or not of the type; names the file and the line.
-    """
+    """A YAML document as a typed value; FpcheckError says where it is not, or not plain."""
     try:
         _check_events(text, where)
         value = yaml.load(text, _Loader)

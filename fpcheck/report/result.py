@@ -78,10 +78,6 @@ class Result(Value, frozen=True):
     """The outcome of a comparison, as values.
 
     Attributes:
-        verdict: what decides the exit code.
-        golden: which golden, and why this one.
-        candidate: what was compared.
-        levels: how each level ended.
         first_divergent_layer: its path in the golden; None where nothing differs.
         findings: every difference; `errors` are those that decide the verdict.
         diagnoses: the causes, most certain first; empty without errors.

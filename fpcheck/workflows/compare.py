@@ -56,10 +56,8 @@ def compare_source(
     """Compare a source with its golden, and diagnose what differs.
 
     A `remote` worker is used where one is needed, and stays open. `choice` is the golden, if the
-    caller has one; `more` adds to the report while the model is open.
-
-    Raises:
-        FpcheckError: it cannot be compared: no such source or golden, or one that is refused.
+    caller has one; `more` adds to the report while the model is open. FpcheckError if there is no
+    such source or golden, or one is refused.
     """
     start = time.monotonic()
     with (
@@ -69,16 +67,16 @@ def compare_source(
         if plan.choice is None:
             plan = with_golden(plan, matched(plan, model.contents.structure()))
         assert plan.choice is not None
-        candidate = _measured(model, plan, plan.choice.golden, progress)
+        candidate = _measured(model, plan, plan.choice, progress)
         report = evaluate(plan.choice, candidate, plan.request, model)
         return timed(more(report, plan.choice.golden, model), start)
 
 
 def _measured(
-    model: OpenedModel, plan: ComparePlan, golden: Golden, progress: Progress
+    model: OpenedModel, plan: ComparePlan, choice: Choice, progress: Progress
 ) -> Candidate:
     """Measure what the golden contains and the verdict asks for, and no more."""
-    recorded = golden.fingerprint
+    recorded = choice.golden.fingerprint
     levels = _if_equal(recorded.levels, plan.request.levels)
     if is_weights_only(model.contents.structure()) and model.file is not None:
         model.file.place(Fingerprint(recorded.structure), recorded.weights or ())
@@ -95,7 +93,7 @@ def _measured(
     if levels["outputs"].status == "pass":
         measured, levels["outputs"] = _with_outputs(model, measured, plan, recorded, progress)
     code = _code(plan.source, measured.structure, levels["outputs"])
-    notes = (*model.notes, *_official(plan.source, golden), *code)
+    notes = (*model.notes, *_official(plan.source, choice), *code)
     return Candidate(plan.source.text, model.format, measured, levels, notes)
 
 
@@ -149,8 +147,7 @@ def _proving(
     missing = lacking(here)
     if not static or not missing:
         return here, PROVED
-    names = ["keras", *BACKENDS]
-    told = [f"{name} {recorded[name]}" for name in names if recorded.get(name)]
+    told = [f"{name} {recorded[name]}" for name in ("keras", *BACKENDS) if recorded.get(name)]
     told += [f"{recorded.get('system', '')} {recorded.get('machine', '')}".strip()]
     verb = "is" if len(missing) == 1 else "are"
     return recorded, (
@@ -159,12 +156,12 @@ def _proving(
     )
 
 
-def _official(source: Source, golden: Golden) -> list[str]:
+def _official(source: Source, choice: Choice) -> list[str]:
     """Whether a file is one of Keras's own, where its name or its golden suggests the question."""
-    if not source.local or golden.first:
+    if not source.local or choice.first:
         return []
-    path = Path(source.target)
-    bundled = golden.path is not None and golden.path.is_relative_to(shipped().folder)
+    path, golden = Path(source.target), choice.golden.path
+    bundled = golden is not None and golden.is_relative_to(shipped().folder)
     if not bundled and path.name not in official.official_files():
         return []
     return [official.recognise(path) or "It is not one of Keras's official weight files."]

@@ -10,7 +10,7 @@ from fpcheck.comparison.verdict import LevelResult
 from fpcheck.errors import FpcheckError
 from fpcheck.files.address import is_address
 from fpcheck.golden.golden import Golden
-from fpcheck.golden.lookup import find, of_name
+from fpcheck.golden.store import find, of_name
 from fpcheck.model.source import Kind, Options, parse
 from fpcheck.progress import Progress, silent
 from fpcheck.report.report import Report, timed
@@ -48,7 +48,7 @@ def diff_sources(
 def _choice(first: object, golden: Golden) -> Choice:
     """The first of the two, as the side that is compared with."""
     given = first if golden.path is not None else resolve(first).text
-    return Choice(replace(golden, first=str(given)), "the first of the two")
+    return Choice(golden, "the first of the two", str(given))
 
 
 def _equal_files(

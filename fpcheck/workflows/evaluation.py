@@ -18,8 +18,7 @@ from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.levels import LEVELS, Level
 from fpcheck.fingerprint.undone import Undone, Wanted
 from fpcheck.golden.golden import Golden
-from fpcheck.golden.lookup import reachable
-from fpcheck.golden.store import Entry
+from fpcheck.golden.store import Entry, reachable
 from fpcheck.model.opened_model import OpenedModel
 from fpcheck.model.runner import OutputPlan
 from fpcheck.report.report import Report
@@ -40,7 +39,6 @@ class Candidate(Value, frozen=True, eq=False):
 
     Attributes:
         source: as the report names it.
-        format: its format.
         fingerprint: as much as the golden contains and the verdict asks for.
         if_equal: how each level ends if nothing differs: `pass` where it was measured.
         notes: what a person should know of how it was measured.
@@ -54,10 +52,7 @@ class Candidate(Value, frozen=True, eq=False):
 
 
 def evaluate(
-    choice: Choice,
-    candidate: Candidate,
-    request: CompareRequest,
-    model: OpenedModel | None = None,
+    choice: Choice, candidate: Candidate, request: CompareRequest, model: OpenedModel | None = None
 ) -> Report:
     """Compare two fingerprints, judge each level, and diagnose what differs.
 
@@ -79,10 +74,10 @@ def evaluate(
         levels=levels,
         first_divergent_layer=comparison.first_divergent_layer if differs else None,
         findings=[f for f in findings if _is_shown(f, if_equal, levels)],
-        diagnoses=_diagnosed(comparison, golden, model, request.goldens) if differs else [],
+        diagnoses=_diagnosed(comparison, choice, model, request.goldens) if differs else [],
         notes=[*notes],
         accuracy=None,
-        first=golden.first,
+        first=choice.first,
     )
 
 
@@ -111,10 +106,8 @@ def _of_part(
 def compare_goldens(choice: Choice, other: Golden) -> Report:
     """The report on two goldens: no model is open."""
     golden, measured = choice.golden.fingerprint, other.fingerprint
-    levels: Levels = {}
-    for level in LEVELS:
-        both = level in golden.levels and level in measured.levels
-        levels[level] = LevelResult("pass") if both else LevelResult("skipped", "not on both sides")
+    levels: Levels = {level: LevelResult("skipped", "not on both sides") for level in LEVELS}
+    levels |= {level: LevelResult("pass") for level in golden.levels if level in measured.levels}
     if levels["outputs"].status == "pass" and not _same_probes(golden, measured):
         levels["outputs"] = LevelResult("skipped", "other probes or preprocessing")
         measured = replace(measured, outputs=None)
@@ -138,14 +131,14 @@ def _content_id(measured: Fingerprint) -> str | None:
 
 
 def _diagnosed(
-    comparison: Comparison, golden: Golden, model: OpenedModel | None, goldens: str | Path | None
+    comparison: Comparison, choice: Choice, model: OpenedModel | None, goldens: str | Path | None
 ) -> list[Diagnosis]:
     from fpcheck.diagnosis import diagnose  # a match, which is the usual case, needs no rule
 
     if model is not None and comparison.errors:
         comparison = replace(comparison, closer=_closer_look(model, comparison))
-    word = "first" if golden.first else "golden"
-    return diagnose(comparison, lambda: _neighbours(golden, goldens), word)
+    word = "first" if choice.first else "golden"
+    return diagnose(comparison, lambda: _neighbours(choice.golden, goldens), word)
 
 
 def _closer_look(model: OpenedModel, comparison: Comparison) -> Closer:

@@ -15,8 +15,7 @@ from fpcheck.errors import (
 )
 from fpcheck.formats import gate_suffixes
 from fpcheck.golden.document import SEAL
-from fpcheck.golden.lookup import goldens_folder
-from fpcheck.golden.store import Entry, Store
+from fpcheck.golden.store import Entry, Store, goldens_folder
 from fpcheck.model.source import Kind, Options, Source
 from fpcheck.model.worker_client import WorkerClient
 from fpcheck.progress import Progress, silent
@@ -81,10 +80,10 @@ def gate(
         how = options or Options(), remote, progress
         for path in (path for path in chosen if path not in inside):
             other = path.is_file() and not path.name.lower().endswith(gate_suffixes())
-            ignored = other or located.ignores(path)
-            outcomes.append(
-                Outcome(path, skipped=True) if ignored else _check_model(path, request, *how)
-            )
+            if other or located.ignores(path):
+                outcomes.append(Outcome(path, skipped=True))
+            else:
+                outcomes.append(_check_model(path, request, *how))
     return outcomes
 
 

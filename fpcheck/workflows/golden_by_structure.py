@@ -11,8 +11,7 @@ from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.structure import Structure
 from fpcheck.golden.document import Head
 from fpcheck.golden.golden import Golden
-from fpcheck.golden.lookup import stores
-from fpcheck.golden.store import Entry, Store
+from fpcheck.golden.store import Entry, Store, stores
 from fpcheck.layout import placement
 from fpcheck.layout.placement import is_weights_only
 from fpcheck.layout.storage_gaps import alike
@@ -23,16 +22,23 @@ from fpcheck.workflows.plan import Choice, ComparePlan
 
 
 def matched(plan: ComparePlan, structure: Structure) -> Choice:
-    """The golden whose structure is that of a source.
-
-    Raises:
-        FpcheckError: there is none, or there are several. The message names the nearest.
-    """
+    """The golden of a source's structure; FpcheckError names the nearest if there is not one."""
     for store in stores(plan.request.goldens):
         choice = _by_structure(store, structure, plan)
         if choice is not None:
             return choice
-    raise _none(structure, plan)
+    fact = f"{plan.source.text}: no golden of that name, and none has its structure"
+    golden, share = _nearest(structure, plan.request.goldens)
+    if golden is not None:
+        raise FpcheckError(
+            f"{fact}; nearest is {golden.label}: {_likeness(golden, structure, share)}",
+            f"Compare with it: {_to_compare(plan, golden.label)}",
+        )
+    if is_weights_only(structure) and plan.options.model is None:
+        raise FpcheckError(fact, f"If it is good, record it. {NAME_ARCHITECTURE}")
+    asked = {"goldens": plan.request.goldens, "preprocess": plan.request.preprocess}
+    record = command("record", plan.source.text, **asked, **given(plan.options))
+    raise FpcheckError(fact, f"Record it, if it is good: {record}")
 
 
 def _by_structure(store: Store, structure: Structure, plan: ComparePlan) -> Choice | None:
@@ -72,21 +78,6 @@ def _fits(structure: Structure, entry: Entry, head: Head) -> bool:
         return placement.fits(structure, golden.structure)
     theirs, ours = alike(golden, Fingerprint(structure))
     return ours.structure.shape_key == theirs.structure.shape_key
-
-
-def _none(structure: Structure, plan: ComparePlan) -> FpcheckError:
-    fact = f"{plan.source.text}: no golden of that name, and none has its structure"
-    golden, share = _nearest(structure, plan.request.goldens)
-    if golden is not None:
-        return FpcheckError(
-            f"{fact}; nearest is {golden.label}: {_likeness(golden, structure, share)}",
-            f"Compare with it: {_to_compare(plan, golden.label)}",
-        )
-    if is_weights_only(structure) and plan.options.model is None:
-        return FpcheckError(fact, f"If it is good, record it. {NAME_ARCHITECTURE}")
-    asked = {"goldens": plan.request.goldens, "preprocess": plan.request.preprocess}
-    record = command("record", plan.source.text, **asked, **given(plan.options))
-    return FpcheckError(fact, f"Record it, if it is good: {record}")
 
 
 def _nearest(structure: Structure, goldens: str | Path | None) -> tuple[Golden | None, float]:

@@ -50,11 +50,7 @@ def accuracy_on(
 
 
 def load_examples(path: Path, structure: Structure) -> Examples:
-    """Read `--data`: an `.npz` with `x`, `y` and perhaps `labels`, or one folder per class.
-
-    Raises:
-        FpcheckError: nothing there, or not of that form.
-    """
+    """`--data`: an `.npz` with `x`, `y` and perhaps `labels`, or one folder per class."""
     if path.is_dir():
         return _from_folders(path, structure)
     arrays = _npz(path, "--data")
@@ -68,8 +64,7 @@ def load_examples(path: Path, structure: Structure) -> Examples:
         raise FpcheckError(
             f"{path}: {len(images)} images, {len(labels)} labels", "Give one label for each image."
         )
-    classes = tuple(str(name) for name in arrays.get("labels", ()))
-    return Examples(images, labels.astype(np.int64), classes)
+    return Examples(images, labels.astype(np.int64), tuple(map(str, arrays.get("labels", ()))))
 
 
 def as_imagenet(examples: Examples, labels: tuple[Label, ...]) -> Examples:
@@ -89,7 +84,7 @@ def as_imagenet(examples: Examples, labels: tuple[Label, ...]) -> Examples:
 
 
 def probe_arrays(path: Path, structure: Structure) -> dict[str, Array]:
-    """Read `--probes`: an `.npz` with one array per input, an `.npy`, or a folder of images."""
+    """`--probes`: an `.npz` with one array per input, an `.npy`, or a folder of images."""
     if path.is_dir():
         files = _images_in(path)
         if not files:

@@ -7,8 +7,7 @@ from fpcheck.fingerprint.levels import LEVELS
 from fpcheck.formats import contents_of
 from fpcheck.formats.format import Contains
 from fpcheck.golden.document import Head
-from fpcheck.golden.lookup import find, goldens_folder
-from fpcheck.golden.store import Entry, shipped
+from fpcheck.golden.store import Entry, find, goldens_folder, shipped
 from fpcheck.model.source import Options, parse
 from fpcheck.report.report import Report
 from fpcheck.wording import command, given
@@ -29,8 +28,7 @@ def to_accept(
     """
     if report.verdict != "mismatch" or report.candidate.format in ("golden", "memory"):
         return None
-    lead = "to accept the change, record it"
-    return to_record_next(lead, report, request, options, data)
+    return to_record_next("to accept the change, record it", report, request, options, data)
 
 
 def to_record_next(

@@ -28,7 +28,7 @@ from fpcheck.model.runner import LiveModel
 from fpcheck.model.source import Kind, Options, Source
 from fpcheck.progress import Progress, silent
 from fpcheck.wording import some
-from fpcheck.workflows.plan import Plan, plain_plan
+from fpcheck.workflows.plan import Plan, opening_plan
 
 if TYPE_CHECKING:
     from fpcheck.model.worker_client import WorkerClient
@@ -69,7 +69,13 @@ def open_model(
 
             return own.enter_context(WorkerClient())
 
-        yield _in_worker(plan, worker()) if plan.file is None else _read(plan, plan.file, worker)
+        if plan.file is not None:
+            yield _read(plan, plan.file, worker)
+            return
+        client, bare = worker(), plan.bare and plan.source.kind is Kind.APPLICATION
+        with brought(plan.source, plan.options) as (local, given):
+            client.open(local, given, bare)
+        yield OpenedModel(client.model, lambda: client.model, client.format, client.backend)
 
 
 def _check_options(source: Source, options: Options) -> None:
@@ -103,13 +109,6 @@ def _in_memory(source: Any, options: Options) -> OpenedModel:
             "Leave the backend out, or save the model and give the file.",
         )
     return OpenedModel(live, lambda: live, live.format, live.backend)
-
-
-def _in_worker(plan: Plan, worker: "WorkerClient") -> OpenedModel:
-    bare = plan.bare and plan.source.kind is Kind.APPLICATION
-    with brought(plan.source, plan.options) as (local, given):
-        worker.open(local, given, bare)
-    return OpenedModel(worker.model, lambda: worker.model, worker.format, worker.backend)
 
 
 @contextmanager
@@ -160,17 +159,13 @@ def _read(plan: Plan, file: ModelFile, worker: Worker) -> OpenedModel:
 
 
 def _place(read: FileContents, source: Source, model: str, architecture: Fingerprint) -> list[str]:
-    """Place weights in the architecture of `--model`; notes what Keras would do otherwise.
-
-    Raises:
-        FpcheckError: the file was saved from another architecture, which Keras refuses too.
-    """
+    """Place weights in the architecture of `--model`; notes what Keras would do otherwise."""
     whole = architecture.structure
     late, misplaced = out_of_order(read.structure(), whole), out_of_place(read.structure(), whole)
     read.place(architecture, own=True)
     filled = read.structure()
     lacking = [] if REST in filled.not_stored else misfit(filled, whole)
-    if lacking:
+    if lacking:  # it was saved from another architecture, and Keras refuses it too
         raise FpcheckError(
             f"{source.text}: does not fit --model {shown(model)}: it contains no weights of "
             f"{some(lacking)}",
@@ -195,13 +190,14 @@ def check_whole(model: OpenedModel, plan: Plan) -> None:
 def _architecture(options: Options, worker: Worker) -> Fingerprint:
     """The structure that `--model` names, and state that no weights file contains."""
     plain = msgspec.structs.replace(options, weights=Options().weights, model=None)
-    with plain_plan(options.model, plain, bare=True) as plan:
+    with opening_plan(options.model, plain) as plan:
         kind, entry = plan.source.kind, None
         if kind is Kind.APPLICATION:
             entry = shipped().entry(plan.source.name)
         if entry is not None:  # nothing need be built for it
             return entry.load().fingerprint
-        with open_model(plan, None if kind is Kind.FILE else worker()) as model:
+        bare = msgspec.structs.replace(plan, bare=True)
+        with open_model(bare, None if kind is Kind.FILE else worker()) as model:
             structure = model.contents.structure()
             if kind is Kind.APPLICATION:
                 return Fingerprint(structure)

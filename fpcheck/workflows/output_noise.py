@@ -2,8 +2,8 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from fpcheck.backends import other_arithmetic
 from fpcheck.codec import Array
@@ -27,14 +27,12 @@ def measured_outputs(
 ) -> Outputs:
     """The outputs of a model, their noise, and which layers the probes reach.
 
-    Raises:
-        FpcheckError: the outputs are not finite or differ from run to run, or a function returns
-            other weights at each call.
+    FpcheckError if they are not finite or vary, or if a function returns other weights each time.
     """
     if source.kind is Kind.MEMORY:
         outputs = model.running().outputs(plan)
         _check_sound(source, outputs, plan.allowed)
-        return msgspec.structs.replace(outputs, reach=model.running().reach(plan))
+        return replace(outputs, reach=model.running().reach(plan))
     known = (weights or model.contents.weights()) if source.kind is Kind.CALLABLE else None
     with ThreadPoolExecutor(1) as pool:
         elsewhere = pool.submit(_measured_elsewhere, source, options, plan, known)
@@ -42,8 +40,7 @@ def measured_outputs(
         _check_sound(source, outputs, plan.allowed)
         logits, reach = elsewhere.result()
     threads = largest_difference(tuple(a.logits for a in outputs.answers), logits)
-    noise = msgspec.structs.replace(outputs.noise, threads=threads)
-    outputs = msgspec.structs.replace(outputs, noise=noise, reach=reach)
+    outputs = replace(outputs, noise=replace(outputs.noise, threads=threads), reach=reach)
     _check_sound(source, outputs, plan.allowed)
     return outputs
 
@@ -60,11 +57,11 @@ def _measured_elsewhere(
         if known is not None:
             check_weights(source, known, other.model.weights(frozenset(m.digest for m in known)))
         logits = tuple(a.logits for a in other.model.answers(plan))
-        weighted = [layer.path for layer in other.model.structure().layers if layer.tensors]
+        weighted = tuple(la.path for la in other.model.structure().layers if la.tensors)
         try:
             return logits, other.model.reach(plan)
         except FpcheckError:  # the process has crashed, but its logits are known
-            return logits, Reach(untried=tuple(weighted))
+            return logits, Reach(untried=weighted)
 
 
 def check_weights(source: Source, first: Weights, second: Weights) -> None:

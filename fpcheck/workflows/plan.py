@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from fpcheck.codec import PathText, Value
 from fpcheck.comparison.tolerance import Tolerances
@@ -18,7 +18,7 @@ from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint.levels import LEVELS
 from fpcheck.formats.model_file import Known, ModelFile, open_model_file
 from fpcheck.golden.golden import Golden
-from fpcheck.golden.lookup import find, of_name
+from fpcheck.golden.store import find, of_name
 from fpcheck.model.applications import APPLICATIONS
 from fpcheck.model.environment import environment
 from fpcheck.model.source import Kind, Options, Source, parse
@@ -74,19 +74,21 @@ Asked = TypeVar("Asked", CompareRequest, Options)
 
 
 class Choice(Value, frozen=True, eq=False):
-    """A golden, and why it is the one to compare with."""
+    """A golden, and why it is the one to compare with; `first` is what `diff` was given for it."""
 
     golden: Golden
     why: str
+    first: str = ""
 
 
-class Plan(Value, frozen=True, eq=False, kw_only=True):
+class Plan(Value, frozen=True, eq=False):
     """How a source is opened.
 
     Attributes:
         given: the source as the caller gave it; of a model in memory, the model itself.
         source: the same, parsed.
-        options: how it is loaded.
+        options: how it is loaded, completed by `fpcheck.yaml`.
+        said: what `fpcheck.yaml` says of it, if anything.
         file: the open file; None where the source is no file.
         known: digests of tensors that need no details; None if none need any.
         runs: whether it is sure that the model will be run, so that it is loaded at once.
@@ -96,19 +98,17 @@ class Plan(Value, frozen=True, eq=False, kw_only=True):
     given: object
     source: Source
     options: Options
-    file: ModelFile | None
+    said: ModelSettings | None = None
+    file: ModelFile | None = None
     known: Known = None
     runs: bool = False
     bare: bool = False
 
 
 class ComparePlan(Plan, frozen=True, eq=False, kw_only=True):
-    """How a source is compared.
+    """How a source is compared, by a request that `fpcheck.yaml` has completed.
 
-    Attributes:
-        request: what was asked, completed by `fpcheck.yaml`.
-        choice: the golden; None until the structure of the source has decided.
-        preprocess: how raw images become inputs, once the golden is known.
+    `choice` is None until the structure of the source has decided; then `preprocess` is known too.
     """
 
     request: CompareRequest
@@ -120,21 +120,15 @@ class ComparePlan(Plan, frozen=True, eq=False, kw_only=True):
 def comparison_plan(
     source: object, request: CompareRequest, options: Options, choice: Choice | None = None
 ) -> Iterator[ComparePlan]:
-    """How a source is compared. If the caller has chosen the golden, `fpcheck.yaml` has no say.
-
-    Raises:
-        FpcheckError: no such source, level or golden.
-    """
+    """How a source is compared. If the caller has chosen the golden, `fpcheck.yaml` has no say."""
     check_levels(request.levels)
-    parsed = resolve(source)
-    said = None if choice else settings_of(parsed)
-    mapped = said is not None and request.golden is None
-    request, options = with_settings(request, said), with_settings(options, said)
-    with file_of(parsed) as file:
-        choice = choice or _by_name(parsed, request, mapped)
-        bare = is_bare(parsed, options, request.levels or LEVELS)
+    with opening_plan(source, options, configured=choice is None) as opening:
+        mapped = opening.said is not None and request.golden is None
+        request = with_settings(request, opening.said)
+        choice = choice or _by_name(opening.source, request, mapped)
+        levels = request.levels or (choice.golden.fingerprint.levels if choice else LEVELS)
         plan = ComparePlan(
-            given=source, source=parsed, options=options, file=file, bare=bare, request=request
+            **asdict(replace(opening, bare=is_bare(opening, levels))), request=request
         )
         yield with_golden(plan, choice) if choice else plan
 
@@ -159,7 +153,7 @@ def with_golden(plan: ComparePlan, choice: Choice) -> ComparePlan:
     if preprocess is None:
         preprocess = recorded.outputs.preprocess if recorded.outputs else "none"
     elif preprocess == AUTO:
-        preprocess = own_preprocess(plan.source, plan.options)
+        preprocess = own_preprocess(plan)
     weights = recorded.weights
     return replace(
         plan,
@@ -167,7 +161,6 @@ def with_golden(plan: ComparePlan, choice: Choice) -> ComparePlan:
         preprocess=preprocess,
         known=None if weights is None else frozenset(m.digest for m in weights),
         runs=_will_run(golden, request, preprocess, plan.options.backend),
-        bare=is_bare(plan.source, plan.options, request.levels or recorded.levels),
     )
 
 
@@ -192,11 +185,23 @@ def check_levels(levels: Collection[str] | None) -> None:
 
 
 @contextmanager
-def plain_plan(source: object, options: Options, bare: bool = False) -> Iterator[Plan]:
-    """How a source is opened that is neither compared nor recorded."""
+def opening_plan(
+    source: object, options: Options, known: Known = None, configured: bool = False
+) -> Iterator[Plan]:
+    """How a source is opened: as asked, completed by `fpcheck.yaml` if `configured`.
+
+    A child begins to read a local file where it can be forked, since that costs nothing.
+    """
     parsed = resolve(source)
-    with file_of(parsed) as file:
-        yield Plan(given=source, source=parsed, options=options, file=file, bare=bare)
+    said = settings_of(parsed) if configured else None
+    plan = Plan(source, parsed, with_settings(options, said), said)
+    if parsed.kind is not Kind.FILE:
+        yield plan
+        return
+    with closing(open_model_file(parsed.target, parsed.text)) as file:
+        if parsed.local and may_fork():
+            file.begin(known)
+        yield replace(plan, file=file, known=known)
 
 
 def resolve(source: object) -> Source:
@@ -207,32 +212,17 @@ def resolve(source: object) -> Source:
     return Source(f"<{type(source).__name__} '{name}'>", Kind.MEMORY, PathText(name))
 
 
-@contextmanager
-def file_of(source: Source, known: Known = None) -> Iterator[ModelFile | None]:
-    """The open file of a source; None where it is no file.
-
-    A child begins to read a local file where it can be forked, since that costs nothing.
-    """
-    if source.kind is not Kind.FILE:
-        yield None
-        return
-    with closing(open_model_file(source.target, source.text)) as file:
-        if source.local and may_fork():
-            file.begin(known)
-        yield file
-
-
-def is_bare(source: Source, options: Options, levels: Collection[str]) -> bool:
+def is_bare(plan: Plan, levels: Collection[str]) -> bool:
     """Whether a source without weights is enough, and can be had: an application's own."""
-    own = source.kind is Kind.APPLICATION and options.weights in ("imagenet", "random")
+    own = plan.source.kind is Kind.APPLICATION and plan.options.weights in ("imagenet", "random")
     return own and set(levels) == {"structure"}
 
 
-def own_preprocess(source: Source, options: Options) -> str:
+def own_preprocess(plan: Plan) -> str:
     """What `auto` means: the application's own preprocessing, and none for all other sources."""
-    named = source
-    if source.kind is Kind.FILE and options.model is not None:
-        named = parse(options.model)
+    named = plan.source
+    if named.kind is Kind.FILE and plan.options.model is not None:
+        named = parse(plan.options.model)
     return APPLICATIONS[named.target] if named.kind is Kind.APPLICATION else "none"
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 import fpcheck
 from fpcheck.comparison.tolerance import Tolerances, tolerances_of
@@ -20,8 +20,7 @@ from fpcheck.fingerprint.probes import Probes
 from fpcheck.fingerprint.structure import Structure
 from fpcheck.golden.document import Editable
 from fpcheck.golden.golden import Golden, Provenance, SourceRecord
-from fpcheck.golden.lookup import goldens_folder
-from fpcheck.golden.store import Entry, Store
+from fpcheck.golden.store import Entry, Store, goldens_folder
 from fpcheck.layout.placement import is_weights_only
 from fpcheck.model.environment import environment
 from fpcheck.model.opened_model import OpenedModel
@@ -42,12 +41,9 @@ from fpcheck.workflows.plan import (
     Plan,
     RecordRequest,
     check_levels,
-    file_of,
     is_bare,
+    opening_plan,
     own_preprocess,
-    resolve,
-    settings_of,
-    with_settings,
 )
 from fpcheck.workflows.recording import Recording, warnings
 
@@ -82,65 +78,51 @@ def record_source(
 ) -> Recording:
     """Measure a good model and store it, unless the newest version says the same.
 
-    A `remote` worker is used where one is needed, and stays open.
-
-    Raises:
-        FpcheckError: it cannot be read, or must not be approved.
+    A `remote` worker is used where one is needed, and stays open. FpcheckError if the model cannot
+    be read, or must not be approved.
     """
-    with recording_plan(source, request, options) as plan:
-        golden, notes = _golden(plan, remote, progress)
-    return _store(plan, golden, notes)
+    with (
+        recording_plan(source, request, options) as plan,
+        open_model(plan, remote, progress) as model,
+    ):
+        golden = _golden(model, plan, progress)
+    return _store(plan, golden, tuple(model.notes))
 
 
 def unstored(
     source: object, request: RecordRequest, options: Options, progress: Progress = silent
 ) -> tuple[Golden, tuple[str, ...]]:
-    """The golden that recording a source would give, as version 1 and without `fpcheck.yaml`.
-
-    Also what a person should know of how the source was loaded.
-    """
-    with recording_plan(source, request, options, stored=False) as plan:
-        return _golden(plan, None, progress)
+    """The golden that recording would give, as version 1 and without `fpcheck.yaml`; its notes."""
+    with (
+        recording_plan(source, request, options, stored=False) as plan,
+        open_model(plan, None, progress) as model,
+    ):
+        return _golden(model, plan, progress), tuple(model.notes)
 
 
 @contextmanager
 def recording_plan(
     source: object, request: RecordRequest, options: Options, stored: bool = True
 ) -> Iterator[RecordPlan]:
-    """How a source is recorded as the next version of its golden.
-
-    Raises:
-        FpcheckError: no such source or level, or the newest version is damaged.
-    """
-    parsed = resolve(source)
-    said = settings_of(parsed) if stored else None
-    options = with_settings(options, said)
-    with file_of(parsed, frozenset()) as file:
-        name = request.name or _mapped_name(said) or parsed.name
+    """How a source is recorded as the next version of its golden, or not `stored` at all."""
+    with opening_plan(source, options, frozenset(), configured=stored) as opening:
+        mapped = opening.said.golden.partition("@")[0] if opening.said else ""
+        if mapped.endswith((".yaml", ".yml")):  # a file, and no name of a golden in the folder
+            mapped = ""
+        name = request.name or mapped or opening.source.name
         before = Store(goldens_folder(request.goldens)).entry(name) if stored else None
         newest = before.load() if before else None
-        preprocess = _preprocess(request.preprocess, said, newest)
-        levels = _levels(request, options)
+        preprocess = _preprocess(request.preprocess, opening.said, newest)
+        levels = _levels(request, opening.options)
+        opening = replace(opening, runs="outputs" in levels, bare=is_bare(opening, levels))
         yield RecordPlan(
-            given=source,
-            source=parsed,
-            options=options,
-            file=file,
-            known=frozenset(),
-            runs="outputs" in levels,
-            bare=is_bare(parsed, options, levels),
+            **asdict(opening),
             request=request,
             name=name,
             levels=levels,
-            preprocess=own_preprocess(parsed, options) if preprocess == AUTO else preprocess,
+            preprocess=own_preprocess(opening) if preprocess == AUTO else preprocess,
             newest=newest,
         )
-
-
-def _mapped_name(said: ModelSettings | None) -> str | None:
-    """The golden that the configuration maps a file to, if it names one in the folder."""
-    name = said.golden.partition("@")[0] if said else ""
-    return name if not name.endswith((".yaml", ".yml")) else None
 
 
 def _preprocess(asked: str, said: ModelSettings | None, newest: Golden | None) -> str:
@@ -164,22 +146,23 @@ def _levels(request: RecordRequest, options: Options) -> tuple[str, ...]:
     return levels
 
 
-def _golden(
-    plan: RecordPlan, remote: WorkerClient | None, progress: Progress
-) -> tuple[Golden, tuple[str, ...]]:
-    """The golden, and what a person should know of how its source was loaded."""
-    with open_model(plan, remote, progress) as model:
-        fingerprint = _measured(model, plan, progress)
-        golden = Golden(
-            name=plan.name,
-            version=plan.newest.version + 1 if plan.newest else 1,
-            fingerprint=fingerprint,
-            note=plan.request.note,
-            tolerances=plan.tolerances(fingerprint.structure),
-            provenance=_provenance(model.backend),
-            source=_record(plan.source, model),
-        )
-        return golden, tuple(model.notes)
+def _golden(model: OpenedModel, plan: RecordPlan, progress: Progress) -> Golden:
+    measured = _measured(model, plan, progress)
+    return Golden(
+        name=plan.name,
+        version=plan.newest.version + 1 if plan.newest else 1,
+        fingerprint=measured,
+        note=plan.request.note,
+        tolerances=plan.tolerances(measured.structure),
+        provenance=Provenance(
+            time=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            fpcheck=fpcheck.__version__,
+            python=platform.python_version(),
+            platform=f"{platform.system()} {platform.machine()}",
+            environment=environment(model.backend),
+        ),
+        source=_record(plan.source, model),
+    )
 
 
 def _measured(model: OpenedModel, plan: RecordPlan, progress: Progress) -> Fingerprint:
@@ -230,16 +213,6 @@ def _record(source: Source, model: OpenedModel) -> SourceRecord:
         return SourceRecord(source.text, model.format)
     whole = model.file.whole()
     return SourceRecord(source.text, model.format, whole.digest, whole.size, model.file.notes)
-
-
-def _provenance(backend: str) -> Provenance:
-    return Provenance(
-        time=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        fpcheck=fpcheck.__version__,
-        python=platform.python_version(),
-        platform=f"{platform.system()} {platform.machine()}",
-        environment=environment(backend),
-    )
 
 
 def _store(plan: RecordPlan, golden: Golden, notes: tuple[str, ...]) -> Recording:

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 
-import msgspec
+from msgspec.structs import replace
 
 from fpcheck.codec import Value
 from fpcheck.fingerprint.outputs import Outputs
 from fpcheck.fingerprint.probe_words import UNKNOWN_WORDS
-from fpcheck.fingerprint.structure import Layer
 from fpcheck.golden.golden import Golden
 from fpcheck.keras_config import builtin_layers
 from fpcheck.report.report import Report, with_python_names
@@ -48,27 +47,20 @@ class Recording(Value, frozen=True, eq=False):
 
         warnings = [("warning", warning) for warning in self.warnings[:5]]
         more = len(self.warnings) - len(warnings)
-        return table(
-            f"{self.golden.label}: {self.outcome}",
-            [*self.golden.rows, *warnings, ("", f"{more} more warnings" if more else "")],
-        )
+        rest = [("", f"{more} more warnings")] if more else []
+        return table(f"{self.golden.label}: {self.outcome}", [*self.golden.rows, *warnings, *rest])
 
 
 def told_in_python(recording: Recording) -> Recording:
     """A recording whose texts name the arguments of the Python API."""
-    changes = recording.changes
-    return msgspec.structs.replace(
-        recording,
-        changes=changes and with_python_names(changes),
-        warnings=tuple(map(in_python, recording.warnings)),
-    )
+    changes, warnings = recording.changes, tuple(map(in_python, recording.warnings))
+    return replace(recording, changes=changes and with_python_names(changes), warnings=warnings)
 
 
 def warnings(golden: Golden) -> tuple[str, ...]:
     """One sentence for each weakness: what the golden cannot show, and what may be wrong."""
-    outputs = golden.fingerprint.outputs
-    of_outputs = _of_outputs(outputs, golden.tolerances.bound_of_outputs) if outputs else ()
-    return (*of_outputs, *_of_weights(golden), *_of_layers(golden))
+    outputs, allowed = golden.fingerprint.outputs, golden.tolerances.bound_of_outputs
+    return (*(_of_outputs(outputs, allowed) if outputs else ()), *_of_weights(golden))
 
 
 def _of_outputs(outputs: Outputs, allowed: float) -> Iterator[str]:
@@ -81,9 +73,7 @@ def _of_outputs(outputs: Outputs, allowed: float) -> Iterator[str]:
         yield (
             f"whether the probes test {some(untried)} is unknown: the trial failed or took too long"
         )
-    if any(
-        asked.kind == "text" and asked.words == UNKNOWN_WORDS for asked in outputs.probes.inputs
-    ):
+    if any(text.kind == "text" and text.words == UNKNOWN_WORDS for text in outputs.probes.inputs):
         yield (
             "no vocabulary is known, so the text probes contain only unknown words: the outputs "
             "cannot show a changed vocabulary"
@@ -100,19 +90,11 @@ def _of_weights(golden: Golden) -> Iterator[str]:
     for (layer, tensor), measured in zip(structure.tensors, weights or (), strict=bool(weights)):
         if measured.details and measured.details.statistics.non_finite:
             yield f"{layer.path}/{tensor.role} contains NaN or infinity"
-
-
-def _of_layers(golden: Golden) -> Iterator[str]:
-    for layer in golden.fingerprint.structure.layers:
-        if _lacks_weights(layer):
+    for layer in structure.layers:
+        if layer.custom or layer.tensors or layer.config is None:
+            continue
+        if builtin_layers.roles(layer.class_name, layer.config, layer.dtype):  # once it is built
             yield (
                 f"{layer.path} contains no weights: it was saved before it was built, and Keras "
                 "loads it with random weights"
             )
-
-
-def _lacks_weights(layer: Layer) -> bool:
-    """Whether a layer of the framework is without the weights that it has once it is built."""
-    if layer.custom or layer.tensors or layer.config is None:
-        return False
-    return bool(builtin_layers.roles(layer.class_name, layer.config, layer.dtype))

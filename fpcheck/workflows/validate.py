@@ -29,12 +29,9 @@ SHOWN = 3
 
 
 class Pairs(Value, frozen=True):
-    """Examples on both sides.
+    """Examples on both sides: how many, and how many have another label.
 
-    Attributes:
-        compared: how many.
-        changed: whose prediction changed: place in the data, class before, class now.
-        relabelled: how many have another label.
+    A prediction that changed is the place in the data, the class before and the class now.
     """
 
     compared: int
@@ -52,8 +49,7 @@ def validate_source(
 ) -> Report:
     """Compare structure and weights with the golden, then predictions on the same examples.
 
-    Raises:
-        FpcheckError: the golden recorded no accuracy, or none of these examples.
+    FpcheckError if the golden recorded no accuracy, or none of these examples.
     """
     if request.levels is None:
         request = replace(request, levels=("structure", "weights"))
@@ -82,11 +78,8 @@ def validate_source(
 def _pairs(recorded: Accuracy, measured: Accuracy) -> Pairs:
     """Compare the examples that both sides contain, paired by their content."""
     places = {row.tobytes(): place for place, row in enumerate(recorded.examples)}
-    pairs = [
-        (places[row.tobytes()], place)
-        for place, row in enumerate(measured.examples)
-        if row.tobytes() in places
-    ]
+    keys = ((row.tobytes(), place) for place, row in enumerate(measured.examples))
+    pairs = [(places[key], place) for key, place in keys if key in places]
     changed = [
         (new, int(recorded.predicted[old]), int(measured.predicted[new]))
         for old, new in pairs
@@ -154,6 +147,7 @@ def _notes(result: AccuracyResult, classes: tuple[str, ...], pairs: Pairs) -> It
 
 
 def _preprocessing(result: AccuracyResult, recorded: Accuracy, measured: Accuracy) -> Diagnosis:
+    rates = f"top-1 {result.top1:.2%}, recorded {result.expected_top1:.2%}"
     return Diagnosis(
         code="preprocessing-changed",
         layers=[],
@@ -161,9 +155,6 @@ def _preprocessing(result: AccuracyResult, recorded: Accuracy, measured: Accurac
         summary=f"Structure and weights match the golden, but {result.changed} of "
         f"{result.compared} predictions differ: preprocessing is '{measured.preprocess}', and "
         f"'{recorded.preprocess}' was recorded.",
-        evidence=[
-            f"top-1 {result.top1:.2%}, recorded {result.expected_top1:.2%}",
-            "structure and weights equal the golden",
-        ],
+        evidence=[rates, "structure and weights equal the golden"],
         advice=f"Prepare images as recorded: --preprocess {recorded.preprocess}.",
     )
