@@ -87,9 +87,9 @@ def record(
     """
     from fpcheck.model.source import Options
     from fpcheck.wording import for_python
+    from fpcheck.workflows.plan import RecordRequest
     from fpcheck.workflows.record import record_source
     from fpcheck.workflows.recording import told_in_python
-    from fpcheck.workflows.request import RecordRequest
 
     request = RecordRequest(
         name=name,
@@ -143,7 +143,7 @@ def compare(
     from fpcheck.report.report import with_python_names
     from fpcheck.wording import for_python
     from fpcheck.workflows.compare import compare_source
-    from fpcheck.workflows.request import CompareRequest
+    from fpcheck.workflows.plan import CompareRequest
 
     request = CompareRequest(
         golden=golden,
@@ -167,8 +167,8 @@ def load_golden(name: str, *, goldens: str | Path | None = None) -> "Golden":
     Raises:
         FpcheckError: no such golden, or a damaged one.
     """
+    from fpcheck.golden.store import find
     from fpcheck.wording import for_python
-    from fpcheck.workflows.golden_lookup import find
 
     with for_python():
         return find(name, goldens).load()

@@ -30,8 +30,8 @@ from fpcheck.layout.storage_gaps import alike
 from fpcheck.model import live_structure
 from fpcheck.model.applications import APPLICATIONS
 from fpcheck.model.source import Options
+from fpcheck.workflows.plan import RecordRequest
 from fpcheck.workflows.record import record_source
-from fpcheck.workflows.request import RecordRequest
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "fingerprints"

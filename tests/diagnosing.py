@@ -20,7 +20,7 @@ from fpcheck.fingerprint.outputs import Noise
 from fpcheck.fingerprint.structure import Structure
 from fpcheck.fingerprint.undoing import undo
 from fpcheck.fingerprint.undone import Undone, Wanted
-from fpcheck.report.report import Diagnosis
+from fpcheck.report.result import Diagnosis
 
 NETS = {"convnet": convnet(), "wide": convnet(16, 5), "perceptron": perceptron(12)}
 CONVNETS = {name: NETS[name] for name in ("convnet", "wide")}

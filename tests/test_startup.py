@@ -13,8 +13,8 @@ from fpcheck.formats import model_file
 from fpcheck.formats.model_file import ModelFile, open_model_file
 from fpcheck.model.source import Options
 from fpcheck.processes import limited_process
+from fpcheck.workflows.plan import RecordRequest
 from fpcheck.workflows.record import record_source
-from fpcheck.workflows.request import RecordRequest
 
 FRAMEWORKS = {"tensorflow", "keras", "jax", "torch"}
 ARRAYS = {"numpy", "h5py"}

@@ -11,7 +11,7 @@ from fpcheck.codec import PathText
 from fpcheck.errors import FpcheckError
 from fpcheck.model.source import Options
 from fpcheck.wording import command, for_python, given, in_python
-from fpcheck.workflows.request import CompareRequest
+from fpcheck.workflows.plan import CompareRequest
 
 PACKAGE = Path(__file__).parents[1] / "fpcheck"
 

@@ -28,9 +28,8 @@ from fpcheck.processes.reply import named
 from fpcheck.report.report import Report
 from fpcheck.workflows import evaluation
 from fpcheck.workflows.compare import compare_source
-from fpcheck.workflows.golden_lookup import Choice
+from fpcheck.workflows.plan import Choice, CompareRequest, RecordRequest
 from fpcheck.workflows.record import unstored
-from fpcheck.workflows.request import CompareRequest, RecordRequest
 
 # How the candidate is given, and whether it is held against the golden of a file of its own kind.
 SUFFIXES = {"keras": ".keras", "h5": ".h5", "weights": ".weights.h5"}
@@ -133,7 +132,7 @@ class Meeting:
             try:
                 model.save(path)
                 request = RecordRequest(levels=("structure", "weights"))
-                self.files[kind] = unstored(str(path), request, Options(static=True)).golden
+                self.files[kind] = unstored(str(path), request, Options(static=True))[0]
             except FpcheckError as error:
                 self.files[kind] = f"refused {error.fact}"
             except Exception as error:

@@ -19,7 +19,7 @@ from fpcheck.model.source import Options
 from fpcheck.model.worker_client import WorkerClient
 from fpcheck.report.report import Report
 from fpcheck.workflows import compare
-from fpcheck.workflows.request import CompareRequest
+from fpcheck.workflows.plan import CompareRequest
 
 # Goldens depend on these; with other sources they are recorded again.
 _SOURCES = (
@@ -28,7 +28,6 @@ _SOURCES = (
     "golden",
     "model",
     "workflows/record.py",
-    "workflows/record_plan.py",
 )
 
 

@@ -9,10 +9,8 @@ from rich.text import Text
 from fpcheck.cli import options as opt
 from fpcheck.cli.console import complain, put, say
 from fpcheck.errors import EXIT_ERROR, FpcheckError
-from fpcheck.golden.store import Store
-from fpcheck.report.golden_text import render_golden
-from fpcheck.report.text import clean
-from fpcheck.workflows.golden_lookup import HOW_TO_RECORD, find, goldens_folder, stores
+from fpcheck.golden.store import HOW_TO_RECORD, Store, find, goldens_folder, stores
+from fpcheck.report.text import clean, render_golden
 
 
 def list_goldens(goldens: opt.Goldens = None) -> None:
@@ -22,9 +20,9 @@ def list_goldens(goldens: opt.Goldens = None) -> None:
         table.add_column(column)
     for store in stores(goldens):
         for entry in store.newest():
-            golden = entry.head()
+            editable, golden = entry.document()
             versions, levels = str(len(store.versions(golden.name))), ",".join(golden.levels)
-            name, note = Text(clean(golden.name)), Text(clean(entry.note()))
+            name, note = Text(clean(golden.name)), Text(clean(editable.note))
             table.add_row(name, versions, levels, f"{golden.model['parameters']:,}", note)
     put(table)
 

@@ -19,7 +19,7 @@ from fpcheck.report import FOR_PROGRAMS
 
 if TYPE_CHECKING:
     from fpcheck.model.source import Options
-    from fpcheck.workflows.request import CompareRequest
+    from fpcheck.workflows.plan import CompareRequest
 
 FORMATS = ("text", *FOR_PROGRAMS)
 _SOURCE = "A file, an application's name, or module:function."
@@ -84,7 +84,7 @@ class Comparing:
 
     def request(self) -> "CompareRequest":
         """The same for the workflows."""
-        from fpcheck.workflows.request import CompareRequest
+        from fpcheck.workflows.plan import CompareRequest
 
         return CompareRequest(**{**vars(self), "levels": split_levels(self.levels)})
 

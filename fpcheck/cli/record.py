@@ -10,8 +10,8 @@ from fpcheck import startup
 from fpcheck.cli import options as opt
 
 if TYPE_CHECKING:
+    from fpcheck.workflows.plan import RecordRequest
     from fpcheck.workflows.recording import Recording
-    from fpcheck.workflows.request import RecordRequest
 
 _LEVELS = "Levels to record: structure,weights,outputs. (default: all)"
 _PROBES = "Number of probes, or a file or folder with probes."
@@ -37,7 +37,7 @@ class Measuring:
 
     def request(self) -> "RecordRequest":
         """The same for the workflows."""
-        from fpcheck.workflows.request import RecordRequest
+        from fpcheck.workflows.plan import RecordRequest
 
         levels, preprocess = opt.split_levels(self.levels), self.preprocess or "auto"
         return RecordRequest(**{**vars(self), "levels": levels, "preprocess": preprocess})

@@ -3,7 +3,6 @@
 Each of them loads without an error and has outputs of the right shape.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from fpcheck.demo import MODEL
@@ -15,16 +14,14 @@ def _good() -> Any:
     return keras.saving.load_model(MODEL, compile=False)
 
 
-def _rebuilt(change: Callable[[str, dict[str, Any]], None]) -> Any:
-    """The good model with its weights, after `change(name, config)` of each configuration."""
+def _rebuilt(changes: dict[str, dict[str, Any]]) -> Any:
+    """The good model with its weights, and some layers configured otherwise."""
     import keras
 
     good = _good()
 
     def clone(layer: Any) -> Any:
-        config = layer.get_config()
-        change(layer.name, config)
-        return layer.__class__.from_config(config)
+        return layer.__class__.from_config(layer.get_config() | changes.get(layer.name, {}))
 
     model = keras.models.clone_model(good, clone_function=clone)
     model.set_weights(good.get_weights())
@@ -36,9 +33,8 @@ def layer_never_loaded() -> Any:
     import keras
 
     model = _good()
-    layer = model.get_layer("block2_conv1")
-    fresh = keras.initializers.GlorotUniform(seed=1)(layer.kernel.shape)
-    layer.kernel.assign(fresh)
+    kernel = model.get_layer("block2_conv1").kernel
+    kernel.assign(keras.initializers.GlorotUniform(seed=1)(kernel.shape))
     return model
 
 
@@ -72,19 +68,9 @@ def kernel_flipped() -> Any:
 
 def stride_changed() -> Any:
     """One block no longer halves the size of the image; all weights still fit."""
-
-    def change(name: str, config: dict[str, Any]) -> None:
-        if name in ("block3_conv1", "block3_conv_proj"):
-            config["strides"] = (1, 1)
-
-    return _rebuilt(change)
+    return _rebuilt({"block3_conv1": {"strides": (1, 1)}, "block3_conv_proj": {"strides": (1, 1)}})
 
 
 def epsilon_changed() -> Any:
     """BatchNormalization has another framework's epsilon."""
-
-    def change(name: str, config: dict[str, Any]) -> None:
-        if name == "bn1":
-            config["epsilon"] = 0.1
-
-    return _rebuilt(change)
+    return _rebuilt({"bn1": {"epsilon": 0.1}})

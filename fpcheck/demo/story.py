@@ -3,8 +3,10 @@
 import shutil
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from msgspec.structs import replace
 from rich.console import RenderableType
 from rich.rule import Rule
 from rich.text import Text
@@ -18,8 +20,9 @@ from fpcheck.report.report import Report
 from fpcheck.report.text import render
 from fpcheck.wording import command
 from fpcheck.workflows.compare import compare_source
+from fpcheck.workflows.plan import CompareRequest, RecordRequest
 from fpcheck.workflows.record import record_source
-from fpcheck.workflows.request import CompareRequest, RecordRequest
+from fpcheck.workflows.recording import Recording
 from fpcheck.workflows.validate import validate_source
 
 Print = Callable[[RenderableType], None]
@@ -48,65 +51,44 @@ CHAPTERS = (
 )
 
 
-class Demonstration:
-    """Records the bundled model in a folder, compares sources with it, and prints the results."""
-
-    def __init__(self, say: Print, folder: Path, remote: WorkerClient, step: Progress) -> None:
-        self.say = say
-        self.goldens = folder / "fingerprints"
-        self.copy = folder / "digits.keras"
-        self.remote = remote
-        self.step = step
-
-    def record(self) -> None:
-        """Record the golden."""
-        shutil.copy(MODEL, self.copy)
-        asked = RecordRequest(goldens=self.goldens, preprocess=PREPROCESS, data=TEST_IMAGES)
-        golden = record_source(MODEL, asked, Options(), self.remote, self.step).golden
-        self._title("fpcheck record digits.keras --preprocess tf --data digits_test.npz")
-        own = golden.fingerprint
-        accuracy = f"{own.accuracy.top1:.1%} right" if own.accuracy else "unknown accuracy"
-        self.say(
-            f"A trained model that reads digits: {own.structure.parameters:,} parameters, "
-            f"{accuracy} on its test images.\nIts fingerprint is now the golden {golden.label}: "
-            "a YAML file to review, an HDF5 file with the numbers."
-        )
-
-    def compare(self, source: str | Path, title: str, preprocess: str | None = None) -> Report:
-        """Compare a source with the golden."""
-        self._title(title)
-        asked = CompareRequest(golden="digits", goldens=self.goldens, preprocess=preprocess)
-        report = compare_source(source, asked, Options(), self.remote, self.step)
-        self.say(render(report))
-        return report
-
-    def validate(self, title: str, preprocess: str) -> Report:
-        """Compare the accuracy with one preprocessing."""
-        self._title(title)
-        asked = CompareRequest(golden="digits", goldens=self.goldens, preprocess=preprocess)
-        report = validate_source(self.copy, TEST_IMAGES, asked, Options(), self.remote, self.step)
-        self.say(render(report))
-        return report
-
-    def _title(self, text: str) -> None:
-        self.say("")
-        self.say(Rule(Text(text, "bold")))
-
-
 def run(say: Print, progress: Progress = silent) -> list[Report]:
     """Run the whole demonstration; returns the reports, in order."""
     with tempfile.TemporaryDirectory(prefix="fpcheck-demo-") as folder, WorkerClient() as remote:
-        demonstration = Demonstration(say, Path(folder), remote, progress)
-        demonstration.record()
-        reports = [demonstration.compare(demonstration.copy, "a true copy")]
-        reports += [demonstration.compare(chapter.source, chapter.title) for chapter in CHAPTERS]
-        reports.append(
-            demonstration.compare(
-                demonstration.copy, "the model is right, its preprocessing left out", "none"
-            )
-        )
-        reports.append(demonstration.validate("the same, seen in the accuracy", "none"))
+        goldens, copy = Path(folder) / "fingerprints", Path(folder) / "digits.keras"
+        shutil.copy(MODEL, copy)
+        how = Options(), remote, progress
+        good = RecordRequest(goldens=goldens, preprocess=PREPROCESS, data=TEST_IMAGES)
+        recording = record_source(MODEL, good, *how)
+        _say_title(say, "fpcheck record digits.keras --preprocess tf --data digits_test.npz")
+        say(_described(recording))
+        asked = CompareRequest(golden="digits", goldens=goldens)
+        raw = replace(asked, preprocess="none")
+        steps = {"a true copy": partial(compare_source, copy, asked, *how)}
+        steps |= {c.title: partial(compare_source, c.source, asked, *how) for c in CHAPTERS}
+        left_out = "the model is right, its preprocessing left out"
+        steps[left_out] = partial(compare_source, copy, raw, *how)
+        in_accuracy = partial(validate_source, copy, TEST_IMAGES, raw, *how)
+        reports = []
+        for title, step in {**steps, "the same, seen in the accuracy": in_accuracy}.items():
+            _say_title(say, title)
+            reports.append(step())
+            say(render(reports[-1]))
     say("")
     say("Now yours: record a model that you trust, then compare it in CI or pre-commit.")
     say(f"How: {command('record', help=True)}")
     return reports
+
+
+def _say_title(say: Print, text: str) -> None:
+    say("")
+    say(Rule(Text(text, "bold")))
+
+
+def _described(recording: Recording) -> str:
+    golden, own = recording.golden, recording.golden.fingerprint
+    accuracy = f"{own.accuracy.top1:.1%} right" if own.accuracy else "unknown accuracy"
+    return (
+        f"A trained model that reads digits: {own.structure.parameters:,} parameters, "
+        f"{accuracy} on its test images.\nIts fingerprint is now the golden {golden.label}: "
+        "a YAML file to review, an HDF5 file with the numbers."
+    )

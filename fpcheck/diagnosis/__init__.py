@@ -18,7 +18,7 @@ from fpcheck.diagnosis.case import Case, Neighbours, Rule, nobody
 from fpcheck.diagnosis.outputs import numeric_environment
 from fpcheck.diagnosis.structure import wrong_architecture
 from fpcheck.diagnosis.weights import other_checkpoint
-from fpcheck.report.report import Diagnosis
+from fpcheck.report.result import Diagnosis
 
 
 def _rules(level: ModuleType) -> Iterator[Rule]:

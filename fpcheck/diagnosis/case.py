@@ -15,7 +15,7 @@ from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.structure import Layer, Structure
 from fpcheck.fingerprint.undone import Undone
 from fpcheck.layout.placement import is_weights_only
-from fpcheck.report.report import Diagnosis
+from fpcheck.report.result import Diagnosis
 from fpcheck.wording import some as some
 
 # What a rule yields, and a rule.

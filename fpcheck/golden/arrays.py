@@ -27,6 +27,8 @@ from fpcheck.fingerprint.structure import Structure, Tensor
 
 SCHEMA = "fpcheck-arrays/2"
 READABLE = ("fpcheck-arrays/1", SCHEMA)
+# The arrays of `Accuracy`.
+_ACCURACY = ("examples", "labels", "predicted", "confidence", "margin")
 T = TypeVar("T")
 
 
@@ -69,7 +71,7 @@ class _AccuracyHead(Value, frozen=True):
 
 def encode(fingerprint: Fingerprint) -> bytes:
     """The bytes of the HDF5 file."""
-    buffer = io.BytesIO()
+    accuracy, buffer = fingerprint.accuracy, io.BytesIO()
     with h5py.File(buffer, "w", libver="earliest") as file:
         file.attrs["schema"] = SCHEMA
         _put_json(file, "structure", fingerprint.structure)
@@ -77,8 +79,12 @@ def encode(fingerprint: Fingerprint) -> bytes:
             _put_weights(file.create_group("weights"), fingerprint.weights)
         if fingerprint.outputs is not None:
             _put_outputs(file.create_group("outputs"), fingerprint.outputs)
-        if fingerprint.accuracy is not None:
-            _put_accuracy(file.create_group("accuracy"), fingerprint.accuracy)
+        if accuracy is not None:
+            group = file.create_group("accuracy")
+            rates = accuracy.top1, accuracy.top5
+            _put_json(group, "head", _AccuracyHead(*rates, accuracy.classes, accuracy.preprocess))
+            for name in _ACCURACY:
+                _put(group, name, getattr(accuracy, name))
     return buffer.getvalue()
 
 
@@ -107,10 +113,8 @@ def _put(group: Any, name: str, values: Array) -> None:
 
 
 def _get_array(dataset: Any, dtype: str) -> Array:
-    if h5py.check_string_dtype(dataset.dtype) is None:
-        array: Array = dataset[()]
-        return array
-    return np.asarray(dataset.asstr()[()], dtype)
+    is_text = h5py.check_string_dtype(dataset.dtype) is not None
+    return np.asarray(dataset.asstr()[()], dtype) if is_text else np.asarray(dataset[()])
 
 
 def _put_json(group: Any, name: str, value: Any) -> None:
@@ -155,29 +159,21 @@ def _get_weights(group: Any, tensors: list[Tensor]) -> tuple[Measurement, ...]:
     measurements: list[Measurement] = []
     row = offset = 0
     for place, tensor in enumerate(tensors):
-        own = arrays["digests"][place].tobytes()
-        if not arrays["detailed"][place]:
-            measurements.append(Measurement(own, None))
-            continue
-        sizes = tensor.shape if len(tensor.shape) > 1 else ()
-        bounds = np.cumsum([offset, *sizes])
-        profiles = [arrays["profiles"][a:b] for a, b in pairwise(bounds)]
-        mistakes = zip(names, (d.tobytes() for d in arrays["counterfactuals"][row]), strict=True)
-        details = Details(
-            statistics=_statistics(arrays["statistics"][row]),
-            quantiles=arrays["quantiles"][row],
-            sketch=arrays["sketches"][row],
-            profiles=tuple(profiles),
-            counterfactuals={name: value for name, value in mistakes if any(value)},
-        )
-        measurements.append(Measurement(own, details))
-        row, offset = row + 1, int(bounds[-1])
+        details = None
+        if arrays["detailed"][place]:
+            bounds = np.cumsum([offset, *(tensor.shape if len(tensor.shape) > 1 else ())])
+            figures, mistakes = arrays["statistics"][row], arrays["counterfactuals"][row]
+            made = zip(names, mistakes, strict=True)
+            details = Details(
+                statistics=Statistics(*figures[:4].astype(int).tolist(), *figures[4:].tolist()),
+                quantiles=arrays["quantiles"][row],
+                sketch=arrays["sketches"][row],
+                profiles=tuple(arrays["profiles"][a:b] for a, b in pairwise(bounds)),
+                counterfactuals={name: value.tobytes() for name, value in made if value.any()},
+            )
+            row, offset = row + 1, int(bounds[-1])
+        measurements.append(Measurement(arrays["digests"][place].tobytes(), details))
     return tuple(measurements)
-
-
-def _statistics(row: Array) -> Statistics:
-    counts, figures = row[:4].astype(int), row[4:]
-    return Statistics(*(int(c) for c in counts), *(float(f) for f in figures))
 
 
 def _put_outputs(group: Any, outputs: Outputs) -> None:
@@ -217,44 +213,32 @@ def _get_outputs(group: Any) -> Outputs:
     head = _get_json(group, "head", _OutputsHead)
     specs = enumerate(head.inputs if head.given else ())
     given = tuple(_get_array(group[f"probes/{i}"], spec.dtype) for i, spec in specs)
-    answers = tuple(
-        Answer(
-            **msgspec.structs.asdict(answer),
-            logits=group[f"logits/{i}"][()],
-            final=group[f"final/{i}"][()],
-            sketch=group["sketches"][i],
-        )
-        for i, answer in enumerate(head.answers)
-    )
-    sketches, norms = group["activations"][()], group["norms"][()]
+    count = len(head.answers)
+    kept = _get_each(group, "logits", count), _get_each(group, "final", count)
+    answers = zip(head.answers, *kept, group["sketches"][()], strict=True)
+    layers = zip(head.activations, group["norms"][()], group["activations"][()], strict=True)
+    others = {name: f"alternatives/{place}" for place, name in enumerate(head.alternatives)}
     return Outputs(
         probes=Probes(head.inputs, head.count, given, head.probe_recipe),
         preprocess=head.preprocess,
-        answers=answers,
+        answers=tuple(
+            Answer(a.name, a.shape, logits, final, a.squashed, own)
+            for a, logits, final, own in answers
+        ),
         activations=tuple(
-            Activation(a.layer, a.call, a.shape, float(norms[i]), sketches[i])
-            for i, a in enumerate(head.activations)
+            Activation(a.layer, a.call, a.shape, float(n), own) for a, n, own in layers
         ),
         environment=head.environment,
         noise=head.noise,
         reach=head.reach,
-        alternatives={
-            name: tuple(group[f"alternatives/{number}/{i}"][()] for i in range(len(answers)))
-            for number, name in enumerate(head.alternatives)
-        },
+        alternatives={name: _get_each(group, place, count) for name, place in others.items()},
         functions={name: group["functions"][i] for i, name in enumerate(head.functions)},
         recipe=head.recipe,
     )
 
 
-_ACCURACY = ("examples", "labels", "predicted", "confidence", "margin")
-
-
-def _put_accuracy(group: Any, accuracy: Accuracy) -> None:
-    head = _AccuracyHead(accuracy.top1, accuracy.top5, accuracy.classes, accuracy.preprocess)
-    _put_json(group, "head", head)
-    for name in _ACCURACY:
-        _put(group, name, getattr(accuracy, name))
+def _get_each(group: Any, name: str, count: int) -> tuple[Array, ...]:
+    return tuple(group[f"{name}/{i}"][()] for i in range(count))
 
 
 def _get_accuracy(group: Any) -> Accuracy:

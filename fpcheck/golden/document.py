@@ -26,21 +26,16 @@ if TYPE_CHECKING:  # these import numpy, which reading a head does not need
 SEAL = "# Recorded by fpcheck; not to be edited. BLAKE3 of all that follows the next line:\n"
 _LAYERS = "\nlayers:\n"
 # Values that most layers have. The lines for people omit them; the HDF5 file contains everything.
-USUAL = {
+USUAL: dict[str, Any] = {
     "activation": "linear",
     "data_format": "channels_last",
-    "dilation_rate": [1, 1],
-    "groups": 1,
-    "use_bias": True,
-    "sparse": False,
-    "ragged": False,
-    "optional": False,
-    "center": True,
-    "scale": True,
-    "depth_multiplier": 1,
-    "strides": [1, 1],
     "padding": "valid",
     "axis": -1,
+    "strides": [1, 1],
+    "dilation_rate": [1, 1],
+    **dict.fromkeys(("groups", "depth_multiplier"), 1),
+    **dict.fromkeys(("use_bias", "center", "scale"), True),
+    **dict.fromkeys(("sparse", "ragged", "optional"), False),
 }
 
 
@@ -69,38 +64,39 @@ class Head(Value, frozen=True):
 
 def write(golden: Golden, arrays: bytes) -> str:
     """The text of the YAML file."""
-    recorded = _dump(msgspec.to_builtins(_head(golden, arrays))) + _lines(golden.fingerprint)
-    seal = f"{SEAL}digest: {digest.text(digest.of_bytes(recorded.encode()))}\n"
-    return _above(Editable(golden.note, golden.tolerances)) + seal + recorded
+    head = Head(
+        schema=SCHEMA,
+        name=golden.name,
+        version=golden.version,
+        arrays=digest.text(digest.of_bytes(arrays)),
+        **_description(golden.fingerprint),
+        provenance=golden.provenance,
+        source=golden.source,
+        model=_summary(golden),
+    )
+    recorded = _dump(msgspec.to_builtins(head)) + _lines(golden.fingerprint)
+    above = _dump(msgspec.to_builtins(Editable(golden.note, golden.tolerances)))
+    return f"{above}{SEAL}{_digest_line(recorded)}\n{recorded}"
 
 
 def edited(text: str, editable: Editable) -> str:
-    """The text of a valid YAML file with another editable part.
+    """The text of a valid YAML file with another editable part; comments above it stay, in front.
 
-    The text from the seal on does not change. Comments above the seal that start a line stay, in
-    front.
+    The text from the seal on does not change.
     """
     above, seal, below = text.partition("\n" + SEAL)
     comments = "".join(f"{line}\n" for line in above.split("\n") if line.startswith("#"))
-    return comments + _above(editable) + seal.removeprefix("\n") + below
-
-
-def _above(editable: Editable) -> str:
-    return _dump({"note": editable.note, "tolerances": msgspec.to_builtins(editable.tolerances)})
+    return comments + _dump(msgspec.to_builtins(editable)) + seal.removeprefix("\n") + below
 
 
 def read(text: str, where: str) -> tuple[Editable, Head]:
-    """Both parts, after verifying the digest.
-
-    Raises:
-        FpcheckError: damaged, edited below the seal, or of a schema that this version cannot read.
-    """
+    """Both parts; FpcheckError if damaged, edited below the seal, or of an unknown schema."""
     # The seal starts a line, while the lines of a note are indented.
     above, seal, below = text.partition("\n" + SEAL)
     line, _, recorded = below.partition("\n")
     if not seal:
         raise damaged(where, "its seal is missing")
-    if line != f"digest: {digest.text(digest.of_bytes(recorded.encode()))}":
+    if line != _digest_line(recorded):
         raise damaged(where, "its recorded part was changed")
     schema = recorded.partition("\n")[0].removeprefix("schema: ")
     if schema not in READABLE:
@@ -110,6 +106,10 @@ def read(text: str, where: str) -> tuple[Editable, Head]:
         )
     head = strict_yaml.load(recorded.partition(_LAYERS)[0], Head, where)
     return strict_yaml.load(above + "\n", Editable, where), head
+
+
+def _digest_line(recorded: str) -> str:
+    return f"digest: {digest.text(digest.of_bytes(recorded.encode()))}"
 
 
 def damaged(where: object, why: str, what: str = "it", alternative: str = "") -> FpcheckError:
@@ -132,42 +132,19 @@ def _dump(value: Any, flow: bool = False) -> str:
     return text
 
 
-def _head(golden: Golden, arrays: bytes) -> Head:
-    fingerprint = golden.fingerprint
-    levels, content_id, structure, shape = described(fingerprint)
-    return Head(
-        schema=SCHEMA,
-        name=golden.name,
-        version=golden.version,
-        arrays=digest.text(digest.of_bytes(arrays)),
-        levels=levels,
-        content_id=content_id,
-        structure=structure,
-        shape=shape,
-        provenance=golden.provenance,
-        source=golden.source,
-        model=_summary(golden),
-    )
-
-
-# Levels, content id, digest of the structure with names, digest without names.
-Described = tuple[tuple[Level, ...], str | None, str, str]
-
-
-def described(fingerprint: "Fingerprint") -> Described:
-    """The description of a fingerprint in a head, computed from the fingerprint."""
+def _description(fingerprint: "Fingerprint") -> dict[str, Any]:
     own, structure = fingerprint.content_id, fingerprint.structure
-    return (
-        fingerprint.levels,
-        digest.text(own) if own else None,
-        digest.text(structure.digest),
-        digest.text(structure.shape_digest),
-    )
+    return {
+        "levels": fingerprint.levels,
+        "content_id": digest.text(own) if own else None,
+        "structure": digest.text(structure.digest),
+        "shape": digest.text(structure.shape_digest),
+    }
 
 
-def described_by(head: Head) -> Described:
-    """The description of a fingerprint in a head."""
-    return (head.levels, head.content_id, head.structure, head.shape)
+def describes(head: Head, fingerprint: "Fingerprint") -> bool:
+    """Whether levels, content id and digests of the structure are those of a fingerprint."""
+    return all(getattr(head, name) == own for name, own in _description(fingerprint).items())
 
 
 def _summary(golden: Golden) -> dict[str, Any]:
@@ -181,27 +158,25 @@ def _summary(golden: Golden) -> dict[str, Any]:
         "inputs": [f"{p.name} {_shape(p.shape)} {p.dtype}" for p in structure.inputs],
         "outputs": [f"{p.name} {_shape(p.shape)} {p.dtype}" for p in structure.outputs],
     }
-    if incomplete := [la.path for la in structure.layers if _is_incomplete(la)]:
-        summary["untold"] = incomplete
+    kept = (la for la in structure.layers if la.external_files or (la.not_stored and not la.custom))
+    if untold := [la.path for la in kept]:  # the recorded file does not contain all of their state
+        summary["untold"] = untold
     if custom := structure.custom_classes:
         summary["custom"] = custom
     if outputs is not None:
-        summary |= _outputs_summary(outputs, _is_provable(golden, outputs))
+        summary |= _outputs_summary(golden, outputs)
     if accuracy is not None:
-        summary["accuracy"] = {
-            "examples": accuracy.count,
-            "top1": _round(accuracy.top1),
-            "top5": _round(accuracy.top5),
-        }
+        rates = {"top1": _round(accuracy.top1), "top5": _round(accuracy.top5)}
+        summary["accuracy"] = {"examples": accuracy.count, **rates}
     return summary
 
 
-def _is_incomplete(layer: "Layer") -> bool:
-    """Whether the recorded file does not contain all of a layer's state."""
-    return bool(layer.external_files or (layer.not_stored and not layer.custom))
+def _outputs_summary(golden: Golden, outputs: "Outputs") -> dict[str, Any]:
+    from fpcheck.comparison.proof import why_not_proved  # imports numpy, as above
 
-
-def _outputs_summary(outputs: "Outputs", provable: bool) -> dict[str, Any]:
+    # Whether equal weights, structure and preprocessing prove the outputs where it was recorded.
+    own, here = golden.fingerprint, golden.provenance.environment
+    provable = why_not_proved(own, own, here, outputs.preprocess) is None
     noise = msgspec.to_builtins(outputs.noise)
     del noise["where"]  # goldens are only recorded if no layer varies
     count, inputs = outputs.probes.count, outputs.probes.inputs
@@ -217,21 +192,9 @@ def _outputs_summary(outputs: "Outputs", provable: bool) -> dict[str, Any]:
     }
 
 
-def _is_provable(golden: Golden, outputs: "Outputs") -> bool:
-    """Whether equal weights, structure and preprocessing prove the outputs in this environment.
-
-    The environment is that of the provenance; see `comparison.proof`.
-    """
-    from fpcheck.comparison.proof import why_not_proved  # imports numpy, as above
-
-    own, environment = golden.fingerprint, golden.provenance.environment
-    return why_not_proved(own, own, environment, outputs.preprocess) is None
-
-
 def _shape(shape: tuple[int | None, ...] | None) -> str:
-    if shape is None:
-        return "(?)"
-    return f"({', '.join('?' if size is None else str(size) for size in shape)})"
+    sizes = [None] if shape is None else shape
+    return f"({', '.join('?' if size is None else str(size) for size in sizes)})"
 
 
 def _round(value: float) -> float:
@@ -242,10 +205,11 @@ def _lines(fingerprint: "Fingerprint") -> str:
     """One line per layer and one per tensor, for people."""
     structure: Structure = fingerprint.structure
     weights = fingerprint.weights or (None,) * len(structure.tensors)
-    layers = (_layer(layer) for layer in structure.layers)
     pairs = zip(structure.tensors, weights, strict=True)
-    tensors = (_tensor(layer, tensor, measured) for (layer, tensor), measured in pairs)
-    parts = {"layers": layers, "tensors": tensors}
+    parts = {
+        "layers": map(_layer, structure.layers),
+        "tensors": (_tensor(*place, measured) for place, measured in pairs),
+    }
     return "".join(
         f"{name}:\n" + "".join(f"- {_dump(line, flow=True)}" for line in lines)
         for name, lines in parts.items()
@@ -253,17 +217,16 @@ def _lines(fingerprint: "Fingerprint") -> str:
 
 
 def _layer(layer: "Layer") -> dict[str, Any]:
-    line: dict[str, Any] = {"layer": layer.path, "class": layer.class_name}
-    if layer.inbound:
-        line["from"] = list(layer.inbound)
-    if layer.output_shapes:
-        line["output"] = [list(shape) for shape in layer.output_shapes]
-    if layer.dtype not in ("", "float32"):
-        line["dtype"] = layer.dtype
-    if layer.shared:
-        line["calls"] = len(layer.calls or ())
-    shown = {k: v for k, v in (layer.config or {}).items() if k not in USUAL or v != USUAL[k]}
-    return {**line, "config": shown} if shown else line
+    config = (layer.config or {}).items()
+    more = {
+        "from": list(layer.inbound),
+        "output": [list(shape) for shape in layer.output_shapes],
+        "dtype": layer.dtype if layer.dtype != "float32" else "",
+        "calls": len(layer.calls or ()) if layer.shared else 0,
+        "config": {k: v for k, v in config if k not in USUAL or v != USUAL[k]},
+    }
+    named = {"layer": layer.path, "class": layer.class_name}
+    return named | {name: value for name, value in more.items() if value}
 
 
 def _tensor(layer: "Layer", tensor: "Tensor", measured: "Measurement | None") -> dict[str, Any]:
@@ -275,13 +238,9 @@ def _tensor(layer: "Layer", tensor: "Tensor", measured: "Measurement | None") ->
     if measured is None:
         return line
     if measured.details is not None:
-        figures = measured.details.statistics
-        line |= {
-            "mean": _round(figures.mean),
-            "std": _round(figures.std),
-            "min": _round(figures.minimum),
-            "max": _round(figures.maximum),
-        }
-        if figures.zeros:
-            line["zeros"] = figures.zeros
+        own = measured.details.statistics
+        figures = {"mean": own.mean, "std": own.std, "min": own.minimum, "max": own.maximum}
+        line |= {name: _round(value) for name, value in figures.items()}
+        if own.zeros:
+            line["zeros"] = own.zeros
     return {**line, "digest": digest.text(measured.digest)}

@@ -29,7 +29,6 @@ class SourceRecord(Value, frozen=True, omit_defaults=True):
 
     Attributes:
         text: the source as the user gave it.
-        format: its format.
         digest: BLAKE3 of the file; None if the source is not a local file.
         size: of the file in bytes.
         notes: what users should know about the file.
@@ -46,15 +45,9 @@ class Golden(Value, frozen=True, eq=False):
     """An approved fingerprint under a name and a version.
 
     Attributes:
-        name: of the golden.
-        version: 1, 2, 3 ...
-        fingerprint: the measurements.
         note: for people; may be edited.
         tolerances: the allowed differences; may be edited.
-        provenance: where and when it was recorded.
-        source: what it was recorded from.
         path: of its YAML file; None before it is stored.
-        first: in `diff`, the first of the two arguments; else empty.
     """
 
     name: str
@@ -65,7 +58,6 @@ class Golden(Value, frozen=True, eq=False):
     provenance: Provenance
     source: SourceRecord
     path: Path | None = None
-    first: str = ""
 
     @property
     def label(self) -> str:
@@ -83,12 +75,12 @@ class Golden(Value, frozen=True, eq=False):
     @property
     def rows(self) -> list[tuple[str, object]]:
         """The rows of its table in a notebook."""
-        allowed = f"weights {self.tolerances.weights}, outputs {self.tolerances.outputs}"
+        allowed = self.tolerances
         return [
             ("note", self.note),
             ("contains", self.fingerprint.described),
             ("source", f"{self.source.text} ({self.source.format})"),
             ("recorded", self.provenance.time),
-            ("allowed", allowed),
+            ("allowed", f"weights {allowed.weights}, outputs {allowed.outputs}"),
             ("file", self.path),
         ]

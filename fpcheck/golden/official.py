@@ -29,12 +29,15 @@ def official_files() -> dict[str, OfficialFile]:
 
 def recognise(path: Path) -> str | None:
     """One sentence on whether a file is an official one; None if nothing suggests it."""
-    files = official_files()
-    sums = {kind: _sum(path, kind) for kind in ("md5", "sha256")}
-    for name, file in files.items():
-        if sums["md5"] == file.md5 or sums["sha256"] == file.sha256:
-            top = "with" if file.top else "without"
-            return f"It is Keras's official file {name}: {file.application} {top} its top."
+    files, sums = official_files(), {}
+    for kind in ("md5", "sha256"):  # nothing relies on them for security
+        with path.open("rb") as file:
+            new = partial(hashlib.new, kind, usedforsecurity=False)
+            sums[kind] = hashlib.file_digest(file, new).hexdigest()
+    for name, known in files.items():
+        if sums["md5"] == known.md5 or sums["sha256"] == known.sha256:
+            top = "with" if known.top else "without"
+            return f"It is Keras's official file {name}: {known.application} {top} its top."
     if path.name not in files:
         return None
     named = files[path.name]
@@ -43,10 +46,3 @@ def recognise(path: Path) -> str | None:
         f"It has the name of Keras's official {named.application} file, but it is not that file: "
         f"its {kind} is {sums[kind]}, the published one is {named.md5 or named.sha256}."
     )
-
-
-def _sum(path: Path, kind: str) -> str:
-    """The `md5` or `sha256` of a file. Nothing relies on it for security."""
-    with path.open("rb") as file:
-        new = partial(hashlib.new, kind, usedforsecurity=False)
-        return hashlib.file_digest(file, new).hexdigest()

@@ -1,6 +1,7 @@
-"""A folder of goldens. Versions are only added, and are verified whenever they are read.
+"""Folders of goldens, and where they are looked for.
 
-Only the note and the tolerances of a stored version may change.
+Versions are only added, and are verified whenever they are read. Only the note and the tolerances
+of a stored version may change.
 """
 
 import os
@@ -16,11 +17,14 @@ from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint import digest
 from fpcheck.golden import document
 from fpcheck.golden.golden import Golden
+from fpcheck.settings import locate
+from fpcheck.wording import command
 
 if TYPE_CHECKING:
     from fpcheck.fingerprint.fingerprint import Fingerprint
 
 FOLDER = "fingerprints"
+HOW_TO_RECORD = f"Record one first. How: {command('record', help=True)}"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
@@ -41,19 +45,11 @@ class Entry:
         """The start of the recorded part of the YAML file, after verifying its digest."""
         return self.document()[1]
 
-    def note(self) -> str:
-        """The note."""
-        return self.document()[0].note
-
     def load(self) -> Golden:
-        """The whole golden, after verifying both files.
-
-        Raises:
-            FpcheckError: either file is missing, damaged, or of an unknown schema.
-        """
+        """The whole golden; FpcheckError if a file is missing, damaged, or of an unknown schema."""
         editable, head = self.document()
-        fingerprint = self._decode(self._arrays(head))
-        if document.described(fingerprint) != document.described_by(head):
+        fingerprint = self._fingerprint(head.arrays)
+        if not document.describes(head, fingerprint):
             raise document.damaged(self.path, "its two files describe different models", "both")
         return Golden(
             name=head.name,
@@ -66,20 +62,17 @@ class Entry:
             path=self.path,
         )
 
-    def _arrays(self, head: document.Head) -> bytes:
-        path = self.path.with_suffix(".h5")
-        data = _read(path, self.label)
-        if digest.text(digest.of_bytes(data)) != head.arrays:
-            raise document.damaged(path, f"it is not the file that {self.path.name} describes")
-        return data
-
-    def _decode(self, data: bytes) -> "Fingerprint":
+    def _fingerprint(self, sealed: str) -> "Fingerprint":
         from fpcheck.golden import arrays  # imports h5py, which reading a head does not need
 
+        path = self.path.with_suffix(".h5")
+        data = _read(path, self.label)
+        if digest.text(digest.of_bytes(data)) != sealed:
+            raise document.damaged(path, f"it is not the file that {self.path.name} describes")
         try:
             return arrays.decode(data)
         except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
-            path, why = self.path.with_suffix(".h5"), f"not readable ({error})"
+            why = f"not readable ({error})"
             raise document.damaged(path, why, alternative="update fpcheck.") from error
 
     def document(self) -> tuple[document.Editable, document.Head]:
@@ -133,8 +126,7 @@ class Store:
     def entries(self) -> Iterator[Entry]:
         """Every version of every golden."""
         for name in self.names():
-            for version in self.versions(name):
-                yield Entry(self.folder / name / f"{version}.yaml")
+            yield from (Entry(self.folder / name / f"{v}.yaml") for v in self.versions(name))
 
     def newest(self) -> Iterator[Entry]:
         """The newest version of every golden."""
@@ -144,9 +136,7 @@ class Store:
         """Store a golden under its name and version.
 
         The YAML file is written last: without it there is no golden. No file is ever replaced.
-
-        Raises:
-            FpcheckError: the name is not allowed, the version exists, or a file cannot be written.
+        FpcheckError if the name is not allowed, the version exists, or a file cannot be written.
         """
         if not _NAME.fullmatch(golden.name):
             raise FpcheckError(
@@ -169,11 +159,7 @@ class Store:
         return Entry(path)
 
     def edit(self, entry: Entry, editable: document.Editable) -> None:
-        """Replace the note and the tolerances of a stored version.
-
-        Raises:
-            FpcheckError: the version is damaged, or the file cannot be written.
-        """
+        """Replace the note and the tolerances of a stored version that is not damaged."""
         try:
             with _locked(entry.path.parent):
                 entry.document()  # a damaged file must not be changed
@@ -232,10 +218,8 @@ def _write(path: Path, data: bytes, put: Callable[[Path, Path], None]) -> None:
 
 def nearest_folder(start: Path) -> Path:
     """The nearest `fingerprints/` from a folder upwards; if there is none, that of the folder."""
-    for folder in (start, *start.parents):
-        if (folder / FOLDER).is_dir():
-            return folder / FOLDER
-    return start / FOLDER
+    above = (folder / FOLDER for folder in (start, *start.parents))
+    return next(filter(Path.is_dir, above), start / FOLDER)
 
 
 def shipped() -> Store:
@@ -243,3 +227,56 @@ def shipped() -> Store:
     package = Path(__file__).resolve().parents[1]
     installed = package / "shipped_fingerprints"
     return Store(installed if installed.is_dir() else package.parent / FOLDER)
+
+
+def goldens_folder(asked: str | Path | None) -> Path:
+    """The folder of goldens: as asked, as configured, or the nearest `fingerprints/`."""
+    if asked is not None:
+        return Path(asked)
+    located = locate(Path.cwd())
+    if located.settings.goldens is not None:
+        return located.folder / located.settings.goldens
+    return nearest_folder(Path.cwd())
+
+
+def stores(asked: str | Path | None) -> list[Store]:
+    """Where goldens are looked for: the user's folder, then those that come with fpcheck."""
+    own, bundled = Store(goldens_folder(asked)), shipped()
+    return [own] if own.folder.resolve() == bundled.folder.resolve() else [own, bundled]
+
+
+def reachable(goldens: str | Path | None) -> list[Entry]:
+    """Every version of every golden that `find` gives for its label."""
+    found: dict[str, Entry] = {}
+    for store in stores(goldens):
+        for entry in store.entries():
+            found.setdefault(entry.label, entry)
+    return [*found.values()]
+
+
+def of_name(name: str, goldens: str | Path | None, version: int | None = None) -> Entry | None:
+    """The golden of a name, its newest version by default; None if there is none."""
+    found = (store.entry(name, version) for store in stores(goldens))
+    return next((entry for entry in found if entry is not None), None)
+
+
+def find(name: str, goldens: str | Path | None = None) -> Entry:
+    """The golden that `NAME[@VERSION]` or a path to its YAML names; FpcheckError if none is."""
+    if name.endswith((".yaml", ".yml")):
+        path = Path(name).resolve()
+        if not path.is_file() or not path.stem.isdecimal():
+            raise FpcheckError(
+                f"{name}: no such golden", "Give fingerprints/NAME/VERSION.yaml, or NAME[@VERSION]."
+            )
+        return Entry(path)
+    stem, _, version = name.partition("@")
+    if version and not version.isdecimal():
+        raise FpcheckError(f"{name}: no such golden", "A version is a number: NAME@2.")
+    entry = of_name(stem, goldens, int(version) if version else None)
+    if entry is not None:
+        return entry
+    own = stores(goldens)[0]
+    known = own.names()
+    there = f"Goldens: {', '.join(known[:8])}. To list all: {command('list', goldens=goldens)}"
+    fact = f"{name}: no such golden in {own.folder}"
+    raise FpcheckError(fact, there if known else HOW_TO_RECORD)

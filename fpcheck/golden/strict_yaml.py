@@ -5,6 +5,8 @@ anchors, aliases, tags, merge keys, repeated keys and deep nesting are refused b
 """
 
 import re
+from collections.abc import Iterator
+from itertools import cycle, repeat
 from typing import Any, ClassVar, TypeVar
 
 import msgspec
@@ -43,11 +45,7 @@ for _tag, _pattern, _starts in (
 
 
 def load(text: str, kind: type[T], where: str) -> T:
-    """A YAML document as a typed value.
-
-    Raises:
-        FpcheckError: not YAML, not plain data, or not of the type; names the file and the line.
-    """
+    """A YAML document as a typed value; FpcheckError says where it is not, or not plain."""
     try:
         _check_events(text, where)
         value = yaml.load(text, _Loader)
@@ -66,8 +64,8 @@ def load(text: str, kind: type[T], where: str) -> T:
 
 
 def _check_events(text: str, where: str) -> None:
-    depth = 0
-    keys: list[_Keys] = []
+    # For each open collection, whether its next item is a key (then the keys before it), or not.
+    opened: list[Iterator[set[str] | None]] = []
     for event in yaml.parse(text, _Loader):
         line = event.start_mark.line + 1 if event.start_mark else 0
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
@@ -75,42 +73,20 @@ def _check_events(text: str, where: str) -> None:
         if getattr(event, "tag", None):
             raise _refused(where, line, "tags are not allowed")
         if isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-            keys.pop()
-            continue
-        if keys and isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent):
-            wrong = keys[-1].add(event)
-            if wrong == "<<":
-                raise _refused(where, line, "merge keys are not allowed")
-            if wrong is not None:
-                raise _refused(where, line, f"the key {wrong!r} is repeated")
+            opened.pop()
+        elif isinstance(event, yaml.NodeEvent):
+            keys, key = next(opened[-1]) if opened else None, getattr(event, "value", None)
+            if keys is not None and key is not None:
+                if key == "<<":
+                    raise _refused(where, line, "merge keys are not allowed")
+                if key in keys:
+                    raise _refused(where, line, f"the key {key!r} is repeated")
+                keys.add(key)
         if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > DEEPEST:
+            if len(opened) == DEEPEST:
                 raise _refused(where, line, f"nested deeper than {DEEPEST}")
-            keys.append(_Keys(isinstance(event, yaml.MappingStartEvent)))
-
-
-class _Keys:
-    """The keys of one mapping; sequences have none."""
-
-    def __init__(self, mapping: bool) -> None:
-        self.mapping = mapping
-        self.at_key = True
-        self.seen: set[str] = set()
-
-    def add(self, event: Any) -> str | None:
-        """Add the next key or value; returns a key that is repeated or is a merge key."""
-        if not self.mapping:
-            return None
-        is_key, self.at_key = self.at_key, not self.at_key
-        key = getattr(event, "value", None)
-        if not is_key or key is None:
-            return None
-        if key in self.seen or key == "<<":
-            return str(key)
-        self.seen.add(key)
-        return None
+            mapping = isinstance(event, yaml.MappingStartEvent)
+            opened.append(cycle((set(), None)) if mapping else repeat(None))
 
 
 def _refused(where: str, line: int, what: str) -> FpcheckError:

@@ -2,7 +2,9 @@
 
 import msgspec
 
-from fpcheck.report.report import SCHEMA, Report
+from fpcheck.report.report import Report
+
+SCHEMA = "fpcheck-report/1"
 
 
 def render(report: Report) -> str:

@@ -1,167 +1,21 @@
-"""The report: the outcome of a comparison, the same for every output format."""
+"""The report: the outcome of a comparison, as Python and its users see it."""
 
 import time
-from collections.abc import Sequence
 
-import msgspec
+from msgspec.structs import replace
 
-from fpcheck.codec import Value
-from fpcheck.comparison.finding import Finding
-from fpcheck.comparison.verdict import NOT_IN_GOLDEN, LevelResult, Verdict
-from fpcheck.errors import EXIT_INCOMPLETE, EXIT_MATCH, EXIT_MISMATCH
+from fpcheck.comparison.verdict import LevelResult
 from fpcheck.fingerprint.levels import Level
+from fpcheck.report.result import Result
 from fpcheck.wording import in_python
-
-SCHEMA = "fpcheck-report/1"
-# Why `validate` skips the level `outputs`.
-PREDICTIONS = "predictions are judged instead"
-_EXIT = {"match": EXIT_MATCH, "mismatch": EXIT_MISMATCH, "incomplete": EXIT_INCOMPLETE}
-
-
-class Diagnosis(Value, frozen=True):
-    """A named cause that explains findings.
-
-    Attributes:
-        code: stable, like a linter's rule.
-        layers: the affected layers, by the golden's names.
-        confidence: 1.0 for a proof.
-        summary: one sentence.
-        evidence: what it is based on.
-        advice: what to do next.
-    """
-
-    code: str
-    layers: list[str]
-    confidence: float
-    summary: str
-    evidence: list[str]
-    advice: str
-
-
-class GoldenRef(Value, frozen=True):
-    """The golden that was used, and why this one."""
-
-    name: str
-    version: int
-    content_id: str | None
-    why: str
-    note: str = ""
-
-    @property
-    def label(self) -> str:
-        """`name@version`."""
-        return f"{self.name}@{self.version}"
-
-
-class CandidateRef(Value, frozen=True):
-    """What was compared with the golden."""
-
-    source: str
-    format: str
-    content_id: str | None
-
-
-class AccuracyResult(Value, frozen=True):
-    """Accuracy on labelled examples, recorded (`expected_…`) and now; numbers of predictions.
-
-    Attributes:
-        examples: examples that were predicted now.
-        compared: those of them that were recorded.
-        expected_top1: the recorded share of right predictions.
-        top1: the share now.
-        expected_top5: the recorded share of examples whose label is among the five best.
-        top5: the share now.
-        changed: compared examples with another prediction.
-        missing: recorded examples that were not predicted now.
-    """
-
-    examples: int
-    compared: int
-    expected_top1: float
-    top1: float
-    expected_top5: float
-    top5: float
-    changed: int
-    missing: int = 0
 
 
 class MismatchError(AssertionError):
     """Raised by `Report.assert_match`; its text is what the console prints."""
 
 
-class Report(Value, frozen=True):
-    """The outcome of a comparison.
-
-    Attributes:
-        verdict: what decides the exit code.
-        golden: which golden, and why this one.
-        candidate: what was compared.
-        levels: how each level ended.
-        first_divergent_layer: its path in the golden; None where nothing differs.
-        findings: every difference; `errors` are those that decide the verdict.
-        diagnoses: the causes, most certain first; empty without errors.
-        notes: further information for the user.
-        accuracy: the result of `validate`; None for other commands.
-        first: for `diff`, what the user gave as the first of the two; otherwise empty.
-        elapsed_seconds: the time of the whole command after its source was resolved.
-    """
-
-    verdict: Verdict
-    golden: GoldenRef
-    candidate: CandidateRef
-    levels: dict[Level, LevelResult]
-    first_divergent_layer: str | None
-    findings: list[Finding]
-    diagnoses: list[Diagnosis]
-    notes: list[str]
-    accuracy: AccuracyResult | None
-    elapsed_seconds: float = 0.0
-    first: str = ""
-
-    @property
-    def reference(self) -> str:
-        """What messages call the reference side: `golden`, or `first` for `diff`."""
-        return "first" if self.first else "golden"
-
-    @property
-    def exit_code(self) -> int:
-        """0 match, 1 mismatch, 3 incomplete."""
-        return _EXIT[self.verdict]
-
-    @property
-    def errors(self) -> list[Finding]:
-        """The findings that decide the verdict."""
-        return [finding for finding in self.findings if finding.severity == "error"]
-
-    @property
-    def unfinished(self) -> str:
-        """For an `incomplete` report, one sentence: what matches, and what was not compared."""
-        equal = [name for name, result in self.levels.items() if result.status != "skipped"]
-        parts = [f"{_join(equal)} {'matches' if equal == ['structure'] else 'match'}"] * bool(equal)
-        reasons: dict[str, list[str]] = {}
-        for name, result in self.levels.items():
-            if result.status == "skipped" and result.reason != PREDICTIONS:
-                reasons.setdefault(self._shorten(result.reason or ""), []).append(name)
-        for reason, names in reasons.items():
-            verb = "was" if names == ["structure"] else "were"
-            parts.append(f"{_join(names)} {verb} not compared: {reason}")
-        if self.accuracy is not None and self.accuracy.missing:
-            parts.append(f"{self.accuracy.missing} recorded examples were not compared")
-        return "; ".join(parts)
-
-    @property
-    def narrower(self) -> list[Level]:
-        """For an `incomplete` report, the levels that match if the user asks for no others."""
-        if self.accuracy is not None and self.accuracy.missing:
-            return []
-        compared = [name for name, level in self.levels.items() if level.status != "skipped"]
-        no_weights = self.levels["weights"].reason == NOT_IN_GOLDEN
-        return [name for name in compared if name == "structure" or not no_weights]
-
-    def _shorten(self, reason: str) -> str:
-        """A reason as a part of a sentence; the lines of the levels show it completely."""
-        none = f"the {self.reference} contains none"
-        return none if reason == NOT_IN_GOLDEN else reason.partition(";")[0]
+class Report(Result, frozen=True):
+    """The outcome of a comparison: see `Result` for its attributes."""
 
     def assert_match(self) -> None:
         """Raise unless the verdict is `match`.
@@ -173,7 +27,7 @@ class Report(Value, frozen=True):
             raise MismatchError(f"\n{self}")
 
     def __str__(self) -> str:
-        from fpcheck.report.text import plain_text
+        from fpcheck.report.text import plain_text  # imports rich, which JSON does not need
 
         return in_python(plain_text(self))
 
@@ -187,46 +41,34 @@ class Report(Value, frozen=True):
         from fpcheck.notebook import table
 
         levels = [
-            (name, f"{level.status}{f' ({level.reason})' if level.reason else ''}")
+            (name, f"{level.status} ({level.reason})" if level.reason else level.status)
             for name, level in self.levels.items()
         ]
-        causes = [(cause.code, f"{cause.summary} {cause.advice}") for cause in self.diagnoses[:5]]
-        return table(
-            self.verdict,
-            [
-                ("candidate", f"{self.candidate.source} ({self.candidate.format})"),
-                ("golden", f"{self.golden.label}, {self.golden.why}"),
-                *levels,
-                ("first divergent layer", self.first_divergent_layer),
-                *causes,
-            ],
-        )
-
-
-def _join(names: Sequence[str]) -> str:
-    """`structure, weights and outputs`."""
-    most, last = names[:-1], "".join(names[-1:])
-    return f"{', '.join(most)} and {last}" if most else last
+        rows: list[tuple[str, object]] = [
+            ("candidate", f"{self.candidate.source} ({self.candidate.format})"),
+            ("golden", f"{self.golden.label}, {self.golden.why}"),
+            *levels,
+            ("first divergent layer", self.first_divergent_layer),
+            *((cause.code, f"{cause.summary} {cause.advice}") for cause in self.diagnoses[:5]),
+        ]
+        return table(self.verdict, rows)
 
 
 def timed(report: Report, start: float) -> Report:
     """The report with the time from `start` (of `time.monotonic`) until now."""
-    return msgspec.structs.replace(report, elapsed_seconds=round(time.monotonic() - start, 3))
+    return replace(report, elapsed_seconds=round(time.monotonic() - start, 3))
 
 
 def with_python_names(report: Report) -> Report:
     """The report with the arguments of the Python API in its texts, instead of options."""
     levels: dict[Level, LevelResult] = {
-        name: msgspec.structs.replace(level, reason=level.reason and in_python(level.reason))
+        name: replace(level, reason=in_python(level.reason)) if level.reason else level
         for name, level in report.levels.items()
     }
-    return msgspec.structs.replace(
+    return replace(
         report,
-        golden=msgspec.structs.replace(report.golden, why=in_python(report.golden.why)),
+        golden=replace(report.golden, why=in_python(report.golden.why)),
         levels=levels,
-        diagnoses=[
-            msgspec.structs.replace(cause, advice=in_python(cause.advice))
-            for cause in report.diagnoses
-        ],
+        diagnoses=[replace(one, advice=in_python(one.advice)) for one in report.diagnoses],
         notes=[in_python(note) for note in report.notes],
     )

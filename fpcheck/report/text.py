@@ -1,4 +1,4 @@
-"""The report as text: the verdict first, then the causes, then the findings."""
+"""The report as text: the verdict first, then the causes, then the findings. Also a golden."""
 
 import io
 from collections.abc import Iterator
@@ -11,7 +11,9 @@ from rich.text import Text
 
 from fpcheck.comparison.finding import Finding
 from fpcheck.comparison.verdict import LevelResult
-from fpcheck.report.report import AccuracyResult, Diagnosis, Report
+from fpcheck.fingerprint import digest
+from fpcheck.golden.golden import Golden
+from fpcheck.report.result import AccuracyResult, Diagnosis, Result
 
 # How many of the findings are shown.
 WORST = 5
@@ -25,13 +27,8 @@ _COUNTED = {"structure": "place", "weights": "tensor", "outputs": "output"}
 _METRICS = {"max_difference_over_rms": "max/RMS", "relative_l2": "relative L2"}
 
 
-def render(report: Report, verbose: bool = False) -> RenderableType:
-    """The report as something rich can print.
-
-    Args:
-        report: what to show.
-        verbose: show every finding.
-    """
+def render(report: Result, verbose: bool = False) -> RenderableType:
+    """The report as something rich can print; with every finding if `verbose`."""
     parts = [*_headline(report), *_levels(report)]
     if report.accuracy is not None:
         parts += _accuracy(report.accuracy)
@@ -44,7 +41,7 @@ def render(report: Report, verbose: bool = False) -> RenderableType:
     return Group(*parts)
 
 
-def plain_text(report: Report, verbose: bool = False) -> str:
+def plain_text(report: Result, verbose: bool = False) -> str:
     """The report without colours, WIDTH columns wide."""
     return without_colours(render(report, verbose))
 
@@ -73,7 +70,7 @@ def _indented(content: RenderableType, above: int = 0) -> RenderableType:
     return Padding(content, (above, 0, 0, 2), expand=False)
 
 
-def _headline(report: Report) -> Iterator[RenderableType]:
+def _headline(report: Result) -> Iterator[RenderableType]:
     mark, colour = _MARKS[report.verdict]
     verdict = Text(f"{mark} {report.verdict}", f"bold {colour}")
     source, container = clean(report.candidate.source), f" ({report.candidate.format})"
@@ -87,26 +84,23 @@ def _headline(report: Report) -> Iterator[RenderableType]:
         yield _line(f"{'second':<11}", source)
 
 
-def _levels(report: Report) -> Iterator[RenderableType]:
+def _levels(report: Result) -> Iterator[RenderableType]:
     for name, result in report.levels.items():
         reason = _reason(report, name, result)
         status = f"{result.status:<6}" if reason else result.status
         yield _line(f"{name:<11}", Text.assemble((status, _STATUS[result.status]), "  ", reason))
 
 
-def _reason(report: Report, level: str, result: LevelResult) -> str:
-    if result.status != "fail":
-        reason = result.reason or _allowed_differences(report, level)
-        return clean(reason.replace("the golden", f"the {report.reference}", 1), LONGEST_REASON)
-    places = len({f.where for f in report.errors if f.level == level})
-    counted = _COUNTED[level]
-    return f"1 {counted} differs" if places == 1 else f"{places} {counted}s differ"
-
-
-def _allowed_differences(report: Report, level: str) -> str:
-    """How many differences the tolerance of a level allows."""
-    bounds = [f.tolerance for f in report.findings if f.level == level and f.tolerance is not None]
-    return f"{len(bounds)} differ within {max(bounds):g}" if bounds else ""
+def _reason(report: Result, level: str, result: LevelResult) -> str:
+    own = [finding for finding in report.findings if finding.level == level]
+    if result.status == "fail":
+        places = len({finding.where for finding in own if finding.severity == "error"})
+        counted = _COUNTED[level]
+        return f"1 {counted} differs" if places == 1 else f"{places} {counted}s differ"
+    allowed = [finding.tolerance for finding in own if finding.tolerance is not None]
+    within = f"{len(allowed)} differ within {max(allowed):g}" if allowed else ""
+    reason = result.reason or within
+    return clean(reason.replace("the golden", f"the {report.reference}", 1), LONGEST_REASON)
 
 
 def _accuracy(result: AccuracyResult) -> Iterator[RenderableType]:
@@ -127,7 +121,7 @@ def _diagnosis(diagnosis: Diagnosis) -> RenderableType:
     return _indented(Group(head, *map(_indented, lines)), 1)
 
 
-def _findings(report: Report, verbose: bool) -> Iterator[RenderableType]:
+def _findings(report: Result, verbose: bool) -> Iterator[RenderableType]:
     errors = sorted(report.errors, key=_size, reverse=True)
     notes = [finding for finding in report.findings if finding.severity == "note"]
     shown = [*errors, *notes] if verbose else errors[:WORST]
@@ -135,15 +129,20 @@ def _findings(report: Report, verbose: bool) -> Iterator[RenderableType]:
         if notes:
             yield _line("", _hidden(len(notes), "note"))
         return
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
-    for column in ("where", "what", "found", f"{report.reference} / allowed"):
-        table.add_column(column, overflow="fold")
+    table = _table("where", "what", "found", f"{report.reference} / allowed")
     for finding in shown:
         cells = clean(finding.where), finding.code, _actual(finding), _allowed(finding)
         table.add_row(*map(Text, cells))
     yield _indented(table, 1)
     if len(errors) > len(shown):
         yield _line("", _hidden(len(errors) - len(shown), "more finding"))
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
 
 
 def _hidden(count: int, word: str) -> str:
@@ -169,3 +168,45 @@ def _allowed(finding: Finding) -> str:
     if finding.expected is not None:
         return clean(finding.expected)
     return "" if finding.tolerance is None else f"{finding.tolerance:g}"
+
+
+def render_golden(golden: Golden) -> RenderableType:
+    """What a golden contains, then one line per layer: for `fpcheck show`."""
+    grid = Table.grid(padding=(0, 2))
+    for label, value in _rows(golden):
+        grid.add_row(Text(label, "dim"), Text(clean(value)))
+    table = _table("layer", "class", "output", "parameters")
+    for layer in golden.fingerprint.structure.layers:
+        shapes = " ".join(str(tuple(shape)) for shape in layer.output_shapes[:1])
+        count = sum(t.size for t in layer.tensors)
+        size = f"{count:,}" if count else ""
+        table.add_row(clean(layer.path), clean(layer.class_name), shapes, size)
+    return Group(grid, Text(""), table)
+
+
+def _rows(golden: Golden) -> Iterator[tuple[str, object]]:
+    measured, provenance = golden.fingerprint, golden.provenance
+    structure, outputs, accuracy = measured.structure, measured.outputs, measured.accuracy
+    yield "golden", golden.label
+    if golden.note:
+        yield "note", golden.note
+    yield "source", f"{golden.source.text} ({golden.source.format})"
+    yield "recorded", f"{provenance.time} by fpcheck {provenance.fpcheck}"
+    yield "environment", ", ".join(f"{k} {v}" for k, v in provenance.environment.items())
+    yield "levels", ", ".join(measured.levels)
+    trainable = structure.trainable_parameters
+    yield "parameters", f"{structure.parameters:,} ({trainable:,} trainable)"
+    if measured.content_id:
+        yield "content id", digest.text(measured.content_id)
+    yield "allowed", f"weights {golden.tolerances.weights}, outputs {golden.tolerances.outputs}"
+    if outputs is not None:
+        count = outputs.probes.count
+        probes = (f"{p.name}: {count} {p.kind} {list(p.shape)}" for p in outputs.probes.inputs)
+        yield "preprocess", outputs.preprocess
+        yield "probes", ", ".join(probes)
+        yield "noise", f"{outputs.noise.largest:.2g}"
+        yield from (("unreached", path) for path in outputs.reach.unreached)
+        yield from (("untried", path) for path in outputs.reach.untried)
+    if accuracy is not None:
+        rates = f"top-1 {accuracy.top1:.2%}, top-5 {accuracy.top5:.2%}"
+        yield "accuracy", f"{rates} of {accuracy.count} examples"

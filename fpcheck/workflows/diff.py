@@ -3,23 +3,21 @@
 import time
 from pathlib import Path
 
-import msgspec
+from msgspec.structs import replace
 
+from fpcheck.comparison.proof import why_not_equal
+from fpcheck.comparison.verdict import LevelResult
 from fpcheck.errors import FpcheckError
 from fpcheck.files.address import is_address
 from fpcheck.golden.golden import Golden
+from fpcheck.golden.store import find, of_name
 from fpcheck.model.source import Kind, Options, parse
 from fpcheck.progress import Progress, silent
-from fpcheck.report.report import CandidateRef, Report, timed
-from fpcheck.workflows.candidate import proved_equal
+from fpcheck.report.report import Report, timed
 from fpcheck.workflows.compare import compare_source
-from fpcheck.workflows.evaluation import compare_goldens, content_id_text, reference, report_on
-from fpcheck.workflows.golden_lookup import Choice, find, stores
-from fpcheck.workflows.plan import resolve
+from fpcheck.workflows.evaluation import Candidate, Levels, compare_goldens, evaluate
+from fpcheck.workflows.plan import Choice, CompareRequest, RecordRequest, resolve
 from fpcheck.workflows.record import unstored
-from fpcheck.workflows.request import CompareRequest, RecordRequest
-
-WHY = "the first of the two"
 
 
 def diff_sources(
@@ -38,9 +36,9 @@ def diff_sources(
         report = _equal_files(first, second, options, progress)
     if report is None:
         request = RecordRequest(goldens=goldens, preprocess=preprocess)
-        choice = _choice(first, ours or unstored(first, request, options, progress).golden)
+        choice = _choice(first, ours or unstored(first, request, options, progress)[0])
         if theirs is not None:
-            report = compare_goldens(choice, theirs.fingerprint, reference(theirs))
+            report = compare_goldens(choice, theirs)
         else:
             asked = CompareRequest(goldens=goldens)
             report = compare_source(second, asked, options, None, progress, choice)
@@ -50,7 +48,7 @@ def diff_sources(
 def _choice(first: object, golden: Golden) -> Choice:
     """The first of the two, as the side that is compared with."""
     given = first if golden.path is not None else resolve(first).text
-    return Choice(msgspec.structs.replace(golden, first=str(given)), WHY)
+    return Choice(golden, "the first of the two", str(given))
 
 
 def _equal_files(
@@ -60,20 +58,21 @@ def _equal_files(
     files = [resolve(source).kind is Kind.FILE for source in (first, second)]
     if options.static or options.model is not None or not all(files):
         return None
-    reading = msgspec.structs.replace(options, static=True)
+    reading = replace(options, static=True)
     request = RecordRequest(levels=("structure", "weights"))
-    choice = _choice(first, unstored(first, request, reading, progress).golden)
+    choice = _choice(first, unstored(first, request, reading, progress)[0])
     try:
-        taken = unstored(second, request, reading, progress)
+        other, notes = unstored(second, request, reading, progress)
     except FpcheckError:  # weights alone, perhaps, which take the architecture of the first
         return None
-    other = taken.golden
-    equal = proved_equal(choice.golden.fingerprint, other.fingerprint)
-    if equal is None:
+    measured = other.fingerprint
+    if why_not_equal(choice.golden.fingerprint, measured) is not None:
         return None
-    own = content_id_text(other.fingerprint)
-    named = CandidateRef(other.source.text, other.source.format, own)
-    return report_on(choice, equal, named, notes=taken.notes)
+    proved = LevelResult("proved", "same weights and configuration, no custom code")
+    equal = LevelResult("pass")
+    levels: Levels = {"structure": equal, "weights": equal, "outputs": proved}
+    candidate = Candidate(other.source.text, other.source.format, measured, levels, notes)
+    return evaluate(choice, candidate, CompareRequest())
 
 
 def _golden(source: object, goldens: str | Path | None) -> Golden | None:
@@ -87,6 +86,6 @@ def _golden(source: object, goldens: str | Path | None) -> Golden | None:
     try:
         parse(source)
     except FpcheckError:
-        entries = [store.entry(source) for store in stores(goldens)]
-        return next((entry.load() for entry in entries if entry is not None), None)
+        entry = of_name(source, goldens)
+        return entry.load() if entry else None
     return None

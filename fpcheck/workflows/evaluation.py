@@ -1,173 +1,118 @@
 """From two fingerprints to the report: compare, judge the levels, diagnose."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import msgspec
 import numpy as np
+from msgspec.structs import replace
 
-from fpcheck.comparison.compare import Comparison, compare_fingerprints
+from fpcheck.codec import Value
+from fpcheck.comparison.compare import Closer, Comparison, compare_fingerprints
 from fpcheck.comparison.finding import NOT_COMPARED, Finding
-from fpcheck.comparison.verdict import (
-    NOT_ASKED,
-    NOT_IN_GOLDEN,
-    LevelResult,
-    decide_verdict,
-    judge_level,
-)
+from fpcheck.comparison.verdict import LevelResult, decide_verdict, judge_level
+from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint import digest
 from fpcheck.fingerprint.fingerprint import Fingerprint
-from fpcheck.fingerprint.levels import LEVELS
-from fpcheck.golden import official
+from fpcheck.fingerprint.levels import LEVELS, Level
+from fpcheck.fingerprint.undone import Undone, Wanted
 from fpcheck.golden.golden import Golden
-from fpcheck.golden.store import shipped
+from fpcheck.golden.store import Entry, reachable
 from fpcheck.model.opened_model import OpenedModel
-from fpcheck.model.source import Kind, Source
-from fpcheck.report.report import CandidateRef, Diagnosis, GoldenRef, Report
+from fpcheck.model.questions import OutputPlan
+from fpcheck.report.report import Report
+from fpcheck.report.result import CandidateRef, Diagnosis, GoldenRef
 from fpcheck.wording import some
-from fpcheck.workflows.candidate import Candidate, Levels
-from fpcheck.workflows.golden_lookup import Choice
-from fpcheck.workflows.plan import ComparePlan
+from fpcheck.workflows.plan import Choice, CompareRequest
+
+if TYPE_CHECKING:
+    from fpcheck.diagnosis.case import Neighbour
+
+# At most so many tensors are looked at: what happened to more shows in the first of them.
+MOST_TENSORS = 2000
+Levels = dict[Level, LevelResult]
 
 
-def evaluate(plan: ComparePlan, candidate: Candidate, model: OpenedModel) -> Report:
-    """The report on a source that was measured by a plan.
+class Candidate(Value, frozen=True, eq=False):
+    """What was measured of a source, before it is compared.
 
-    Args:
-        plan: how it was compared.
-        candidate: what was measured.
-        model: the model, still open for a closer look at what differs.
+    Attributes:
+        source: as the report names it.
+        fingerprint: as much as the golden contains and the verdict asks for.
+        if_equal: how each level ends if nothing differs: `pass` where it was measured.
+        notes: what a person should know of how it was measured.
     """
-    assert plan.choice is not None
-    source, fingerprint = plan.source, candidate.fingerprint
-    named = CandidateRef(source.text, model.format, content_id_text(fingerprint))
-    notes = [*model.notes, *_official(source, plan.golden), *_code(source, candidate)]
-    return report_on(
-        plan.choice,
-        candidate,
-        named,
-        asked=plan.request.levels,
-        notes=notes,
-        model=model,
-        goldens=plan.request.goldens,
-    )
+
+    source: str
+    format: str
+    fingerprint: Fingerprint
+    if_equal: Levels
+    notes: tuple[str, ...] = ()
 
 
-def report_on(
-    choice: Choice,
-    candidate: Candidate,
-    named: CandidateRef,
-    *,
-    asked: tuple[str, ...] | None = None,
-    notes: Sequence[str] = (),
-    model: OpenedModel | None = None,
-    goldens: str | Path | None = None,
+def evaluate(
+    choice: Choice, candidate: Candidate, request: CompareRequest, model: OpenedModel | None = None
 ) -> Report:
     """Compare two fingerprints, judge each level, and diagnose what differs.
 
-    Args:
-        choice: the golden, and why that one.
-        candidate: what was measured.
-        named: how the report names the candidate.
-        asked: the levels that the verdict asks for.
-        notes: what else to say.
-        model: the candidate, where it is still open for a closer look at what differs.
-        goldens: the folder of goldens, one of which the candidate may be.
+    Of the `request`, the levels and the folder of goldens matter. A `model` is the candidate, still
+    open for a closer look at what differs.
     """
-    golden, stood = choice.golden, candidate.levels
+    golden, asked, notes = choice.golden, request.levels, candidate.notes
     comparison = compare_fingerprints(golden.fingerprint, candidate.fingerprint, golden.tolerances)
-    levels = {n: judge_level(n, result, comparison.findings, asked) for n, result in stood.items()}
+    findings, if_equal = comparison.findings, candidate.if_equal
+    levels = {name: judge_level(name, end, findings, asked) for name, end in if_equal.items()}
     if comparison.rest:
         levels, notes = _of_part(comparison, levels, notes)
     differs = any(result.status == "fail" for result in levels.values())
-    own = content_id_text(golden.fingerprint)
+    own, other = _content_id(golden.fingerprint), _content_id(candidate.fingerprint)
     return Report(
         verdict=decide_verdict(levels, golden.fingerprint.levels, asked),
         golden=GoldenRef(golden.name, golden.version, own, choice.why, golden.note),
-        candidate=named,
+        candidate=CandidateRef(candidate.source, candidate.format, other),
         levels=levels,
         first_divergent_layer=comparison.first_divergent_layer if differs else None,
-        findings=[f for f in comparison.findings if _is_shown(f, stood, levels)],
-        diagnoses=_diagnosed(comparison, golden, model, goldens) if differs else [],
+        findings=[f for f in findings if _is_shown(f, if_equal, levels)],
+        diagnoses=_diagnosed(comparison, choice, model, request.goldens) if differs else [],
         notes=[*notes],
         accuracy=None,
-        first=golden.first,
+        first=choice.first,
     )
 
 
-def _official(source: Source, golden: Golden) -> list[str]:
-    """Whether a file is one of Keras's own, where its name or its golden suggests the question."""
-    if not source.local or golden.first:
-        return []
-    path = Path(source.target)
-    bundled = golden.path is not None and golden.path.is_relative_to(shipped().folder)
-    if not bundled and path.name not in official.official_files():
-        return []
-    return [official.recognise(path) or "It is not one of Keras's official weight files."]
-
-
-def _code(source: Source, candidate: Candidate) -> list[str]:
-    """That code decides outputs too, where nothing else says so and no file contains the code."""
-    custom = candidate.fingerprint.structure.custom_classes
-    outputs = candidate.levels["outputs"]
-    if (
-        source.kind is not Kind.FILE
-        or not custom
-        or outputs.reason not in (NOT_IN_GOLDEN, NOT_ASKED)
-    ):
-        return []
-    shown = ", ".join(custom[:3]) + (", …" if len(custom) > 3 else "")
-    return [f"not compared: the code of {shown}, which no model file contains"]
-
-
-def _is_shown(finding: Finding, stood: Levels, finished: Levels) -> bool:
+def _is_shown(finding: Finding, if_equal: Levels, judged: Levels) -> bool:
     """Whether its level was looked at; what was left out of it is shown too."""
     if finding.code == NOT_COMPARED:
-        return stood[finding.level].status == "pass"
-    return finished[finding.level].status != "skipped"
+        return if_equal[finding.level].status == "pass"
+    return judged[finding.level].status != "skipped"
 
 
 def _of_part(
     comparison: Comparison, levels: Levels, notes: Sequence[str]
-) -> tuple[Levels, list[str]]:
+) -> tuple[Levels, tuple[str, ...]]:
     """How levels ended for a file that contains a part of a model, and what it lacks."""
-    layers = comparison.golden.structure.layers
-    every = [la.path for la in layers if any(not t.derived for t in la.tensors)]
+    every = [layer.path for layer in comparison.golden.structure.layers if layer.stored]
     held = [path for path in every if path not in comparison.rest]
     told = f"{len(held)} of {len(every)} layers with weights ({some(held)})"
-    note = (
-        f"the file contains a part of the model: {told}; not compared: {some(comparison.rest, 5)}"
-    )
+    lacking = some(comparison.rest, 5)
     if levels["weights"].status == "pass":
         equal = LevelResult("skipped", f"a part of the model: {told}, equal to the golden's")
         levels = {**levels, "weights": equal}
-    return levels, [*notes, note]
+    note = f"the file contains a part of the model: {told}; not compared: {lacking}"
+    return levels, (*notes, note)
 
 
-def _diagnosed(
-    comparison: Comparison, golden: Golden, model: OpenedModel | None, goldens: str | Path | None
-) -> list[Diagnosis]:
-    # A match, which is the usual case, needs no rule.
-    from fpcheck.diagnosis import diagnose
-    from fpcheck.workflows.closer_look import examined, neighbours
-
-    if model is not None:
-        comparison = examined(model, comparison)
-    word = "first" if golden.first else "golden"
-    return diagnose(comparison, lambda: neighbours(golden, goldens), word)
-
-
-def compare_goldens(choice: Choice, other: Fingerprint, named: CandidateRef) -> Report:
-    """The report on two fingerprints, neither of which is an open model."""
-    golden = choice.golden.fingerprint
-    levels: Levels = {}
-    for level in LEVELS:
-        both = level in golden.levels and level in other.levels
-        levels[level] = LevelResult("pass") if both else LevelResult("skipped", "not on both sides")
-    if levels["outputs"].status == "pass" and not _same_probes(golden, other):
+def compare_goldens(choice: Choice, other: Golden) -> Report:
+    """The report on two goldens: no model is open."""
+    golden, measured = choice.golden.fingerprint, other.fingerprint
+    levels: Levels = {level: LevelResult("skipped", "not on both sides") for level in LEVELS}
+    levels |= {level: LevelResult("pass") for level in golden.levels if level in measured.levels}
+    if levels["outputs"].status == "pass" and not _same_probes(golden, measured):
         levels["outputs"] = LevelResult("skipped", "other probes or preprocessing")
-        other = msgspec.structs.replace(other, outputs=None)
-    return report_on(choice, Candidate(other, levels), named)
+        measured = replace(measured, outputs=None)
+    candidate = Candidate(other.label, "golden", measured, levels)
+    return evaluate(choice, candidate, CompareRequest())
 
 
 def _same_probes(first: Fingerprint, second: Fingerprint) -> bool:
@@ -180,12 +125,77 @@ def _same_probes(first: Fingerprint, second: Fingerprint) -> bool:
     return all(np.array_equal(a, b) for a, b in made)
 
 
-def reference(golden: Golden) -> CandidateRef:
-    """A golden as the candidate's side of a comparison."""
-    return CandidateRef(golden.label, "golden", content_id_text(golden.fingerprint))
-
-
-def content_id_text(fingerprint: Fingerprint) -> str | None:
+def _content_id(measured: Fingerprint) -> str | None:
     """The content id as users see it; None where weights were not measured."""
-    own = fingerprint.content_id
-    return digest.text(own) if own else None
+    return digest.text(own) if (own := measured.content_id) else None
+
+
+def _diagnosed(
+    comparison: Comparison, choice: Choice, model: OpenedModel | None, goldens: str | Path | None
+) -> list[Diagnosis]:
+    from fpcheck.diagnosis import diagnose  # a match, which is the usual case, needs no rule
+
+    if model is not None and comparison.errors:
+        comparison = replace(comparison, closer=_closer_look(model, comparison))
+    word = "first" if choice.first else "golden"
+    return diagnose(comparison, lambda: _neighbours(choice.golden, goldens), word)
+
+
+def _closer_look(model: OpenedModel, comparison: Comparison) -> Closer:
+    """What a model that differs shows while it is still open."""
+    undone, structure, noise = _undone(model, comparison), None, None
+    others = model.file.others if model.file else {}
+    golden, candidate = comparison.golden.outputs, comparison.candidate.outputs
+    if candidate is not None:
+        with suppress(FpcheckError):  # what really runs may have other code than a file names
+            structure = model.running().structure()
+    if golden is not None and candidate is not None and comparison.only_outputs:
+        with suppress(FpcheckError):  # it ran once; what it does now is no evidence
+            noise = model.running().noise(OutputPlan(golden.probes, candidate.preprocess))
+    return Closer(undone, others, structure, noise)
+
+
+def _undone(model: OpenedModel, comparison: Comparison) -> dict[tuple[str, int], Undone]:
+    items = [i for i in comparison.changed if i.both is not None and not i.tensor.derived]
+    items = items[:MOST_TENSORS]
+    if not items and not any(error.level == "weights" for error in comparison.errors):
+        return {}
+    wanted = tuple(Wanted(item.candidate, item.golden, item.tensor.dtype) for item in items)
+    try:
+        found = zip(items, model.contents.undone(wanted), strict=True)
+    except FpcheckError:  # what differs is known; how it came about then stays open
+        return {}
+    return {item.place: undone for item, undone in found if undone is not None}
+
+
+def _neighbours(golden: Golden, goldens: str | Path | None) -> Iterator["Neighbour"]:
+    """Every other golden in reach, other versions of the same one first, newest first."""
+    entries = sorted(reachable(goldens), key=lambda e: (e.name != golden.name, -e.version))
+    newest = next((entry for entry in entries if entry.name == golden.name), None)
+    for entry in entries:
+        with suppress(FpcheckError):  # a damaged neighbour is another command's matter
+            if entry.label != golden.label:
+                yield _neighbour(entry, _relation(entry, golden, newest))
+
+
+def _neighbour(entry: Entry, relation: str) -> "Neighbour":
+    from fpcheck.diagnosis.case import Neighbour
+
+    head = entry.head()
+    return Neighbour(
+        label=entry.label,
+        content_id=head.content_id,
+        shape=head.shape,
+        parameters=int(head.model["parameters"]),
+        load=lambda: entry.load().fingerprint,
+        relation=relation,
+    )
+
+
+def _relation(entry: Entry, golden: Golden, newest: Entry | None) -> str:
+    if entry.name != golden.name or newest is None:
+        return ""
+    if entry.version == newest.version:
+        return "the newest version"
+    age = "an older" if entry.version < golden.version else "a newer"
+    return f"{age} version; the newest is {newest.label}"

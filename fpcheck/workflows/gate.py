@@ -15,15 +15,14 @@ from fpcheck.errors import (
 )
 from fpcheck.formats import gate_suffixes
 from fpcheck.golden.document import SEAL
-from fpcheck.golden.store import Entry, Store
+from fpcheck.golden.store import Entry, Store, goldens_folder
 from fpcheck.model.source import Kind, Options, Source
 from fpcheck.model.worker_client import WorkerClient
 from fpcheck.progress import Progress, silent
 from fpcheck.report.report import Report
 from fpcheck.settings import FILE, locate
 from fpcheck.workflows.compare import compare_source
-from fpcheck.workflows.golden_lookup import goldens_folder
-from fpcheck.workflows.request import CompareRequest, check_levels
+from fpcheck.workflows.plan import CompareRequest, check_levels
 
 # The worst outcome decides: what could not be judged weighs more than what was judged bad.
 _ORDER = (EXIT_MATCH, EXIT_INCOMPLETE, EXIT_MISMATCH, EXIT_ERROR)
@@ -32,12 +31,7 @@ _ORDER = (EXIT_MATCH, EXIT_INCOMPLETE, EXIT_MISMATCH, EXIT_ERROR)
 class Outcome(Value, frozen=True):
     """What the gate says of one file: a report, an error, not looked at, or a sound golden.
 
-    Attributes:
-        path: the file.
-        report: of a model.
-        error: fact and advice.
-        skipped: whether it was passed over.
-        reason: why it was passed over, where that is not plain from its name.
+    `reason` says why it was not looked at (`skipped`), where that is not plain from its name.
     """
 
     path: Path
@@ -48,7 +42,7 @@ class Outcome(Value, frozen=True):
 
     @property
     def exit_code(self) -> int:
-        """The contract's code for this file alone."""
+        """The exit code for this file alone: 0 match, 1 mismatch, 2 error, 3 incomplete."""
         if self.error is not None:
             return EXIT_ERROR
         return self.report.exit_code if self.report else EXIT_MATCH
@@ -68,12 +62,7 @@ def gate(
 ) -> list[Outcome]:
     """Compare each file; without any, every file that `fpcheck.yaml` names.
 
-    Args:
-        paths: models and goldens; all others are passed over.
-        goldens: the folder of goldens.
-        progress: receives what is being done.
-        options: how models are loaded.
-        levels: those that verdicts ask for; None for all that each golden contains.
+    Of `paths`, all that are neither models nor goldens are passed over.
     """
     check_levels(levels)
     located = locate(Path.cwd())
@@ -84,33 +73,25 @@ def gate(
             f"nothing to check: no files given, and {FILE} names no existing file",
             f"Name files, or map them in {FILE}: models: {{PATTERN: {{golden: NAME}}}}.",
         )
-    stored = sorted({p.with_suffix(".yaml") for p in chosen if _in_folder(p, folder)})
-    outcomes = [_check_golden(path) for path in stored]
-    models = [p for p in chosen if not _in_folder(p, folder)]
+    inside = {path for path in chosen if path.resolve().is_relative_to(folder.resolve())}
+    outcomes = [_check_golden(path) for path in sorted({p.with_suffix(".yaml") for p in inside})]
     request = CompareRequest(goldens=goldens, levels=levels)
     with WorkerClient() as remote:  # one worker for all, started where outputs must be run
-        for path in models:
-            if located.ignores(path) or _is_other(path):
+        how = options or Options(), remote, progress
+        for path in (path for path in chosen if path not in inside):
+            other = path.is_file() and not path.name.lower().endswith(gate_suffixes())
+            if other or located.ignores(path):
                 outcomes.append(Outcome(path, skipped=True))
-                continue
-            outcomes.append(_check_model(path, request, remote, progress, options or Options()))
+            else:
+                outcomes.append(_check_model(path, request, *how))
     return outcomes
-
-
-def _is_other(path: Path) -> bool:
-    return path.is_file() and not path.name.lower().endswith(gate_suffixes())
-
-
-def _in_folder(path: Path, folder: Path) -> bool:
-    return path.resolve().is_relative_to(folder.resolve())
 
 
 def _check_golden(path: Path) -> Outcome:
     try:
-        if not path.stem.isdecimal():
-            return Outcome(path)
-        Entry(path).load()
-        _check_rewritten(path)
+        if path.stem.isdecimal():
+            Entry(path).load()
+            _check_rewritten(path)
     except FpcheckError as error:
         return Outcome(path, error=str(error))
     return Outcome(path)
@@ -132,17 +113,16 @@ def _check_rewritten(path: Path) -> None:
 
 
 def _check_model(
-    path: Path, request: CompareRequest, remote: WorkerClient, progress: Progress, options: Options
+    path: Path, request: CompareRequest, options: Options, remote: WorkerClient, progress: Progress
 ) -> Outcome:
     try:
-        report = compare_source(path, request, options, remote, progress)
+        return Outcome(path, compare_source(path, request, options, remote, progress))
     except NotAModelError as error:
         if _is_expected(path, request):
             return Outcome(path, error=str(error))
         return Outcome(path, skipped=True, reason=error.fact.removeprefix(f"{path}: "))
     except FpcheckError as error:
         return Outcome(path, error=str(error))
-    return Outcome(path, report)
 
 
 def _is_expected(path: Path, request: CompareRequest) -> bool:

@@ -1,40 +1,56 @@
-"""Labelled examples and given probes, from `.npz` files and folders of images."""
+"""Labelled examples, how well a model predicts them, and given probes: `.npz`, or images."""
 
 import zlib
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
-import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from fpcheck.codec import Array, Value
 from fpcheck.errors import FpcheckError
+from fpcheck.fingerprint import accuracy
+from fpcheck.fingerprint.accuracy import Accuracy
 from fpcheck.fingerprint.structure import Structure
-from fpcheck.model.questions import Label
+from fpcheck.model.opened_model import OpenedModel
+from fpcheck.model.questions import IMAGENET_CLASSES, Label
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 
 
 class Examples(Value, frozen=True, eq=False):
-    """Labelled images.
-
-    Attributes:
-        images: (n, height, width, channels), raw.
-        labels: int64 (n,).
-        classes: names of the classes, by number; empty where unknown.
-    """
+    """Labelled images: raw (n, height, width, channels), int64 (n,), names of classes if known."""
 
     images: Array
     labels: Array
     classes: tuple[str, ...]
 
 
-def load_examples(path: Path, structure: Structure) -> Examples:
-    """Read `--data`: an `.npz` with `x`, `y` and perhaps `labels`, or one folder per class.
+def accuracy_on(
+    path: Path, model: OpenedModel, structure: Structure, preprocess: str, allow_nan: bool = False
+) -> Accuracy:
+    """Predict labelled examples and say how well; NaN is refused unless it is to be judged."""
+    examples = load_examples(path, structure)
+    scores = model.running().predict(examples.images, preprocess)
+    if scores.shape[1] == IMAGENET_CLASSES:
+        examples = as_imagenet(examples, model.running().labels())
+    if not np.isfinite(scores).all() and not allow_nan:
+        raise FpcheckError(
+            f"{path}: the model gives NaN or infinity on labelled examples",
+            "Fix the model, or its preprocessing, before you approve it.",
+        )
+    if examples.labels.min() < 0 or examples.labels.max() >= scores.shape[1]:
+        raise FpcheckError(
+            f"{path}: labels go up to {examples.labels.max()}, the model has {scores.shape[1]} "
+            "classes",
+            "Number the classes from 0.",
+        )
+    return accuracy.measure(examples.images, examples.labels, scores, examples.classes, preprocess)
 
-    Raises:
-        FpcheckError: nothing there, or not of that form.
-    """
+
+def load_examples(path: Path, structure: Structure) -> Examples:
+    """`--data`: an `.npz` with `x`, `y` and perhaps `labels`, or one folder per class."""
     if path.is_dir():
         return _from_folders(path, structure)
     arrays = _npz(path, "--data")
@@ -48,8 +64,7 @@ def load_examples(path: Path, structure: Structure) -> Examples:
         raise FpcheckError(
             f"{path}: {len(images)} images, {len(labels)} labels", "Give one label for each image."
         )
-    classes = tuple(str(name) for name in arrays.get("labels", ()))
-    return Examples(images, labels.astype(np.int64), classes)
+    return Examples(images, labels.astype(np.int64), tuple(map(str, arrays.get("labels", ()))))
 
 
 def as_imagenet(examples: Examples, labels: tuple[Label, ...]) -> Examples:
@@ -57,21 +72,19 @@ def as_imagenet(examples: Examples, labels: tuple[Label, ...]) -> Examples:
 
     Without the list of labels, or where the folders have other names, they stay as they are.
     """
-    if not labels:
-        return examples
-    numbers = {label.wordnet_id: place for place, label in enumerate(labels)}
-    numbers |= {label.name: place for place, label in enumerate(labels)}
     names = tuple(label.name for label in labels)
-    if not examples.classes:
-        return msgspec.structs.replace(examples, classes=names)
-    if not all(name in numbers for name in examples.classes):
+    numbers = {label.wordnet_id: place for place, label in enumerate(labels)}
+    numbers |= {name: place for place, name in enumerate(names)}
+    if labels and not examples.classes:
+        return replace(examples, classes=names)
+    if not labels or not all(name in numbers for name in examples.classes):
         return examples
     places = np.array([numbers[name] for name in examples.classes], np.int64)
-    return msgspec.structs.replace(examples, labels=places[examples.labels], classes=names)
+    return replace(examples, labels=places[examples.labels], classes=names)
 
 
 def probe_arrays(path: Path, structure: Structure) -> dict[str, Array]:
-    """Read `--probes`: an `.npz` with one array per input, an `.npy`, or a folder of images."""
+    """`--probes`: an `.npz` with one array per input, an `.npy`, or a folder of images."""
     if path.is_dir():
         files = _images_in(path)
         if not files:
@@ -95,15 +108,14 @@ def _npz(path: Path, option: str) -> dict[str, Array]:
         raise FpcheckError(f"{option} {path}: {error}", "Store plain arrays only.") from error
 
 
-def _numpy(path: Path, option: str) -> Array:
+def _numpy(path: Path, option: str) -> Any:
     try:
-        array: Array = np.load(path, allow_pickle=False)
+        return np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError, BadZipFile) as error:
         reason = getattr(error, "strerror", None) or "not a numpy file"
         raise FpcheckError(
             f"{option} {path}: {reason}", "Give an .npz file, or a folder of images."
         ) from error
-    return array
 
 
 def _from_folders(path: Path, structure: Structure) -> Examples:
@@ -143,6 +155,5 @@ def _load_images(files: list[Path], structure: Structure) -> Array:
             ) from error
         size = size or image.size
         resized = image if image.size == size else image.resize(size, Image.Resampling.BILINEAR)
-        pixels = np.asarray(resized, np.uint8)
-        loaded.append(pixels[..., None] if pixels.ndim == 2 else pixels)
+        loaded.append(np.asarray(resized, np.uint8).reshape(size[1], size[0], -1))
     return np.stack(loaded)

@@ -7,13 +7,11 @@ from fpcheck.fingerprint.levels import LEVELS
 from fpcheck.formats import contents_of
 from fpcheck.formats.format import Contains
 from fpcheck.golden.document import Head
-from fpcheck.golden.store import Entry, shipped
+from fpcheck.golden.store import Entry, find, goldens_folder, shipped
 from fpcheck.model.source import Options, parse
 from fpcheck.report.report import Report
 from fpcheck.wording import command, given
-from fpcheck.workflows.golden_lookup import find, goldens_folder
-from fpcheck.workflows.plan import completed, settings_of
-from fpcheck.workflows.request import CompareRequest
+from fpcheck.workflows.plan import CompareRequest, settings_of, with_settings
 
 NAME_ARCHITECTURE = (
     "Name the architecture: --model resnet50, --model FILE.keras or "
@@ -21,47 +19,29 @@ NAME_ARCHITECTURE = (
 )
 
 
-def to_compare(source: str, golden: str, request: CompareRequest, options: Options) -> str:
-    """The same comparison, with a golden that is named."""
-    return command("compare", source, **given(request) | {"golden": golden}, **given(options))
-
-
-def to_record(source: str, weights_only: bool, request: CompareRequest, options: Options) -> str:
-    """How to record a model that has no golden, if it is good."""
-    if weights_only and options.model is None:
-        return f"If it is good, record it. {NAME_ARCHITECTURE}"
-    asked = {"goldens": request.goldens, "preprocess": request.preprocess}
-    return f"Record it, if it is good: {command('record', source, **asked, **given(options))}"
-
-
 def to_accept(
     report: Report, request: CompareRequest, options: Options, data: Path | None = None
 ) -> str | None:
-    """How to store what was compared as the golden's next version; None where nothing is to be.
+    """How to store what differs as the golden's next version; None where nothing is to be stored.
 
-    Args:
-        report: on the comparison; only a mismatch can be accepted.
-        request: what was asked.
-        options: how the source was loaded.
-        data: the labelled examples that it was judged on.
+    `data` are the labelled examples that it was judged on.
     """
     if report.verdict != "mismatch" or report.candidate.format in ("golden", "memory"):
         return None
-    lead = "to accept the change, record it"
-    return to_record_next(lead, report, request, options, data)
+    return to_record_next("to accept the change, record it", report, request, options, data)
 
 
 def to_record_next(
     lead: str, report: Report, request: CompareRequest, options: Options, data: Path | None = None
 ) -> str:
     """How to record what was compared as the golden's next version; `lead` says what for."""
-    name, own = report.golden.name, given(options)
-    head: Head | None = None
+    source, name, own = report.candidate.source, report.golden.name, given(options)
     asked: dict[str, object] = {
         "goldens": request.goldens,
         "preprocess": request.preprocess,
         "data": data,
     }
+    head: Head | None = None
     try:
         entry = find(request.golden or report.golden.label, request.goldens)
         head = entry.head()
@@ -69,32 +49,26 @@ def to_record_next(
     except FpcheckError:  # the golden was removed: the options alone must do
         pass
     weights_only = contents_of(report.candidate.format) is Contains.WEIGHTS
-    if weights_only and not _has_model(report, options):
-        model = _architecture(head)
-        if model is None:
+    if weights_only and with_settings(options, settings_of(parse(source))).model is None:
+        own["model"] = _architecture(head)
+        if own["model"] is None:
             return f"{lead} as {name}. {NAME_ARCHITECTURE}"
-        own |= {"model": model}
-    return f"{lead}: {command('record', report.candidate.source, name, **asked, **own)}"
+    return f"{lead}: {command('record', source, name, **asked, **own)}"
 
 
 def _place(
     entry: Entry, head: Head, request: CompareRequest, options: Options
-) -> dict[str, Path | tuple[str, ...]]:
+) -> dict[str, object]:
     """Where the golden lies, and its levels, as far as `record` would choose others."""
     folder = entry.path.parent.parent.resolve()
     if folder == shipped().folder.resolve():
         return {}
-    found: dict[str, Path | tuple[str, ...]] = {}
+    found: dict[str, object] = {}
     if folder != goldens_folder(request.goldens).resolve():
         found["goldens"] = folder
     usual = LEVELS[:2] if options.static else LEVELS
     levels = tuple(level for level in head.levels if level in usual)
     return found if levels == usual else {**found, "levels": levels}
-
-
-def _has_model(report: Report, options: Options) -> bool:
-    """Whether the architecture of a file of weights is given, or configured."""
-    return completed(options, settings_of(parse(report.candidate.source))).model is not None
 
 
 def _architecture(head: Head | None) -> str | None:

@@ -1,111 +1,145 @@
-"""The plan for one source: worked out once, before the model is loaded.
+"""What a user asks, and the plan for one source: worked out once, before the model is loaded.
 
-A plan joins what the user asked, what `fpcheck.yaml` says and what the golden contains.
+A plan joins the request, what `fpcheck.yaml` says and what the golden contains. It owns the open
+file of the source, which a child begins to read.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from fpcheck.codec import PathText, Value
 from fpcheck.comparison.tolerance import Tolerances
+from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint.levels import LEVELS
 from fpcheck.formats.model_file import Known, ModelFile, open_model_file
 from fpcheck.golden.golden import Golden
+from fpcheck.golden.store import find, of_name
 from fpcheck.model.applications import APPLICATIONS
 from fpcheck.model.environment import environment
 from fpcheck.model.source import Kind, Options, Source, parse
 from fpcheck.processes.limited_process import may_fork
 from fpcheck.settings import ModelSettings, locate
 from fpcheck.wording import given
-from fpcheck.workflows.golden_lookup import Choice, by_name
-from fpcheck.workflows.request import AUTO, CompareRequest, check_levels
+
+AUTO = "auto"
+
+
+class CompareRequest(Value, frozen=True, kw_only=True):
+    """What a comparison is asked to do; fields as the command line's options.
+
+    Attributes:
+        golden: NAME[@VERSION] or a YAML file. None for the one that `fpcheck.yaml` names, else of
+            the source's name, else the only one of its structure.
+        levels: those that the verdict asks for; None for all that the golden contains.
+        full: run the model even where its outputs are proved.
+        tolerance: a row of the table, for weights and outputs; None for the golden's own.
+        preprocess: None for the golden's own.
+    """
+
+    golden: str | None = None
+    goldens: str | Path | None = None
+    levels: tuple[str, ...] | None = None
+    full: bool = False
+    tolerance: str | None = None
+    preprocess: str | None = None
+
+
+class RecordRequest(Value, frozen=True, kw_only=True):
+    """What a recording is asked to do; fields as the command line's options.
+
+    Attributes:
+        name: of the golden; that of the source if None.
+        levels: those that are measured; None for all.
+        probes: how many, or a file or folder that contains them.
+        data: labelled examples.
+        tolerance: a row of the table, for outputs; None for what was decided before.
+    """
+
+    name: str | None = None
+    goldens: str | Path | None = None
+    levels: tuple[str, ...] | None = None
+    preprocess: str = AUTO
+    probes: str | None = None
+    data: str | Path | None = None
+    tolerance: str | None = None
+    note: str = ""
+
 
 Asked = TypeVar("Asked", CompareRequest, Options)
 
 
-class Plan(Value, frozen=True, eq=False, kw_only=True):
+class Choice(Value, frozen=True, eq=False):
+    """A golden, and why it is the one to compare with; `first` is what `diff` was given for it."""
+
+    golden: Golden
+    why: str
+    first: str = ""
+
+
+class Plan(Value, frozen=True, eq=False):
     """How a source is opened.
 
     Attributes:
         given: the source as the caller gave it; of a model in memory, the model itself.
         source: the same, parsed.
-        options: how it is loaded.
+        options: how it is loaded, completed by `fpcheck.yaml`.
+        said: what `fpcheck.yaml` says of it, if anything.
         file: the open file; None where the source is no file.
         known: digests of tensors that need no details; None if none need any.
         runs: whether it is sure that the model will be run, so that it is loaded at once.
         bare: whether a source without weights is enough.
-        parts: whether a file may contain a part of the architecture's weights.
     """
 
     given: object
     source: Source
     options: Options
+    said: ModelSettings | None = None
     file: ModelFile | None = None
     known: Known = None
     runs: bool = False
     bare: bool = False
-    parts: bool = False
 
 
 class ComparePlan(Plan, frozen=True, eq=False, kw_only=True):
-    """How a source is compared.
+    """How a source is compared, by a request that `fpcheck.yaml` has completed.
 
-    Attributes:
-        request: what was asked, completed by `fpcheck.yaml`.
-        choice: the golden; None until the structure of the source has decided.
-        preprocess: how raw images become inputs, once the golden is known.
+    `choice` is None until the structure of the source has decided; then `preprocess` is known too.
     """
 
     request: CompareRequest
     choice: Choice | None = None
     preprocess: str = "none"
 
-    @property
-    def golden(self) -> Golden:
-        """The golden, which must have been chosen."""
-        assert self.choice is not None
-        return self.choice.golden
-
 
 @contextmanager
 def comparison_plan(
     source: object, request: CompareRequest, options: Options, choice: Choice | None = None
 ) -> Iterator[ComparePlan]:
-    """How a source is compared. Its file is open, and being read, as long as this context.
-
-    Args:
-        source: as given.
-        request: what was asked.
-        options: how the source is loaded.
-        choice: the golden, if the caller has one. Then `fpcheck.yaml` has no say.
-
-    Raises:
-        FpcheckError: no such source, level or golden.
-    """
+    """How a source is compared. If the caller has chosen the golden, `fpcheck.yaml` has no say."""
     check_levels(request.levels)
-    parsed = resolve(source)
-    said = None if choice else settings_of(parsed)
-    mapped = said is not None and request.golden is None
-    request, options = completed(request, said), completed(options, said)
-    with file_of(parsed) as file:
-        choice = choice or by_name(parsed, request.golden, request.goldens)
+    with opening_plan(source, options, configured=choice is None) as opening:
+        mapped = opening.said is not None and request.golden is None
+        request = with_settings(request, opening.said)
+        choice = choice or _by_name(opening.source, request, mapped)
+        levels = request.levels or (choice.golden.fingerprint.levels if choice else LEVELS)
         plan = ComparePlan(
-            given=source,
-            source=parsed,
-            options=options,
-            file=file,
-            bare=_is_bare(parsed, options, request, None),
-            parts=True,
-            request=request,
+            **asdict(replace(opening, bare=is_bare(opening, levels))), request=request
         )
-        if choice and mapped:
-            choice = replace(choice, why="fpcheck.yaml maps the file to it")
         yield with_golden(plan, choice) if choice else plan
+
+
+def _by_name(source: Source, request: CompareRequest, mapped: bool) -> Choice | None:
+    """The golden that names decide; None where only structures do (`golden_by_structure`)."""
+    if request.golden is not None:
+        why = "fpcheck.yaml maps the file to it" if mapped else "named by --golden"
+        return Choice(find(request.golden, request.goldens).load(), why)
+    entry = of_name(source.name, request.goldens)
+    return Choice(entry.load(), "the golden of the same name") if entry else None
 
 
 def with_golden(plan: ComparePlan, choice: Choice) -> ComparePlan:
@@ -114,19 +148,19 @@ def with_golden(plan: ComparePlan, choice: Choice) -> ComparePlan:
     if request.tolerance is not None:
         allowed = Tolerances(weights=request.tolerance, outputs=request.tolerance)
         golden = replace(golden, tolerances=allowed)
-    outputs, weights = golden.fingerprint.outputs, golden.fingerprint.weights
+    recorded = golden.fingerprint
     preprocess = request.preprocess
     if preprocess is None:
-        preprocess = outputs.preprocess if outputs else "none"
+        preprocess = recorded.outputs.preprocess if recorded.outputs else "none"
     elif preprocess == AUTO:
-        preprocess = own_preprocess(plan.source, plan.options)
+        preprocess = own_preprocess(plan)
+    weights = recorded.weights
     return replace(
         plan,
         choice=replace(choice, golden=golden),
         preprocess=preprocess,
         known=None if weights is None else frozenset(m.digest for m in weights),
         runs=_will_run(golden, request, preprocess, plan.options.backend),
-        bare=_is_bare(plan.source, plan.options, request, golden),
     )
 
 
@@ -140,43 +174,56 @@ def _will_run(golden: Golden, request: CompareRequest, preprocess: str, backend:
     return outputs.preprocess != preprocess or outputs.environment != environment(backend)
 
 
-def _is_bare(
-    source: Source, options: Options, request: CompareRequest, golden: Golden | None
-) -> bool:
-    levels = request.levels or (golden.fingerprint.levels if golden else LEVELS)
-    return set(levels) == {"structure"} and can_be_bare(source, options)
+def check_levels(levels: Collection[str] | None) -> None:
+    """Refuse an unknown level."""
+    allowed = f"Allowed: {', '.join(LEVELS)}."
+    if levels is not None and not levels:
+        raise FpcheckError("--levels: no level named", allowed)
+    for name in levels or ():
+        if name not in LEVELS:
+            raise FpcheckError(f"--levels {name}: no such level", allowed)
 
 
-def can_be_bare(source: Source, options: Options) -> bool:
-    """Whether the structure can be had without weights: an application and no file of weights."""
-    return source.kind is Kind.APPLICATION and options.weights in ("imagenet", "random")
+@contextmanager
+def opening_plan(
+    source: object, options: Options, known: Known = None, configured: bool = False
+) -> Iterator[Plan]:
+    """How a source is opened: as asked, completed by `fpcheck.yaml` if `configured`.
+
+    A child begins to read a local file where it can be forked, since that costs nothing.
+    """
+    parsed = resolve(source)
+    said = settings_of(parsed) if configured else None
+    plan = Plan(source, parsed, with_settings(options, said), said)
+    if parsed.kind is not Kind.FILE:
+        yield plan
+        return
+    with closing(open_model_file(parsed.target, parsed.text)) as file:
+        if parsed.local and may_fork():
+            file.begin(known)
+        yield replace(plan, file=file, known=known)
 
 
 def resolve(source: object) -> Source:
-    """A source as given through the API or the command line.
-
-    Args:
-        source: a name, a path, `package.module:function`, or a `keras.Model`.
-    """
+    """A source: a path, an application's name, `package.module:function`, or a `keras.Model`."""
     if isinstance(source, str | os.PathLike):
         return parse(os.fspath(source))
     name = str(getattr(source, "name", "model"))
     return Source(f"<{type(source).__name__} '{name}'>", Kind.MEMORY, PathText(name))
 
 
-@contextmanager
-def file_of(source: Source, known: Known = None) -> Iterator[ModelFile | None]:
-    """The open file of a source; None where it is no file.
+def is_bare(plan: Plan, levels: Collection[str]) -> bool:
+    """Whether a source without weights is enough, and can be had: an application's own."""
+    own = plan.source.kind is Kind.APPLICATION and plan.options.weights in ("imagenet", "random")
+    return own and set(levels) == {"structure"}
 
-    A child begins to read a local file where it can be forked, since that costs nothing.
-    """
-    if source.kind is not Kind.FILE:
-        yield None
-        return
-    with closing(open_model_file(source.target, source.text)) as file:
-        if source.local and may_fork():
-            file.begin(known)
-        yield file
+
+def own_preprocess(plan: Plan) -> str:
+    """What `auto` means: the application's own preprocessing, and none for all other sources."""
+    named = plan.source
+    if named.kind is Kind.FILE and plan.options.model is not None:
+        named = parse(plan.options.model)
+    return APPLICATIONS[named.target] if named.kind is Kind.APPLICATION else "none"
 
 
 def settings_of(source: Source) -> ModelSettings | None:
@@ -184,16 +231,8 @@ def settings_of(source: Source) -> ModelSettings | None:
     return locate(Path.cwd()).of(Path(source.target)) if source.local else None
 
 
-def completed(asked: Asked, said: ModelSettings | None) -> Asked:
+def with_settings(asked: Asked, said: ModelSettings | None) -> Asked:
     """What the user asked, completed by `fpcheck.yaml` where the user said nothing."""
+    told = given(said) if said else {}
     fields = asked.__struct_fields__
-    told = {name: value for name, value in given(said).items() if name in fields} if said else {}
-    return replace(asked, **{name: getattr(asked, name) or value for name, value in told.items()})
-
-
-def own_preprocess(source: Source, options: Options) -> str:
-    """What `auto` means: the application's own preprocessing, and none for all other sources."""
-    named = source
-    if source.kind is Kind.FILE and options.model is not None:
-        named = parse(options.model)
-    return APPLICATIONS[named.target] if named.kind is Kind.APPLICATION else "none"
+    return replace(asked, **{n: getattr(asked, n) or told[n] for n in fields if n in told})

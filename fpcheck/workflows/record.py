@@ -1,23 +1,26 @@
 """Record: plan, open, measure, and store what was measured as the next version of a golden."""
 
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-import msgspec
 import numpy as np
+from msgspec.structs import asdict, replace
 
 import fpcheck
-from fpcheck.codec import Value
+from fpcheck.comparison.tolerance import Tolerances, tolerances_of
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint import probes
 from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.first_recipe import unrecorded
+from fpcheck.fingerprint.levels import LEVELS
 from fpcheck.fingerprint.probes import Probes
 from fpcheck.fingerprint.structure import Structure
 from fpcheck.golden.document import Editable
 from fpcheck.golden.golden import Golden, Provenance, SourceRecord
-from fpcheck.golden.store import Entry
+from fpcheck.golden.store import Entry, Store, goldens_folder
 from fpcheck.layout.placement import is_weights_only
 from fpcheck.model.environment import environment
 from fpcheck.model.opened_model import OpenedModel
@@ -26,24 +29,44 @@ from fpcheck.model.source import Options, Source
 from fpcheck.model.worker_client import WorkerClient
 from fpcheck.progress import Progress, silent
 from fpcheck.report.report import Report
+from fpcheck.settings import ModelSettings
 from fpcheck.workflows import labelled_data
-from fpcheck.workflows.accuracy_measurement import measured_accuracy
-from fpcheck.workflows.evaluation import compare_goldens, reference
-from fpcheck.workflows.golden_lookup import Choice
-from fpcheck.workflows.golden_warnings import warnings
-from fpcheck.workflows.model_access import opened
+from fpcheck.workflows.evaluation import compare_goldens
 from fpcheck.workflows.next_commands import NAME_ARCHITECTURE
-from fpcheck.workflows.output_recording import measured_outputs
-from fpcheck.workflows.record_plan import RecordPlan, recording_plan, unstored_plan
-from fpcheck.workflows.recording import Recording
-from fpcheck.workflows.request import RecordRequest
+from fpcheck.workflows.open_model import check_whole, open_model
+from fpcheck.workflows.output_noise import measured_outputs
+from fpcheck.workflows.plan import (
+    AUTO,
+    Choice,
+    Plan,
+    RecordRequest,
+    check_levels,
+    is_bare,
+    opening_plan,
+    own_preprocess,
+)
+from fpcheck.workflows.recording import Recording, warnings
 
 
-class Unstored(Value, frozen=True, eq=False):
-    """A golden that no store contains, and what to know of how its source was loaded."""
+class RecordPlan(Plan, frozen=True, eq=False, kw_only=True):
+    """How a source is recorded.
 
-    golden: Golden
-    notes: tuple[str, ...]
+    `newest` is the version before, whose decisions hold; None for a first version.
+    """
+
+    request: RecordRequest
+    name: str
+    levels: tuple[str, ...]
+    preprocess: str
+    newest: Golden | None
+
+    def tolerances(self, structure: Structure) -> Tolerances:
+        """As asked, else as a person decided for the version before, else by the arithmetic."""
+        own, newest = tolerances_of(structure), self.newest
+        if newest and newest.tolerances != tolerances_of(newest.fingerprint.structure):
+            own = newest.tolerances
+        asked = self.request.tolerance
+        return replace(own, outputs=asked) if asked else own
 
 
 def record_source(
@@ -55,80 +78,118 @@ def record_source(
 ) -> Recording:
     """Measure a good model and store it, unless the newest version says the same.
 
-    Args:
-        source: a path, an application's name, `package.module:function`, or a `keras.Model`.
-        request: what is asked.
-        options: how to load it.
-        remote: a worker to use where one is needed, which then stays open.
-        progress: receives what is being done.
-
-    Raises:
-        FpcheckError: it cannot be read, or must not be approved.
+    A `remote` worker is used where one is needed, and stays open. FpcheckError if the model cannot
+    be read, or must not be approved.
     """
-    with recording_plan(source, request, options) as plan:
-        measured = _carried_out(plan, remote, progress)
-    return _store(plan, measured.golden, measured.notes)
+    with (
+        recording_plan(source, request, options) as plan,
+        open_model(plan, remote, progress) as model,
+    ):
+        golden = _golden(model, plan, progress)
+    return _store(plan, golden, tuple(model.notes))
 
 
 def unstored(
     source: object, request: RecordRequest, options: Options, progress: Progress = silent
-) -> Unstored:
-    """The golden that recording a source would give, as version 1 and without `fpcheck.yaml`."""
-    with unstored_plan(source, request, options) as plan:
-        return _carried_out(plan, None, progress)
+) -> tuple[Golden, tuple[str, ...]]:
+    """The golden that recording would give, as version 1 and without `fpcheck.yaml`; its notes."""
+    with (
+        recording_plan(source, request, options, stored=False) as plan,
+        open_model(plan, None, progress) as model,
+    ):
+        return _golden(model, plan, progress), tuple(model.notes)
 
 
-def _carried_out(plan: RecordPlan, remote: WorkerClient | None, progress: Progress) -> Unstored:
-    progress(f"loading {plan.source.text}")
-    with opened(plan, remote) as model:
-        fingerprint = _measured(model, plan, progress)
-        golden = Golden(
-            name=plan.name,
-            version=plan.version,
-            fingerprint=fingerprint,
-            note=plan.request.note,
-            tolerances=plan.tolerances(fingerprint.structure),
-            provenance=_provenance(model.backend),
-            source=_record(plan.source, model),
+@contextmanager
+def recording_plan(
+    source: object, request: RecordRequest, options: Options, stored: bool = True
+) -> Iterator[RecordPlan]:
+    """How a source is recorded as the next version of its golden, or not `stored` at all."""
+    with opening_plan(source, options, frozenset(), configured=stored) as opening:
+        mapped = opening.said.golden.partition("@")[0] if opening.said else ""
+        if mapped.endswith((".yaml", ".yml")):  # a file, and no name of a golden in the folder
+            mapped = ""
+        name = request.name or mapped or opening.source.name
+        before = Store(goldens_folder(request.goldens)).entry(name) if stored else None
+        newest = before.load() if before else None
+        preprocess = _preprocess(request.preprocess, opening.said, newest)
+        levels = _levels(request, opening.options)
+        opening = replace(opening, runs="outputs" in levels, bare=is_bare(opening, levels))
+        yield RecordPlan(
+            **asdict(opening),
+            request=request,
+            name=name,
+            levels=levels,
+            preprocess=own_preprocess(opening) if preprocess == AUTO else preprocess,
+            newest=newest,
         )
-        return Unstored(golden, tuple(model.notes))
+
+
+def _preprocess(asked: str, said: ModelSettings | None, newest: Golden | None) -> str:
+    """What was decided for the golden stays decided, unless the user says otherwise now."""
+    if asked != AUTO:
+        return asked
+    if said is not None and said.preprocess is not None:
+        return said.preprocess
+    outputs = newest.fingerprint.outputs if newest else None
+    return outputs.preprocess if outputs else AUTO
+
+
+def _levels(request: RecordRequest, options: Options) -> tuple[str, ...]:
+    check_levels(request.levels)
+    levels = request.levels or (LEVELS[:2] if options.static else LEVELS)
+    if options.static and ("outputs" in levels or request.data is not None):
+        raise FpcheckError(
+            "--static: the model is not run, so it has neither outputs nor accuracy",
+            "Leave out --static, or --levels outputs and --data.",
+        )
+    return levels
+
+
+def _golden(model: OpenedModel, plan: RecordPlan, progress: Progress) -> Golden:
+    measured = _measured(model, plan, progress)
+    return Golden(
+        name=plan.name,
+        version=plan.newest.version + 1 if plan.newest else 1,
+        fingerprint=measured,
+        note=plan.request.note,
+        tolerances=plan.tolerances(measured.structure),
+        provenance=Provenance(
+            time=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            fpcheck=fpcheck.__version__,
+            python=platform.python_version(),
+            platform=f"{platform.system()} {platform.machine()}",
+            environment=environment(model.backend),
+        ),
+        source=_record(plan.source, model),
+    )
 
 
 def _measured(model: OpenedModel, plan: RecordPlan, progress: Progress) -> Fingerprint:
     """What was asked for, cheapest first."""
-    fingerprint = Fingerprint(model.contents.structure())
-    if is_weights_only(fingerprint.structure):
+    check_whole(model, plan)
+    measured = Fingerprint(model.contents.structure())
+    if is_weights_only(measured.structure):
         raise FpcheckError(
             f"{plan.source.text}: contains weights only, no architecture", NAME_ARCHITECTURE
         )
     if "weights" in plan.levels:
         progress("measuring weights")
-        fingerprint = Fingerprint(fingerprint.structure, model.contents.weights())
+        measured = Fingerprint(measured.structure, model.contents.weights())
     if "outputs" in plan.levels:
-        fingerprint = _with_outputs(model, plan, fingerprint, progress)
+        measured = model.completed(measured)  # with what only the live model says
+        allowed = plan.tolerances(measured.structure).bound_of_outputs
+        made = _probes(plan, model, measured.structure)
+        progress("running the model on probes, measuring noise and sensitivity")
+        how = OutputPlan(made, plan.preprocess, recording=True, allowed=allowed)
+        outputs = measured_outputs(model, plan.source, plan.options, how, measured.weights)
+        measured = replace(measured, outputs=outputs)
     if plan.request.data is not None:
         progress("predicting the labelled examples")
-        data, structure = Path(plan.request.data), fingerprint.structure
-        accuracy = measured_accuracy(model, structure, data, plan.preprocess)
-        fingerprint = msgspec.structs.replace(fingerprint, accuracy=accuracy)
-    return fingerprint
-
-
-def _with_outputs(
-    model: OpenedModel, plan: RecordPlan, fingerprint: Fingerprint, progress: Progress
-) -> Fingerprint:
-    """With the outputs, and with what only the live model says of structure and weights."""
-    fingerprint = model.completed(fingerprint)
-    structure = fingerprint.structure
-    how = OutputPlan(
-        _probes(plan, model, structure),
-        plan.preprocess,
-        recording=True,
-        allowed=plan.tolerances(structure).bound_of_outputs,
-    )
-    progress("running the model on probes, measuring noise and sensitivity")
-    outputs = measured_outputs(model, plan.source, plan.options, how, fingerprint.weights)
-    return msgspec.structs.replace(fingerprint, outputs=outputs)
+        data = Path(plan.request.data)
+        accuracy = labelled_data.accuracy_on(data, model, measured.structure, plan.preprocess)
+        measured = replace(measured, accuracy=accuracy)
+    return measured
 
 
 def _probes(plan: RecordPlan, model: OpenedModel, structure: Structure) -> Probes:
@@ -148,63 +209,48 @@ def _probes(plan: RecordPlan, model: OpenedModel, structure: Structure) -> Probe
 
 def _record(source: Source, model: OpenedModel) -> SourceRecord:
     """What was recorded, with the bytes of a file: of the one that was read, as it was read."""
-    record = SourceRecord(source.text, model.format)
     if model.file is None or not source.local:
-        return record
-    whole, notes = model.file.whole(), model.file.notes
-    return msgspec.structs.replace(record, digest=whole.digest, size=whole.size, notes=notes)
-
-
-def _provenance(backend: str) -> Provenance:
-    return Provenance(
-        time=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        fpcheck=fpcheck.__version__,
-        python=platform.python_version(),
-        platform=f"{platform.system()} {platform.machine()}",
-        environment=environment(backend),
-    )
+        return SourceRecord(source.text, model.format)
+    whole = model.file.whole()
+    return SourceRecord(source.text, model.format, whole.digest, whole.size, model.file.notes)
 
 
 def _store(plan: RecordPlan, golden: Golden, notes: tuple[str, ...]) -> Recording:
     newest, changes = plan.newest, None
+    store = Store(goldens_folder(plan.request.goldens))
     if newest is not None:
-        before = Choice(newest, "the version before")
-        changes = compare_goldens(before, golden.fingerprint, reference(golden))
-        if _same(newest, golden, changes):
-            return _edit(plan, newest, changes)
+        changes = compare_goldens(Choice(newest, "the version before"), golden)
+        if _same(newest.fingerprint, golden.fingerprint, changes):
+            return _edit(store, plan.request, newest, changes)
         if newest.fingerprint.accuracy and not golden.fingerprint.accuracy:
             lost = f"{newest.label} recorded accuracy, this version does not: give --data"
             notes = (*notes, lost)
-    entry = plan.store.save(golden)
-    stored = msgspec.structs.replace(golden, path=entry.path)
+    stored = replace(golden, path=store.save(golden).path)
     return Recording(stored, True, changes, (*notes, *warnings(golden)))
 
 
-def _edit(plan: RecordPlan, newest: Golden, changes: Report) -> Recording:
+def _edit(store: Store, request: RecordRequest, newest: Golden, changes: Report) -> Recording:
     """Give the newest version of an unchanged model the note and the tolerance that are asked."""
-    note, asked, tolerances = plan.request.note, plan.request.tolerance, newest.tolerances
-    if asked is not None:
-        tolerances = msgspec.structs.replace(tolerances, outputs=asked)
-    golden = msgspec.structs.replace(newest, note=note or newest.note, tolerances=tolerances)
+    tolerances = newest.tolerances
+    if request.tolerance is not None:
+        tolerances = replace(tolerances, outputs=request.tolerance)
+    golden = replace(newest, note=request.note or newest.note, tolerances=tolerances)
     edited = tuple(n for n in ("note", "tolerances") if getattr(golden, n) != getattr(newest, n))
     if edited and newest.path is not None:
-        plan.store.edit(Entry(newest.path), Editable(golden.note, golden.tolerances))
+        store.edit(Entry(newest.path), Editable(golden.note, golden.tolerances))
     return Recording(golden, False, changes, (), edited)
 
 
-def _same(newest: Golden, golden: Golden, changes: Report) -> bool:
+def _same(old: Fingerprint, new: Fingerprint, changes: Report) -> bool:
     """Whether the newest version says the same: levels, preprocessing, and within tolerance all."""
-    old, new = newest.fingerprint, golden.fingerprint
     if unrecorded(old.structure, new.structure) is not None:  # by an earlier fpcheck
         return False
     if old.levels != new.levels or changes.findings:
         return False
     if any(changes.levels[level].status != "pass" for level in old.levels):
         return False
-    if new.accuracy is None:
-        return True
-    if old.accuracy is None:
-        return False
+    if old.accuracy is None or new.accuracy is None:
+        return new.accuracy is None
     return np.array_equal(old.accuracy.examples, new.accuracy.examples) and np.array_equal(
         old.accuracy.predicted, new.accuracy.predicted
     )

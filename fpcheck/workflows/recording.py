@@ -1,11 +1,16 @@
-"""The result of a recording."""
+"""The result of a recording, and what a person should know of the new golden."""
 
-import msgspec
+from collections.abc import Iterator
+
+from msgspec.structs import replace
 
 from fpcheck.codec import Value
+from fpcheck.fingerprint.outputs import Outputs
+from fpcheck.fingerprint.probe_values import UNKNOWN_WORDS
 from fpcheck.golden.golden import Golden
+from fpcheck.keras_config import builtin_layers
 from fpcheck.report.report import Report, with_python_names
-from fpcheck.wording import in_python
+from fpcheck.wording import in_python, some
 
 
 class Recording(Value, frozen=True, eq=False):
@@ -42,17 +47,54 @@ class Recording(Value, frozen=True, eq=False):
 
         warnings = [("warning", warning) for warning in self.warnings[:5]]
         more = len(self.warnings) - len(warnings)
-        return table(
-            f"{self.golden.label}: {self.outcome}",
-            [*self.golden.rows, *warnings, ("", f"{more} more warnings" if more else "")],
-        )
+        rest = [("", f"{more} more warnings")] if more else []
+        return table(f"{self.golden.label}: {self.outcome}", [*self.golden.rows, *warnings, *rest])
 
 
 def told_in_python(recording: Recording) -> Recording:
     """A recording whose texts name the arguments of the Python API."""
-    changes = recording.changes
-    return msgspec.structs.replace(
-        recording,
-        changes=changes and with_python_names(changes),
-        warnings=tuple(map(in_python, recording.warnings)),
-    )
+    changes, warnings = recording.changes, tuple(map(in_python, recording.warnings))
+    return replace(recording, changes=changes and with_python_names(changes), warnings=warnings)
+
+
+def warnings(golden: Golden) -> tuple[str, ...]:
+    """One sentence for each weakness: what the golden cannot show, and what may be wrong."""
+    outputs, allowed = golden.fingerprint.outputs, golden.tolerances.bound_of_outputs
+    return (*(_of_outputs(outputs, allowed) if outputs else ()), *_of_weights(golden))
+
+
+def _of_outputs(outputs: Outputs, allowed: float) -> Iterator[str]:
+    for path in outputs.reach.unreached:
+        yield (
+            f"the probes do not test {path}: the outputs did not change when its weights were "
+            "replaced"
+        )
+    if untried := outputs.reach.untried:
+        yield (
+            f"whether the probes test {some(untried)} is unknown: the trial failed or took too long"
+        )
+    if any(text.kind == "text" and text.words == UNKNOWN_WORDS for text in outputs.probes.inputs):
+        yield (
+            "no vocabulary is known, so the text probes contain only unknown words: the outputs "
+            "cannot show a changed vocabulary"
+        )
+    if outputs.noise.largest > allowed:
+        yield (
+            f"the model is noisy: the same probes differ by {outputs.noise.largest:.2g}, so ten "
+            "times that is allowed"
+        )
+
+
+def _of_weights(golden: Golden) -> Iterator[str]:
+    structure, weights = golden.fingerprint.structure, golden.fingerprint.weights
+    for (layer, tensor), measured in zip(structure.tensors, weights or (), strict=bool(weights)):
+        if measured.details and measured.details.statistics.non_finite:
+            yield f"{layer.path}/{tensor.role} contains NaN or infinity"
+    for layer in structure.layers:
+        if layer.custom or layer.tensors or layer.config is None:
+            continue
+        if builtin_layers.roles(layer.class_name, layer.config, layer.dtype):  # once it is built
+            yield (
+                f"{layer.path} contains no weights: it was saved before it was built, and Keras "
+                "loads it with random weights"
+            )

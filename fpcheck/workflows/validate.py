@@ -1,23 +1,26 @@
 """Validate: predictions on labelled data now, against those that the golden recorded."""
 
-import time
+from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
+from msgspec.structs import replace
 
 from fpcheck.codec import Value
 from fpcheck.comparison.finding import Finding
 from fpcheck.comparison.verdict import NOT_ASKED, LevelResult
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint.accuracy import Accuracy
+from fpcheck.golden.golden import Golden
+from fpcheck.model.opened_model import OpenedModel
 from fpcheck.model.source import Options
 from fpcheck.model.worker_client import WorkerClient
 from fpcheck.progress import Progress, silent
-from fpcheck.report.report import PREDICTIONS, AccuracyResult, Diagnosis, Report, timed
-from fpcheck.workflows.accuracy_measurement import measured_accuracy
-from fpcheck.workflows.compare import compared
+from fpcheck.report.report import Report
+from fpcheck.report.result import PREDICTIONS, AccuracyResult, Diagnosis
+from fpcheck.workflows.compare import compare_source
+from fpcheck.workflows.labelled_data import accuracy_on
 from fpcheck.workflows.next_commands import to_record_next
-from fpcheck.workflows.request import CompareRequest
+from fpcheck.workflows.plan import CompareRequest
 
 # Rounding may exchange two classes whose scores are this close; it changes no other prediction.
 CLOSE_SCORES = 1e-3
@@ -25,19 +28,14 @@ CLOSE_SCORES = 1e-3
 SHOWN = 3
 
 
-class Change(Value, frozen=True):
-    """An example whose predicted class changed: its place in the data, both classes."""
-
-    place: int
-    before: int
-    now: int
-
-
 class Pairs(Value, frozen=True):
-    """Examples on both sides: how many, whose prediction changed, how many have another label."""
+    """Examples on both sides: how many, and how many have another label.
+
+    A prediction that changed is the place in the data, the class before and the class now.
+    """
 
     compared: int
-    changed: list[Change]
+    changed: list[tuple[int, int, int]]
     relabelled: int
 
 
@@ -51,43 +49,39 @@ def validate_source(
 ) -> Report:
     """Compare structure and weights with the golden, then predictions on the same examples.
 
-    Raises:
-        FpcheckError: the golden recorded no accuracy, or none of these examples.
+    FpcheckError if the golden recorded no accuracy, or none of these examples.
     """
-    start = time.monotonic()
     if request.levels is None:
-        request = msgspec.structs.replace(request, levels=("structure", "weights"))
-    with compared(source, request, options, remote, progress) as finished:
-        golden, report, model = finished.plan.golden, finished.report, finished.model
-        recorded = golden.fingerprint.accuracy
+        request = replace(request, levels=("structure", "weights"))
+
+    def with_predictions(report: Report, golden: Golden, model: OpenedModel) -> Report:
+        recorded, structure = golden.fingerprint.accuracy, model.contents.structure()
         if recorded is None:
             raise FpcheckError(
                 f"golden {golden.label} recorded no accuracy",
                 to_record_next("Record it with data", report, request, options, path),
             )
-        preprocess = request.preprocess or recorded.preprocess
         progress("predicting the labelled examples")
-        structure = model.contents.structure()
-        measured = measured_accuracy(model, structure, path, preprocess, allow_nan=True)
-    pairs = compare_predictions(recorded, measured)
-    if not pairs.compared:
-        raise FpcheckError(
-            f"{path}: contains none of the examples that golden {golden.label} recorded",
-            "Use the data that was recorded, or record the golden again with --data.",
-        )
-    return timed(_with_accuracy(report, recorded, measured, pairs), start)
+        preprocess = request.preprocess or recorded.preprocess
+        measured = accuracy_on(path, model, structure, preprocess, allow_nan=True)
+        pairs = _pairs(recorded, measured)
+        if not pairs.compared:
+            raise FpcheckError(
+                f"{path}: contains none of the examples that golden {golden.label} recorded",
+                "Use the data that was recorded, or record the golden again with --data.",
+            )
+        return _with_accuracy(report, recorded, measured, pairs)
+
+    return compare_source(source, request, options, remote, progress, more=with_predictions)
 
 
-def compare_predictions(recorded: Accuracy, measured: Accuracy) -> Pairs:
+def _pairs(recorded: Accuracy, measured: Accuracy) -> Pairs:
     """Compare the examples that both sides contain, paired by their content."""
     places = {row.tobytes(): place for place, row in enumerate(recorded.examples)}
-    pairs = [
-        (places[row.tobytes()], place)
-        for place, row in enumerate(measured.examples)
-        if row.tobytes() in places
-    ]
+    keys = ((row.tobytes(), place) for place, row in enumerate(measured.examples))
+    pairs = [(places[key], place) for key, place in keys if key in places]
     changed = [
-        Change(new, int(recorded.predicted[old]), int(measured.predicted[new]))
+        (new, int(recorded.predicted[old]), int(measured.predicted[new]))
         for old, new in pairs
         if recorded.predicted[old] != measured.predicted[new]
         and not max(recorded.margin[old], measured.margin[new]) <= CLOSE_SCORES
@@ -107,31 +101,24 @@ def _with_accuracy(report: Report, recorded: Accuracy, measured: Accuracy, pairs
         changed=len(pairs.changed),
         missing=recorded.count - pairs.compared,
     )
-    missing = result.missing
-    unknown = measured.count - pairs.compared
-    notes = [*report.notes]
-    notes += [f"{missing} of the recorded examples are not in the data"] * (missing > 0)
-    notes += [f"{unknown} examples are not in the golden"] * (unknown > 0)
-    classes = measured.classes or recorded.classes
-    notes += [_told(change, classes) for change in pairs.changed[:SHOWN]]
-    findings = _findings(pairs)
+    findings, diagnoses = _findings(pairs), report.diagnoses
     levels, verdict = dict(report.levels), report.verdict
     if levels["outputs"].reason == NOT_ASKED:
         levels["outputs"] = LevelResult("skipped", PREDICTIONS)
     if findings:
         levels["outputs"], verdict = LevelResult("fail"), "mismatch"
-    elif missing and verdict == "match":
+    elif result.missing and verdict == "match":
         verdict = "incomplete"
-    other = measured.preprocess != recorded.preprocess
-    explained = [_preprocessing(result, recorded, measured)] if findings and other else []
-    return msgspec.structs.replace(
+    if findings and measured.preprocess != recorded.preprocess and not report.errors:
+        diagnoses = [*diagnoses, _preprocessing(result, recorded, measured)]
+    return replace(
         report,
         verdict=verdict,
         levels=levels,
         accuracy=result,
-        notes=notes,
+        notes=[*report.notes, *_notes(result, measured.classes or recorded.classes, pairs)],
         findings=[*report.findings, *findings],
-        diagnoses=[*report.diagnoses, *(explained if not report.errors else [])],
+        diagnoses=diagnoses,
     )
 
 
@@ -144,16 +131,23 @@ def _findings(pairs: Pairs) -> list[Finding]:
     ]
 
 
-def _told(change: Change, classes: tuple[str, ...]) -> str:
+def _notes(result: AccuracyResult, classes: tuple[str, ...], pairs: Pairs) -> Iterator[str]:
+    if result.missing > 0:
+        yield f"{result.missing} of the recorded examples are not in the data"
+    if unknown := result.examples - result.compared:
+        yield f"{unknown} examples are not in the golden"
+
     def name(number: int) -> str:
         if number < 0:
             return "NaN"
         return classes[number] if number < len(classes) else f"class {number}"
 
-    return f"example {change.place}: golden {name(change.before)}, now {name(change.now)}"
+    for place, before, now in pairs.changed[:SHOWN]:
+        yield f"example {place}: golden {name(before)}, now {name(now)}"
 
 
 def _preprocessing(result: AccuracyResult, recorded: Accuracy, measured: Accuracy) -> Diagnosis:
+    rates = f"top-1 {result.top1:.2%}, recorded {result.expected_top1:.2%}"
     return Diagnosis(
         code="preprocessing-changed",
         layers=[],
@@ -161,9 +155,6 @@ def _preprocessing(result: AccuracyResult, recorded: Accuracy, measured: Accurac
         summary=f"Structure and weights match the golden, but {result.changed} of "
         f"{result.compared} predictions differ: preprocessing is '{measured.preprocess}', and "
         f"'{recorded.preprocess}' was recorded.",
-        evidence=[
-            f"top-1 {result.top1:.2%}, recorded {result.expected_top1:.2%}",
-            "structure and weights equal the golden",
-        ],
+        evidence=[rates, "structure and weights equal the golden"],
         advice=f"Prepare images as recorded: --preprocess {recorded.preprocess}.",
     )

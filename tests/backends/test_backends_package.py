@@ -28,8 +28,8 @@ from fpcheck.model.source import Options
 from fpcheck.model.user_code import raised
 from fpcheck.model.worker_client import WorkerClient
 from fpcheck.workflows.compare import compare_source
+from fpcheck.workflows.plan import CompareRequest, RecordRequest
 from fpcheck.workflows.record import record_source
-from fpcheck.workflows.request import CompareRequest, RecordRequest
 
 ROOT = Path(__file__).parents[2]
 ALLOWED = "Allowed: tensorflow, jax, torch, numpy, openvino."

@@ -17,8 +17,8 @@ from fpcheck.errors import FpcheckError, as_text
 from fpcheck.model.source import Kind, Options, Source, parse
 from fpcheck.workflows.compare import compare_source
 from fpcheck.workflows.hash_ import hash_weights
+from fpcheck.workflows.plan import CompareRequest, RecordRequest
 from fpcheck.workflows.record import record_source
-from fpcheck.workflows.request import CompareRequest, RecordRequest
 
 LINUX = sys.platform == "linux"  # the file systems of others take no bytes that are not UTF-8
 NAME = os.fsdecode(b"caf\xe9\x1b[31m.keras") if LINUX else "cafe\x1b[31m.keras"

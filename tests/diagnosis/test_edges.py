@@ -15,7 +15,7 @@ from fpcheck.codec import Array
 from fpcheck.diagnosis import diagnose
 from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.structure import Structure
-from fpcheck.report.report import Diagnosis
+from fpcheck.report.result import Diagnosis
 
 
 @pytest.fixture(autouse=True)

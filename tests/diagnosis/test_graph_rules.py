@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from fpcheck.diagnosis import diagnose
 from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.structure import Edge, Layer, Port, Structure
-from fpcheck.report.report import Diagnosis
+from fpcheck.report.result import Diagnosis
 
 
 def diagnose_structures(

@@ -20,7 +20,7 @@ from fpcheck.comparison.compare import Closer
 from fpcheck.diagnosis import diagnose
 from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.structure import Structure
-from fpcheck.report.report import Diagnosis
+from fpcheck.report.result import Diagnosis
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,8 @@ from fpcheck.files.address import beside, shown
 from fpcheck.model.source import Options
 from fpcheck.workflows.compare import compare_source
 from fpcheck.workflows.hash_ import hash_weights
+from fpcheck.workflows.plan import CompareRequest, RecordRequest
 from fpcheck.workflows.record import record_source
-from fpcheck.workflows.request import CompareRequest, RecordRequest
 
 STATIC = Options(static=True)
 

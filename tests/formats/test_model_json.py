@@ -17,8 +17,8 @@ from fpcheck.model.source import Options, parse
 from fpcheck.model.worker_client import WorkerClient
 from fpcheck.workflows.compare import compare_source
 from fpcheck.workflows.hash_ import hash_weights
+from fpcheck.workflows.plan import CompareRequest, RecordRequest
 from fpcheck.workflows.record import record_source
-from fpcheck.workflows.request import CompareRequest, RecordRequest
 
 STATIC = Options(static=True, model=PathText("model.json"))
 legacy = importlib.import_module("layout.test_layer_matching").legacy

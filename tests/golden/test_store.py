@@ -32,7 +32,7 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     entry = saved(tmp_path)
     found = entry.load()
     assert files(tmp_path) == ["net/1.h5", "net/1.yaml"]
-    assert (entry.label, entry.note()) == ("net@1", "trained by hand")
+    assert (entry.label, entry.document()[0].note) == ("net@1", "trained by hand")
     assert (found.label, found.path) == ("net@1", tmp_path / "net" / "1.yaml")
     assert (found.note, found.tolerances) == ("trained by hand", golden(FULL).tolerances)
     assert (found.provenance, found.source) == (golden(FULL).provenance, golden(FULL).source)

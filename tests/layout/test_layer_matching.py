@@ -15,8 +15,8 @@ from fpcheck.model.source import Options
 from fpcheck.report.report import Report
 from fpcheck.workflows.compare import compare_source
 from fpcheck.workflows.hash_ import hash_weights
+from fpcheck.workflows.plan import CompareRequest, RecordRequest
 from fpcheck.workflows.record import record_source
-from fpcheck.workflows.request import CompareRequest, RecordRequest
 
 MODELS = importlib.import_module("models")
 STATIC = Options(static=True)

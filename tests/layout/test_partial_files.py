@@ -15,8 +15,8 @@ from fpcheck.model.source import Options
 from fpcheck.report.report import Report
 from fpcheck.workflows.compare import compare_source
 from fpcheck.workflows.hash_ import hash_weights
+from fpcheck.workflows.plan import CompareRequest, RecordRequest
 from fpcheck.workflows.record import record_source
-from fpcheck.workflows.request import CompareRequest, RecordRequest
 
 STATIC = Options(static=True)
 WITH_MODEL = Options(static=True, model=PathText("net.keras"))

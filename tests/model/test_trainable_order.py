@@ -52,7 +52,7 @@ def test_weights_match_with_and_without_an_architecture(
     from fpcheck.model.source import Options
     from fpcheck.workflows import record
     from fpcheck.workflows.compare import compare_source
-    from fpcheck.workflows.request import CompareRequest, RecordRequest
+    from fpcheck.workflows.plan import CompareRequest, RecordRequest
 
     monkeypatch.chdir(folder)
     record.record_source("net.h5", RecordRequest(name="net"), Options(static=True))

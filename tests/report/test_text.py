@@ -5,7 +5,8 @@ import pytest
 from fpcheck.comparison.finding import Finding
 from fpcheck.comparison.verdict import NOT_IN_GOLDEN, LevelResult, Status, Verdict
 from fpcheck.fingerprint.levels import LEVELS, Level
-from fpcheck.report.report import AccuracyResult, CandidateRef, Diagnosis, GoldenRef, Report
+from fpcheck.report.report import Report
+from fpcheck.report.result import AccuracyResult, CandidateRef, Diagnosis, GoldenRef
 from fpcheck.report.text import WORST, clean, plain_text
 
 CHANGED = Finding("weights", "tensor-changed", "a", "kernel", "relative_l2", None, 0.25, 0.0)

@@ -24,8 +24,8 @@ from fpcheck.model.source import Options, parse
 from fpcheck.model.worker_client import WorkerClient
 from fpcheck.report.report import Report
 from fpcheck.workflows.compare import compare_source
+from fpcheck.workflows.plan import CompareRequest, RecordRequest
 from fpcheck.workflows.record import record_source
-from fpcheck.workflows.request import CompareRequest, RecordRequest
 
 OTHERS = ("jax", "torch")
 # Recurrence, masks and attention; kernels; statistics.

@@ -11,8 +11,8 @@ from keras import layers as kl
 from fpcheck.model.source import Options
 from fpcheck.report.report import Report
 from fpcheck.workflows.compare import compare_source
+from fpcheck.workflows.plan import CompareRequest, RecordRequest
 from fpcheck.workflows.record import record_source
-from fpcheck.workflows.request import CompareRequest, RecordRequest
 
 STATIC = Options(static=True)
 FILES = ("raw.keras", "raw.h5", "raw.weights.h5")

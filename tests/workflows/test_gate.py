@@ -14,8 +14,8 @@ from fpcheck.errors import FpcheckError
 from fpcheck.golden.store import Store
 from fpcheck.model.source import Options
 from fpcheck.workflows.gate import Outcome, exit_code, gate
+from fpcheck.workflows.plan import RecordRequest
 from fpcheck.workflows.record import record_source
-from fpcheck.workflows.request import RecordRequest
 
 STATIC = Options(static=True)
 DATA = "an HDF5 file, not a Keras model: it contains the data sets x, y and no layers"

@@ -18,8 +18,8 @@ from fpcheck.model.questions import OutputPlan
 from fpcheck.model.source import Options
 from fpcheck.model.worker_client import WorkerClient
 from fpcheck.workflows.compare import compare_source
+from fpcheck.workflows.plan import CompareRequest, RecordRequest
 from fpcheck.workflows.record import record_source
-from fpcheck.workflows.request import CompareRequest, RecordRequest
 
 SEEDED = Options(weights=PathText("random"), seed=0)
 SOURCES = {

@@ -12,8 +12,8 @@ from fpcheck.codec import PathText
 from fpcheck.model.source import Options
 from fpcheck.model.worker_client import WorkerClient
 from fpcheck.workflows.compare import compare_source
+from fpcheck.workflows.plan import CompareRequest, RecordRequest
 from fpcheck.workflows.record import record_source
-from fpcheck.workflows.request import CompareRequest, RecordRequest
 
 # Where `make test` installs requirements-models.txt.
 MODELS = Path(sys.prefix) / "test-models"

@@ -18,8 +18,8 @@ from fpcheck.model.source import Options
 from fpcheck.model.worker_client import WorkerClient
 from fpcheck.report.report import Report
 from fpcheck.workflows.compare import compare_source
+from fpcheck.workflows.plan import CompareRequest, RecordRequest
 from fpcheck.workflows.record import record_source
-from fpcheck.workflows.request import CompareRequest, RecordRequest
 
 STATIC = Options(static=True)
 MISFIT = "Its weights do not fit its layers: save it again from the model that it was made of."

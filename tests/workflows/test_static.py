@@ -13,12 +13,12 @@ from fpcheck.comparison.verdict import LevelResult
 from fpcheck.errors import FpcheckError
 from fpcheck.model.source import Options
 from fpcheck.model.worker_client import WorkerClient
-from fpcheck.workflows import candidate
+from fpcheck.workflows import compare
 from fpcheck.workflows.compare import compare_source
 from fpcheck.workflows.diff import diff_sources
 from fpcheck.workflows.hash_ import hash_weights
+from fpcheck.workflows.plan import CompareRequest, RecordRequest
 from fpcheck.workflows.record import record_source
-from fpcheck.workflows.request import CompareRequest, RecordRequest
 
 STATIC = Options(static=True)
 
@@ -139,7 +139,7 @@ def test_static_says_why_outputs_were_not_proved(
     recorded = load_golden("demo-digits").fingerprint.outputs
     assert recorded is not None
     other = {**recorded.environment, "keras": "4.0.0"}
-    monkeypatch.setattr(candidate, "environment", lambda backend: other)
+    monkeypatch.setattr(compare, "environment", lambda backend: other)
     report = compare_source(model, CompareRequest(golden="demo-digits"), STATIC, NeverStarted())
     assert report.levels["outputs"] == LevelResult(
         "skipped",

@@ -11,7 +11,7 @@ import fpcheck
 from fpcheck.errors import FpcheckError
 from fpcheck.model.source import Options
 from fpcheck.report.report import Report
-from fpcheck.workflows.request import CompareRequest
+from fpcheck.workflows.plan import CompareRequest
 from fpcheck.workflows.validate import validate_source
 
 IMAGES = np.random.default_rng(5).integers(0, 256, (40, 16, 16, 3)).astype(np.uint8)

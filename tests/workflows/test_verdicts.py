@@ -22,8 +22,8 @@ from fpcheck.report.report import MismatchError, Report
 from fpcheck.report.text import plain_text
 from fpcheck.workflows.compare import compare_source
 from fpcheck.workflows.diff import diff_sources
+from fpcheck.workflows.plan import CompareRequest, RecordRequest
 from fpcheck.workflows.record import record_source
-from fpcheck.workflows.request import CompareRequest, RecordRequest
 
 STATIC = Options(static=True)
 NONE = "the golden does not contain it"

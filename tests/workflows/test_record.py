@@ -12,9 +12,9 @@ from fpcheck.errors import FpcheckError
 from fpcheck.golden.golden import Golden
 from fpcheck.golden.store import Entry
 from fpcheck.model.source import Options
+from fpcheck.workflows.plan import RecordRequest
 from fpcheck.workflows.record import record_source
 from fpcheck.workflows.recording import Recording
-from fpcheck.workflows.request import RecordRequest
 
 STATIC = Options(static=True)
 

@@ -11,9 +11,9 @@ from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.weights import measure
 from fpcheck.model.source import Kind, Options, Source
 from fpcheck.model.worker_client import WorkerClient
-from fpcheck.workflows.output_recording import check_weights
+from fpcheck.workflows.output_noise import check_weights
+from fpcheck.workflows.plan import RecordRequest
 from fpcheck.workflows.record import record_source
-from fpcheck.workflows.request import RecordRequest
 
 BUILD = Source("theirs:build", Kind.CALLABLE, PathText("theirs:build"))
 CODE = """

@@ -1,4 +1,4 @@
-"""Which golden has the structure of a source, and which comes nearest."""
+"""Which golden has the structure of a source, and which comes nearest, if names find none."""
 
 from pathlib import Path
 
@@ -11,31 +11,34 @@ from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.structure import Structure
 from fpcheck.golden.document import Head
 from fpcheck.golden.golden import Golden
-from fpcheck.golden.store import Entry, Store
+from fpcheck.golden.store import Entry, Store, stores
 from fpcheck.layout import placement
 from fpcheck.layout.placement import is_weights_only
 from fpcheck.layout.storage_gaps import alike
 from fpcheck.model.applications import APPLICATIONS
-from fpcheck.workflows.golden_lookup import Choice, stores
-from fpcheck.workflows.next_commands import to_compare, to_record
-from fpcheck.workflows.plan import ComparePlan
+from fpcheck.wording import command, given
+from fpcheck.workflows.next_commands import NAME_ARCHITECTURE
+from fpcheck.workflows.plan import Choice, ComparePlan
 
 
 def matched(plan: ComparePlan, structure: Structure) -> Choice:
-    """The golden whose structure is that of a source.
-
-    Args:
-        plan: how the source is compared.
-        structure: of the source.
-
-    Raises:
-        FpcheckError: there is none, or there are several. The message names the nearest.
-    """
+    """The golden of a source's structure; FpcheckError names the nearest if there is not one."""
     for store in stores(plan.request.goldens):
         choice = _by_structure(store, structure, plan)
         if choice is not None:
             return choice
-    raise _none(structure, plan)
+    fact = f"{plan.source.text}: no golden of that name, and none has its structure"
+    golden, share = _nearest(structure, plan.request.goldens)
+    if golden is not None:
+        raise FpcheckError(
+            f"{fact}; nearest is {golden.label}: {_likeness(golden, structure, share)}",
+            f"Compare with it: {_to_compare(plan, golden.label)}",
+        )
+    if is_weights_only(structure) and plan.options.model is None:
+        raise FpcheckError(fact, f"If it is good, record it. {NAME_ARCHITECTURE}")
+    asked = {"goldens": plan.request.goldens, "preprocess": plan.request.preprocess}
+    record = command("record", plan.source.text, **asked, **given(plan.options))
+    raise FpcheckError(fact, f"Record it, if it is good: {record}")
 
 
 def _by_structure(store: Store, structure: Structure, plan: ComparePlan) -> Choice | None:
@@ -44,21 +47,24 @@ def _by_structure(store: Store, structure: Structure, plan: ComparePlan) -> Choi
     if len(fitting) > 1:
         named = digest.text(structure.digest)
         fitting = [(e, h) for e, h in fitting if h.structure == named] or fitting
-    if len({head.content_id for _, head in fitting}) == 1 and len(fitting) > 1:
-        why = "the first of several equal goldens whose structure matches"
-        return Choice(fitting[0][0].load(), why)
+    if not fitting:
+        return None
+    first, why = fitting[0][0], "the only golden whose structure matches"
     if len(fitting) > 1:
-        names = ", ".join(entry.label for entry, _ in fitting)
-        raise FpcheckError(
-            f"{plan.source.text}: its structure matches several goldens: {names}",
-            f"Name one: {_to_compare(plan, fitting[0][0].label)}",
-        )
-    why = "the only golden whose structure matches"
-    return Choice(fitting[0][0].load(), why) if fitting else None
+        if len({head.content_id for _, head in fitting}) > 1:
+            names = ", ".join(entry.label for entry, _ in fitting)
+            raise FpcheckError(
+                f"{plan.source.text}: its structure matches several goldens: {names}",
+                f"Name one: {_to_compare(plan, first.label)}",
+            )
+        why = "the first of several equal goldens whose structure matches"
+    return Choice(first.load(), why)
 
 
 def _to_compare(plan: ComparePlan, golden: str) -> str:
-    return to_compare(plan.source.text, golden, plan.request, plan.options)
+    """The same comparison, with a golden that is named."""
+    asked = given(plan.request) | {"golden": golden}
+    return command("compare", plan.source.text, **asked, **given(plan.options))
 
 
 def _fits(structure: Structure, entry: Entry, head: Head) -> bool:
@@ -74,30 +80,17 @@ def _fits(structure: Structure, entry: Entry, head: Head) -> bool:
     return ours.structure.shape_key == theirs.structure.shape_key
 
 
-def _none(structure: Structure, plan: ComparePlan) -> FpcheckError:
-    source, request = plan.source.text, plan.request
-    found = nearest(structure, request.goldens)
-    fact = f"{source}: no golden of that name, and none has its structure"
-    if found is None:
-        bare = is_weights_only(structure)
-        return FpcheckError(fact, to_record(source, bare, request, plan.options))
-    golden, share = found
-    return FpcheckError(
-        f"{fact}; nearest is {golden.label}: {_likeness(golden, structure, share)}",
-        f"Compare with it: {_to_compare(plan, golden.label)}",
-    )
-
-
-def nearest(structure: Structure, goldens: str | Path | None) -> tuple[Golden, float] | None:
+def _nearest(structure: Structure, goldens: str | Path | None) -> tuple[Golden | None, float]:
     """The golden that is built most like a structure, and how much; None if none is alike."""
-    best: tuple[Golden, float] | None = None
+    best: Golden | None = None
+    most = 0.0
     newest = {entry.name: entry for store in reversed(stores(goldens)) for entry in store.newest()}
     for entry in newest.values():
         golden = entry.load()
         share = likeness(golden.fingerprint.structure, structure)
-        if share >= LEAST_SIMILAR and (best is None or share > best[1]):
-            best = golden, share
-    return best
+        if share >= LEAST_SIMILAR and (best is None or share > most):
+            best, most = golden, share
+    return best, most
 
 
 def _likeness(golden: Golden, structure: Structure, share: float) -> str:

@@ -2,11 +2,11 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from fpcheck.backends import other_arithmetic
-from fpcheck.codec import Array, Value
+from fpcheck.codec import Array
 from fpcheck.comparison.weight_findings import relative_distance
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint.measurement import Measurement
@@ -15,7 +15,7 @@ from fpcheck.model.opened_model import OpenedModel
 from fpcheck.model.questions import OutputPlan
 from fpcheck.model.source import Kind, Options, Source
 from fpcheck.model.worker_client import WorkerClient
-from fpcheck.workflows.model_access import brought
+from fpcheck.workflows.open_model import brought
 
 Weights = tuple[Measurement, ...]
 # Comparisons allow ten times the noise. With more than this, they would allow nearly anything.
@@ -27,62 +27,41 @@ def measured_outputs(
 ) -> Outputs:
     """The outputs of a model, their noise, and which layers the probes reach.
 
-    Args:
-        model: the model.
-        source: what is recorded.
-        options: how it is loaded.
-        plan: how to measure the outputs.
-        weights: its measured weights, if they are recorded too.
-
-    Raises:
-        FpcheckError: the outputs are not finite or differ from run to run, or a function returns
-            other weights at each call.
+    FpcheckError if they are not finite or vary, or if a function returns other weights each time.
     """
     if source.kind is Kind.MEMORY:
         outputs = model.running().outputs(plan)
         _check_sound(source, outputs, plan.allowed)
-        return msgspec.structs.replace(outputs, reach=model.running().reach(plan))
+        return replace(outputs, reach=model.running().reach(plan))
     known = (weights or model.contents.weights()) if source.kind is Kind.CALLABLE else None
     with ThreadPoolExecutor(1) as pool:
         elsewhere = pool.submit(_measured_elsewhere, source, options, plan, known)
         outputs = model.running().outputs(plan)
         _check_sound(source, outputs, plan.allowed)
-        other = elsewhere.result()
-    threads = largest_difference(tuple(a.logits for a in outputs.answers), other.logits)
-    noise = msgspec.structs.replace(outputs.noise, threads=threads)
-    outputs = msgspec.structs.replace(outputs, noise=noise, reach=other.reach)
+        logits, reach = elsewhere.result()
+    threads = largest_difference(tuple(a.logits for a in outputs.answers), logits)
+    outputs = replace(outputs, noise=replace(outputs.noise, threads=threads), reach=reach)
     _check_sound(source, outputs, plan.allowed)
     return outputs
 
 
-class _Elsewhere(Value, frozen=True, eq=False):
-    """What is measured in another process: the logits, and which layers the probes reach."""
-
-    logits: tuple[Array, ...]
-    reach: Reach
-
-
 def _measured_elsewhere(
     source: Source, options: Options, plan: OutputPlan, known: Weights | None
-) -> _Elsewhere:
-    """Measure in another process, which rounds differently.
+) -> tuple[tuple[Array, ...], Reach]:
+    """The logits in another process, which rounds differently, and which layers the probes reach.
 
-    Args:
-        source: what is recorded.
-        options: how it is loaded.
-        plan: how to measure the outputs.
-        known: the weights of a model that a function returns, to check that they are the same.
+    `known` are the weights of a model that a function returns, to check that they are the same.
     """
     with WorkerClient(other_arithmetic()) as other, brought(source, options) as (local, given):
         other.open(local, given)
         if known is not None:
             check_weights(source, known, other.model.weights(frozenset(m.digest for m in known)))
         logits = tuple(a.logits for a in other.model.answers(plan))
-        weighted = [layer.path for layer in other.model.structure().layers if layer.tensors]
+        weighted = tuple(la.path for la in other.model.structure().layers if la.tensors)
         try:
-            return _Elsewhere(logits, other.model.reach(plan))
+            return logits, other.model.reach(plan)
         except FpcheckError:  # the process has crashed, but its logits are known
-            return _Elsewhere(logits, Reach(untried=tuple(weighted)))
+            return logits, Reach(untried=weighted)
 
 
 def check_weights(source: Source, first: Weights, second: Weights) -> None:
