@@ -4,9 +4,9 @@ Versions are only added, and are verified whenever they are read. Only the note 
 of a stored version may change.
 """
 
+import fcntl
 import os
 import re
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -186,12 +186,7 @@ class Store:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Locks a folder against other recordings, if the platform has such locks."""
-    if sys.platform == "win32":
-        yield
-        return
-    import fcntl
-
+    """Locks a folder against other recordings."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)

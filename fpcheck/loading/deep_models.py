@@ -1,16 +1,12 @@
 """Models of thousands of layers: what Keras and Python need for them."""
 
+import resource
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from fpcheck.files.limits import LAYERS, MIB
-
-try:
-    import resource
-except ImportError:  # not on Windows
-    resource = None  # type: ignore[assignment]
 
 # Keras follows a graph from its outputs with one nested call per layer.
 CALLS = 1000 + 2 * LAYERS
@@ -22,8 +18,6 @@ STACK_BYTES = 120 * MIB
 def allow_depth() -> None:
     """Let this process follow the deepest graph that a file may hold."""
     sys.setrecursionlimit(max(sys.getrecursionlimit(), CALLS))
-    if resource is None:
-        return
     soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
     wanted = STACK_BYTES if hard == resource.RLIM_INFINITY else min(STACK_BYTES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:

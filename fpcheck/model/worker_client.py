@@ -57,8 +57,8 @@ class WorkerClient:
             self.close()  # it is busy with what nobody wants
         self._use(options.backend)
         if self._begun is None:
-            self._begun = asked
             self._send(asked)
+            self._begun = asked
 
     def open(self, source: Source, options: Options, architecture_only: bool = False) -> None:
         """Load a source in the worker, in place of the one that was open."""
@@ -83,7 +83,7 @@ class WorkerClient:
         if self.backend != before:
             self.close()
 
-    def _start(self) -> "subprocess.Popen[bytes]":
+    def _start(self) -> None:
         """Start the process, if it does not run yet: importing the framework takes seconds."""
         if self._process is None:
             from multiprocessing.connection import Pipe
@@ -102,7 +102,6 @@ class WorkerClient:
                 )
             self._resources.callback(self._process.wait)
             self._resources.callback(self._process.kill)
-        return self._process
 
     def _environment(self) -> dict[str, str]:
         chosen = {**NO_PLUGINS, "KERAS_BACKEND": self.backend}
@@ -130,7 +129,8 @@ class WorkerClient:
 
     def _died(self) -> UnavailableError:
         """How the worker ended; the next question starts another one."""
-        fact = f"{_PROCESS} {how_ended(self._start().wait())}"
+        assert self._process is not None
+        fact = f"{_PROCESS} {how_ended(self._process.wait())}"
         advice = (
             "It may have run out of memory, or the file is damaged; --debug shows what it said."
         )

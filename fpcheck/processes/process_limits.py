@@ -2,6 +2,7 @@
 
 import math
 import os
+import resource
 import signal
 from contextlib import suppress
 from pathlib import Path
@@ -9,11 +10,6 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from fpcheck.codec import Value
-
-try:
-    import resource
-except ImportError:  # not on Windows
-    resource = None  # type: ignore[assignment]
 
 
 class Bounds(Value, frozen=True):

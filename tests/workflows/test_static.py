@@ -26,7 +26,7 @@ STATIC = Options(static=True)
 class NeverStarted(WorkerClient):
     """A worker that must not be needed."""
 
-    def _start(self) -> None:  # type: ignore[override]
+    def _start(self) -> None:
         raise AssertionError("the framework was started")
 
 
