@@ -41,8 +41,8 @@ class Changed(Value, frozen=True, eq=False):
     @property
     def types(self) -> tuple[str, str]:
         """Dtype and shape on both sides, as text."""
-        ours, theirs = (f"{t.dtype} {list(t.shape)}" for t in (self.tensor, self.other))
-        return ours, theirs
+        golden, candidate = (f"{t.dtype} {list(t.shape)}" for t in (self.tensor, self.other))
+        return golden, candidate
 
     @property
     def both(self) -> tuple[Details, Details] | None:
@@ -69,16 +69,16 @@ def changes(golden: Fingerprint, candidate: Fingerprint, pairs: Iterable[Pair]) 
     """Every paired tensor whose digest differs, in the golden's order."""
     if golden.weights is None or candidate.weights is None:
         return []
-    ours, theirs = measured_by_place(golden), measured_by_place(candidate)
+    in_golden, in_candidate = measured_by_place(golden), measured_by_place(candidate)
     # A tensor that the golden has in another place was not measured again.
-    known = {m.digest: m.details for m in ours.values() if m.details is not None}
+    known = {m.digest: m.details for m in in_golden.values() if m.details is not None}
     changed = []
     for pair in pairs:
         for tensor, other in pair.tensors:
             if other is None:
                 continue
-            was = ours[pair.golden.path, tensor.index]
-            now = theirs[pair.candidate.path, other.index]
+            was = in_golden[pair.golden.path, tensor.index]
+            now = in_candidate[pair.candidate.path, other.index]
             if was.digest != now.digest:
                 now = Measurement(now.digest, now.details or known.get(now.digest))
                 changed.append(Changed(pair.golden, tensor, other, was, now))

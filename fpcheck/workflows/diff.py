@@ -30,15 +30,15 @@ def diff_sources(
 ) -> Report:
     """Compare two; the first is the reference. `NAME@VERSION` names a golden, all else a source."""
     start = time.monotonic()
-    ours, theirs = _golden(first, goldens), _golden(second, goldens)
+    first_golden, second_golden = _golden(first, goldens), _golden(second, goldens)
     report = None
-    if ours is None and theirs is None:
+    if first_golden is None and second_golden is None:
         report = _equal_files(first, second, options, progress)
     if report is None:
         request = RecordRequest(goldens=goldens, preprocess=preprocess)
-        choice = _choice(first, ours or unstored(first, request, options, progress)[0])
-        if theirs is not None:
-            report = compare_goldens(choice, theirs)
+        choice = _choice(first, first_golden or unstored(first, request, options, progress)[0])
+        if second_golden is not None:
+            report = compare_goldens(choice, second_golden)
         else:
             asked = CompareRequest(goldens=goldens)
             report = compare_source(second, asked, options, None, progress, choice)

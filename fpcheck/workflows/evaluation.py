@@ -66,11 +66,11 @@ def evaluate(
     if comparison.rest:
         levels, notes = _of_part(comparison, levels, notes)
     differs = any(result.status == "fail" for result in levels.values())
-    own, other = _content_id(golden.fingerprint), _content_id(candidate.fingerprint)
+    golden_id, candidate_id = _content_id(golden.fingerprint), _content_id(candidate.fingerprint)
     return Report(
         verdict=decide_verdict(levels, golden.fingerprint.levels, asked),
-        golden=GoldenRef(golden.name, golden.version, own, choice.why, golden.note),
-        candidate=CandidateRef(candidate.source, candidate.format, other),
+        golden=GoldenRef(golden.name, golden.version, golden_id, choice.why, golden.note),
+        candidate=CandidateRef(candidate.source, candidate.format, candidate_id),
         levels=levels,
         first_divergent_layer=comparison.first_divergent_layer if differs else None,
         findings=[f for f in findings if _is_shown(f, if_equal, levels)],
@@ -116,18 +116,18 @@ def compare_goldens(choice: Choice, other: Golden) -> Report:
 
 
 def _same_probes(first: Fingerprint, second: Fingerprint) -> bool:
-    ours, theirs = first.outputs, second.outputs
-    if ours is None or theirs is None or ours.preprocess != theirs.preprocess:
+    expected, actual = first.outputs, second.outputs
+    if expected is None or actual is None or expected.preprocess != actual.preprocess:
         return False
-    if ours.probes.inputs != theirs.probes.inputs:
+    if expected.probes.inputs != actual.probes.inputs:
         return False
-    made = zip(ours.probes.make(), theirs.probes.make(), strict=True)
+    made = zip(expected.probes.make(), actual.probes.make(), strict=True)
     return all(np.array_equal(a, b) for a, b in made)
 
 
 def _content_id(measured: Fingerprint) -> str | None:
     """The content id as users see it; None where weights were not measured."""
-    return digest.text(own) if (own := measured.content_id) else None
+    return digest.text(content_id) if (content_id := measured.content_id) else None
 
 
 def _diagnosed(

@@ -76,8 +76,8 @@ def _fits(structure: Structure, entry: Entry, head: Head) -> bool:
     golden = Fingerprint(entry.load().fingerprint.structure)
     if is_weights_only(structure):
         return placement.fits(structure, golden.structure)
-    theirs, ours = alike(golden, Fingerprint(structure))
-    return ours.structure.shape_key == theirs.structure.shape_key
+    expected, actual = alike(golden, Fingerprint(structure))
+    return actual.structure.shape_key == expected.structure.shape_key
 
 
 def _nearest(structure: Structure, goldens: str | Path | None) -> tuple[Golden | None, float]:
