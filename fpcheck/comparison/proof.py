@@ -107,5 +107,4 @@ def _outside(golden: Structure, candidate: Structure) -> str | None:
 
 def _pairs(golden: Structure, candidate: Structure) -> list[Pair]:
     """Layers by place, which is the same on both sides, since configurations are equal."""
-    pairs = zip(golden.layers, candidate.layers, strict=True)
-    return [Pair(g, c) for g, c in pairs]
+    return [Pair(g, c) for g, c in zip(golden.layers, candidate.layers, strict=True)]

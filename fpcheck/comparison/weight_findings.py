@@ -6,7 +6,7 @@ from fpcheck.codec import Value
 from fpcheck.comparison.finding import Finding, Severity, not_compared, within
 from fpcheck.comparison.pairing import Pair, Pairing
 from fpcheck.fingerprint import sketch
-from fpcheck.fingerprint.fingerprint import Fingerprint, Place, measured_by_place
+from fpcheck.fingerprint.fingerprint import Fingerprint, TensorPlace, measured_by_place
 from fpcheck.fingerprint.measurement import Details, Measurement
 from fpcheck.fingerprint.structure import Layer, Tensor
 
@@ -24,7 +24,7 @@ class Changed(Value, frozen=True, eq=False):
     candidate: Measurement
 
     @property
-    def place(self) -> Place:
+    def place(self) -> TensorPlace:
         """Its place in the golden."""
         return self.layer.path, self.tensor.index
 
@@ -97,7 +97,7 @@ def compare_weights(
         return []
     changed = {item.place: item for item in changes(golden, candidate, pairing.pairs)}
     return [
-        *(finding for pair in pairing.pairs for finding in _compare_pair(pair, changed, allowed)),
+        *(finding for pair in pairing.pairs for finding in _of_pair(pair, changed, allowed)),
         *_tensors("tensor-missing", pairing.removed),
         *_tensors("tensor-added", pairing.added),
     ]
@@ -107,7 +107,7 @@ def _tensors(code: str, layers: Iterable[Layer]) -> Iterator[Finding]:
     return (Finding("weights", code, la.path, t.role) for la in layers for t in la.tensors)
 
 
-def _compare_pair(pair: Pair, changed: dict[Place, Changed], allowed: float) -> Iterator[Finding]:
+def _of_pair(pair: Pair, changed: dict[TensorPlace, Changed], allowed: float) -> Iterator[Finding]:
     path = pair.golden.path
     for role in pair.unknown:
         outside = (*pair.candidate.external_files, *pair.golden.external_files)

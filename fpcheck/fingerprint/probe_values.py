@@ -15,7 +15,7 @@ import numpy as np
 from fpcheck.codec import Array, Value
 
 RECIPE = "fpcheck-probes/1"
-Kind = Literal["image", "tokens", "text", "values", "switch"]
+InputKind = Literal["image", "tokens", "text", "values", "switch"]
 # Most vocabularies lack these, so that probes for text inputs contain unknown words, too.
 UNKNOWN_WORDS = ("fpcheck", "zyxwv")
 
@@ -33,7 +33,7 @@ class ProbeInput(Value, frozen=True):
     """
 
     name: str
-    kind: Kind
+    kind: InputKind
     shape: tuple[int, ...]
     dtype: str
     limit: int
@@ -85,7 +85,7 @@ def _values(spec: ProbeInput, label: str) -> Array:
     return np.asarray(sums / 147.8, np.float32)
 
 
-_MAKERS: dict[Kind, Callable[[ProbeInput, str], Array]] = {
+_MAKERS: dict[InputKind, Callable[[ProbeInput, str], Array]] = {
     "image": _image,
     "tokens": _tokens,
     "text": _text,

@@ -128,7 +128,7 @@ class ModelFile:
             self._reading = self._finish(self._start(known))
         return self._reading
 
-    def closer(self, wanted: "tuple[Wanted, ...]") -> "Reading":
+    def look_closely(self, wanted: "tuple[Wanted, ...]") -> "Reading":
         """A reading that says what was undone in tensors, and what else the file contains."""
         return self._finish(self._start(None, pack(wanted)))
 

@@ -39,15 +39,15 @@ def weights(
     file: File,
     held: LayerTensors,
     stores: dict[str, str],
-    empty: Iterable[str] = (),
+    weightless: Iterable[str] = (),
     shard: bool = False,
 ) -> Opened:
     """A file of weights alone, with its tensors by layer.
 
-    `stores` has the groups of its layers, also of those without tensors; `empty` names more of
+    `stores` has the groups of its layers, also of those without tensors; `weightless` names more of
     those. Of a shard, other files contain the rest.
     """
-    without = [*empty, *(path for path in stores if path not in held)]
+    without = [*weightless, *(path for path in stores if path not in held)]
     layers = layers_of({path: [] for path in without}, stores)
     found = weights_only(held, stores, shard)
     return Opened(found, strays(file.root, held), weightless=layers, root=file.root)

@@ -15,7 +15,7 @@ from fpcheck.model.source import Kind, Options, parse
 from fpcheck.progress import Progress, silent
 from fpcheck.report.report import Report, timed
 from fpcheck.workflows.compare import compare_source
-from fpcheck.workflows.evaluation import Candidate, Levels, compare_goldens, evaluate
+from fpcheck.workflows.evaluation import Candidate, LevelResults, compare_goldens, evaluate
 from fpcheck.workflows.plan import Choice, CompareRequest, RecordRequest, resolve
 from fpcheck.workflows.record import unstored
 
@@ -70,7 +70,7 @@ def _equal_files(
         return None
     proved = LevelResult("proved", "same weights and configuration, no custom code")
     equal = LevelResult("pass")
-    levels: Levels = {"structure": equal, "weights": equal, "outputs": proved}
+    levels: LevelResults = {"structure": equal, "weights": equal, "outputs": proved}
     candidate = Candidate(other.source.text, other.source.format, measured, levels, notes)
     return evaluate(choice, candidate, CompareRequest())
 

@@ -21,7 +21,7 @@ from fpcheck.workflows.next_commands import NAME_ARCHITECTURE
 from fpcheck.workflows.plan import Choice, ComparePlan
 
 
-def matched(plan: ComparePlan, structure: Structure) -> Choice:
+def golden_of_structure(plan: ComparePlan, structure: Structure) -> Choice:
     """The golden of a source's structure; FpcheckError names the nearest if there is not one."""
     for store in stores(plan.request.goldens):
         choice = _by_structure(store, structure, plan)

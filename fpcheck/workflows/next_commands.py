@@ -4,7 +4,7 @@ from pathlib import Path
 
 from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint.levels import LEVELS
-from fpcheck.formats import contents_of
+from fpcheck.formats import kind_of_format
 from fpcheck.formats.format import Contains
 from fpcheck.golden.document import Head
 from fpcheck.golden.store import Entry, find, goldens_folder, shipped
@@ -48,7 +48,7 @@ def to_record_next(
         asked |= _place(entry, head, request, options)
     except FpcheckError:  # the golden was removed: the options alone must do
         pass
-    weights_only = contents_of(report.candidate.format) is Contains.WEIGHTS
+    weights_only = kind_of_format(report.candidate.format) is Contains.WEIGHTS
     if weights_only and with_settings(options, settings_of(parse(source))).model is None:
         own["model"] = _architecture(head)
         if own["model"] is None:
@@ -73,7 +73,7 @@ def _place(
 
 def _architecture(head: Head | None) -> str | None:
     """What a golden was recorded from, if that still is a model with an architecture."""
-    if head is None or contents_of(head.source.format) not in (None, Contains.MODEL):
+    if head is None or kind_of_format(head.source.format) not in (None, Contains.MODEL):
         return None
     try:
         return parse(head.source.text).text
