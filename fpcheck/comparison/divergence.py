@@ -88,6 +88,5 @@ def by_activations(
 
 
 def _is_equal(expected: Activation, actual: Activation, allowed: float) -> bool:
-    if np.array_equal(expected.sketch, actual.sketch):
-        return True
-    return within(sketch.distance(expected.sketch, actual.sketch), allowed * expected.norm)
+    same = np.array_equal(expected.sketch, actual.sketch)
+    return same or within(sketch.distance(expected.sketch, actual.sketch), allowed * expected.norm)

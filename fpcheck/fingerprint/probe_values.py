@@ -18,6 +18,7 @@ RECIPE = "fpcheck-probes/1"
 InputKind = Literal["image", "tokens", "text", "values", "switch"]
 # Most vocabularies lack these, so that probes for text inputs contain unknown words, too.
 UNKNOWN_WORDS = ("fpcheck", "zyxwv")
+_MOST_WORDS = 200
 
 
 class ProbeInput(Value, frozen=True):
@@ -106,7 +107,7 @@ def make(spec: ProbeInput, place: int, count: int) -> Array:
     return made
 
 
-def first_words(vocabularies: Iterable[Array], most: int = 200) -> tuple[str, ...]:
+def first_words(vocabularies: Iterable[Array]) -> tuple[str, ...]:
     """The first words of all vocabularies, each once, without special ones such as `[UNK]`."""
-    words = [str(w) for values in vocabularies for w in values[: most + 2]]
-    return tuple(dict.fromkeys(w for w in words if w and not w.startswith("[")))[:most]
+    words = [str(w) for values in vocabularies for w in values[: _MOST_WORDS + 2]]
+    return tuple(dict.fromkeys(w for w in words if w and not w.startswith("[")))[:_MOST_WORDS]

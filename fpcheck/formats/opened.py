@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from fpcheck.errors import FpcheckError
 from fpcheck.files.dataset import Group
 from fpcheck.files.hdf5 import File
+from fpcheck.fingerprint.canonical import Config
 from fpcheck.fingerprint.structure import Layer
 from fpcheck.formats import tensor_groups
 from fpcheck.formats.assembly import Assembled, layers_of, weights_only
 from fpcheck.formats.tensor_groups import LayerTensors
 from fpcheck.keras_config import builtin_layers
 from fpcheck.keras_config.keras2_config import Rewriter, notes
-from fpcheck.keras_config.layer_config import Config, Draft
+from fpcheck.keras_config.layer_config import Draft
 from fpcheck.keras_config.model_config import draft
 
 

@@ -31,9 +31,8 @@ def diff_sources(
     """Compare two; the first is the reference. `NAME@VERSION` names a golden, all else a source."""
     start = time.monotonic()
     first_golden, second_golden = _golden(first, goldens), _golden(second, goldens)
-    report = None
-    if first_golden is None and second_golden is None:
-        report = _equal_files(first, second, options, progress)
+    neither = first_golden is None and second_golden is None
+    report = _equal_files(first, second, options, progress) if neither else None
     if report is None:
         request = RecordRequest(goldens=goldens, preprocess=preprocess)
         choice = _choice(first, first_golden or unstored(first, request, options, progress)[0])
