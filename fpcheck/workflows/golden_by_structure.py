@@ -6,6 +6,7 @@ from fpcheck.comparison.compare import compare_fingerprints
 from fpcheck.comparison.likeness import LEAST_SIMILAR, likeness
 from fpcheck.comparison.tolerance import Tolerances
 from fpcheck.errors import FpcheckError
+from fpcheck.files.refusals import NAME_ARCHITECTURE
 from fpcheck.fingerprint import digest
 from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.structure import Structure
@@ -17,7 +18,6 @@ from fpcheck.layout.placement import is_weights_only
 from fpcheck.layout.storage_gaps import alike
 from fpcheck.model.applications import APPLICATIONS
 from fpcheck.wording import command, given
-from fpcheck.workflows.next_commands import NAME_ARCHITECTURE
 from fpcheck.workflows.plan import Choice, ComparePlan
 
 

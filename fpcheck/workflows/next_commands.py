@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from fpcheck.errors import FpcheckError
+from fpcheck.files.refusals import NAME_ARCHITECTURE
 from fpcheck.fingerprint.levels import LEVELS
 from fpcheck.formats import kind_of_format
 from fpcheck.formats.format import Contains
@@ -12,11 +13,6 @@ from fpcheck.model.source import Options, parse
 from fpcheck.report.report import Report
 from fpcheck.wording import command, given
 from fpcheck.workflows.plan import CompareRequest, settings_of, with_settings
-
-NAME_ARCHITECTURE = (
-    "Name the architecture: --model resnet50, --model FILE.keras or "
-    "--model package.module:function."
-)
 
 
 def to_accept(

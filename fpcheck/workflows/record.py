@@ -12,6 +12,7 @@ from msgspec.structs import asdict, replace
 import fpcheck
 from fpcheck.comparison.tolerance import Tolerances, tolerances_of
 from fpcheck.errors import FpcheckError
+from fpcheck.files.refusals import NAME_ARCHITECTURE
 from fpcheck.fingerprint import probes
 from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.first_recipe import unrecorded
@@ -32,7 +33,6 @@ from fpcheck.report.report import Report
 from fpcheck.settings import ModelSettings
 from fpcheck.workflows import labelled_data
 from fpcheck.workflows.evaluation import compare_goldens
-from fpcheck.workflows.next_commands import NAME_ARCHITECTURE
 from fpcheck.workflows.open_model import check_whole, open_model
 from fpcheck.workflows.output_noise import measured_outputs
 from fpcheck.workflows.plan import (
@@ -171,9 +171,8 @@ def _measured(model: OpenedModel, plan: RecordPlan, progress: Progress) -> Finge
     check_whole(model, plan)
     measured = Fingerprint(model.contents.structure())
     if is_weights_only(measured.structure):
-        raise FpcheckError(
-            f"{plan.source.text}: contains weights only, no architecture", NAME_ARCHITECTURE
-        )
+        fact = f"{plan.source.text}: contains weights only, no architecture"
+        raise FpcheckError(fact, NAME_ARCHITECTURE)
     if "weights" in plan.levels:
         progress("measuring weights")
         measured = Fingerprint(measured.structure, model.contents.weights())
