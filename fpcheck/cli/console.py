@@ -26,7 +26,7 @@ PATIENCE_SECONDS = 1.0
 
 
 def _console(stderr: bool = False) -> "Console":
-    """For results; on stderr for everything else, which is never folded."""
+    """A console on stdout; with `stderr`, one that never folds lines."""
     from rich.console import Console
 
     return Console(stderr=stderr, soft_wrap=stderr, highlight=False, emoji=False)

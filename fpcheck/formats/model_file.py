@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fpcheck.fingerprint.undone import Wanted
     from fpcheck.formats.reading import Reading
 
-# Files that only this process and its forks have.
+# The scheme of files in this process's memory; a fork has them, a new interpreter does not.
 OURS = "memory://"
 # Digests whose tensors need no details; None if none need any.
 Known = frozenset[bytes] | None

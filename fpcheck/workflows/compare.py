@@ -1,7 +1,7 @@
 """Compare a source with its golden: plan, open, measure, evaluate.
 
-What is measured is decided here, and with it whether outputs are `proved`: they follow from equal
-structure and weights, so that the model need not be run.
+What is measured is decided here; `comparison.proof` says whether outputs follow from the rest, so
+that the model need not be run.
 """
 
 import time

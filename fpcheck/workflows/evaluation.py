@@ -39,6 +39,7 @@ class Candidate(Value, frozen=True, eq=False):
 
     Attributes:
         source: as the report names it.
+        format: the name of its format.
         fingerprint: as much as the golden contains and the verdict asks for.
         if_equal: how each level ends if nothing differs: `pass` where it was measured.
         notes: what a person should know of how it was measured.

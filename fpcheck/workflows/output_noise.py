@@ -23,11 +23,7 @@ LARGEST_NOISE = 0.01
 
 
 def measured_outputs(
-    model: OpenedModel,
-    source: Source,
-    options: Options,
-    how: OutputRequest,
-    weights: Weights | None,
+    model: OpenedModel, source: Source, options: Options, how: OutputRequest, read: Weights | None
 ) -> Outputs:
     """The outputs of a model, their noise, and which layers the probes reach.
 
@@ -37,7 +33,7 @@ def measured_outputs(
         outputs = model.running().outputs(how)
         _check_sound(source, outputs, how.allowed)
         return replace(outputs, reach=model.running().reach(how))
-    known = (weights or model.contents.weights()) if source.kind is Kind.CALLABLE else None
+    known = (read or model.contents.weights()) if source.kind is Kind.CALLABLE else None
     with ThreadPoolExecutor(1) as pool:
         elsewhere = pool.submit(_measured_elsewhere, source, options, how, known)
         outputs = model.running().outputs(how)

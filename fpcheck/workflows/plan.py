@@ -1,4 +1,4 @@
-"""What a user asks, and the plan for one source: worked out once, before the model is loaded.
+"""What a user asks, and the plan for one source; what a structure must choose is added later.
 
 A plan joins the request, what `fpcheck.yaml` says and what the golden contains. It owns the open
 file of the source, which a child begins to read.
@@ -35,6 +35,7 @@ class CompareRequest(Value, frozen=True, kw_only=True):
     Attributes:
         golden: NAME[@VERSION] or a YAML file. None for the one that `fpcheck.yaml` names, else of
             the source's name, else the only one of its structure.
+        goldens: their folder; the nearest `fingerprints/` from the working folder up if None.
         levels: those that the verdict asks for; None for all that the golden contains.
         full: run the model even where its outputs are proved.
         tolerance: a row of the table, for weights and outputs; None for the golden's own.
@@ -54,10 +55,13 @@ class RecordRequest(Value, frozen=True, kw_only=True):
 
     Attributes:
         name: of the golden; that of the source if None.
+        goldens: as for `CompareRequest`.
         levels: those that are measured; None for all.
+        preprocess: `auto` for that of `fpcheck.yaml`, else the version before, else the source.
         probes: how many, or a file or folder that contains them.
         data: labelled examples.
         tolerance: a row of the table, for outputs; None for what was decided before.
+        note: for people.
     """
 
     name: str | None = None
@@ -74,7 +78,7 @@ Asked = TypeVar("Asked", CompareRequest, Options)
 
 
 class Choice(Value, frozen=True, eq=False):
-    """A golden, and why it is the one to compare with; `first` is what `diff` was given for it."""
+    """A golden, and why it was chosen; `first`: what `diff` got as its first side, else empty."""
 
     golden: Golden
     why: str
