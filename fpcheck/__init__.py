@@ -80,7 +80,7 @@ def record(
             version before, else by the model's dtypes.
         note: for people. If the model is unchanged, the newest version gets it, and the tolerance.
         **loading: fields of `fpcheck.model.source.Options`: weights, seed, model, custom_objects,
-            trust.
+            trust, static, backend.
 
     Raises:
         FpcheckError: the source or the data cannot be read, or the model gives NaN.

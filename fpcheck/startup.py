@@ -1,7 +1,7 @@
 """What makes a command start and end sooner. All such tricks are here, each with its reason.
 
 A small comparison takes a tenth of a second, nearly all of it imports and the start of processes.
-Nothing here changes a result: without this module every command does the same, later.
+Without this module every command does the same, later; only `prepare` also keeps plug-ins out.
 """
 
 import gc
@@ -23,7 +23,7 @@ def prepare() -> None:
     """Set up a command's process, or its worker's. Must be called before the large imports."""
     # Imports make many objects that stay. To look through them again and again takes time.
     gc.set_threshold(100_000, 50, 50)
-    # h5py looks for plug-ins when it is imported. Files must not load any.
+    # For safety: h5py looks for plug-ins when it is imported. Files must not load any.
     for name, value in NO_PLUGINS.items():
         os.environ.setdefault(name, value)
 

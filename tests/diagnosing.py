@@ -10,7 +10,7 @@ from builders import Values, convnet, fingerprint, outputs, perceptron, trained
 from msgspec.structs import replace
 
 from fpcheck.codec import Array
-from fpcheck.comparison.compare import Closer, Comparison, compare_fingerprints
+from fpcheck.comparison.compare import CloserLook, Comparison, compare_fingerprints
 from fpcheck.comparison.tolerance import Tolerances
 from fpcheck.diagnosis import diagnose
 from fpcheck.diagnosis.case import Neighbour, Neighbours, nobody
@@ -57,7 +57,7 @@ def with_closer_look(
     wanted = [Wanted(item.candidate, item.golden, item.tensor.dtype) for item in items]
     found = zip(items, undo(wanted, reader(tensors)), strict=True)
     undone: dict[tuple[str, int], Undone] = {i.place: how for i, how in found if how is not None}
-    return replace(comparison, closer=Closer(undone, **more))
+    return replace(comparison, closer_look=CloserLook(undone, **more))
 
 
 def diagnose_values(
@@ -90,8 +90,8 @@ def diagnose_outputs(
     """The diagnoses of a model with other outputs, after a closer look at it."""
     was = fingerprint(net, outputs=outputs(net, LOGITS))
     now = fingerprint(net, outputs=outputs(net, logits, **changes))
-    closer = Closer(structure=live, noise=noise)
-    return diagnose(replace(compared(was, now), closer=closer))
+    closer = CloserLook(structure=live, noise=noise)
+    return diagnose(replace(compared(was, now), closer_look=closer))
 
 
 def codes(found: list[Diagnosis]) -> list[str]:

@@ -92,12 +92,12 @@ FRAMEWORK_MODULES = {
     "model/custom_layers.py",
     "model/environment.py",
     "model/execution.py",
+    "model/layer_watch.py",
     "model/live_model.py",
     "model/live_graph.py",
     "model/live_structure.py",
     "model/loader.py",
     "model/preprocessing.py",
-    "model/recorder.py",
     "model/sensitivity.py",
     "workflows/open_model.py",
 }

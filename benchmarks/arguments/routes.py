@@ -22,7 +22,7 @@ from fpcheck.fingerprint.outputs import Noise
 from fpcheck.formats import model_file
 from fpcheck.golden.golden import Golden, Provenance, SourceRecord
 from fpcheck.model.live_model import LiveKerasModel
-from fpcheck.model.questions import OutputPlan
+from fpcheck.model.questions import OutputRequest
 from fpcheck.model.source import Options
 from fpcheck.processes.reply import named
 from fpcheck.report.report import Report
@@ -99,9 +99,9 @@ def golden_of(model: Any) -> Golden:
     session = LiveKerasModel(model, "memory")
     structure = session.structure()
     fingerprint = Fingerprint(structure, session.weights())
-    plan = OutputPlan(probes.fit(structure, probes.COUNT, session.words(), False), "none")
+    request = OutputRequest(probes.fit(structure, probes.COUNT, session.words(), False), "none")
     try:
-        outputs = replace(session.outputs(plan), noise=Noise(repeat=0.0))
+        outputs = replace(session.outputs(request), noise=Noise(repeat=0.0))
     except FpcheckError:
         outputs = None
     if outputs and not all(np.isfinite(answer.final).all() for answer in outputs.answers):

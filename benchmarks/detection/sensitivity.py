@@ -13,8 +13,8 @@ from fpcheck.comparison.output_findings import compare_outputs
 from fpcheck.fingerprint import outputs as measured
 from fpcheck.fingerprint import sketch
 from fpcheck.model.execution import Forward, forward, run
+from fpcheck.model.layer_watch import LayerWatch
 from fpcheck.model.preprocessing import prepare
-from fpcheck.model.recorder import Recorder
 
 # Relative L2 changes that are tried, from the smallest.
 CHANGES = tuple(10.0**power for power in range(-7, 1))
@@ -94,14 +94,14 @@ def _estimate(values: Array, change: float, rng: np.random.Generator) -> float:
     return sketch.distance(sketch.of_array(values), sketch.of_array(moved)) / true if true else 1.0
 
 
-def compiled(model: Any, arrays: list[Array], recorder: Recorder) -> Forward:
+def compiled(model: Any, arrays: list[Array], watch: LayerWatch) -> Forward:
     """One run of a model that TensorFlow compiles as a whole, with XLA."""
     import tensorflow as tf
 
     squashed: list[bool] = []
 
     def traced(inputs: list[Any]) -> tuple[list[Any], list[Any]]:
-        outputs, before = forward(model, inputs, recorder)
+        outputs, before = forward(model, inputs, watch)
         squashed.extend(flag for _, flag in before)
         return outputs, [logits for logits, _ in before]
 

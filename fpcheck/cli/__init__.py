@@ -1,4 +1,4 @@
-"""The command line: one small module a command, each calls one workflow."""
+"""The command line: small modules of commands, which call a workflow, or read stored goldens."""
 
 import errno
 import io

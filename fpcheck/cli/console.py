@@ -26,7 +26,7 @@ PATIENCE_SECONDS = 1.0
 
 
 def _console(stderr: bool = False) -> "Console":
-    """For results; on stderr for everything else, which is never folded."""
+    """A console on stdout; with `stderr`, one that never folds lines."""
     from rich.console import Console
 
     return Console(stderr=stderr, soft_wrap=stderr, highlight=False, emoji=False)
@@ -127,13 +127,13 @@ def progress(quiet: bool = False) -> Iterator[Progress]:
     from fpcheck.report.text import clean
 
     columns = bar.SpinnerColumn(), bar.TextColumn("{task.description}"), bar.TimeElapsedColumn()
-    shown = bar.Progress(*columns, console=_console(stderr=True), transient=True)
-    task = shown.add_task("starting", total=None)
-    timer = threading.Timer(PATIENCE_SECONDS, shown.start)
+    display = bar.Progress(*columns, console=_console(stderr=True), transient=True)
+    task = display.add_task("starting", total=None)
+    timer = threading.Timer(PATIENCE_SECONDS, display.start)
     timer.start()
     try:
-        yield lambda text: shown.update(task, description=escape(clean(text)))
+        yield lambda text: display.update(task, description=escape(clean(text)))
     finally:
         timer.cancel()
         timer.join()
-        shown.stop()
+        display.stop()

@@ -12,14 +12,14 @@ from fpcheck.comparison.pairing import Pairing, pair
 from fpcheck.comparison.structure_findings import compare_structure
 from fpcheck.comparison.tolerance import Tolerances
 from fpcheck.comparison.weight_findings import Changed, changes, compare_weights, owned
-from fpcheck.fingerprint.fingerprint import Fingerprint, Place
+from fpcheck.fingerprint.fingerprint import Fingerprint, TensorPlace
 from fpcheck.fingerprint.outputs import Noise
 from fpcheck.fingerprint.structure import REST, ROOT, Structure
 from fpcheck.fingerprint.undone import Undone
 from fpcheck.layout.storage_gaps import alike, assets_not_stored
 
 
-class Closer(Value, frozen=True, eq=False):
+class CloserLook(Value, frozen=True, eq=False):
     """What a closer look at a candidate that differs has shown; empty if there was none.
 
     Attributes:
@@ -29,7 +29,7 @@ class Closer(Value, frozen=True, eq=False):
         noise: the differences of the candidate's outputs without any change.
     """
 
-    undone: dict[Place, Undone] = msgspec.field(default_factory=dict)
+    undone: dict[TensorPlace, Undone] = msgspec.field(default_factory=dict)
     others: dict[bytes, str] = msgspec.field(default_factory=dict)
     structure: Structure | None = None
     noise: Noise | None = None
@@ -54,7 +54,7 @@ class Comparison(Value, frozen=True, eq=False, dict=True):
     first_divergent_layer: str | None
     tolerances: Tolerances
     rest: tuple[str, ...] = ()
-    closer: Closer = Closer()
+    closer_look: CloserLook = CloserLook()
 
     @cached_property
     def changed(self) -> list[Changed]:

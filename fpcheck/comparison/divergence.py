@@ -28,11 +28,11 @@ def first_divergent(
     structure = golden.structure
     errors = (f for f in findings if f.severity == "error" and f.level != "outputs")
     paths = {finding.layer for finding in errors}
-    ours, theirs = golden.outputs, candidate.outputs
+    expected, actual = golden.outputs, candidate.outputs
     # With other preprocessing, the inputs of the first layer differ already.
-    if ours is not None and theirs is not None and ours.preprocess == theirs.preprocess:
-        allowed = tolerances.allowed_outputs(ours)
-        paths.add(by_activations(ours, theirs, structure, pairing, allowed))
+    if expected is not None and actual is not None and expected.preprocess == actual.preprocess:
+        allowed = tolerances.allowed_outputs(expected)
+        paths.add(by_activations(expected, actual, structure, pairing, allowed))
     places = _places(structure, candidate.structure, pairing)
     layers = {visible_layer(structure, path) for path in paths if path}
     return min(layers & places.keys(), key=places.__getitem__, default=None)
@@ -69,25 +69,24 @@ def by_activations(
     `structure` is the golden's, and `allowed` the relative difference of an activation.
     """
     # The calls of a shared layer may come in another order: each must equal one of the others.
-    theirs: dict[str, list[Activation]] = {}
+    in_candidate: dict[str, list[Activation]] = {}
     for activation in candidate.activations:
-        theirs.setdefault(activation.layer, []).append(activation)
+        in_candidate.setdefault(activation.layer, []).append(activation)
     differing: dict[str, None] = {}
-    for own in golden.activations:
-        others = theirs.get(pairing.to_candidate.get(own.layer, ""), [])
-        calls = [o for o in others if structure.is_shared(own.layer) or o.call == own.call]
-        equal = next((o for o in calls if _is_equal(own, o, allowed)), None)
+    for was in golden.activations:
+        others = in_candidate.get(pairing.to_candidate.get(was.layer, ""), [])
+        calls = [o for o in others if structure.is_shared(was.layer) or o.call == was.call]
+        equal = next((o for o in calls if _is_equal(was, o, allowed)), None)
         if equal is not None:
             others.remove(equal)
         elif calls:
-            differing[own.layer] = None
+            differing[was.layer] = None
     inner = [path for path in differing if not any(o.startswith(path + "/") for o in differing)]
     inbound = {layer.path: layer.inbound for layer in structure.layers}
     first = (path for path in inner if not differing.keys() & {*inbound.get(path, ())})
     return next(first, inner[0] if inner else None)
 
 
-def _is_equal(own: Activation, other: Activation, allowed: float) -> bool:
-    if np.array_equal(own.sketch, other.sketch):
-        return True
-    return within(sketch.distance(own.sketch, other.sketch), allowed * own.norm)
+def _is_equal(expected: Activation, actual: Activation, allowed: float) -> bool:
+    same = np.array_equal(expected.sketch, actual.sketch)
+    return same or within(sketch.distance(expected.sketch, actual.sketch), allowed * expected.norm)

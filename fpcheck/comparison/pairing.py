@@ -69,24 +69,24 @@ class Pair(Value, frozen=True, dict=True):
     @property
     def stored(self) -> Matches:
         """The same as `tensors`, for weights alone."""
-        ours, theirs = self.golden.stored, self.candidate.stored
+        golden, candidate = self.golden.stored, self.candidate.stored
         # A file may give indices of which some are missing.
-        numbered = all(tensor.number is not None for tensor in theirs)
-        if len(ours) == len(theirs):
-            roles = [t.role for t in ours]
-            if sorted(roles) != sorted(t.role for t in theirs) or len(set(roles)) < len(roles):
-                return list(zip(ours, theirs, strict=True))
-        elif (_lacks_roles(ours) and not numbered) or _lacks_roles(theirs):
-            return self._match_in_order(ours, theirs)
-        by_role = {t.role: t for t in theirs}
-        return [(t, by_role.get(t.role)) for t in ours]
+        numbered = all(tensor.number is not None for tensor in candidate)
+        if len(golden) == len(candidate):
+            roles = [t.role for t in golden]
+            if sorted(roles) != sorted(t.role for t in candidate) or len(set(roles)) < len(roles):
+                return list(zip(golden, candidate, strict=True))
+        elif (_lacks_roles(golden) and not numbered) or _lacks_roles(candidate):
+            return self._match_in_order(golden, candidate)
+        by_role = {t.role: t for t in candidate}
+        return [(t, by_role.get(t.role)) for t in golden]
 
-    def _match_in_order(self, ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> Matches:
+    def _match_in_order(self, golden: Sequence[Tensor], candidate: Sequence[Tensor]) -> Matches:
         matches: dict[int, int] = {}
         # Weights come first, then derived state.
-        digests = self.digests[0][: len(ours)], self.digests[1][: len(theirs)]
-        shapes = tuple([(t.shape, t.dtype) for t in side] for side in (ours, theirs))
-        anything = [None] * len(ours), [None] * len(theirs)
+        digests = self.digests[0][: len(golden)], self.digests[1][: len(candidate)]
+        shapes = tuple([(t.shape, t.dtype) for t in side] for side in (golden, candidate))
+        anything = [None] * len(golden), [None] * len(candidate)
         for left, right in (digests, shapes, anything):
             free = [index for index in range(len(right)) if index not in matches.values()]
             for index, key in enumerate(left if right else ()):
@@ -94,7 +94,7 @@ class Pair(Value, frozen=True, dict=True):
                 if index not in matches and equal is not None:
                     matches[index] = equal
                     free.remove(equal)
-        return [(t, theirs[matches[n]] if n in matches else None) for n, t in enumerate(ours)]
+        return [(t, candidate[matches[n]] if n in matches else None) for n, t in enumerate(golden)]
 
 
 def _lacks_roles(tensors: Sequence[Tensor]) -> bool:
@@ -126,9 +126,9 @@ class Pairing(Value, frozen=True, dict=True):
     @property
     def renamed(self) -> list[Pair]:
         """Pairs whose names differ by more than the running numbers of Keras."""
-        ours = stable_paths(pair.golden.path for pair in self.pairs)
-        theirs = stable_paths(pair.candidate.path for pair in self.pairs)
-        return [p for p in self.pairs if ours[p.golden.path] != theirs[p.candidate.path]]
+        in_golden = stable_paths(pair.golden.path for pair in self.pairs)
+        in_candidate = stable_paths(pair.candidate.path for pair in self.pairs)
+        return [p for p in self.pairs if in_golden[p.golden.path] != in_candidate[p.candidate.path]]
 
 
 def pair(golden: Structure, candidate: Structure, digests: Digests = NO_DIGESTS) -> Pairing:
@@ -164,23 +164,23 @@ def pair(golden: Structure, candidate: Structure, digests: Digests = NO_DIGESTS)
 
 
 def _pair(golden: Layer, candidate: Layer, digests: Digests) -> Pair:
-    ours, theirs = digests
-    return Pair(golden, candidate, (ours.get(golden.path, ()), theirs.get(candidate.path, ())))
+    was, now = digests
+    return Pair(golden, candidate, (was.get(golden.path, ()), now.get(candidate.path, ())))
 
 
 def _names_moved(golden: Structure, candidate: Structure) -> bool:
     """Whether both have the same names, in another order."""
     sides = (golden.layers, candidate.layers)
-    ours, theirs = ([*stable_paths(la.path for la in layers).values()] for layers in sides)
-    return ours != theirs and set(ours) == set(theirs)
+    was, now = ([*stable_paths(la.path for la in layers).values()] for layers in sides)
+    return was != now and set(was) == set(now)
 
 
 def _only_numbers_moved(golden: Structure, candidate: Structure, digests: Digests) -> bool:
     """Whether names differ by running numbers alone, and each place has the same weights."""
-    ours, theirs = digests
+    in_golden, in_candidate = digests
     pairs = list(zip(golden.layers, candidate.layers, strict=False))
-    equal = all(ours.get(g.path) == theirs.get(c.path) for g, c in pairs)
-    return bool(ours) and equal and all(stem(g.path) == stem(c.path) for g, c in pairs)
+    equal = all(in_golden.get(g.path) == in_candidate.get(c.path) for g, c in pairs)
+    return bool(in_golden) and equal and all(stem(g.path) == stem(c.path) for g, c in pairs)
 
 
 def signature(layer: Layer) -> bytes:
@@ -192,10 +192,10 @@ def signature(layer: Layer) -> bytes:
 
 def _match_by_name(golden: Structure, candidate: Structure) -> dict[str, str]:
     """Equal names; none if most of them belong to other layers, as when running numbers change."""
-    theirs = candidate.by_path
-    shared = [layer for layer in golden.layers if layer.path in theirs]
-    same_class = sum(layer.class_name == theirs[layer.path].class_name for layer in shared)
-    equal = sum(signature(layer) == signature(theirs[layer.path]) for layer in shared)
+    named = candidate.by_path
+    shared = [layer for layer in golden.layers if layer.path in named]
+    same_class = sum(layer.class_name == named[layer.path].class_name for layer in shared)
+    equal = sum(signature(layer) == signature(named[layer.path]) for layer in shared)
     renumbered = equal < len(_match_by_key(golden.layers, candidate.layers, signature)) / 2
     if renumbered or 2 * same_class < len(shared):
         return {}
@@ -204,12 +204,12 @@ def _match_by_name(golden: Structure, candidate: Structure) -> dict[str, str]:
 
 def _match_by_digests(golden: Structure, candidate: Structure, digests: Digests) -> dict[str, str]:
     """Layers with the same weights, in order; weights that several layers have are ignored."""
-    ours, theirs = digests
-    once = ({key for key, n in Counter(own.values()).items() if n == 1 and key} for own in digests)
+    in_golden, in_candidate = digests
+    once = ({key for key, n in Counter(d.values()).items() if n == 1 and key} for d in digests)
     unique = set.intersection(*once)
-    left = [layer for layer in golden.layers if ours.get(layer.path) in unique]
-    right = [layer for layer in candidate.layers if theirs.get(layer.path) in unique]
-    keys = [ours[la.path] for la in left], [theirs[la.path] for la in right]
+    left = [layer for layer in golden.layers if in_golden.get(layer.path) in unique]
+    right = [layer for layer in candidate.layers if in_candidate.get(layer.path) in unique]
+    keys = [in_golden[la.path] for la in left], [in_candidate[la.path] for la in right]
     return _match_in_order(left, right, *keys)
 
 
@@ -217,11 +217,11 @@ def _match_between(
     golden: Structure, candidate: Structure, matched: dict[str, str], key: Callable[[Layer], bytes]
 ) -> dict[str, str]:
     """Layers with equal keys that remain between the same two pairs."""
-    ours = _gaps(golden.layers, matched)
-    theirs = _gaps(candidate.layers, {path: path for path in matched.values()})
+    golden_gaps = _gaps(golden.layers, matched)
+    candidate_gaps = _gaps(candidate.layers, {path: path for path in matched.values()})
     matches: dict[str, str] = {}
-    for before, left in ours.items():
-        matches |= _match_by_key(left, theirs.get(before, []), key)
+    for before, left in golden_gaps.items():
+        matches |= _match_by_key(left, candidate_gaps.get(before, []), key)
     return matches
 
 
@@ -245,10 +245,10 @@ def _match_by_key(
 
 
 def _match_in_order(
-    left: Sequence[Layer], right: Sequence[Layer], ours: Sequence[Key], theirs: Sequence[Key]
+    left: Sequence[Layer], right: Sequence[Layer], a: Sequence[Key], b: Sequence[Key]
 ) -> dict[str, str]:
     """The longest common subsequence of the keys."""
-    matcher = SequenceMatcher(None, ours, theirs, autojunk=False)
+    matcher = SequenceMatcher(None, a, b, autojunk=False)
     return {
         left[block.a + i].path: right[block.b + i].path
         for block in matcher.get_matching_blocks()

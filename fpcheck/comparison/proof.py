@@ -40,11 +40,11 @@ def why_not_proved(
 
 def _describe_environments(recorded: dict[str, str], here: dict[str, str]) -> str:
     names = [n for n in sorted({*recorded, *here}) if recorded.get(n) != here.get(n)]
-    theirs, ours = (
+    in_golden, in_this = (
         ", ".join(f"{name} {side.get(name) or 'none'}" for name in names)
         for side in (recorded, here)
     )
-    return f"the environment differs: {theirs} in the golden, {ours} here"
+    return f"the environment differs: {in_golden} in the golden, {in_this} here"
 
 
 def why_not_equal(golden: Fingerprint, candidate: Fingerprint) -> str | None:
@@ -107,5 +107,4 @@ def _outside(golden: Structure, candidate: Structure) -> str | None:
 
 def _pairs(golden: Structure, candidate: Structure) -> list[Pair]:
     """Layers by place, which is the same on both sides, since configurations are equal."""
-    pairs = zip(golden.layers, candidate.layers, strict=True)
-    return [Pair(ours, theirs) for ours, theirs in pairs]
+    return [Pair(g, c) for g, c in zip(golden.layers, candidate.layers, strict=True)]

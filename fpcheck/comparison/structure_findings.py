@@ -134,13 +134,13 @@ def _is_object_list(value: Any) -> bool:
 
 
 def _compare_ports(golden: Structure, candidate: Structure, pairing: Pairing) -> Iterator[Finding]:
-    for code, ours, theirs in (
+    for code, was, now in (
         ("input-changed", golden.inputs, candidate.inputs),
         ("output-changed", golden.outputs, candidate.outputs),
     ):
-        pairs = zip(ours, theirs, strict=False)
-        if len(ours) != len(theirs) or not all(_is_same_port(*pair, pairing) for pair in pairs):
-            yield _finding(code, None, None, "ports", [*map(_text, ours)], [*map(_text, theirs)])
+        pairs = zip(was, now, strict=False)
+        if len(was) != len(now) or not all(_is_same_port(*pair, pairing) for pair in pairs):
+            yield _finding(code, None, None, "ports", [*map(_text, was)], [*map(_text, now)])
 
 
 def _is_same_port(golden: Port, candidate: Port, pairing: Pairing) -> bool:
@@ -162,13 +162,13 @@ def _text(port: Port) -> str:
 
 def _compare_calls(pair: Pair, golden: _Side, candidate: _Side) -> Iterator[Finding]:
     """Differences in the calls of a pair: their number, inputs and arguments."""
-    ours, theirs, path = pair.golden.calls, pair.candidate.calls, pair.golden.path
-    if ours is None or theirs is None:
+    in_golden, in_candidate, path = pair.golden.calls, pair.candidate.calls, pair.golden.path
+    if in_golden is None or in_candidate is None:
         return
-    if len(ours) != len(theirs):
-        yield _finding("sharing-changed", path, None, "calls", len(ours), len(theirs))
+    if len(in_golden) != len(in_candidate):
+        yield _finding("sharing-changed", path, None, "calls", len(in_golden), len(in_candidate))
         return
-    for expected, actual in zip(ours, theirs, strict=True):
+    for expected, actual in zip(in_golden, in_candidate, strict=True):
         before = [_origin(edge, *golden) for edge in expected.inputs]
         after = [_origin(edge, *candidate) for edge in actual.inputs]
         if pair.golden.class_name in COMMUTATIVE:

@@ -6,7 +6,7 @@ from fpcheck.codec import Value
 from fpcheck.comparison.finding import Finding, Severity, not_compared, within
 from fpcheck.comparison.pairing import Pair, Pairing
 from fpcheck.fingerprint import sketch
-from fpcheck.fingerprint.fingerprint import Fingerprint, Place, measured_by_place
+from fpcheck.fingerprint.fingerprint import Fingerprint, TensorPlace, measured_by_place
 from fpcheck.fingerprint.measurement import Details, Measurement
 from fpcheck.fingerprint.structure import Layer, Tensor
 
@@ -24,7 +24,7 @@ class Changed(Value, frozen=True, eq=False):
     candidate: Measurement
 
     @property
-    def place(self) -> Place:
+    def place(self) -> TensorPlace:
         """Its place in the golden."""
         return self.layer.path, self.tensor.index
 
@@ -41,8 +41,8 @@ class Changed(Value, frozen=True, eq=False):
     @property
     def types(self) -> tuple[str, str]:
         """Dtype and shape on both sides, as text."""
-        ours, theirs = (f"{t.dtype} {list(t.shape)}" for t in (self.tensor, self.other))
-        return ours, theirs
+        golden, candidate = (f"{t.dtype} {list(t.shape)}" for t in (self.tensor, self.other))
+        return golden, candidate
 
     @property
     def both(self) -> tuple[Details, Details] | None:
@@ -69,16 +69,16 @@ def changes(golden: Fingerprint, candidate: Fingerprint, pairs: Iterable[Pair]) 
     """Every paired tensor whose digest differs, in the golden's order."""
     if golden.weights is None or candidate.weights is None:
         return []
-    ours, theirs = measured_by_place(golden), measured_by_place(candidate)
+    in_golden, in_candidate = measured_by_place(golden), measured_by_place(candidate)
     # A tensor that the golden has in another place was not measured again.
-    known = {m.digest: m.details for m in ours.values() if m.details is not None}
+    known = {m.digest: m.details for m in in_golden.values() if m.details is not None}
     changed = []
     for pair in pairs:
         for tensor, other in pair.tensors:
             if other is None:
                 continue
-            was = ours[pair.golden.path, tensor.index]
-            now = theirs[pair.candidate.path, other.index]
+            was = in_golden[pair.golden.path, tensor.index]
+            now = in_candidate[pair.candidate.path, other.index]
             if was.digest != now.digest:
                 now = Measurement(now.digest, now.details or known.get(now.digest))
                 changed.append(Changed(pair.golden, tensor, other, was, now))
@@ -97,7 +97,7 @@ def compare_weights(
         return []
     changed = {item.place: item for item in changes(golden, candidate, pairing.pairs)}
     return [
-        *(finding for pair in pairing.pairs for finding in _compare_pair(pair, changed, allowed)),
+        *(finding for pair in pairing.pairs for finding in _of_pair(pair, changed, allowed)),
         *_tensors("tensor-missing", pairing.removed),
         *_tensors("tensor-added", pairing.added),
     ]
@@ -107,7 +107,7 @@ def _tensors(code: str, layers: Iterable[Layer]) -> Iterator[Finding]:
     return (Finding("weights", code, la.path, t.role) for la in layers for t in la.tensors)
 
 
-def _compare_pair(pair: Pair, changed: dict[Place, Changed], allowed: float) -> Iterator[Finding]:
+def _of_pair(pair: Pair, changed: dict[TensorPlace, Changed], allowed: float) -> Iterator[Finding]:
     path = pair.golden.path
     for role in pair.unknown:
         outside = (*pair.candidate.external_files, *pair.golden.external_files)

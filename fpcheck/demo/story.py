@@ -53,10 +53,10 @@ CHAPTERS = (
 
 def run(say: Print, progress: Progress = silent) -> list[Report]:
     """Run the whole demonstration; returns the reports, in order."""
-    with tempfile.TemporaryDirectory(prefix="fpcheck-demo-") as folder, WorkerClient() as remote:
+    with tempfile.TemporaryDirectory(prefix="fpcheck-demo-") as folder, WorkerClient() as worker:
         goldens, copy = Path(folder) / "fingerprints", Path(folder) / "digits.keras"
         shutil.copy(MODEL, copy)
-        how = Options(), remote, progress
+        how = Options(), worker, progress
         good = RecordRequest(goldens=goldens, preprocess=PREPROCESS, data=TEST_IMAGES)
         recording = record_source(MODEL, good, *how)
         _say_title(say, "fpcheck record digits.keras --preprocess tf --data digits_test.npz")

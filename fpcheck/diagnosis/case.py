@@ -103,7 +103,7 @@ class Case:
 
     def undone(self, item: Changed) -> Undone | None:
         """The change that, undone, gives the golden's tensor; None where none was recognised."""
-        return self.comparison.closer.undone.get(item.place)
+        return self.comparison.closer_look.undone.get(item.place)
 
     def pairs_with(self, structure: Structure | None) -> Iterator[tuple[Pair, Layer]]:
         """Each pair with its layer in another structure of the candidate, such as the live one."""
@@ -146,7 +146,7 @@ class Case:
         added = {layer.path for layer in self.pairing.added}
         tensors = ((owner, own) for owner, own in owned(self.candidate) if owner[0] in added)
         places = {measured.digest: "/".join(owner) for owner, measured in tensors}
-        places |= self.comparison.closer.others
+        places |= self.comparison.closer_look.others
         return {digest: place for digest, place in places.items() if digest in self.owners}
 
     @property

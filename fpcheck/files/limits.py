@@ -49,8 +49,8 @@ STALLED_SECONDS = 90.0
 ADDRESS_SPACE = 2048 * MIB
 # The assumed size of a remote file, which is not known in advance, for its address space.
 REMOTE_BYTES = 10 * 10**9
-# The size of a child process's answer.
-ANSWER_BYTES = 512 * MIB
+# The size of a child process's reply.
+REPLY_BYTES = 512 * MIB
 
 
 def expanded(stored: int) -> int:
@@ -67,5 +67,5 @@ def of_reading(size: int) -> Bounds:
         most_seconds=SECONDS + more * expanded(size),
         space=ADDRESS_SPACE + size,
         stalled_seconds=STALLED_SECONDS,
-        reply=ANSWER_BYTES,
+        reply=REPLY_BYTES,
     )

@@ -53,11 +53,11 @@ class Fingerprint(Value, frozen=True, eq=False):
 
 
 # The path of a layer, and the index of a tensor in it.
-Place = tuple[str, int]
-Measured = Mapping[Place, Measurement]
+TensorPlace = tuple[str, int]
+Measured = Mapping[TensorPlace, Measurement]
 
 
-def measured_by_place(fingerprint: Fingerprint) -> dict[Place, Measurement]:
+def measured_by_place(fingerprint: Fingerprint) -> dict[TensorPlace, Measurement]:
     """The measurement of each tensor."""
     places = [(layer.path, tensor.index) for layer, tensor in fingerprint.structure.tensors]
     return dict(zip(places, fingerprint.weights, strict=True)) if fingerprint.weights else {}

@@ -15,9 +15,10 @@ import numpy as np
 from fpcheck.codec import Array, Value
 
 RECIPE = "fpcheck-probes/1"
-Kind = Literal["image", "tokens", "text", "values", "switch"]
+InputKind = Literal["image", "tokens", "text", "values", "switch"]
 # Most vocabularies lack these, so that probes for text inputs contain unknown words, too.
 UNKNOWN_WORDS = ("fpcheck", "zyxwv")
+_MOST_WORDS = 200
 
 
 class ProbeInput(Value, frozen=True):
@@ -33,7 +34,7 @@ class ProbeInput(Value, frozen=True):
     """
 
     name: str
-    kind: Kind
+    kind: InputKind
     shape: tuple[int, ...]
     dtype: str
     limit: int
@@ -85,7 +86,7 @@ def _values(spec: ProbeInput, label: str) -> Array:
     return np.asarray(sums / 147.8, np.float32)
 
 
-_MAKERS: dict[Kind, Callable[[ProbeInput, str], Array]] = {
+_MAKERS: dict[InputKind, Callable[[ProbeInput, str], Array]] = {
     "image": _image,
     "tokens": _tokens,
     "text": _text,
@@ -106,7 +107,7 @@ def make(spec: ProbeInput, place: int, count: int) -> Array:
     return made
 
 
-def first_words(vocabularies: Iterable[Array], most: int = 200) -> tuple[str, ...]:
+def first_words(vocabularies: Iterable[Array]) -> tuple[str, ...]:
     """The first words of all vocabularies, each once, without special ones such as `[UNK]`."""
-    words = [str(w) for values in vocabularies for w in values[: most + 2]]
-    return tuple(dict.fromkeys(w for w in words if w and not w.startswith("[")))[:most]
+    words = [str(w) for values in vocabularies for w in values[: _MOST_WORDS + 2]]
+    return tuple(dict.fromkeys(w for w in words if w and not w.startswith("[")))[:_MOST_WORDS]

@@ -7,7 +7,7 @@ import numpy as np
 
 from fpcheck.codec import Array, Value
 from fpcheck.errors import UnavailableError
-from fpcheck.fingerprint.probe_values import RECIPE, UNKNOWN_WORDS, Kind, ProbeInput, make
+from fpcheck.fingerprint.probe_values import RECIPE, UNKNOWN_WORDS, InputKind, ProbeInput, make
 from fpcheck.fingerprint.structure import Edge, Layer, Port, Structure
 
 COUNT = 4
@@ -106,7 +106,7 @@ def given(arrays: dict[str, Array], structure: Structure) -> Probes:
 
 
 def _given_input(name: str, array: Array) -> ProbeInput:
-    kind: Kind = "image" if array.ndim == 4 and array.dtype == np.uint8 else "values"
+    kind: InputKind = "image" if array.ndim == 4 and array.dtype == np.uint8 else "values"
     return ProbeInput(name, kind, array.shape[1:], str(array.dtype), 255)
 
 

@@ -32,6 +32,7 @@ _FLOATS = ("float32", "float64", "float16", "bfloat16")
 _SUMMED = 1e-11
 # How many combinations of orders of several axes are tried.
 _MOST_TRIALS = 256
+Orders = dict[bytes, Order]
 Reader = Callable[[bytes], AbstractContextManager[Array]]
 
 
@@ -40,16 +41,16 @@ def undo(wanted: Sequence[Wanted], read: Reader) -> tuple[Undone | None, ...]:
 
     `read` gives the values of the candidate's tensor with a digest.
     """
-    orders_seen: dict[bytes, Order] = {}
+    orders_seen: Orders = {}
     changes: list[Undone | None] = [None] * len(wanted)
     details = [(item.golden.details, item.candidate.details) for item in wanted]
-    profiles = [golden.profiles if golden else () for golden, _ in details]
+    profiles = [was.profiles if was else () for was, _ in details]
     # The profiles of matrices show their order; vectors are then tried in the same orders.
     for number in sorted(range(len(wanted)), key=lambda n: not profiles[n]):
-        golden, own = details[number]
-        if golden is not None and own is not None and _has_norm(golden) and _has_norm(own):
+        was, now = details[number]
+        if was is not None and now is not None and _has_norm(was) and _has_norm(now):
             with read(wanted[number].candidate.digest) as values:
-                changes[number] = _undo_one(values, wanted[number], golden, own, orders_seen)
+                changes[number] = _undo_one(values, wanted[number], was, now, orders_seen)
     return tuple(changes)
 
 
@@ -59,38 +60,38 @@ def _has_norm(details: Details) -> bool:
 
 
 def _undo_one(
-    values: Array, item: Wanted, golden: Details, own: Details, orders_seen: dict[bytes, Order]
+    values: Array, item: Wanted, golden: Details, candidate: Details, orders_seen: Orders
 ) -> Undone | None:
-    if not same_values(golden, own):
-        rescaled = _rescaled(values, golden, own)
+    if not same_values(golden, candidate):
+        rescaled = _rescaled(values, golden, candidate)
         if rescaled is not None or item.dtype not in _FLOATS:  # integers always are on a grid
             return rescaled
-        return _quantized(values, golden, own)
+        return _quantized(values, golden, candidate)
     for undone, changed in _turned(values):
         if digest.of_array(changed, item.dtype) == item.golden.digest:
             return undone
-    for axes, chosen in _ordered(values, golden, own, orders_seen):
+    for axes, chosen in _ordered(values, golden, candidate, orders_seen):
         changed = values
         for axis, order in zip(axes, chosen, strict=True):
             changed = np.take(changed, np.argsort(order.indices), axis)
         if digest.of_array(changed, item.dtype) == item.golden.digest:
             orders_seen |= {order.indices.tobytes(): order for order in chosen}
             return Undone("ordered", axes=axes, names=tuple(order.name for order in chosen))
-    return Undone("reordered", left=_distance(golden, own))
+    return Undone("reordered", left=_distance(golden, candidate))
 
 
-def same_values(golden: Details, own: Details) -> bool:
+def same_values(golden: Details, candidate: Details) -> bool:
     """Whether two tensors have the same values in any order, judged by their statistics."""
-    ours, theirs = golden.statistics, own.statistics
+    was, now = golden.statistics, candidate.statistics
     exact = ("count", "zeros", "nans", "infinities", "minimum", "maximum")
-    if ours.constant is not None or any(getattr(ours, n) != getattr(theirs, n) for n in exact):
+    if was.constant is not None or any(getattr(was, n) != getattr(now, n) for n in exact):
         return False
-    sums = ((ours.l1, theirs.l1), (ours.l2, theirs.l2))
+    sums = ((was.l1, now.l1), (was.l2, now.l2))
     close = all(abs(right - seen) <= _SUMMED * right for right, seen in sums)
     # Negated slices change neither l1 nor l2.
-    close = close and abs(ours.mean - theirs.mean) * ours.count <= 1e-9 * ours.l1
+    close = close and abs(was.mean - now.mean) * was.count <= 1e-9 * was.l1
     # The quantiles of large tensors are those of a sample, which depends on the order.
-    whole = ours.count > QUANTILE_SAMPLE or np.array_equal(golden.quantiles, own.quantiles)
+    whole = was.count > QUANTILE_SAMPLE or np.array_equal(golden.quantiles, candidate.quantiles)
     return close and whole
 
 
@@ -110,7 +111,7 @@ def _turned(values: Array) -> Iterator[tuple[Undone, Array]]:
 
 
 def _ordered(
-    values: Array, golden: Details, own: Details, orders_seen: dict[bytes, Order]
+    values: Array, golden: Details, candidate: Details, orders_seen: Orders
 ) -> Iterator[tuple[tuple[int, ...], tuple[Order, ...]]]:
     """Axes with an order of each that turn the golden's profiles into the candidate's."""
     if values.ndim == 1:
@@ -119,7 +120,7 @@ def _ordered(
             yield (0,), (order,)
         return
     options: dict[int, list[Order]] = {}
-    for axis, (right, seen) in enumerate(zip(golden.profiles, own.profiles, strict=True)):
+    for axis, (right, seen) in enumerate(zip(golden.profiles, candidate.profiles, strict=True)):
         if not orders.same(right, seen):
             options[axis] = list(orders.matching(right, seen))
     if not options:  # profiles of slices with equal norms, such as normalised ones, show no order
@@ -131,11 +132,11 @@ def _ordered(
             yield tuple(options), chosen
 
 
-def _rescaled(values: Array, golden: Details, own: Details) -> Undone | None:
+def _rescaled(values: Array, golden: Details, candidate: Details) -> Undone | None:
     """One factor for each slice along an axis, as after a normalisation was folded in."""
     if values.size > _MOST_COPIED:
         return None
-    for axis, (right, seen) in enumerate(zip(golden.profiles, own.profiles, strict=True)):
+    for axis, (right, seen) in enumerate(zip(golden.profiles, candidate.profiles, strict=True)):
         right = right.astype(np.float64)
         # A few values are a multiple of a few others by chance.
         few = values.size < _FEWEST_IN_SLICE * right.size
@@ -144,21 +145,23 @@ def _rescaled(values: Array, golden: Details, own: Details) -> Undone | None:
         factors = seen / right
         shape = [-1 if a == axis else 1 for a in range(values.ndim)]
         with np.errstate(divide="ignore", invalid="ignore"):
-            others = [own.profiles[a] / golden.profiles[a] for a in range(values.ndim) if a != axis]
+            others = [
+                candidate.profiles[a] / golden.profiles[a] for a in range(values.ndim) if a != axis
+            ]
         # The factors vary most along their own axis.
         if any(np.std(o) > np.std(factors) for o in others) or np.std(factors) < 1e-6:
             continue
         back = sketch.of_array((values / factors.reshape(shape)).astype(np.float32))
         left = sketch.distance(golden.sketch, back) / golden.statistics.l2
         # A change as small as rounding is not a factor.
-        if left <= _ROUNDING and left <= _SHARE * _distance(golden, own):
+        if left <= _ROUNDING and left <= _SHARE * _distance(golden, candidate):
             return Undone("rescaled", axes=(axis,), left=left, figure=float(np.median(factors)))
     return None
 
 
-def _quantized(values: Array, golden: Details, own: Details) -> Undone | None:
+def _quantized(values: Array, golden: Details, candidate: Details) -> Undone | None:
     """Values on a grid of few steps, at most half a step from the golden."""
-    left = _distance(golden, own)
+    left = _distance(golden, candidate)
     for axis in (None, *range(values.ndim - 1, -1, -1)):
         grid = lattice.grid(values, axis)
         if grid is None:
@@ -170,6 +173,6 @@ def _quantized(values: Array, golden: Details, own: Details) -> Undone | None:
     return None
 
 
-def _distance(golden: Details, own: Details) -> float:
+def _distance(golden: Details, candidate: Details) -> float:
     """The L2 distance of two tensors relative to the golden."""
-    return sketch.distance(golden.sketch, own.sketch) / golden.statistics.l2
+    return sketch.distance(golden.sketch, candidate.sketch) / golden.statistics.l2

@@ -15,7 +15,7 @@ FORMATS = (
 )
 
 
-def contents_of(name: str) -> Contains | None:
+def kind_of_format(name: str) -> Contains | None:
     """What files of a format contain; None if no format has this name."""
     return next((known.contains for known in FORMATS if known.name == name), None)
 

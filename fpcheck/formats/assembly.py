@@ -10,6 +10,7 @@ from fpcheck.codec import Array
 from fpcheck.files import limits
 from fpcheck.files.archive import Archive
 from fpcheck.files.dataset import Dataset
+from fpcheck.fingerprint.canonical import Config
 from fpcheck.fingerprint.derived import State, tensors_of
 from fpcheck.fingerprint.structure import (
     ASPECTS,
@@ -28,7 +29,7 @@ from fpcheck.fingerprint.structure import (
 from fpcheck.formats.derived_state import LOOKUPS, custom_assets, derived_state
 from fpcheck.formats.tensor_groups import IDF, LayerTensors, Tensors
 from fpcheck.keras_config.builtin_layers import is_fixed
-from fpcheck.keras_config.layer_config import Config, Draft, LayerDraft
+from fpcheck.keras_config.layer_config import Draft, LayerDraft
 from fpcheck.keras_config.model_config import as_keras_writes
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fpcheck.fingerprint.undone import Wanted
     from fpcheck.formats.reading import Reading
 
-# Files that only this process and its forks have.
+# The scheme of files in this process's memory; a fork has them, a new interpreter does not.
 OURS = "memory://"
 # Digests whose tensors need no details; None if none need any.
 Known = frozenset[bytes] | None
@@ -128,7 +128,7 @@ class ModelFile:
             self._reading = self._finish(self._start(known))
         return self._reading
 
-    def closer(self, wanted: "tuple[Wanted, ...]") -> "Reading":
+    def look_closely(self, wanted: "tuple[Wanted, ...]") -> "Reading":
         """A reading that says what was undone in tensors, and what else the file contains."""
         return self._finish(self._start(None, pack(wanted)))
 

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from fpcheck.errors import FpcheckError
 from fpcheck.files.dataset import Group
 from fpcheck.files.hdf5 import File
+from fpcheck.fingerprint.canonical import Config
 from fpcheck.fingerprint.structure import Layer
 from fpcheck.formats import tensor_groups
 from fpcheck.formats.assembly import Assembled, layers_of, weights_only
 from fpcheck.formats.tensor_groups import LayerTensors
 from fpcheck.keras_config import builtin_layers
 from fpcheck.keras_config.keras2_config import Rewriter, notes
-from fpcheck.keras_config.layer_config import Config, Draft
+from fpcheck.keras_config.layer_config import Draft
 from fpcheck.keras_config.model_config import draft
 
 
@@ -39,15 +40,15 @@ def weights(
     file: File,
     held: LayerTensors,
     stores: dict[str, str],
-    empty: Iterable[str] = (),
+    weightless: Iterable[str] = (),
     shard: bool = False,
 ) -> Opened:
     """A file of weights alone, with its tensors by layer.
 
-    `stores` has the groups of its layers, also of those without tensors; `empty` names more of
+    `stores` has the groups of its layers, also of those without tensors; `weightless` names more of
     those. Of a shard, other files contain the rest.
     """
-    without = [*empty, *(path for path in stores if path not in held)]
+    without = [*weightless, *(path for path in stores if path not in held)]
     layers = layers_of({path: [] for path in without}, stores)
     found = weights_only(held, stores, shard)
     return Opened(found, strays(file.root, held), weightless=layers, root=file.root)

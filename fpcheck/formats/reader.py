@@ -65,7 +65,7 @@ def _undone(
 
 
 def _remote(address: str) -> Region:
-    from fpcheck.files.remote_files import open_remote  # and what networks need
+    from fpcheck.files.remote_files import open_remote  # also imports network libraries
 
     return open_remote(address)
 

@@ -37,7 +37,7 @@ _WRITERS = {
 }
 # AnnData stores its matrices in a group with a name that Keras uses too.
 _ANNDATA = frozenset({"obs", "var"})
-# How members of an archive of any framework end that contains a model, or a part of one.
+# Endings of member names in an archive that contains a model of any framework, or a part of one.
 _MEMBERS = (
     *("config.json", "metadata.json", ".pkl", ".pb", ".pt", ".pth", ".onnx", ".tflite"),
     *(".safetensors", ".index"),

@@ -6,9 +6,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from fpcheck.fingerprint.canonical import Config
 from fpcheck.layout.groups import ATTENTIONS, PROJECTIONS, snake_case
 
-Config = dict[str, Any]
 # The name of an inner layer's group in weight files, and its configuration.
 Inner = tuple[str, Config]
 

@@ -7,8 +7,9 @@ value. Anything else is refused by name, so that no other model is read.
 import re
 from collections.abc import Callable
 
+from fpcheck.fingerprint.canonical import Config
 from fpcheck.keras_config import builtin_layers
-from fpcheck.keras_config.keras2_graph import Config, Graph, operation, plain_name
+from fpcheck.keras_config.keras2_graph import Graph, operation, plain_name
 
 # Arguments that Keras 3 lacks: patterns of class and argument, and the values that it implements
 # (any value if none is listed, since Keras 2 does not compute with the argument).

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-Config = dict[str, Any]
+from fpcheck.fingerprint.canonical import Config
 
 # TensorFlow functions in a graph, and the equal operations of Keras 3 (in keras.src.ops).
 _FUNCTIONS = """

@@ -7,11 +7,11 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from fpcheck.fingerprint.canonical import Config
 from fpcheck.fingerprint.structure import Call, Port, Shape
 from fpcheck.keras_config import builtin_layers
 from fpcheck.layout.groups import snake_case
 
-Config = dict[str, Any]
 FLOAT = "float32"
 # Arguments that list layers, each of which has its own class.
 _LISTED = ("layers", "cells")

@@ -15,14 +15,13 @@ from fpcheck.errors import FpcheckError
 from fpcheck.files import limits
 from fpcheck.files.refusals import RESAVE
 from fpcheck.fingerprint.attribute_rules import from_the_end
-from fpcheck.fingerprint.canonical import own_config, plain, split_config
+from fpcheck.fingerprint.canonical import Config, own_config, plain, split_config
 from fpcheck.fingerprint.layer_names import stable_names
 from fpcheck.fingerprint.structure import SEQUENTIAL_INPUT, Call, Edge, Port, Shape, trains
 from fpcheck.keras_config import builtin_layers, functional_graph
 from fpcheck.keras_config.functional_graph import Node, calls_of, check_chain
 from fpcheck.keras_config.layer_config import (
     FLOAT,
-    Config,
     Draft,
     LayerDraft,
     built_on,

@@ -31,26 +31,26 @@ class LayerMatch(Value, frozen=True):
 
 
 def match_layers(
-    file: Fingerprint, empty: Layers, architecture: Structure, contents: Weights, own: bool
+    file: Fingerprint, weightless: Layers, architecture: Structure, expected: Weights, own: bool
 ) -> LayerMatch:
     """Match by group in a weights-only file, then by name, by order and by content.
 
-    The file names `empty` layers without any tensor. The architecture is known to have had
-    `contents`, and is the model's `own`, or that of its golden.
+    The file names `weightless` layers without any tensor. The architecture is known to have had
+    `expected`, and is the model's `own`, or that of its golden.
     """
     layers, weighted = file.structure.layers, architecture.weighted
     ordered: Pairs = {}  # the n-th layer of a legacy file is the n-th with weights
     legacy = not _has_groups(layers)
     if legacy and [len(la.tensors) for la in layers] == [len(la.stored) for la in weighted]:
         ordered = {layer.path: its.path for layer, its in zip(layers, weighted, strict=True)}
-    match = _complete(layers, empty, architecture)
+    match = _complete(layers, weightless, architecture)
     if match is None and own and ordered:
         match = LayerMatch(ordered)
     if match is None:
-        match = _likeliest(file, empty, architecture, contents)
+        match = _best(file, weightless, architecture, expected)
         if ordered and any(layer.path not in match.layers for layer in layers):
             match = LayerMatch(ordered)
-    more = _by_content(file, architecture, contents, match.layers)
+    more = _by_content(file, architecture, expected, match.layers)
     return LayerMatch({**match.layers, **more}, match.below)
 
 
@@ -102,15 +102,15 @@ def shapes(layer: Layer) -> list[tuple[int, ...]]:
     return [tensor.shape for tensor in layer.stored]
 
 
-def _complete(layers: Layers, empty: Layers, architecture: Structure) -> LayerMatch | None:
+def _complete(layers: Layers, weightless: Layers, architecture: Structure) -> LayerMatch | None:
     """By the groups in which Keras looks, else by name; None if a layer has no match then."""
     weighted = architecture.weighted
     named = _by_name(layers, weighted)
     groups = groups_of(architecture) if _has_groups(layers) else {}
     if not groups:
         every = len(named) == len(layers) == len(weighted)
-        return LayerMatch(_by_name(empty, architecture.layers) | named) if every else None
-    match = _join(_groups_in([*layers, *empty]), groups)
+        return LayerMatch(_by_name(weightless, architecture.layers) | named) if every else None
+    match = _join(_groups_in([*layers, *weightless]), groups)
     expected = {layer.path for layer in weighted} & {*groups.values()}
     if expected <= {match[layer.path] for layer in layers if layer.path in match}:
         # Keras looks by group, whatever the names are. Names match what is inside custom layers.
@@ -118,10 +118,10 @@ def _complete(layers: Layers, empty: Layers, architecture: Structure) -> LayerMa
     return None
 
 
-def _likeliest(file: Fingerprint, empty: Layers, whole: Structure, contents: Weights) -> LayerMatch:
+def _best(file: Fingerprint, weightless: Layers, whole: Structure, expected: Weights) -> LayerMatch:
     """The match in which most tensors equal the known contents, then most shapes fit."""
     layers = file.structure.layers
-    known, present = _digests(whole, contents), _digests(file.structure, file.weights)
+    known, present = _digests(whole, expected), _digests(file.structure, file.weights)
 
     def score(match: LayerMatch) -> tuple[int, int]:
         equal = fitting = 0
@@ -133,7 +133,7 @@ def _likeliest(file: Fingerprint, empty: Layers, whole: Structure, contents: Wei
         return equal, fitting
 
     # The first of equal ones: by group, then by the name in the file, then by stable name.
-    best = max(_candidates(layers, empty, whole), key=score)
+    best = max(_candidates(layers, weightless, whole), key=score)
     if best.below is not None:
         return best
     return LayerMatch(_extended(best.layers, _by_name(layers, whole.weighted)))
@@ -145,13 +145,13 @@ def _extended(match: Pairs, more: Pairs) -> Pairs:
     return match | {p: own for p, own in more.items() if p not in match and own not in matched}
 
 
-def _candidates(layers: Layers, empty: Layers, architecture: Structure) -> Iterator[LayerMatch]:
-    every = [*layers, *empty]
-    groups, own = groups_of(architecture), {la.path: la.path for la in architecture.layers}
+def _candidates(layers: Layers, weightless: Layers, whole: Structure) -> Iterator[LayerMatch]:
+    every = [*layers, *weightless]
+    groups, own = groups_of(whole), {la.path: la.path for la in whole.layers}
     groups_in_file, paths_in_file = _groups_in(every), {la.path: la.path for la in every}
     yield LayerMatch(_with_inner(_join(groups_in_file, groups), every, own))
     yield LayerMatch(_join(paths_in_file, own))
-    yield LayerMatch(_by_name(layers, architecture.weighted))
+    yield LayerMatch(_by_name(layers, whole.weighted))
     for prefix in _prefixes(_groups_in(layers), groups):
         match = _with_inner(_join(groups_in_file, groups, prefix), every, own)
         yield LayerMatch(match, groups.get(prefix[:-1], ""))
@@ -204,11 +204,11 @@ def _by_name(layers: Layers, own_layers: Layers) -> Pairs:
     return {la.path: by_stable[in_file[la.path]] for la in layers if in_file[la.path] in by_stable}
 
 
-def _by_content(file: Fingerprint, whole: Structure, contents: Weights, match: Pairs) -> Pairs:
+def _by_content(file: Fingerprint, whole: Structure, expected: Weights, match: Pairs) -> Pairs:
     """Layers whose tensors are exactly those that one layer of the architecture had."""
     owners: dict[tuple[bytes, ...], list[str]] = {}
     matched = set(match.values())
-    for path, digests in _digests(whole, contents).items():
+    for path, digests in _digests(whole, expected).items():
         if path not in matched:
             owners.setdefault(digests, []).append(path)
     present = _digests(file.structure, file.weights)

@@ -21,20 +21,20 @@ def is_weights_only(structure: Structure) -> bool:
 def placed(
     file: Fingerprint,
     architecture: Fingerprint,
-    contents: Weights = (),
+    expected: Weights = (),
     own: bool = False,
-    bare: Layers = (),
+    weightless: Layers = (),
 ) -> Fingerprint:
     """The fingerprint of an architecture with the weights of a weights-only file.
 
-    The arguments are those of `match_layers`; `bare` layers are named without any tensor. The
+    The arguments are those of `match_layers`; `weightless` layers are named without any tensor. The
     weights of the architecture, if any, are used for state that no file contains.
     """
-    match = match_layers(file, bare, architecture.structure, contents, own)
+    match = match_layers(file, weightless, architecture.structure, expected, own)
     present = {layer.path for layer in file.structure.layers}
     layers = {path: name for path, name in match.layers.items() if path in present}
     filled = _filled(file, architecture, layers, own)
-    if not is_part(file.structure, bare, match, architecture.structure):
+    if not is_part(file.structure, weightless, match, architecture.structure):
         return filled
     not_stored = tuple(sorted({*filled.structure.not_stored, REST} - {SHARD}))
     return replace(filled, structure=replace(filled.structure, not_stored=not_stored))
@@ -116,32 +116,32 @@ def _filled_tensors(layer: Layer, from_file: Layer) -> Iterable[Tensor]:
     return (replace(t, shape=f.shape, dtype=f.dtype, index=f.index) for t, f in pairs)
 
 
-def is_part(file: Structure, empty: Layers, match: LayerMatch, architecture: Structure) -> bool:
+def is_part(file: Structure, weightless: Layers, match: LayerMatch, whole: Structure) -> bool:
     """Whether the layers that a file lacks are in other files, and not lost.
 
     A part is one of several shards, the file of an inner model, the head of the model, its body, or
     a small share of its layers. A file of the whole model names every layer, also those without
-    weights. So a layer of `empty`, named without tensors, or that only a file of the whole names,
-    shows a loss.
+    weights. So a layer that is named without tensors (`weightless`), or that only a file of the
+    whole names, shows a loss.
     """
     if SHARD in file.not_stored:
         return True
-    own = {path: architecture.by_path[name] for path, name in match.layers.items()}
+    own = {path: whole.by_path[name] for path, name in match.layers.items()}
     pairs = [(layer, own.get(layer.path)) for layer in file.layers]
     fit = all(its and Counter(shapes(layer)) == Counter(shapes(its)) for layer, its in pairs)
-    weighted = [layer.path for layer in architecture.weighted]
+    weighted = [layer.path for layer in whole.weighted]
     present = {its.path for _, its in pairs if its}
     missing = [path for path in weighted if path not in present]
-    named = {own[layer.path].path for layer in empty if layer.path in own}
+    named = {own[layer.path].path for layer in weightless if layer.path in own}
     if not fit or not present or not missing or named & {*missing}:
         return False
     if match.below is not None:
         return present == {path for path in weighted if path.startswith(f"{match.below}/")}
-    if _is_body(present, missing, named, architecture):
+    if _is_body(present, missing, named, whole):
         return True
-    inputs = {port.source.layer for port in architecture.inputs if port.source}
+    inputs = {port.source.layer for port in whole.inputs if port.source}
     small = len(present) <= _SMALL * len(weighted)
-    return not named & inputs and (small or _is_head(present, missing, named, architecture))
+    return not named & inputs and (small or _is_head(present, missing, named, whole))
 
 
 def _is_head(present: set[str], missing: list[str], named: set[str], whole: Structure) -> bool:

@@ -14,8 +14,8 @@ from fpcheck.codec import Array
 from fpcheck.errors import UnavailableError
 from fpcheck.fingerprint.outputs import Activation, Answer, answer, kept
 from fpcheck.fingerprint.structure import Structure
+from fpcheck.model.layer_watch import SQUASHING, LayerWatch, is_text, running_backend, to_numpy
 from fpcheck.model.live_graph import output_names, walk
-from fpcheck.model.recorder import SQUASHING, Recorder, is_text, running_backend, to_numpy
 from fpcheck.model.refusal_reasons import reason
 from fpcheck.model.user_code import attempt, raised
 
@@ -24,8 +24,8 @@ GRID = np.linspace(-8.0, 8.0, 65, dtype=np.float32)[None]
 
 
 @contextmanager
-def watched(model: Any, recorder: Recorder) -> Iterator[None]:
-    """A context in which every layer of the model reports to the recorder."""
+def watched(model: Any, watch: LayerWatch) -> Iterator[None]:
+    """A context in which every layer of the model reports to the watch."""
     with ExitStack() as changed:
         for place in walk(model):
             if place.covered:
@@ -34,10 +34,10 @@ def watched(model: Any, recorder: Recorder) -> Iterator[None]:
             if getattr(layer, "call", None) is not None:
                 quantized = getattr(layer, "quantization_mode", None) is not None
                 name = "quantized_call" if quantized else "call"
-                _report(changed, layer, name, partial(recorder.called, place.path, layer))
+                _report(changed, layer, name, partial(watch.called, place.path, layer))
             function = getattr(layer, "activation", None)
             if getattr(function, "__name__", None) in SQUASHING:
-                _report(changed, layer, "activation", partial(recorder.passed, squashed=True))
+                _report(changed, layer, "activation", partial(watch.passed, squashed=True))
         yield
 
 
@@ -89,16 +89,16 @@ def _tensors(arrays: list[Any]) -> list[Any]:
 Run = tuple[tuple[Answer, ...], tuple[Activation, ...]]
 # Outputs, and for each its logits and whether a softmax or sigmoid squashes them.
 Forward = tuple[list[Any], list[tuple[Any, bool]]]
-Caller = Callable[[Any, list[Any], Recorder], Forward]
+Caller = Callable[[Any, list[Any], LayerWatch], Forward]
 
 
-def forward(model: Any, arrays: list[Any], recorder: Recorder) -> Forward:
+def forward(model: Any, arrays: list[Any], watch: LayerWatch) -> Forward:
     """One run in inference mode."""
     import keras
 
-    with watched(model, recorder):
+    with watched(model, watch):
         outputs = keras.tree.flatten(_call(model, arrays))
-    return outputs, [recorder.logits(output) for output in outputs]
+    return outputs, [watch.logits(output) for output in outputs]
 
 
 def _call(model: Any, arrays: list[Any]) -> Any:
@@ -155,8 +155,8 @@ def run(
     """
     try:
         with ThreadPoolExecutor(1) as pool, running_backend().inference(), unchanged(model):
-            recorder = Recorder(pool if activations else None)
-            outputs, before = forward(model, arrays, recorder)
+            watch = LayerWatch(pool if activations else None)
+            outputs, before = forward(model, arrays, watch)
     except UnavailableError:
         raise
     except Exception as error:  # the code of a model may raise any class
@@ -169,7 +169,7 @@ def run(
         answer(name, to_numpy(logits), to_numpy(final), squashed)
         for name, final, (logits, squashed) in zip(names, outputs, before, strict=True)
     )
-    return answers, recorder.activations()
+    return answers, watch.activations()
 
 
 def _not_run(error: Exception) -> UnavailableError:

@@ -17,11 +17,11 @@ from fpcheck.fingerprint.undone import Undone, Wanted
 from fpcheck.fingerprint.weights import measure
 from fpcheck.model.environment import environment
 from fpcheck.model.execution import Run, named_functions, predicted, run
+from fpcheck.model.layer_watch import running_backend
 from fpcheck.model.live_graph import graph_of
 from fpcheck.model.live_structure import read_structure, read_tensors, vocabulary_words
 from fpcheck.model.preprocessing import applied, mistakes, prepare, right_step
-from fpcheck.model.questions import IMAGENET_CLASSES, Label, OutputPlan
-from fpcheck.model.recorder import running_backend
+from fpcheck.model.questions import IMAGENET_CLASSES, Label, OutputRequest
 from fpcheck.model.sensitivity import reach
 from fpcheck.model.user_code import attempt
 
@@ -64,36 +64,36 @@ class LiveKerasModel:
         """See `Contents`."""
         return vocabulary_words(self.model)
 
-    def outputs(self, plan: OutputPlan) -> Outputs:
+    def outputs(self, request: OutputRequest) -> Outputs:
         """See `LiveModel`."""
-        raw = plan.probes.make()
-        arrays = prepare(plan.probes, raw, plan.preprocess)
+        raw = request.probes.make()
+        arrays = prepare(request.probes, raw, request.preprocess)
         first = run(self.model, arrays, activations=True)
         taken = Outputs(
-            probes=plan.probes,
-            preprocess=plan.preprocess,
+            probes=request.probes,
+            preprocess=request.preprocess,
             answers=first[0],
             activations=first[1],
             environment=environment(self.backend),
             functions=named_functions(self.structure()),
         )
-        if not plan.recording:
+        if not request.recording:
             return taken
         noise = self._noise(arrays, first)
-        alternatives = self._alternatives(plan, raw, arrays, first[0])
+        alternatives = self._alternatives(request, raw, arrays, first[0])
         return msgspec.structs.replace(taken, noise=noise, alternatives=alternatives)
 
-    def answers(self, plan: OutputPlan) -> tuple[Answer, ...]:
+    def answers(self, request: OutputRequest) -> tuple[Answer, ...]:
         """See `LiveModel`."""
-        return run(self.model, _inputs(plan))[0]
+        return run(self.model, _inputs(request))[0]
 
-    def reach(self, plan: OutputPlan) -> Reach:
+    def reach(self, request: OutputRequest) -> Reach:
         """See `LiveModel`."""
-        return reach(self.model, _inputs(plan), plan.allowed, self.disposable)
+        return reach(self.model, _inputs(request), request.allowed, self.disposable)
 
-    def noise(self, plan: OutputPlan) -> Noise:
+    def noise(self, request: OutputRequest) -> Noise:
         """See `LiveModel`."""
-        arrays = _inputs(plan)
+        arrays = _inputs(request)
         return self._noise(arrays, run(self.model, arrays, activations=True))
 
     def predict(self, images: Array, preprocess: str) -> Array:
@@ -146,26 +146,26 @@ class LiveKerasModel:
         return largest_difference(_logits(answers), joined)
 
     def _alternatives(
-        self, plan: OutputPlan, raw: list[Array], right: list[Array], answers: tuple[Answer, ...]
+        self, how: OutputRequest, raw: list[Array], right: list[Array], answers: tuple[Answer, ...]
     ) -> dict[str, tuple[Array, ...]]:
-        images = plan.probes.images
+        images = how.probes.images
         if not images:
             return {}
         found: dict[str, tuple[Array, ...]] = {}
-        right_way = right_step(plan.probes, images[0], plan.preprocess)
-        usual = mistakes(plan.preprocess, raw[images[0]].shape[-1], right_way)
+        right_way = right_step(how.probes, images[0], how.preprocess)
+        usual = mistakes(how.preprocess, raw[images[0]].shape[-1], right_way)
         for name, wrong in usual.items():
             arrays = [wrong(a) if i in images else right[i] for i, a in enumerate(raw)]
             if all(np.array_equal(a, b) for a, b in zip(arrays, right, strict=True)):
                 continue
             logits = _logits(run(self.model, arrays)[0])
-            if largest_difference(_logits(answers), logits) > plan.allowed:
+            if largest_difference(_logits(answers), logits) > how.allowed:
                 found[name] = logits
         return found
 
 
-def _inputs(plan: OutputPlan) -> list[Array]:
-    return prepare(plan.probes, plan.probes.make(), plan.preprocess)
+def _inputs(request: OutputRequest) -> list[Array]:
+    return prepare(request.probes, request.probes.make(), request.preprocess)
 
 
 def _logits(answers: tuple[Answer, ...]) -> tuple[Array, ...]:

@@ -16,16 +16,16 @@ from fpcheck.fingerprint.probe_values import first_words
 from fpcheck.fingerprint.structure import ROOT, Layer, Structure, Tensor, trains
 from fpcheck.model import live_graph
 from fpcheck.model.custom_layers import attributes, code_digest, custom_config, saved_assets
+from fpcheck.model.layer_watch import to_numpy
 from fpcheck.model.live_graph import Place, graph_of, is_builtin, is_custom, own_variables, walk
-from fpcheck.model.recorder import to_numpy
 from fpcheck.model.user_code import attempt
 
 
 def read_structure(model: Any) -> Structure:
     """The structure of a Keras model; FpcheckError if it is not built."""
     places = walk(model)
-    bare = not any(own_variables(place.layer) for place in places)
-    if not model.built or (bare and not all(getattr(p.layer, "built", True) for p in places)):
+    weightless = not any(own_variables(place.layer) for place in places)
+    if not model.built or (weightless and not all(getattr(p.layer, "built", True) for p in places)):
         fact = f"model '{model.name}' is not built: its layers have no weights yet"
         raise FpcheckError(fact, "Give it an Input, or call it once on data of the right shape.")
     paths = {id(place.layer): place.path for place in places}

@@ -7,6 +7,7 @@ from typing import Any
 from fpcheck.codec import PathText
 from fpcheck.errors import FpcheckError, UnavailableError
 from fpcheck.files.address import shown
+from fpcheck.files.refusals import NAME_ARCHITECTURE
 from fpcheck.formats.format import Contains
 from fpcheck.formats.raw_file import raw_file
 from fpcheck.formats.recognition import recognise
@@ -117,11 +118,8 @@ def _load_file(source: Source, options: Options) -> tuple[Any, str]:
         model = load(parse(options.model), inner).model
         return _filled(model, source, f"--model {shown(options.model)}"), kind.name
     if not whole:
-        raise FpcheckError(
-            f"{source.text}: contains weights only, no architecture",
-            "Name the architecture: --model resnet50, --model FILE.keras or "
-            "--model package.module:function.",
-        )
+        fact = f"{source.text}: contains weights only, no architecture"
+        raise FpcheckError(fact, NAME_ARCHITECTURE)
     objects = custom_objects(options.custom_objects)
     with explained(said, partial(_refused, source, written)), built_once():
         return kind.code.load(path, objects, not options.trust), kind.name

@@ -34,11 +34,11 @@ class FileContents:
         self.notes = self._reading.notes
 
     def place(
-        self, architecture: Fingerprint, contents: Sequence[Measurement] = (), own: bool = False
+        self, architecture: Fingerprint, expected: Sequence[Measurement] = (), own: bool = False
     ) -> None:
         """Give weights without an architecture their places in one; see `layout.placement`."""
-        bare = self._reading.weightless
-        self._place = lambda read: placed(read, architecture, contents, own, bare)
+        weightless = self._reading.weightless
+        self._place = lambda read: placed(read, architecture, expected, own, weightless)
         self._take(self._reading)
 
     def structure(self) -> Structure:
@@ -56,7 +56,7 @@ class FileContents:
 
     def undone(self, wanted: tuple[Wanted, ...]) -> tuple[Undone | None, ...]:
         """See `Contents`."""
-        reading = self._file.closer(wanted)
+        reading = self._file.look_closely(wanted)
         self.others = {digest: name for name, digest in reading.others}
         return reading.undone
 
@@ -83,7 +83,7 @@ class OpenedModel:
             be run.
         format: the name of its format.
         backend: what it runs on, or would.
-        file: the contents, where they are read from a file; else None.
+        file_contents: the same, where they are read from a file; else None.
         notes: what a person should know of how it was opened.
         static: whether it must not be run.
     """
@@ -92,11 +92,11 @@ class OpenedModel:
     start: Callable[[], LiveModel] | None
     format: str
     backend: str
-    file: FileContents | None = None
+    file_contents: FileContents | None = None
     _live: LiveModel | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        self.notes = list(self.file.notes) if self.file else []
+        self.notes = list(self.file_contents.notes) if self.file_contents else []
         self.static = self.start is None
 
     def running(self) -> LiveModel:
@@ -121,9 +121,9 @@ class OpenedModel:
 
     def completed(self, read: Fingerprint) -> Fingerprint:
         """The fingerprint that was read, with what its file does not store from the live model."""
-        if self.file is None:
+        if self.file_contents is None:
             return read
         live = self.running()
-        weights = live.weights(frozenset(self.file.digests()))
-        whole = completed(self.file.fingerprint, Fingerprint(live.structure(), weights))
+        weights = live.weights(frozenset(self.file_contents.digests()))
+        whole = completed(self.file_contents.fingerprint, Fingerprint(live.structure(), weights))
         return Fingerprint(whole.structure) if read.weights is None else whole

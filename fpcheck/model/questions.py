@@ -35,7 +35,7 @@ class Contents(Protocol):
         """Words of its vocabularies, a few hundred at most."""
 
 
-class OutputPlan(Value, frozen=True, eq=False):
+class OutputRequest(Value, frozen=True, eq=False):
     """How to run a model on probes.
 
     Attributes:
@@ -64,16 +64,16 @@ class Label(Value, frozen=True):
 class LiveModel(Contents, Protocol):
     """A model in memory, here or in a worker: it can be read, and run."""
 
-    def outputs(self, plan: OutputPlan) -> Outputs:
+    def outputs(self, request: OutputRequest) -> Outputs:
         """Its outputs and activations; UnavailableError where it cannot be run."""
 
-    def answers(self, plan: OutputPlan) -> tuple[Answer, ...]:
+    def answers(self, request: OutputRequest) -> tuple[Answer, ...]:
         """Its outputs alone."""
 
-    def reach(self, plan: OutputPlan) -> Reach:
-        """Which weighted layers the plan's probes do not reach."""
+    def reach(self, request: OutputRequest) -> Reach:
+        """Which weighted layers the request's probes do not reach."""
 
-    def noise(self, plan: OutputPlan) -> Noise:
+    def noise(self, request: OutputRequest) -> Noise:
         """How much its outputs vary without any change."""
 
     def predict(self, images: Array, preprocess: str) -> Array:

@@ -13,8 +13,8 @@ from fpcheck.codec import Array
 from fpcheck.errors import UnavailableError
 from fpcheck.fingerprint.outputs import Reach, largest_difference
 from fpcheck.model.execution import forward, restored, run
+from fpcheck.model.layer_watch import LayerWatch, running_backend, to_numpy
 from fpcheck.model.live_graph import Place, own_variables, walk
-from fpcheck.model.recorder import Recorder, running_backend, to_numpy
 from fpcheck.model.user_code import attempt
 
 # Each value of a layer is changed by this share of the tensor's RMS, or by ten times the allowed
@@ -82,7 +82,7 @@ def _projected(model: Any, arrays: list[Array]) -> tuple[Any, list[Any]]:
     """A random projection of all logits of a model, and the logits."""
     import keras
 
-    _, before = forward(model, arrays, Recorder())
+    _, before = forward(model, arrays, LayerWatch())
     logits = [keras.ops.cast(tensor, "float32") for tensor, _ in before]
     parts = [keras.ops.sum(keras.ops.multiply(t, _signs(t.shape))) for t in logits]
     return sum(parts[1:], parts[0]), logits

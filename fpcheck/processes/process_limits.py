@@ -42,7 +42,7 @@ def bound(bounds: Bounds) -> None:
     At the limit of processor time `SIGXCPU` ends it, also in a loop of a library. Time in which it
     waits, or is stopped, or the machine is busy, does not count.
     """
-    global _bounds  # as the limits are that the system keeps
+    global _bounds  # one per process, like the system's limits
     signal.signal(signal.SIGXCPU, signal.SIG_DFL)  # the parent may ignore it
     _bounds = bounds
     for what, most in (

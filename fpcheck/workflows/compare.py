@@ -1,7 +1,7 @@
 """Compare a source with its golden: plan, open, measure, evaluate.
 
-What is measured is decided here, and with it whether outputs are `proved`: they follow from equal
-structure and weights, so that the model need not be run.
+What is measured is decided here; `comparison.proof` says whether outputs follow from the rest, so
+that the model need not be run.
 """
 
 import time
@@ -26,12 +26,12 @@ from fpcheck.layout.placement import is_weights_only
 from fpcheck.layout.storage_gaps import says_less
 from fpcheck.model.environment import environment, lacking
 from fpcheck.model.opened_model import OpenedModel
-from fpcheck.model.questions import OutputPlan
+from fpcheck.model.questions import OutputRequest
 from fpcheck.model.source import Kind, Options, Source
 from fpcheck.progress import Progress, silent
 from fpcheck.report.report import Report, timed
-from fpcheck.workflows.evaluation import Candidate, Levels, evaluate
-from fpcheck.workflows.golden_by_structure import matched
+from fpcheck.workflows.evaluation import Candidate, LevelResults, evaluate
+from fpcheck.workflows.golden_by_structure import golden_of_structure
 from fpcheck.workflows.open_model import open_model
 from fpcheck.workflows.plan import Choice, ComparePlan, CompareRequest, comparison_plan, with_golden
 
@@ -48,24 +48,24 @@ def compare_source(
     source: object,
     request: CompareRequest,
     options: Options,
-    remote: "WorkerClient | None" = None,
+    worker: "WorkerClient | None" = None,
     progress: Progress = silent,
     choice: Choice | None = None,
     more: More = lambda report, *_: report,
 ) -> Report:
     """Compare a source with its golden, and diagnose what differs.
 
-    A `remote` worker is used where one is needed, and stays open. `choice` is the golden, if the
+    The `worker` is used where one is needed, and stays open. `choice` is the golden, if the
     caller has one; `more` adds to the report while the model is open. FpcheckError if there is no
     such source or golden, or one is refused.
     """
     start = time.monotonic()
     with (
         comparison_plan(source, request, options, choice) as plan,
-        open_model(plan, remote, progress) as model,
+        open_model(plan, worker, progress) as model,
     ):
         if plan.choice is None:
-            plan = with_golden(plan, matched(plan, model.contents.structure()))
+            plan = with_golden(plan, golden_of_structure(plan, model.contents.structure()))
         assert plan.choice is not None
         candidate = _measured(model, plan, plan.choice, progress)
         report = evaluate(plan.choice, candidate, plan.request, model)
@@ -78,8 +78,8 @@ def _measured(
     """Measure what the golden contains and the verdict asks for, and no more."""
     recorded = choice.golden.fingerprint
     levels = _if_equal(recorded.levels, plan.request.levels)
-    if is_weights_only(model.contents.structure()) and model.file is not None:
-        model.file.place(Fingerprint(recorded.structure), recorded.weights or ())
+    if is_weights_only(model.contents.structure()) and model.file_contents is not None:
+        model.file_contents.place(Fingerprint(recorded.structure), recorded.weights or ())
     measured = Fingerprint(model.contents.structure())
     if is_weights_only(measured.structure):
         levels["structure"] = LevelResult("skipped", NO_ARCHITECTURE)
@@ -97,9 +97,9 @@ def _measured(
     return Candidate(plan.source.text, model.format, measured, levels, notes)
 
 
-def _if_equal(recorded: Collection[Level], asked: Collection[str] | None) -> Levels:
+def _if_equal(recorded: Collection[Level], asked: Collection[str] | None) -> LevelResults:
     """How each level ends if nothing differs, by what the golden contains and the user asks for."""
-    levels: Levels = {level: LevelResult("pass") for level in LEVELS}
+    levels: LevelResults = {level: LevelResult("pass") for level in LEVELS}
     for level in LEVELS[1:]:  # the structure is read in any case: all else is compared by it
         if level not in recorded:
             levels[level] = LevelResult("skipped", NOT_IN_GOLDEN)
@@ -127,7 +127,7 @@ def _with_outputs(
         return measured, LevelResult("skipped", NO_ARCHITECTURE)
     progress("running the model on its probes")
     try:
-        outputs = model.running().outputs(OutputPlan(golden.outputs.probes, plan.preprocess))
+        outputs = model.running().outputs(OutputRequest(golden.outputs.probes, plan.preprocess))
     except UnavailableError as error:
         why = f"; not proved: {unproved}" if unproved else ""
         return measured, LevelResult("skipped", error.fact + why)

@@ -15,7 +15,7 @@ from fpcheck.model.source import Kind, Options, parse
 from fpcheck.progress import Progress, silent
 from fpcheck.report.report import Report, timed
 from fpcheck.workflows.compare import compare_source
-from fpcheck.workflows.evaluation import Candidate, Levels, compare_goldens, evaluate
+from fpcheck.workflows.evaluation import Candidate, LevelResults, compare_goldens, evaluate
 from fpcheck.workflows.plan import Choice, CompareRequest, RecordRequest, resolve
 from fpcheck.workflows.record import unstored
 
@@ -30,15 +30,14 @@ def diff_sources(
 ) -> Report:
     """Compare two; the first is the reference. `NAME@VERSION` names a golden, all else a source."""
     start = time.monotonic()
-    ours, theirs = _golden(first, goldens), _golden(second, goldens)
-    report = None
-    if ours is None and theirs is None:
-        report = _equal_files(first, second, options, progress)
+    first_golden, second_golden = _golden(first, goldens), _golden(second, goldens)
+    neither = first_golden is None and second_golden is None
+    report = _equal_files(first, second, options, progress) if neither else None
     if report is None:
         request = RecordRequest(goldens=goldens, preprocess=preprocess)
-        choice = _choice(first, ours or unstored(first, request, options, progress)[0])
-        if theirs is not None:
-            report = compare_goldens(choice, theirs)
+        choice = _choice(first, first_golden or unstored(first, request, options, progress)[0])
+        if second_golden is not None:
+            report = compare_goldens(choice, second_golden)
         else:
             asked = CompareRequest(goldens=goldens)
             report = compare_source(second, asked, options, None, progress, choice)
@@ -70,7 +69,7 @@ def _equal_files(
         return None
     proved = LevelResult("proved", "same weights and configuration, no custom code")
     equal = LevelResult("pass")
-    levels: Levels = {"structure": equal, "weights": equal, "outputs": proved}
+    levels: LevelResults = {"structure": equal, "weights": equal, "outputs": proved}
     candidate = Candidate(other.source.text, other.source.format, measured, levels, notes)
     return evaluate(choice, candidate, CompareRequest())
 

@@ -9,7 +9,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from fpcheck.codec import Value
-from fpcheck.comparison.compare import Closer, Comparison, compare_fingerprints
+from fpcheck.comparison.compare import CloserLook, Comparison, compare_fingerprints
 from fpcheck.comparison.finding import NOT_COMPARED, Finding
 from fpcheck.comparison.verdict import LevelResult, decide_verdict, judge_level
 from fpcheck.errors import FpcheckError
@@ -20,7 +20,7 @@ from fpcheck.fingerprint.undone import Undone, Wanted
 from fpcheck.golden.golden import Golden
 from fpcheck.golden.store import Entry, reachable
 from fpcheck.model.opened_model import OpenedModel
-from fpcheck.model.questions import OutputPlan
+from fpcheck.model.questions import OutputRequest
 from fpcheck.report.report import Report
 from fpcheck.report.result import CandidateRef, Diagnosis, GoldenRef
 from fpcheck.wording import some
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 # At most so many tensors are looked at: what happened to more shows in the first of them.
 MOST_TENSORS = 2000
-Levels = dict[Level, LevelResult]
+LevelResults = dict[Level, LevelResult]
 
 
 class Candidate(Value, frozen=True, eq=False):
@@ -39,6 +39,7 @@ class Candidate(Value, frozen=True, eq=False):
 
     Attributes:
         source: as the report names it.
+        format: the name of its format.
         fingerprint: as much as the golden contains and the verdict asks for.
         if_equal: how each level ends if nothing differs: `pass` where it was measured.
         notes: what a person should know of how it was measured.
@@ -47,7 +48,7 @@ class Candidate(Value, frozen=True, eq=False):
     source: str
     format: str
     fingerprint: Fingerprint
-    if_equal: Levels
+    if_equal: LevelResults
     notes: tuple[str, ...] = ()
 
 
@@ -66,11 +67,11 @@ def evaluate(
     if comparison.rest:
         levels, notes = _of_part(comparison, levels, notes)
     differs = any(result.status == "fail" for result in levels.values())
-    own, other = _content_id(golden.fingerprint), _content_id(candidate.fingerprint)
+    golden_id, candidate_id = _content_id(golden.fingerprint), _content_id(candidate.fingerprint)
     return Report(
         verdict=decide_verdict(levels, golden.fingerprint.levels, asked),
-        golden=GoldenRef(golden.name, golden.version, own, choice.why, golden.note),
-        candidate=CandidateRef(candidate.source, candidate.format, other),
+        golden=GoldenRef(golden.name, golden.version, golden_id, choice.why, golden.note),
+        candidate=CandidateRef(candidate.source, candidate.format, candidate_id),
         levels=levels,
         first_divergent_layer=comparison.first_divergent_layer if differs else None,
         findings=[f for f in findings if _is_shown(f, if_equal, levels)],
@@ -81,7 +82,7 @@ def evaluate(
     )
 
 
-def _is_shown(finding: Finding, if_equal: Levels, judged: Levels) -> bool:
+def _is_shown(finding: Finding, if_equal: LevelResults, judged: LevelResults) -> bool:
     """Whether its level was looked at; what was left out of it is shown too."""
     if finding.code == NOT_COMPARED:
         return if_equal[finding.level].status == "pass"
@@ -89,8 +90,8 @@ def _is_shown(finding: Finding, if_equal: Levels, judged: Levels) -> bool:
 
 
 def _of_part(
-    comparison: Comparison, levels: Levels, notes: Sequence[str]
-) -> tuple[Levels, tuple[str, ...]]:
+    comparison: Comparison, levels: LevelResults, notes: Sequence[str]
+) -> tuple[LevelResults, tuple[str, ...]]:
     """How levels ended for a file that contains a part of a model, and what it lacks."""
     every = [layer.path for layer in comparison.golden.structure.layers if layer.stored]
     held = [path for path in every if path not in comparison.rest]
@@ -106,7 +107,7 @@ def _of_part(
 def compare_goldens(choice: Choice, other: Golden) -> Report:
     """The report on two goldens: no model is open."""
     golden, measured = choice.golden.fingerprint, other.fingerprint
-    levels: Levels = {level: LevelResult("skipped", "not on both sides") for level in LEVELS}
+    levels: LevelResults = {level: LevelResult("skipped", "not on both sides") for level in LEVELS}
     levels |= {level: LevelResult("pass") for level in golden.levels if level in measured.levels}
     if levels["outputs"].status == "pass" and not _same_probes(golden, measured):
         levels["outputs"] = LevelResult("skipped", "other probes or preprocessing")
@@ -116,18 +117,18 @@ def compare_goldens(choice: Choice, other: Golden) -> Report:
 
 
 def _same_probes(first: Fingerprint, second: Fingerprint) -> bool:
-    ours, theirs = first.outputs, second.outputs
-    if ours is None or theirs is None or ours.preprocess != theirs.preprocess:
+    expected, actual = first.outputs, second.outputs
+    if expected is None or actual is None or expected.preprocess != actual.preprocess:
         return False
-    if ours.probes.inputs != theirs.probes.inputs:
+    if expected.probes.inputs != actual.probes.inputs:
         return False
-    made = zip(ours.probes.make(), theirs.probes.make(), strict=True)
+    made = zip(expected.probes.make(), actual.probes.make(), strict=True)
     return all(np.array_equal(a, b) for a, b in made)
 
 
 def _content_id(measured: Fingerprint) -> str | None:
     """The content id as users see it; None where weights were not measured."""
-    return digest.text(own) if (own := measured.content_id) else None
+    return digest.text(content_id) if (content_id := measured.content_id) else None
 
 
 def _diagnosed(
@@ -136,23 +137,23 @@ def _diagnosed(
     from fpcheck.diagnosis import diagnose  # a match, which is the usual case, needs no rule
 
     if model is not None and comparison.errors:
-        comparison = replace(comparison, closer=_closer_look(model, comparison))
+        comparison = replace(comparison, closer_look=_closer_look(model, comparison))
     word = "first" if choice.first else "golden"
     return diagnose(comparison, lambda: _neighbours(choice.golden, goldens), word)
 
 
-def _closer_look(model: OpenedModel, comparison: Comparison) -> Closer:
+def _closer_look(model: OpenedModel, comparison: Comparison) -> CloserLook:
     """What a model that differs shows while it is still open."""
     undone, structure, noise = _undone(model, comparison), None, None
-    others = model.file.others if model.file else {}
+    others = model.file_contents.others if model.file_contents else {}
     golden, candidate = comparison.golden.outputs, comparison.candidate.outputs
     if candidate is not None:
         with suppress(FpcheckError):  # what really runs may have other code than a file names
             structure = model.running().structure()
     if golden is not None and candidate is not None and comparison.only_outputs:
         with suppress(FpcheckError):  # it ran once; what it does now is no evidence
-            noise = model.running().noise(OutputPlan(golden.probes, candidate.preprocess))
-    return Closer(undone, others, structure, noise)
+            noise = model.running().noise(OutputRequest(golden.probes, candidate.preprocess))
+    return CloserLook(undone, others, structure, noise)
 
 
 def _undone(model: OpenedModel, comparison: Comparison) -> dict[tuple[str, int], Undone]:

@@ -76,8 +76,8 @@ def gate(
     inside = {path for path in chosen if path.resolve().is_relative_to(folder.resolve())}
     outcomes = [_check_golden(path) for path in sorted({p.with_suffix(".yaml") for p in inside})]
     request = CompareRequest(goldens=goldens, levels=levels)
-    with WorkerClient() as remote:  # one worker for all, started where outputs must be run
-        how = options or Options(), remote, progress
+    with WorkerClient() as worker:  # one worker for all, started where outputs must be run
+        how = options or Options(), worker, progress
         for path in (path for path in chosen if path not in inside):
             other = path.is_file() and not path.name.lower().endswith(gate_suffixes())
             if other or located.ignores(path):
@@ -113,10 +113,10 @@ def _check_rewritten(path: Path) -> None:
 
 
 def _check_model(
-    path: Path, request: CompareRequest, options: Options, remote: WorkerClient, progress: Progress
+    path: Path, request: CompareRequest, options: Options, worker: WorkerClient, progress: Progress
 ) -> Outcome:
     try:
-        return Outcome(path, compare_source(path, request, options, remote, progress))
+        return Outcome(path, compare_source(path, request, options, worker, progress))
     except NotAModelError as error:
         if _is_expected(path, request):
             return Outcome(path, error=str(error))

@@ -6,6 +6,7 @@ from fpcheck.comparison.compare import compare_fingerprints
 from fpcheck.comparison.likeness import LEAST_SIMILAR, likeness
 from fpcheck.comparison.tolerance import Tolerances
 from fpcheck.errors import FpcheckError
+from fpcheck.files.refusals import NAME_ARCHITECTURE
 from fpcheck.fingerprint import digest
 from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.structure import Structure
@@ -17,11 +18,10 @@ from fpcheck.layout.placement import is_weights_only
 from fpcheck.layout.storage_gaps import alike
 from fpcheck.model.applications import APPLICATIONS
 from fpcheck.wording import command, given
-from fpcheck.workflows.next_commands import NAME_ARCHITECTURE
 from fpcheck.workflows.plan import Choice, ComparePlan
 
 
-def matched(plan: ComparePlan, structure: Structure) -> Choice:
+def golden_of_structure(plan: ComparePlan, structure: Structure) -> Choice:
     """The golden of a source's structure; FpcheckError names the nearest if there is not one."""
     for store in stores(plan.request.goldens):
         choice = _by_structure(store, structure, plan)
@@ -76,8 +76,8 @@ def _fits(structure: Structure, entry: Entry, head: Head) -> bool:
     golden = Fingerprint(entry.load().fingerprint.structure)
     if is_weights_only(structure):
         return placement.fits(structure, golden.structure)
-    theirs, ours = alike(golden, Fingerprint(structure))
-    return ours.structure.shape_key == theirs.structure.shape_key
+    expected, actual = alike(golden, Fingerprint(structure))
+    return actual.structure.shape_key == expected.structure.shape_key
 
 
 def _nearest(structure: Structure, goldens: str | Path | None) -> tuple[Golden | None, float]:

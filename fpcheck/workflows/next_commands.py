@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from fpcheck.errors import FpcheckError
+from fpcheck.files.refusals import NAME_ARCHITECTURE
 from fpcheck.fingerprint.levels import LEVELS
-from fpcheck.formats import contents_of
+from fpcheck.formats import kind_of_format
 from fpcheck.formats.format import Contains
 from fpcheck.golden.document import Head
 from fpcheck.golden.store import Entry, find, goldens_folder, shipped
@@ -12,11 +13,6 @@ from fpcheck.model.source import Options, parse
 from fpcheck.report.report import Report
 from fpcheck.wording import command, given
 from fpcheck.workflows.plan import CompareRequest, settings_of, with_settings
-
-NAME_ARCHITECTURE = (
-    "Name the architecture: --model resnet50, --model FILE.keras or "
-    "--model package.module:function."
-)
 
 
 def to_accept(
@@ -48,7 +44,7 @@ def to_record_next(
         asked |= _place(entry, head, request, options)
     except FpcheckError:  # the golden was removed: the options alone must do
         pass
-    weights_only = contents_of(report.candidate.format) is Contains.WEIGHTS
+    weights_only = kind_of_format(report.candidate.format) is Contains.WEIGHTS
     if weights_only and with_settings(options, settings_of(parse(source))).model is None:
         own["model"] = _architecture(head)
         if own["model"] is None:
@@ -73,7 +69,7 @@ def _place(
 
 def _architecture(head: Head | None) -> str | None:
     """What a golden was recorded from, if that still is a model with an architecture."""
-    if head is None or contents_of(head.source.format) not in (None, Contains.MODEL):
+    if head is None or kind_of_format(head.source.format) not in (None, Contains.MODEL):
         return None
     try:
         return parse(head.source.text).text

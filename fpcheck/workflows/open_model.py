@@ -15,7 +15,7 @@ from fpcheck.files.address import is_address, shown
 from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.structure import REST
-from fpcheck.formats import contents_of
+from fpcheck.formats import kind_of_format
 from fpcheck.formats.format import Contains
 from fpcheck.formats.model_file import ModelFile
 from fpcheck.golden.store import shipped
@@ -32,7 +32,7 @@ from fpcheck.workflows.plan import Plan, opening_plan
 if TYPE_CHECKING:
     from fpcheck.model.worker_client import WorkerClient
 
-Worker = Callable[[], "WorkerClient"]
+GetWorker = Callable[[], "WorkerClient"]
 # What Keras would do with a file of weights alone whose tensors fpcheck finds by their names.
 _FROZEN = (
     "every tensor is in the file under its name, but trainable was different for {} when the file "
@@ -47,11 +47,11 @@ _MISPLACED = (
 
 @contextmanager
 def open_model(
-    plan: Plan, remote: "WorkerClient | None" = None, progress: Progress = silent
+    plan: Plan, worker: "WorkerClient | None" = None, progress: Progress = silent
 ) -> Iterator[OpenedModel]:
     """An open model: in this process for a model in memory, read for a file, else in a worker.
 
-    A `remote` worker is used where one is needed, and stays open.
+    The `worker` is used where one is needed, and stays open; one of its own ends.
     """
     progress(f"loading {plan.source.text}")
     _check_options(plan.source, plan.options)
@@ -61,19 +61,19 @@ def open_model(
     with ExitStack() as own:
 
         @cache
-        def worker() -> "WorkerClient":
-            if remote is not None:
-                return remote
+        def get_worker() -> "WorkerClient":
+            if worker is not None:
+                return worker
             from fpcheck.model.worker_client import WorkerClient  # reading a file needs none
 
             return own.enter_context(WorkerClient())
 
         if plan.file is not None:
-            yield _read(plan, plan.file, worker)
+            yield _read(plan, plan.file, get_worker)
             return
-        client, bare = worker(), plan.bare and plan.source.kind is Kind.APPLICATION
+        client = get_worker()
         with brought(plan.source, plan.options) as (local, given):
-            client.open(local, given, bare)
+            client.open(local, given, plan.architecture_only)
         yield OpenedModel(client.model, lambda: client.model, client.format, client.backend)
 
 
@@ -131,25 +131,25 @@ def brought(source: Source, options: Options) -> Iterator[tuple[Source, Options]
         )
 
 
-def _read(plan: Plan, file: ModelFile, worker: Worker) -> OpenedModel:
+def _read(plan: Plan, file: ModelFile, get_worker: GetWorker) -> OpenedModel:
     """What is read of a file; weights alone are placed in the architecture of `--model`."""
     source, options = plan.source, plan.options
-    remote = not source.local or is_address(options.model or "")
-    if plan.runs and not remote and not options.static:
-        worker().begin(source, options)
+    at_address = not source.local or is_address(options.model or "")
+    if plan.runs and not at_address and not options.static:
+        get_worker().begin(source, options)
     file.begin(plan.known)
 
     def start() -> LiveModel:
         with brought(source, options) as (local, given):
-            worker().open(local, given)
-        return worker().model
+            get_worker().open(local, given)
+        return get_worker().model
 
     read = FileContents(file)
     backend = options.backend or chosen_backend()
     model = OpenedModel(read, None if options.static else start, read.format, backend, read)
     if options.model is not None and is_weights_only(read.structure()):
-        model.notes += _place(read, source, options.model, _architecture(options, worker))
-    if contents_of(model.format) is Contains.ARCHITECTURE and not plan.bare:
+        model.notes += _place(read, source, options.model, _architecture(options, get_worker))
+    if kind_of_format(model.format) is Contains.ARCHITECTURE and not plan.architecture_only:
         raise FpcheckError(
             f"{source.text}: contains an architecture only, no weights",
             f"Give the file of its weights, with --model {source.text}.",
@@ -186,7 +186,7 @@ def check_whole(model: OpenedModel, plan: Plan) -> None:
         )
 
 
-def _architecture(options: Options, worker: Worker) -> Fingerprint:
+def _architecture(options: Options, get_worker: GetWorker) -> Fingerprint:
     """The structure that `--model` names, and state that no weights file contains."""
     plain = msgspec.structs.replace(options, weights=Options().weights, model=None)
     with opening_plan(options.model, plain) as plan:
@@ -195,8 +195,8 @@ def _architecture(options: Options, worker: Worker) -> Fingerprint:
             entry = shipped().entry(plan.source.name)
         if entry is not None:  # nothing need be built for it
             return entry.load().fingerprint
-        bare = msgspec.structs.replace(plan, bare=True)
-        with open_model(bare, None if kind is Kind.FILE else worker()) as model:
+        plan = msgspec.structs.replace(plan, architecture_only=kind is not Kind.CALLABLE)
+        with open_model(plan, None if kind is Kind.FILE else get_worker()) as model:
             structure = model.contents.structure()
             if kind is Kind.APPLICATION:
                 return Fingerprint(structure)

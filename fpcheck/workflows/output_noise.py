@@ -12,7 +12,7 @@ from fpcheck.errors import FpcheckError
 from fpcheck.fingerprint.measurement import Measurement
 from fpcheck.fingerprint.outputs import Outputs, Reach, largest_difference
 from fpcheck.model.opened_model import OpenedModel
-from fpcheck.model.questions import OutputPlan
+from fpcheck.model.questions import OutputRequest
 from fpcheck.model.source import Kind, Options, Source
 from fpcheck.model.worker_client import WorkerClient
 from fpcheck.workflows.open_model import brought
@@ -23,30 +23,30 @@ LARGEST_NOISE = 0.01
 
 
 def measured_outputs(
-    model: OpenedModel, source: Source, options: Options, plan: OutputPlan, weights: Weights | None
+    model: OpenedModel, source: Source, options: Options, how: OutputRequest, read: Weights | None
 ) -> Outputs:
     """The outputs of a model, their noise, and which layers the probes reach.
 
     FpcheckError if they are not finite or vary, or if a function returns other weights each time.
     """
     if source.kind is Kind.MEMORY:
-        outputs = model.running().outputs(plan)
-        _check_sound(source, outputs, plan.allowed)
-        return replace(outputs, reach=model.running().reach(plan))
-    known = (weights or model.contents.weights()) if source.kind is Kind.CALLABLE else None
+        outputs = model.running().outputs(how)
+        _check_sound(source, outputs, how.allowed)
+        return replace(outputs, reach=model.running().reach(how))
+    known = (read or model.contents.weights()) if source.kind is Kind.CALLABLE else None
     with ThreadPoolExecutor(1) as pool:
-        elsewhere = pool.submit(_measured_elsewhere, source, options, plan, known)
-        outputs = model.running().outputs(plan)
-        _check_sound(source, outputs, plan.allowed)
+        elsewhere = pool.submit(_measured_elsewhere, source, options, how, known)
+        outputs = model.running().outputs(how)
+        _check_sound(source, outputs, how.allowed)
         logits, reach = elsewhere.result()
     threads = largest_difference(tuple(a.logits for a in outputs.answers), logits)
     outputs = replace(outputs, noise=replace(outputs.noise, threads=threads), reach=reach)
-    _check_sound(source, outputs, plan.allowed)
+    _check_sound(source, outputs, how.allowed)
     return outputs
 
 
 def _measured_elsewhere(
-    source: Source, options: Options, plan: OutputPlan, known: Weights | None
+    source: Source, options: Options, how: OutputRequest, known: Weights | None
 ) -> tuple[tuple[Array, ...], Reach]:
     """The logits in another process, which rounds differently, and which layers the probes reach.
 
@@ -56,10 +56,10 @@ def _measured_elsewhere(
         other.open(local, given)
         if known is not None:
             check_weights(source, known, other.model.weights(frozenset(m.digest for m in known)))
-        logits = tuple(a.logits for a in other.model.answers(plan))
+        logits = tuple(a.logits for a in other.model.answers(how))
         weighted = tuple(la.path for la in other.model.structure().layers if la.tensors)
         try:
-            return logits, other.model.reach(plan)
+            return logits, other.model.reach(how)
         except FpcheckError:  # the process has crashed, but its logits are known
             return logits, Reach(untried=weighted)
 

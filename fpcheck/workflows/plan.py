@@ -1,4 +1,4 @@
-"""What a user asks, and the plan for one source: worked out once, before the model is loaded.
+"""What a user asks, and the plan for one source; what a structure must choose is added later.
 
 A plan joins the request, what `fpcheck.yaml` says and what the golden contains. It owns the open
 file of the source, which a child begins to read.
@@ -35,6 +35,7 @@ class CompareRequest(Value, frozen=True, kw_only=True):
     Attributes:
         golden: NAME[@VERSION] or a YAML file. None for the one that `fpcheck.yaml` names, else of
             the source's name, else the only one of its structure.
+        goldens: their folder; the nearest `fingerprints/` from the working folder up if None.
         levels: those that the verdict asks for; None for all that the golden contains.
         full: run the model even where its outputs are proved.
         tolerance: a row of the table, for weights and outputs; None for the golden's own.
@@ -54,10 +55,13 @@ class RecordRequest(Value, frozen=True, kw_only=True):
 
     Attributes:
         name: of the golden; that of the source if None.
+        goldens: as for `CompareRequest`.
         levels: those that are measured; None for all.
+        preprocess: `auto` for that of `fpcheck.yaml`, else the version before, else the source.
         probes: how many, or a file or folder that contains them.
         data: labelled examples.
         tolerance: a row of the table, for outputs; None for what was decided before.
+        note: for people.
     """
 
     name: str | None = None
@@ -74,7 +78,7 @@ Asked = TypeVar("Asked", CompareRequest, Options)
 
 
 class Choice(Value, frozen=True, eq=False):
-    """A golden, and why it is the one to compare with; `first` is what `diff` was given for it."""
+    """A golden, and why it was chosen; `first`: what `diff` got as its first side, else empty."""
 
     golden: Golden
     why: str
@@ -88,21 +92,21 @@ class Plan(Value, frozen=True, eq=False):
         given: the source as the caller gave it; of a model in memory, the model itself.
         source: the same, parsed.
         options: how it is loaded, completed by `fpcheck.yaml`.
-        said: what `fpcheck.yaml` says of it, if anything.
+        settings: what `fpcheck.yaml` says of it, if anything.
         file: the open file; None where the source is no file.
         known: digests of tensors that need no details; None if none need any.
         runs: whether it is sure that the model will be run, so that it is loaded at once.
-        bare: whether a source without weights is enough.
+        architecture_only: whether a source without weights is enough.
     """
 
     given: object
     source: Source
     options: Options
-    said: ModelSettings | None = None
+    settings: ModelSettings | None = None
     file: ModelFile | None = None
     known: Known = None
     runs: bool = False
-    bare: bool = False
+    architecture_only: bool = False
 
 
 class ComparePlan(Plan, frozen=True, eq=False, kw_only=True):
@@ -123,13 +127,13 @@ def comparison_plan(
     """How a source is compared. If the caller has chosen the golden, `fpcheck.yaml` has no say."""
     check_levels(request.levels)
     with opening_plan(source, options, configured=choice is None) as opening:
-        mapped = opening.said is not None and request.golden is None
-        request = with_settings(request, opening.said)
+        mapped = opening.settings is not None and request.golden is None
+        request = with_settings(request, opening.settings)
         choice = choice or _by_name(opening.source, request, mapped)
         levels = request.levels or (choice.golden.fingerprint.levels if choice else LEVELS)
-        plan = ComparePlan(
-            **asdict(replace(opening, bare=is_bare(opening, levels))), request=request
-        )
+        only = needs_architecture_only(opening, levels)
+        opening = replace(opening, architecture_only=only)
+        plan = ComparePlan(**asdict(opening), request=request)
         yield with_golden(plan, choice) if choice else plan
 
 
@@ -193,8 +197,8 @@ def opening_plan(
     A child begins to read a local file where it can be forked, since that costs nothing.
     """
     parsed = resolve(source)
-    said = settings_of(parsed) if configured else None
-    plan = Plan(source, parsed, with_settings(options, said), said)
+    settings = settings_of(parsed) if configured else None
+    plan = Plan(source, parsed, with_settings(options, settings), settings)
     if parsed.kind is not Kind.FILE:
         yield plan
         return
@@ -212,7 +216,7 @@ def resolve(source: object) -> Source:
     return Source(f"<{type(source).__name__} '{name}'>", Kind.MEMORY, PathText(name))
 
 
-def is_bare(plan: Plan, levels: Collection[str]) -> bool:
+def needs_architecture_only(plan: Plan, levels: Collection[str]) -> bool:
     """Whether a source without weights is enough, and can be had: an application's own."""
     own = plan.source.kind is Kind.APPLICATION and plan.options.weights in ("imagenet", "random")
     return own and set(levels) == {"structure"}
@@ -231,8 +235,8 @@ def settings_of(source: Source) -> ModelSettings | None:
     return locate(Path.cwd()).of(Path(source.target)) if source.local else None
 
 
-def with_settings(asked: Asked, said: ModelSettings | None) -> Asked:
+def with_settings(asked: Asked, settings: ModelSettings | None) -> Asked:
     """What the user asked, completed by `fpcheck.yaml` where the user said nothing."""
-    told = given(said) if said else {}
+    told = given(settings) if settings else {}
     fields = asked.__struct_fields__
     return replace(asked, **{n: getattr(asked, n) or told[n] for n in fields if n in told})

@@ -12,6 +12,7 @@ from msgspec.structs import asdict, replace
 import fpcheck
 from fpcheck.comparison.tolerance import Tolerances, tolerances_of
 from fpcheck.errors import FpcheckError
+from fpcheck.files.refusals import NAME_ARCHITECTURE
 from fpcheck.fingerprint import probes
 from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.first_recipe import unrecorded
@@ -24,7 +25,7 @@ from fpcheck.golden.store import Entry, Store, goldens_folder
 from fpcheck.layout.placement import is_weights_only
 from fpcheck.model.environment import environment
 from fpcheck.model.opened_model import OpenedModel
-from fpcheck.model.questions import OutputPlan
+from fpcheck.model.questions import OutputRequest
 from fpcheck.model.source import Options, Source
 from fpcheck.model.worker_client import WorkerClient
 from fpcheck.progress import Progress, silent
@@ -32,7 +33,6 @@ from fpcheck.report.report import Report
 from fpcheck.settings import ModelSettings
 from fpcheck.workflows import labelled_data
 from fpcheck.workflows.evaluation import compare_goldens
-from fpcheck.workflows.next_commands import NAME_ARCHITECTURE
 from fpcheck.workflows.open_model import check_whole, open_model
 from fpcheck.workflows.output_noise import measured_outputs
 from fpcheck.workflows.plan import (
@@ -41,7 +41,7 @@ from fpcheck.workflows.plan import (
     Plan,
     RecordRequest,
     check_levels,
-    is_bare,
+    needs_architecture_only,
     opening_plan,
     own_preprocess,
 )
@@ -73,17 +73,17 @@ def record_source(
     source: object,
     request: RecordRequest,
     options: Options,
-    remote: WorkerClient | None = None,
+    worker: WorkerClient | None = None,
     progress: Progress = silent,
 ) -> Recording:
     """Measure a good model and store it, unless the newest version says the same.
 
-    A `remote` worker is used where one is needed, and stays open. FpcheckError if the model cannot
+    The `worker` is used where one is needed, and stays open. FpcheckError if the model cannot
     be read, or must not be approved.
     """
     with (
         recording_plan(source, request, options) as plan,
-        open_model(plan, remote, progress) as model,
+        open_model(plan, worker, progress) as model,
     ):
         golden = _golden(model, plan, progress)
     return _store(plan, golden, tuple(model.notes))
@@ -106,15 +106,16 @@ def recording_plan(
 ) -> Iterator[RecordPlan]:
     """How a source is recorded as the next version of its golden, or not `stored` at all."""
     with opening_plan(source, options, frozenset(), configured=stored) as opening:
-        mapped = opening.said.golden.partition("@")[0] if opening.said else ""
+        mapped = opening.settings.golden.partition("@")[0] if opening.settings else ""
         if mapped.endswith((".yaml", ".yml")):  # a file, and no name of a golden in the folder
             mapped = ""
         name = request.name or mapped or opening.source.name
         before = Store(goldens_folder(request.goldens)).entry(name) if stored else None
         newest = before.load() if before else None
-        preprocess = _preprocess(request.preprocess, opening.said, newest)
+        preprocess = _preprocess(request.preprocess, opening.settings, newest)
         levels = _levels(request, opening.options)
-        opening = replace(opening, runs="outputs" in levels, bare=is_bare(opening, levels))
+        only = needs_architecture_only(opening, levels)
+        opening = replace(opening, runs="outputs" in levels, architecture_only=only)
         yield RecordPlan(
             **asdict(opening),
             request=request,
@@ -125,12 +126,12 @@ def recording_plan(
         )
 
 
-def _preprocess(asked: str, said: ModelSettings | None, newest: Golden | None) -> str:
+def _preprocess(asked: str, settings: ModelSettings | None, newest: Golden | None) -> str:
     """What was decided for the golden stays decided, unless the user says otherwise now."""
     if asked != AUTO:
         return asked
-    if said is not None and said.preprocess is not None:
-        return said.preprocess
+    if settings is not None and settings.preprocess is not None:
+        return settings.preprocess
     outputs = newest.fingerprint.outputs if newest else None
     return outputs.preprocess if outputs else AUTO
 
@@ -161,7 +162,7 @@ def _golden(model: OpenedModel, plan: RecordPlan, progress: Progress) -> Golden:
             platform=f"{platform.system()} {platform.machine()}",
             environment=environment(model.backend),
         ),
-        source=_record(plan.source, model),
+        source=_source_record(plan.source, model),
     )
 
 
@@ -170,9 +171,8 @@ def _measured(model: OpenedModel, plan: RecordPlan, progress: Progress) -> Finge
     check_whole(model, plan)
     measured = Fingerprint(model.contents.structure())
     if is_weights_only(measured.structure):
-        raise FpcheckError(
-            f"{plan.source.text}: contains weights only, no architecture", NAME_ARCHITECTURE
-        )
+        fact = f"{plan.source.text}: contains weights only, no architecture"
+        raise FpcheckError(fact, NAME_ARCHITECTURE)
     if "weights" in plan.levels:
         progress("measuring weights")
         measured = Fingerprint(measured.structure, model.contents.weights())
@@ -181,7 +181,7 @@ def _measured(model: OpenedModel, plan: RecordPlan, progress: Progress) -> Finge
         allowed = plan.tolerances(measured.structure).bound_of_outputs
         made = _probes(plan, model, measured.structure)
         progress("running the model on probes, measuring noise and sensitivity")
-        how = OutputPlan(made, plan.preprocess, recording=True, allowed=allowed)
+        how = OutputRequest(made, plan.preprocess, recording=True, allowed=allowed)
         outputs = measured_outputs(model, plan.source, plan.options, how, measured.weights)
         measured = replace(measured, outputs=outputs)
     if plan.request.data is not None:
@@ -207,12 +207,13 @@ def _probes(plan: RecordPlan, model: OpenedModel, structure: Structure) -> Probe
     return probes.fit(structure, number, model.words(), raw_pixels=raw)
 
 
-def _record(source: Source, model: OpenedModel) -> SourceRecord:
+def _source_record(source: Source, model: OpenedModel) -> SourceRecord:
     """What was recorded, with the bytes of a file: of the one that was read, as it was read."""
-    if model.file is None or not source.local:
+    read = model.file_contents
+    if read is None or not source.local:
         return SourceRecord(source.text, model.format)
-    whole = model.file.whole()
-    return SourceRecord(source.text, model.format, whole.digest, whole.size, model.file.notes)
+    whole = read.whole()
+    return SourceRecord(source.text, model.format, whole.digest, whole.size, read.notes)
 
 
 def _store(plan: RecordPlan, golden: Golden, notes: tuple[str, ...]) -> Recording:

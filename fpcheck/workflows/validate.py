@@ -28,7 +28,7 @@ CLOSE_SCORES = 1e-3
 SHOWN = 3
 
 
-class Pairs(Value, frozen=True):
+class Paired(Value, frozen=True):
     """Examples on both sides: how many, and how many have another label.
 
     A prediction that changed is the place in the data, the class before and the class now.
@@ -44,7 +44,7 @@ def validate_source(
     path: Path,
     request: CompareRequest,
     options: Options,
-    remote: WorkerClient | None = None,
+    worker: WorkerClient | None = None,
     progress: Progress = silent,
 ) -> Report:
     """Compare structure and weights with the golden, then predictions on the same examples.
@@ -72,10 +72,10 @@ def validate_source(
             )
         return _with_accuracy(report, recorded, measured, pairs)
 
-    return compare_source(source, request, options, remote, progress, more=with_predictions)
+    return compare_source(source, request, options, worker, progress, more=with_predictions)
 
 
-def _pairs(recorded: Accuracy, measured: Accuracy) -> Pairs:
+def _pairs(recorded: Accuracy, measured: Accuracy) -> Paired:
     """Compare the examples that both sides contain, paired by their content."""
     places = {row.tobytes(): place for place, row in enumerate(recorded.examples)}
     keys = ((row.tobytes(), place) for place, row in enumerate(measured.examples))
@@ -87,10 +87,10 @@ def _pairs(recorded: Accuracy, measured: Accuracy) -> Pairs:
         and not max(recorded.margin[old], measured.margin[new]) <= CLOSE_SCORES
     ]
     relabelled = sum(bool(recorded.labels[old] != measured.labels[new]) for old, new in pairs)
-    return Pairs(len(pairs), changed, relabelled)
+    return Paired(len(pairs), changed, relabelled)
 
 
-def _with_accuracy(report: Report, recorded: Accuracy, measured: Accuracy, pairs: Pairs) -> Report:
+def _with_accuracy(report: Report, recorded: Accuracy, measured: Accuracy, pairs: Paired) -> Report:
     result = AccuracyResult(
         examples=measured.count,
         compared=pairs.compared,
@@ -122,7 +122,7 @@ def _with_accuracy(report: Report, recorded: Accuracy, measured: Accuracy, pairs
     )
 
 
-def _findings(pairs: Pairs) -> list[Finding]:
+def _findings(pairs: Paired) -> list[Finding]:
     counts = {"predictions-changed": len(pairs.changed), "labels-changed": pairs.relabelled}
     return [
         Finding("outputs", code, metric="examples", expected=0, actual=count, tolerance=0.0)
@@ -131,7 +131,7 @@ def _findings(pairs: Pairs) -> list[Finding]:
     ]
 
 
-def _notes(result: AccuracyResult, classes: tuple[str, ...], pairs: Pairs) -> Iterator[str]:
+def _notes(result: AccuracyResult, classes: tuple[str, ...], pairs: Paired) -> Iterator[str]:
     if result.missing > 0:
         yield f"{result.missing} of the recorded examples are not in the data"
     if unknown := result.examples - result.compared:

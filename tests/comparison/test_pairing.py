@@ -122,7 +122,7 @@ def test_unrelated_models_are_not_paired() -> None:
 
 
 @pytest.mark.parametrize(
-    ("theirs", "wanted"),
+    ("roles", "wanted"),
     [
         (["kernel", "bias"], ["kernel", "bias"]),
         (["bias", "kernel"], ["kernel", "bias"]),
@@ -134,10 +134,10 @@ def test_unrelated_models_are_not_paired() -> None:
     ],
 )
 def test_tensors_are_matched_by_role_then_by_shape_and_index(
-    theirs: list[str], wanted: list[str | None]
+    roles: list[str], wanted: list[str | None]
 ) -> None:
     golden = convolution("a", "x", 3, 3, 8)
-    tensors = tuple(Tensor(role, n, (8,), "float32", None) for n, role in enumerate(theirs))
+    tensors = tuple(Tensor(role, n, (8,), "float32", None) for n, role in enumerate(roles))
     found = pair(network(golden), network(replace(golden, tensors=tensors))).pairs[0].tensors
     assert [other and other.role for _, other in found] == wanted
 
@@ -165,7 +165,7 @@ def test_missing_tensors_are_matched_by_digest_before_index(
         tensors = (Tensor(role.format(n), n, (8,), "float32", None) for n in range(count))
         return replace(layer("a", "Mine"), tensors=tuple(tensors))
 
-    ours, theirs = holding(4, "role_{}"), holding(len(digests_of_file), "#{}")
+    golden, candidate = holding(4, "role_{}"), holding(len(digests_of_file), "#{}")
     digests = {"a": (b"0", b"1", b"2", b"3")}, {"a": tuple(digests_of_file)}
-    found = pair(network(ours), network(theirs), digests).pairs[0].tensors
+    found = pair(network(golden), network(candidate), digests).pairs[0].tensors
     assert [other and other.index for _, other in found] == wanted

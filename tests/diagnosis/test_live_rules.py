@@ -6,7 +6,7 @@ from builders import dense, edited, fingerprint, outputs
 from diagnosing import LOGITS, ON_ALL, codes, compared, diagnose_outputs
 from msgspec.structs import replace
 
-from fpcheck.comparison.compare import Closer
+from fpcheck.comparison.compare import CloserLook
 from fpcheck.diagnosis import diagnose
 from fpcheck.fingerprint.outputs import Noise
 from fpcheck.fingerprint.structure import INNER_LAYERS, Structure
@@ -114,7 +114,7 @@ def test_layers_inside_a_custom_layer_are_not_called_custom_code(net: Structure)
     nested = replace(nested, layers=(*nested.layers[:2], inner, *nested.layers[2:]))
     was = fingerprint(nested, outputs=outputs(net, LOGITS))
     now = fingerprint(replace(nested, not_stored=(INNER_LAYERS,)), outputs=outputs(net, LOGITS * 2))
-    comparison = replace(compared(was, now), closer=Closer(structure=nested))
+    comparison = replace(compared(was, now), closer_look=CloserLook(structure=nested))
     assert diagnose(comparison) == []
 
 

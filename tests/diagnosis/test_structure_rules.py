@@ -16,7 +16,7 @@ from builders import (
 from diagnosing import NETS, ON_ALL, ON_CONVNETS, codes, compared, diagnose_values
 from msgspec.structs import replace
 
-from fpcheck.comparison.compare import Closer
+from fpcheck.comparison.compare import CloserLook
 from fpcheck.diagnosis import diagnose
 from fpcheck.fingerprint.fingerprint import Fingerprint
 from fpcheck.fingerprint.structure import Structure
@@ -136,10 +136,10 @@ def test_attributes_that_get_config_leaves_out_are_named(net: Structure) -> None
     comparison = compared(
         golden, replace(golden, outputs=outputs(net, outputs(net).answers[0].final * 2))
     )
-    found = diagnose(replace(comparison, closer=Closer(structure=live)))[0]
+    found = diagnose(replace(comparison, closer_look=CloserLook(structure=live)))[0]
     assert (found.code, found.layers, found.confidence) == ("config-changed", [path], 0.97)
     assert found.summary == f"{path}: factor is 3.0 (golden: 2.0)."
-    assert diagnose(replace(comparison, closer=Closer(structure=custom))) == []
+    assert diagnose(replace(comparison, closer_look=CloserLook(structure=custom))) == []
 
 
 def normalising(width: int) -> Structure:

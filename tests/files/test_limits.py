@@ -71,7 +71,7 @@ ROWS: list[tuple[Limits, str, str]] = [
         "{file}: refused: it asks for more memory than reading may take",
     ),
     (
-        {"ANSWER_BYTES": 100},
+        {"REPLY_BYTES": 100},
         "tiny.h5",
         "{file}: refused: describes more than 100 bytes of structure",
     ),

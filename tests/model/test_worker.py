@@ -14,7 +14,7 @@ from fpcheck.codec import PathText, pack, unpack
 from fpcheck.errors import FpcheckError, UnavailableError
 from fpcheck.fingerprint import probes
 from fpcheck.model import worker_client
-from fpcheck.model.questions import Host, OutputPlan, question
+from fpcheck.model.questions import Host, OutputRequest, question
 from fpcheck.model.source import Kind, Options, Source, parse
 from fpcheck.model.worker_client import WorkerClient
 from fpcheck.processes.reply import types_of
@@ -78,13 +78,13 @@ def test_it_answers_what_a_model_in_this_process_answers(worker: WorkerClient) -
 
     worker.open(parse(str(demo.MODEL)), Options())
     here = LiveKerasModel(keras.models.load_model(demo.MODEL), "memory")
-    plan = OutputPlan(probes.fit(here.structure(), 2), "tf")
-    names = [answer.name for answer in here.answers(plan)]
+    request = OutputRequest(probes.fit(here.structure(), 2), "tf")
+    names = [answer.name for answer in here.answers(request)]
     for live in (worker.model, here):
         assert live.structure() == here.structure()
         assert live.digests() == here.digests()
         assert live.words() == ()
-        assert [answer.name for answer in live.answers(plan)] == names
+        assert [answer.name for answer in live.answers(request)] == names
         known = live.weights(frozenset(here.digests()))
         assert {measured.details is None for measured in known} == {True}
         assert {measured.details is None for measured in live.weights()} == {False}

@@ -14,7 +14,7 @@ from fpcheck.comparison.output_findings import compare_outputs
 from fpcheck.demo import MODEL
 from fpcheck.fingerprint.outputs import Answer, Outputs
 from fpcheck.golden.golden import Golden
-from fpcheck.model.questions import OutputPlan
+from fpcheck.model.questions import OutputRequest
 from fpcheck.model.source import Options
 from fpcheck.model.worker_client import WorkerClient
 from fpcheck.workflows.compare import compare_source
@@ -43,10 +43,10 @@ def golden(request: pytest.FixtureRequest, goldens: Path, worker: WorkerClient) 
     return record_source(source, asked, options, worker).golden
 
 
-def _errors(golden: Golden, remote: WorkerClient, goldens: Path) -> list[Finding]:
+def _errors(golden: Golden, worker: WorkerClient, goldens: Path) -> list[Finding]:
     source, options = SOURCES[golden.name]
     request = CompareRequest(golden=golden.name, goldens=goldens, full=True)
-    report = compare_source(source, request, options, remote)
+    report = compare_source(source, request, options, worker)
     assert report.levels["outputs"].status in ("pass", "fail"), "the outputs were not run"
     return report.errors
 
@@ -59,8 +59,8 @@ def test_another_process_with_other_arithmetic_matches(
 ) -> None:
     with WorkerClient(
         {"TF_NUM_INTRAOP_THREADS": str(threads), "TF_ENABLE_ONEDNN_OPTS": onednn}
-    ) as remote:
-        assert _errors(golden, remote, goldens) == []
+    ) as worker:
+        assert _errors(golden, worker, goldens) == []
 
 
 def test_under_xla_and_with_other_batch_sizes_outputs_match(golden: Golden, goldens: Path) -> None:
@@ -167,8 +167,8 @@ def test_a_model_whose_session_measures_itself_again_gives_the_same_outputs(
     from fpcheck.model.source import parse
 
     worker.open(parse(str(MODEL)), Options())
-    plan = OutputPlan(probes.fit(worker.model.structure()), "tf")
-    first, second = worker.model.answers(plan), worker.model.answers(plan)
+    request = OutputRequest(probes.fit(worker.model.structure()), "tf")
+    first, second = worker.model.answers(request), worker.model.answers(request)
     assert [a.logits.tobytes() for a in first] == [a.logits.tobytes() for a in second]
 
 

@@ -54,9 +54,9 @@ def test_a_function_without_a_seed_is_not_recorded_and_one_with_a_seed_is(
 ) -> None:
     (here / "initialised.py").write_text(CODE)
     monkeypatch.setenv("PYTHONPATH", str(here), prepend=":")
-    with WorkerClient() as remote:
+    with WorkerClient() as worker:
         with pytest.raises(FpcheckError) as caught:
-            record_source("initialised:build", RecordRequest(), Options(), remote)
+            record_source("initialised:build", RecordRequest(), Options(), worker)
         assert str(caught.value) == f"initialised:build: {TOLD.format(count='2 of 4')}"
         assert not (here / "fingerprints").exists()
-        assert record_source("initialised:seeded", RecordRequest(), Options(), remote).stored
+        assert record_source("initialised:seeded", RecordRequest(), Options(), worker).stored

@@ -48,7 +48,7 @@ def _changed_owners(case: Case) -> dict[str, str]:
     """Layers with a custom function or class on one side, and Keras's on the other."""
     changes = {}
     for pair, layer in case.pairs_with(
-        case.comparison.closer.structure or case.candidate.structure
+        case.comparison.closer_look.structure or case.candidate.structure
     ):
         path, kind = pair.golden.path, pair.golden.class_name
         # A file says nothing about layers inside a custom one.

@@ -7,7 +7,7 @@ def diagnose(case: Case) -> Diagnoses:
     """A diagnosis where only outputs differ, and so does the code of a layer."""
     layers = [
         pair.golden
-        for pair, layer in case.pairs_with(case.comparison.closer.structure)
+        for pair, layer in case.pairs_with(case.comparison.closer_look.structure)
         if pair.golden.code and layer.code and pair.golden.code != layer.code
     ]
     if layers and case.only_outputs:

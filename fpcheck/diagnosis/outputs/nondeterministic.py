@@ -27,7 +27,7 @@ def diagnose(case: Case) -> Diagnoses:
 
 def find_variation(case: Case) -> tuple[str, str] | None:
     """What varies more than is allowed, and the first layer that does, empty where unknown."""
-    noise, golden = case.comparison.closer.noise, case.golden.outputs
+    noise, golden = case.comparison.closer_look.noise, case.golden.outputs
     if noise is None or golden is None or not case.only_outputs:
         return None
     allowed = case.comparison.tolerances.allowed_outputs(golden)

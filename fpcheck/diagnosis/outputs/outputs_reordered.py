@@ -42,28 +42,28 @@ def _order_by_values(case: Case) -> list[int] | None:
     golden, candidate = case.golden.outputs, case.candidate.outputs
     if golden is None or candidate is None:
         return None
-    ours, theirs = golden.answers, candidate.answers
+    expected, actual = golden.answers, candidate.answers
     exchanged = any(f.level == "weights" for f in case.errors)  # then layers are, not outputs
-    if len(ours) < 2 or len(ours) != len(theirs) or exchanged:
+    if len(expected) < 2 or len(expected) != len(actual) or exchanged:
         return None
     allowed = case.comparison.tolerances.allowed_outputs(golden)
 
-    def equal(golden: Answer, other: Answer) -> bool:
-        return golden.shape == other.shape and within(
-            relative_difference(golden.logits, other.logits), allowed
+    def equal(golden: Answer, now: Answer) -> bool:
+        return golden.shape == now.shape and within(
+            relative_difference(golden.logits, now.logits), allowed
         )
 
     return _permutation(
-        [next((n for n, own in enumerate(ours) if equal(own, other)), -1) for other in theirs]
+        [next((n for n, was in enumerate(expected) if equal(was, now)), -1) for now in actual]
     )
 
 
 def _order_by_source(case: Case) -> list[int] | None:
-    ours, theirs = case.golden.structure.outputs, case.candidate.structure.outputs
-    if len(ours) < 2 or len(ours) != len(theirs) or not case.unexplained("output-changed"):
+    expected, actual = case.golden.structure.outputs, case.candidate.structure.outputs
+    if len(expected) < 2 or len(expected) != len(actual) or not case.unexplained("output-changed"):
         return None
-    golden = [edge_key(port.source, case.pairing.to_candidate) for port in ours]
-    candidate = [edge_key(port.source, {}) for port in theirs]
+    golden = [edge_key(port.source, case.pairing.to_candidate) for port in expected]
+    candidate = [edge_key(port.source, {}) for port in actual]
     return _permutation([golden.index(place) if place in golden else -1 for place in candidate])
 
 

@@ -64,7 +64,7 @@ def diagnose_attributes(case: Case) -> Diagnoses:
     changes = {
         pair.golden.path: f"{pair.golden.path}: {key} is {layer.attributes.get(key)} "
         f"({case.reference}: {value})"
-        for pair, layer in case.pairs_with(case.comparison.closer.structure)
+        for pair, layer in case.pairs_with(case.comparison.closer_look.structure)
         for key, value in pair.golden.attributes.items()
         if layer.attributes.get(key) != value
     }

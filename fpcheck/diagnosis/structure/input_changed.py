@@ -26,7 +26,7 @@ def diagnose(case: Case) -> Diagnoses:
 
 def _differing(case: Case) -> list[str]:
     """The inputs that differ, where both sides have the same number."""
-    ours, theirs = case.golden.structure.inputs, case.candidate.structure.inputs
-    pairs = zip(ours, theirs, strict=True) if len(ours) == len(theirs) else ()
+    golden, candidate = case.golden.structure.inputs, case.candidate.structure.inputs
+    pairs = zip(golden, candidate, strict=True) if len(golden) == len(candidate) else ()
     other = (was for was, now in pairs if (was.shape, was.dtype) != (now.shape, now.dtype))
     return [port.source.layer for port in other if port.source]

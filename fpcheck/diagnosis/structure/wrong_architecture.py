@@ -16,8 +16,8 @@ _MOST_READ = 8
 
 def diagnose(case: Case) -> Diagnoses:
     """A diagnosis where most layers differ, or where another golden has the same structure."""
-    ours, theirs = case.golden.structure, case.candidate.structure
-    size = max(len(ours.layers), len(theirs.layers), 1)
+    was, now = case.golden.structure, case.candidate.structure
+    size = max(len(was.layers), len(now.layers), 1)
     same = sum(p.golden.class_name == p.candidate.class_name for p in case.pairing.pairs)
     codes = ("layer-removed", "layer-added", "class-changed")
     if same > _EDITED * size or not case.unexplained(*codes):
@@ -26,7 +26,7 @@ def diagnose(case: Case) -> Diagnoses:
     if not equal and same > _OTHER * size:
         return
     what = f"it has the structure of the golden {label}" if equal else "it is another model"
-    both = f"{count(len(ours.layers), 'layer')} in the {case.reference}, {len(theirs.layers)} here"
+    both = f"{count(len(was.layers), 'layer')} in the {case.reference}, {len(now.layers)} here"
     near = f"nearest golden: {label}; {share:.0%} of the layers with weights have equal shapes"
     right = f"right golden{case.or_choose(label) if label else ''}"
     yield diagnosis(
@@ -45,17 +45,17 @@ def _nearest(case: Case) -> tuple[str, float, bool]:
     The label is empty if no other golden is more similar than the one compared with, or similar
     enough to be named.
     """
-    theirs = case.candidate.structure
-    shape, size = digest.text(theirs.shape_digest), theirs.parameters
+    candidate = case.candidate.structure
+    shape, size = digest.text(candidate.shape_digest), candidate.parameters
     others = list(case.neighbours())
     for other in others:
         if other.shape == shape:
             return other.label, 1.0, True
-    best, most = "", likeness(case.golden.structure, theirs)
+    best, most = "", likeness(case.golden.structure, candidate)
     others.sort(key=lambda other: abs(math.log((other.parameters + 1) / (size + 1))))
     for other in others[:_MOST_READ]:
         with suppress(FpcheckError):  # `fpcheck verify` reports damaged goldens
-            similarity = likeness(other.load().structure, theirs)
+            similarity = likeness(other.load().structure, candidate)
             if similarity >= LEAST_SIMILAR and similarity > most:
                 best, most = other.label, similarity
     return best, most if best else 0.0, False

@@ -17,8 +17,8 @@ _LEAST_EQUAL = 0.5
 def diagnose_equal(case: Case) -> Diagnoses:
     """A proof where structure and weights equal another golden, or another version."""
     errors = [finding for finding in case.errors if finding.level != "outputs"]
-    own = case.candidate.content_id
-    if own is None or not errors:
+    content_id = case.candidate.content_id
+    if content_id is None or not errors:
         return
     rebuilt = any(finding.level == "structure" for finding in errors)
     for other in case.neighbours():
@@ -26,7 +26,7 @@ def diagnose_equal(case: Case) -> Diagnoses:
         # `wrong-architecture`, and small differences are not worth reading them.
         if not other.relation and (rebuilt or not _most_layers_changed(case)):
             return
-        if other.content_id == digest.text(own) and _has_equal_structure(case, other):
+        if other.content_id == digest.text(content_id) and _has_equal_structure(case, other):
             relation = f", {other.relation}" if other.relation else ""
             yield diagnosis(
                 _CODE,
@@ -44,8 +44,8 @@ def _has_equal_structure(case: Case, other: Neighbour) -> bool:
     if other.shape == digest.text(structure.shape_digest):
         return True
     with suppress(FpcheckError):  # `fpcheck verify` reports damaged goldens
-        theirs, ours = alike(Fingerprint(other.load().structure), Fingerprint(structure))
-        return ours.structure.shape_key == theirs.structure.shape_key
+        expected, actual = alike(Fingerprint(other.load().structure), Fingerprint(structure))
+        return actual.structure.shape_key == expected.structure.shape_key
     return False
 
 
@@ -82,9 +82,9 @@ def _advice(case: Case, other: Neighbour) -> str:
 
 def _all_equal(case: Case, digests: dict[Owner, bytes]) -> bool:
     """Whether every tensor of the candidate is the other golden's, not only the changed ones."""
-    own = {owner: measured.digest for owner, measured in case.golden_tensors.items()}
-    own |= {item.owner: item.candidate.digest for item in case.comparison.changed}
-    return all(digests.get(owner) == value for owner, value in own.items())
+    known = {owner: measured.digest for owner, measured in case.golden_tensors.items()}
+    known |= {item.owner: item.candidate.digest for item in case.comparison.changed}
+    return all(digests.get(owner) == value for owner, value in known.items())
 
 
 def _digests(other: Neighbour) -> dict[Owner, bytes]:

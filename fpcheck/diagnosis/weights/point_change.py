@@ -39,7 +39,7 @@ def _describe(item: Changed) -> str | None:
     magnitudes = 1 + int((np.diff(ordered) > _SAME * ordered[-1]).sum())
     # Slices along each axis whose norm differs; unchanged slices have the same bits.
     profiles = zip(golden.profiles, candidate.profiles, strict=True)
-    changed = [np.flatnonzero(ours != theirs) for ours, theirs in profiles]
+    changed = [np.flatnonzero(was != now) for was, now in profiles]
     where = _where(changed)
     if magnitudes == 1:
         return f"one value changed by {ordered[-1]:.4g}{where}"

@@ -28,14 +28,14 @@ def _one_factor(case: Case, item: Changed) -> str | None:
     if item.both is None:
         return None
     golden, candidate = item.both
-    ours, theirs = golden.sketch, candidate.sketch
+    expected, actual = golden.sketch, candidate.sketch
     norm = golden.statistics.l2
-    if golden.statistics.count < _FEWEST or norm == 0 or not np.isfinite(theirs).all():
+    if golden.statistics.count < _FEWEST or norm == 0 or not np.isfinite(actual).all():
         return None
-    square = float(ours @ ours)
-    factor = float(ours @ theirs) / square if square > 0 else 0.0
-    rest = sketch.distance(ours * factor, theirs) / norm
-    change = sketch.distance(ours, theirs) / norm
+    square = float(expected @ expected)
+    factor = float(expected @ actual) / square if square > 0 else 0.0
+    rest = sketch.distance(expected * factor, actual) / norm
+    change = sketch.distance(expected, actual) / norm
     if factor == 0 or rest > _ROUNDING * abs(factor) or rest > _SHARE * change:
         return None
     return f"{factor:.6g} times the {case.reference}, within {rest / abs(factor):.1g}"

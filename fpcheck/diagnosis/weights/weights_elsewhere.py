@@ -20,7 +20,7 @@ def diagnose(case: Case) -> Diagnoses:
         return
     layers, places = by_layer(items), {i.name: case.elsewhere[i.golden.digest] for i in items}
     # What explains a layer's tensors explains its constants too, if the file has these as well.
-    others = case.comparison.closer.others
+    others = case.comparison.closer_look.others
     rest = [i for i in case.unexplained_tensors if i.layer.path in layers]
     case.explain([*items, *(i for i in rest if i.golden.digest in others)])
     averages = all(place.startswith("optimizer") for place in places.values())

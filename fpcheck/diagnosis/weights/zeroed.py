@@ -30,7 +30,7 @@ def _new_zeros(item: Changed) -> str | None:
     count = golden.statistics.count
     new = candidate.statistics.zeros - golden.statistics.zeros
     profiles = list(zip(golden.profiles, candidate.profiles, strict=True))
-    slices = [int(((ours > 0) & (theirs == 0)).sum()) for ours, theirs in profiles]
+    slices = [int(((was > 0) & (now == 0)).sum()) for was, now in profiles]
     if (new < 2 and new < count) or (new < FEWEST_NEW_ZEROS * count and not any(slices)):
         return None
     lost = golden.statistics.l2**2 - candidate.statistics.l2**2

@@ -20,7 +20,7 @@ SQUASHING_CLASSES = frozenset({"Softmax", "Sigmoid"})
 _AHEAD = 2
 
 
-class Recorder:
+class LayerWatch:
     """Watches every layer of a model while it runs.
 
     The pool reduces each layer's result while the next layers run; None if results are not wanted.
