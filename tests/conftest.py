@@ -22,6 +22,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "framework: starts a process that imports a framework")
+    config.addinivalue_line("markers", "long: takes minutes, so it starts first")
     if config.getoption("unit"):
         sys.meta_path.insert(0, unit.Refused)
 
@@ -31,6 +32,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    # Else one process would still run it when the others have nothing left to do.
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
     if config.getoption("unit"):
         left_out = [item for item in items if _starts_framework(item)]
         config.hook.pytest_deselected(items=left_out)

@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[1]
 
 
 @pytest.mark.framework
+@pytest.mark.long
 def test_shipped_fingerprints_are_what_the_installed_keras_gives() -> None:
     done = subprocess.run(
         [sys.executable, ROOT / "scripts" / "regenerate_fingerprints.py", "--check"],
