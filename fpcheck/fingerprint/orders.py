@@ -4,9 +4,10 @@ An order is an array `indices`: slice i of the reordered tensor is slice `indice
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import permutations, product
+from typing import Any
 
 import numpy as np
 
@@ -77,7 +78,8 @@ def matching(golden: Array, candidate: Array) -> Iterator[Order]:
     groups = _ties(golden[ours])
     # Five equal norms, or seven pairs, have more orders than are tried: that is enough to count.
     ways = math.prod(math.factorial(min(len(group), 5)) for group in groups[:7])
-    for choice in product(*map(permutations, groups)) if ways <= MOST_TIES else [groups]:
+    every: Iterable[Sequence[Any]] = product(*map(permutations, groups))
+    for choice in every if ways <= MOST_TIES else [groups]:
         tried = ours.copy()
         for group, order in zip(groups, choice, strict=True):
             tried[group] = ours[list(order)]
