@@ -78,8 +78,10 @@ def matching(golden: Array, candidate: Array) -> Iterator[Order]:
     groups = _ties(golden[ours])
     # Five equal norms, or seven pairs, have more orders than are tried: that is enough to count.
     ways = math.prod(math.factorial(min(len(group), 5)) for group in groups[:7])
-    every: Iterable[Sequence[Any]] = product(*map(permutations, groups))
-    for choice in every if ways <= MOST_TIES else [groups]:
+    every: Iterable[Sequence[Any]] = [groups]
+    if ways <= MOST_TIES:
+        every = product(*map(permutations, groups))
+    for choice in every:
         tried = ours.copy()
         for group, order in zip(groups, choice, strict=True):
             tried[group] = ours[list(order)]
