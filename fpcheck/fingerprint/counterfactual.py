@@ -29,7 +29,7 @@ _EXPONENT, _SIGN = np.uint32(0x7F80_0000), np.uint32(0x8000_0000)
 
 
 class Mistake(NamedTuple):
-    """Which tensors it befalls, how it moves their values (a view), and a type that rounds them."""
+    """Which tensors it can happen to, how it moves values (a view), and a type that rounds them."""
 
     applies: Callable[[Array], bool]
     move: Callable[[Array], Array] = np.asarray
